@@ -1,0 +1,14 @@
+//! The written rules of an account: what may be written where, who wins, who owns, how fast.
+//!
+//! A contract is text that people read aloud, parsed into [`Contract`] with every problem found at once and its place in the text.
+//! There is no default winner for fields on purpose: somebody must have said one sentence per field.
+
+pub mod model;
+
+pub use model::*;
+
+/// The word of the list that was probably meant.
+pub(crate) fn did_you_mean<'w>(word: &str, among: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let near = |candidate: &str| crate::identity::distance(&word.to_lowercase(), candidate);
+    among.map(|c| (near(c), c)).min().filter(|(d, c)| *d <= 1 + c.chars().count() / 4).map(|(_, c)| c)
+}

@@ -1,0 +1,487 @@
+//! The conditions of owner rules: a small subset of CEL, read and evaluated here.
+//!
+//! Whatever is accepted here means the same in CEL: `==`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `&&`, `||`, `!`, parentheses, text, whole numbers, `true`,
+//! `false`, lists, and the dotted names of [`super::owner::NAMES`]. A complete CEL brings a parser generator's runtime that
+//! costs more to compile than the rest of this crate, reports no place for an unknown name, and evaluates what nobody needs to
+//! decide who calls back. Here an unknown name or a comparison of different types is a problem with its place in the text, bounds hold
+//! for length and depth, and evaluation cannot fail.
+
+use super::owner::NAMES;
+use std::ops::Range;
+
+/// The longest condition, in bytes.
+pub const CONDITION_BYTES_MAX: usize = 4_096;
+/// How deep parentheses, lists and negations may nest.
+pub const CONDITION_DEPTH_MAX: usize = 32;
+
+/// A value of a fact or a literal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    Text(String),
+    Number(i64),
+    Bool(bool),
+    List(Vec<Fact>),
+}
+
+/// Where a condition's names come from.
+pub trait Facts {
+    /// The value of a dotted name; `None` for a name that does not exist.
+    fn get(&self, name: &str) -> Option<Fact>;
+}
+
+/// What is wrong with a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConditionError {
+    pub cause: String,
+    pub cure: String,
+    /// Byte range within the condition.
+    pub at: Range<usize>,
+}
+
+/// A condition that has been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    root: Expr,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Expr {
+    Value(Fact),
+    List(Vec<Expr>),
+    Name(String),
+    Not(Box<Expr>),
+    Two(Op, Box<Expr>, Box<Expr>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Op {
+    Or,
+    And,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    In,
+}
+
+/// What is known of an expression's type before it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Number,
+    Bool,
+    List,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Number => "a number",
+            Self::Bool => "true or false",
+            Self::List => "a list",
+        }
+    }
+}
+
+impl Condition {
+    /// Reads a condition and checks its names and types.
+    pub fn parse(text: &str) -> Result<Self, ConditionError> {
+        if text.len() > CONDITION_BYTES_MAX {
+            let cause = format!("the condition is longer than {CONDITION_BYTES_MAX} bytes");
+            return Err(ConditionError { cause, cure: "split it into several rules".into(), at: 0..text.len() });
+        }
+        let tokens = tokens(text)?;
+        let mut reader = Reader { tokens: &tokens, next: 0, end: text.len() };
+        let (root, kind, at) = reader.or(0)?;
+        if let Some(token) = reader.peek() {
+            return Err(error(
+                "the condition goes on after its end",
+                "join both parts with && or ||",
+                token.at.clone(),
+            ));
+        }
+        if kind != Kind::Bool {
+            let cause = format!("the condition is {}, not a question", kind.word());
+            return Err(ConditionError { cause, cure: "compare it with something: ==, != or in".into(), at });
+        }
+        Ok(Self { root })
+    }
+
+    /// Whether it holds. A name the facts do not have makes its comparison false.
+    pub fn holds(&self, facts: &dyn Facts) -> bool {
+        eval(&self.root, facts) == Some(Fact::Bool(true))
+    }
+}
+
+fn eval(expr: &Expr, facts: &dyn Facts) -> Option<Fact> {
+    let truth = |e: &Expr| eval(e, facts) == Some(Fact::Bool(true));
+    match expr {
+        Expr::Value(value) => Some(value.clone()),
+        Expr::List(items) => Some(Fact::List(items.iter().filter_map(|i| eval(i, facts)).collect())),
+        Expr::Name(name) => facts.get(name),
+        Expr::Not(inner) => match eval(inner, facts)? {
+            Fact::Bool(yes) => Some(Fact::Bool(!yes)),
+            _ => None,
+        },
+        Expr::Two(Op::Or, a, b) => Some(Fact::Bool(truth(a) || truth(b))),
+        Expr::Two(Op::And, a, b) => Some(Fact::Bool(truth(a) && truth(b))),
+        Expr::Two(op, a, b) => {
+            let (a, b) = (eval(a, facts)?, eval(b, facts)?);
+            let order = match (&a, &b) {
+                (Fact::Number(a), Fact::Number(b)) => Some(a.cmp(b)),
+                (Fact::Text(a), Fact::Text(b)) => Some(a.cmp(b)),
+                _ => None,
+            };
+            Some(Fact::Bool(match op {
+                Op::Eq => a == b,
+                Op::Ne => a != b,
+                Op::Lt => order?.is_lt(),
+                Op::Le => order?.is_le(),
+                Op::Gt => order?.is_gt(),
+                Op::Ge => order?.is_ge(),
+                Op::In => matches!(&b, Fact::List(items) if items.contains(&a)),
+                Op::Or | Op::And => false,
+            }))
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Tok {
+    Text(String),
+    Number(i64),
+    /// A dotted name or a word.
+    Word(String),
+    Mark(&'static str),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Token {
+    tok: Tok,
+    at: Range<usize>,
+}
+
+fn error(cause: impl Into<String>, cure: impl Into<String>, at: Range<usize>) -> ConditionError {
+    ConditionError { cause: cause.into(), cure: cure.into(), at }
+}
+
+const MARKS: [&str; 13] = ["&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "(", ")", "[", "]"];
+
+fn tokens(text: &str) -> Result<Vec<Token>, ConditionError> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let start = text.len() - rest.len();
+        let mark = MARKS.into_iter().chain([","]).find(|m| rest.starts_with(m));
+        let (tok, len) = if c.is_whitespace() {
+            (None, c.len_utf8())
+        } else if let Some(mark) = mark {
+            (Some(Tok::Mark(mark)), mark.len())
+        } else if c == '"' || c == '\'' {
+            let (value, len) = quoted(rest, c).ok_or_else(|| {
+                error("this text has no closing quote", format!("end it with {c}"), start..text.len())
+            })?;
+            (Some(Tok::Text(value)), len)
+        } else if c.is_ascii_digit() || c == '-' {
+            let len = 1 + rest.bytes().skip(1).take_while(u8::is_ascii_digit).count();
+            let number = rest.get(..len).and_then(|d| d.parse().ok()).ok_or_else(|| {
+                error("this is not a whole number", "write digits, with - before them at most", start..start + len)
+            })?;
+            (Some(Tok::Number(number)), len)
+        } else if c.is_ascii_alphabetic() || c == '_' {
+            let len = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_' || *b == b'.').count();
+            (Some(Tok::Word(rest.get(..len).unwrap_or_default().to_owned())), len)
+        } else {
+            let cure = match c {
+                '=' => "compare with ==",
+                '&' => "write && for and",
+                '|' => "write || for or",
+                _ => "conditions use names, \"text\", numbers, ==, !=, in, &&, ||, ! and parentheses",
+            };
+            return Err(error(format!("{c:?} has no meaning here"), cure, start..start + c.len_utf8()));
+        };
+        if let Some(tok) = tok {
+            found.push(Token { tok, at: start..start + len });
+        }
+        rest = rest.get(len..).unwrap_or_default();
+    }
+    Ok(found)
+}
+
+/// A quoted text with `\"`, `\'`, `\\` and `\n`; its value and length in bytes with both quotes.
+fn quoted(rest: &str, quote: char) -> Option<(String, usize)> {
+    let mut value = String::new();
+    let mut chars = rest.char_indices().skip(1);
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => match chars.next()?.1 {
+                'n' => value.push('\n'),
+                c @ ('"' | '\'' | '\\') => value.push(c),
+                _ => return None,
+            },
+            c if c == quote => return Some((value, at + c.len_utf8())),
+            c => value.push(c),
+        }
+    }
+    None
+}
+
+struct Reader<'t> {
+    tokens: &'t [Token],
+    next: usize,
+    end: usize,
+}
+
+type Read = Result<(Expr, Kind, Range<usize>), ConditionError>;
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<&Token> {
+        self.tokens.get(self.next)
+    }
+    fn take(&mut self, mark: &str) -> bool {
+        let hit = self.peek().is_some_and(|t| matches!(&t.tok, Tok::Mark(m) if *m == mark));
+        self.next += usize::from(hit);
+        hit
+    }
+
+    fn or(&mut self, depth: usize) -> Read {
+        let mut left = self.and(depth)?;
+        while self.take("||") {
+            let right = self.and(depth)?;
+            left = both(Op::Or, left, right)?;
+        }
+        Ok(left)
+    }
+
+    fn and(&mut self, depth: usize) -> Read {
+        let mut left = self.relation(depth)?;
+        while self.take("&&") {
+            let right = self.relation(depth)?;
+            left = both(Op::And, left, right)?;
+        }
+        Ok(left)
+    }
+
+    fn relation(&mut self, depth: usize) -> Read {
+        let left = self.unary(depth)?;
+        let op = match self.peek().map(|t| &t.tok) {
+            Some(Tok::Mark("==")) => Op::Eq,
+            Some(Tok::Mark("!=")) => Op::Ne,
+            Some(Tok::Mark("<")) => Op::Lt,
+            Some(Tok::Mark("<=")) => Op::Le,
+            Some(Tok::Mark(">")) => Op::Gt,
+            Some(Tok::Mark(">=")) => Op::Ge,
+            Some(Tok::Word(w)) if w == "in" => Op::In,
+            _ => return Ok(left),
+        };
+        self.next += 1;
+        let right = self.unary(depth)?;
+        both(op, left, right)
+    }
+
+    fn unary(&mut self, depth: usize) -> Read {
+        let here = self.peek().map_or(self.end..self.end, |t| t.at.clone());
+        if depth > CONDITION_DEPTH_MAX {
+            return Err(error("the condition nests too deep", "split it into several rules", here));
+        }
+        if self.take("!") {
+            let (inner, kind, at) = self.unary(depth + 1)?;
+            if kind != Kind::Bool {
+                return Err(error(format!("! stands before {}", kind.word()), "negate a comparison", at));
+            }
+            return Ok((Expr::Not(Box::new(inner)), Kind::Bool, here.start..at.end));
+        }
+        if self.take("(") {
+            let (inner, kind, at) = self.or(depth + 1)?;
+            if !self.take(")") {
+                return Err(error("this parenthesis is not closed", "add )", here));
+            }
+            return Ok((inner, kind, here.start..at.end + 1));
+        }
+        if self.take("[") {
+            return self.list(depth, here);
+        }
+        let Some(token) = self.peek().cloned() else {
+            return Err(error("the condition ends too early", "complete it", here));
+        };
+        self.next += 1;
+        match token.tok {
+            Tok::Text(value) => Ok((Expr::Value(Fact::Text(value)), Kind::Text, token.at)),
+            Tok::Number(value) => Ok((Expr::Value(Fact::Number(value)), Kind::Number, token.at)),
+            Tok::Word(word) => name(word, token.at),
+            Tok::Mark(mark) => {
+                Err(error(format!("{mark} stands where a value belongs"), "put a name or \"text\" here", token.at))
+            }
+        }
+    }
+
+    fn list(&mut self, depth: usize, open: Range<usize>) -> Read {
+        let mut items = Vec::new();
+        let mut first: Option<Kind> = None;
+        let mut end = open.end;
+        while !self.take("]") {
+            let (item, kind, at) = self.unary(depth + 1)?;
+            if *first.get_or_insert(kind) != kind {
+                return Err(error("a list holds values of one type", "quote all of them or none", at));
+            }
+            end = at.end;
+            items.push(item);
+            if !self.take(",") && !self.peek().is_some_and(|t| t.tok == Tok::Mark("]")) {
+                return Err(error("this list is not closed", "add ] or a comma", open.start..end));
+            }
+        }
+        Ok((Expr::List(items), Kind::List, open.start..end + 1))
+    }
+}
+
+fn name(word: String, at: Range<usize>) -> Read {
+    match word.as_str() {
+        "true" | "false" => return Ok((Expr::Value(Fact::Bool(word == "true")), Kind::Bool, at)),
+        "in" => return Err(error("in stands where a value belongs", "put a name or \"text\" before it", at)),
+        _ => {}
+    }
+    if !NAMES.iter().any(|(n, _)| *n == word) {
+        let cause = format!("nothing is called {word}");
+        let cure = crate::contract::did_you_mean(&word, NAMES.iter().map(|(n, _)| *n)).map_or_else(
+            || format!("text goes in quotes; the names are {}", NAMES.map_names()),
+            |near| format!("did you mean {near}? Text goes in quotes"),
+        );
+        return Err(error(cause, cure, at));
+    }
+    let kind = match word.as_str() {
+        "call.after_hours" => Kind::Bool,
+        "inquiry.flags" => Kind::List,
+        _ => Kind::Text,
+    };
+    Ok((Expr::Name(word), kind, at))
+}
+
+trait MapNames {
+    fn map_names(&self) -> String;
+}
+
+impl MapNames for [(&str, &str)] {
+    fn map_names(&self) -> String {
+        self.iter().map(|(n, _)| *n).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn both(op: Op, (a, ka, at_a): (Expr, Kind, Range<usize>), (b, kb, at_b): (Expr, Kind, Range<usize>)) -> Read {
+    let at = at_a.start..at_b.end;
+    let fits = match op {
+        Op::Or | Op::And => ka == Kind::Bool && kb == Kind::Bool,
+        Op::Eq | Op::Ne => ka == kb,
+        Op::In => kb == Kind::List && element(&b).is_none_or(|k| k == ka),
+        Op::Lt | Op::Le | Op::Gt | Op::Ge => ka == kb && matches!(ka, Kind::Text | Kind::Number),
+    };
+    if !fits {
+        let cause = format!("{} and {} cannot be put together like this", ka.word(), kb.word());
+        return Err(error(cause, "both sides must be of one type; `in` needs a list on its right", at));
+    }
+    Ok((Expr::Two(op, Box::new(a), Box::new(b)), Kind::Bool, at))
+}
+
+fn element(list: &Expr) -> Option<Kind> {
+    let of = |fact: &Fact| match fact {
+        Fact::Text(_) => Kind::Text,
+        Fact::Number(_) => Kind::Number,
+        Fact::Bool(_) => Kind::Bool,
+        Fact::List(_) => Kind::List,
+    };
+    match list {
+        Expr::List(items) => items.first().and_then(|i| match i {
+            Expr::Value(fact) => Some(of(fact)),
+            Expr::Name(_) => Some(Kind::Text),
+            _ => None,
+        }),
+        Expr::Name(_) => Some(Kind::Text),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::needless_raw_string_hashes, reason = "one way of quoting in a table reads better")]
+    use super::*;
+    use proptest::prelude::*;
+
+    struct Phoenix;
+    impl Facts for Phoenix {
+        fn get(&self, name: &str) -> Option<Fact> {
+            Some(match name {
+                "call.location" => Fact::Text("phoenix".into()),
+                "call.after_hours" => Fact::Bool(true),
+                "inquiry.flags" => Fact::List(vec![Fact::Text("complaint".into())]),
+                "inquiry.urgency" => Fact::Text("high".into()),
+                _ => Fact::Text("unknown".into()),
+            })
+        }
+    }
+
+    #[test]
+    fn conditions_hold_as_cel_says() {
+        for (text, expect) in [
+            (r#"call.location == "phoenix" && inquiry.urgency in ["emergency", "high"]"#, true),
+            (r#"call.location == 'phoenix' && inquiry.urgency in ["nurture"]"#, false),
+            (r#"call.location == "x" || call.location == "phoenix" && call.after_hours"#, true),
+            (r#"(call.location == "x" || call.location == "phoenix") && !call.after_hours"#, false),
+            (r#""complaint" in inquiry.flags"#, true),
+            (r#""vendor" in inquiry.flags"#, false),
+            (r#"call.source != "unknown""#, false),
+            (r#"!(match.kind == "customer")"#, true),
+            ("true", true),
+            ("1 < 2 && 2 >= 2 && -1 <= 0", true),
+            (r#"inquiry.urgency in []"#, false),
+            (r#""a\"b" == "a\"b""#, true),
+        ] {
+            assert_eq!(Condition::parse(text).map(|c| c.holds(&Phoenix)), Ok(expect), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        for (text, at, cause) in [
+            (r#"call.locatoin == "phoenix""#, 0..13, "nothing is called"),
+            (r#"call.location = "phoenix""#, 14..15, "no meaning"),
+            (r#"call.location == "phoenix"#, 17..25, "no closing quote"),
+            (r#"call.location == 5"#, 0..18, "cannot be put together"),
+            (r#""a" in call.location"#, 0..20, "cannot be put together"),
+            (r#"5 in inquiry.flags"#, 0..18, "cannot be put together"),
+            ("call.location", 0..13, "not a question"),
+            ("", 0..0, "ends too early"),
+            ("(true", 0..1, "not closed"),
+            ("true true", 5..9, "goes on"),
+            ("[true", 0..5, "not closed"),
+            (r#"["a", 1] == ["a"]"#, 6..7, "one type"),
+        ] {
+            let error = Condition::parse(text).expect_err(text);
+            assert_eq!(error.at, at, "{text}: {}", error.cause);
+            assert!(error.cause.contains(cause), "{text}: {}", error.cause);
+        }
+        let error = Condition::parse(r#"call.locatoin == "x""#).unwrap_err();
+        assert!(error.cure.contains("call.location"), "{}", error.cure);
+        assert!(Condition::parse(&"!".repeat(4000)).is_err());
+        assert!(Condition::parse(&"(".repeat(4000)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_in_its_place(text in any::<String>()) {
+            if let Err(error) = Condition::parse(&text) {
+                prop_assert!(error.at.start <= error.at.end && error.at.end <= text.len(), "{:?} {:?}", text, error);
+            }
+        }
+        #[test]
+        fn any_soup_of_tokens_is_read_or_refused(words in prop::collection::vec(
+            prop::sample::select(vec!["call.location", "inquiry.flags", "==", "in", "&&", "||", "!", "(", ")", "[", "]", ",", "\"a\"", "1", "true"]), 0..24)) {
+            let text = words.join(" ");
+            match Condition::parse(&text) {
+                Ok(condition) => { condition.holds(&Phoenix); }
+                Err(error) => prop_assert!(error.at.end <= text.len() + 1),
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Who must call back: the contract's rules in order of priority, over who is on shift.
+//!
+//! An inquiry always has one owner or the visible state "unowned" with a reason (F-202). The owner of a CRM record is never changed here: where
+//! a rule names somebody else than the matched record's owner, the callback goes to the rule's person and the change of the record is
+//! only suggested.
+
+use super::condition::{Condition, Fact, Facts};
+use crate::contract::{OwnerRules, OwnerTarget, Tie};
+use crate::id::{LocationId, StaffId};
+use crate::identity::MatchKind;
+use crate::roster::{Roster, Staff};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What owner rules may ask about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerFacts {
+    /// The location whose number was called.
+    pub location: LocationId,
+    /// `voicemail`, `ring_no_answer`, …
+    pub category: String,
+    pub after_hours: bool,
+    /// What kind of line was called (`sales`, `service`).
+    pub line_kind: Option<String>,
+    pub source: Option<String>,
+    pub campaign: Option<String>,
+    /// `emergency` … `unknown`.
+    pub urgency: String,
+    pub intent: Option<String>,
+    pub reason_code: Option<String>,
+    pub service: Option<String>,
+    /// Handling flags without their prefix: `complaint`.
+    pub flags: Vec<String>,
+    pub match_kind: MatchKind,
+    /// The CRM's owner id of the matched record.
+    pub record_owner: Option<String>,
+}
+
+/// The names that conditions may use, with an example of what each holds. Facts nobody knows are the text `unknown`.
+pub const NAMES: &[(&str, &str)] = &[
+    ("call.location", "the location's slug"),
+    ("call.category", "voicemail"),
+    ("call.after_hours", "true"),
+    ("call.line_kind", "service"),
+    ("call.source", "google_ads"),
+    ("call.campaign", "spring"),
+    ("inquiry.urgency", "high"),
+    ("inquiry.intent", "booking"),
+    ("inquiry.reason_code", "support_issue"),
+    ("inquiry.service", "heating"),
+    ("inquiry.flags", "a list: \"complaint\" in inquiry.flags"),
+    ("match.kind", "customer"),
+    ("match.record_owner", "the CRM's id of the record's owner"),
+];
+
+/// A question about the owner that only a person can answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskOwner {
+    /// The people the rules name, in the order of the rules.
+    pub candidates: Vec<StaffId>,
+    /// The clauses that name them.
+    pub clauses: Vec<String>,
+    pub why: String,
+}
+
+/// Who owns it, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// `None`: unowned, visibly, with `why`.
+    pub owner: Option<StaffId>,
+    /// Only until a person has answered `ask`.
+    pub provisional: bool,
+    /// The person the rule meant, who is not on shift (F-203).
+    pub backup_for: Option<StaffId>,
+    pub ask: Option<AskOwner>,
+    /// The matched record has another owner in the CRM: suggest the change, never make it.
+    pub suggest_record_owner: bool,
+    /// A sentence for people.
+    pub why: String,
+    /// `owner.rule[2]`, `owner.otherwise`.
+    pub clause: String,
+}
+
+/// Picks the owner at that moment. Total: every input has an answer.
+pub fn assign(rules: &OwnerRules, facts: &OwnerFacts, roster: &Roster, at: Timestamp) -> Assignment {
+    let view = View { facts, roster };
+    let mut hits: Vec<(usize, &crate::contract::OwnerRule)> = rules
+        .rules
+        .iter()
+        .enumerate()
+        // A condition that cannot be read was refused when the contract was applied; here it applies to nothing.
+        .filter(|(_, rule)| Condition::parse(&rule.when).is_ok_and(|c| c.holds(&view)))
+        .collect();
+    hits.sort_by_key(|(place, rule)| (rule.priority, *place));
+    let mut passed_over = Vec::new();
+    let mut rest = hits.as_slice();
+    while let Some((_, first)) = rest.first() {
+        let level = rest.iter().take_while(|(_, r)| r.priority == first.priority).count();
+        let (same, later) = rest.split_at(level);
+        rest = later;
+        let mut named: Vec<(usize, Found)> = Vec::new();
+        for (place, rule) in same {
+            let clause = format!("owner.rule[{}]", place + 1);
+            match find(&rule.to, facts, roster, at) {
+                Some(found) => named.push((*place, found)),
+                None => passed_over.push(format!("{clause} names {}, where nobody is", rule.to)),
+            }
+        }
+        if let Some(assignment) = settle(rules, &named, facts, roster, at) {
+            return note_passed(assignment, &passed_over);
+        }
+    }
+    let clause = "owner.otherwise".to_owned();
+    let assignment = match find(&rules.otherwise, facts, roster, at) {
+        Some(found) => {
+            one(&found, clause, facts, roster, &format!("no owner rule applies, so it goes to {}", rules.otherwise))
+        }
+        None => unowned(clause, format!("no owner rule applies and {} has nobody who could take it", rules.otherwise)),
+    };
+    note_passed(assignment, &passed_over)
+}
+
+fn note_passed(mut assignment: Assignment, passed_over: &[String]) -> Assignment {
+    if !passed_over.is_empty() {
+        assignment.why = format!("{} ({})", assignment.why, passed_over.join("; "));
+    }
+    assignment
+}
+
+/// The rules of one priority: one person, a tie, or nobody.
+fn settle(
+    rules: &OwnerRules,
+    named: &[(usize, Found)],
+    facts: &OwnerFacts,
+    roster: &Roster,
+    at: Timestamp,
+) -> Option<Assignment> {
+    let (place, found) = named.first()?;
+    let clause = format!("owner.rule[{}]", place + 1);
+    let others = named.iter().any(|(_, f)| f.staff.id != found.staff.id);
+    if !others || rules.tie == Tie::First {
+        return Some(one(found, clause.clone(), facts, roster, &format!("{clause} applies")));
+    }
+    let clauses: Vec<String> = named.iter().map(|(place, _)| format!("owner.rule[{}]", place + 1)).collect();
+    let mut candidates: Vec<StaffId> = Vec::new();
+    for (_, f) in named {
+        if !candidates.contains(&f.staff.id) {
+            candidates.push(f.staff.id.clone());
+        }
+    }
+    let why =
+        format!("{} apply with the same priority and name different people; a person decides", clauses.join(" and "));
+    let ask = Some(AskOwner { candidates, clauses, why: why.clone() });
+    let meanwhile = OwnerTarget::LocationTier(1);
+    Some(match find(&meanwhile, facts, roster, at) {
+        Some(tier1) => {
+            let why = format!("{why}; until then it is with {}, tier 1 of the location", tier1.staff.name);
+            let base = one(&tier1, "owner.tie".to_owned(), facts, roster, &why);
+            Assignment { provisional: true, ask, why, suggest_record_owner: false, ..base }
+        }
+        None => {
+            Assignment { ask, ..unowned("owner.tie".to_owned(), format!("{why}; the location has nobody of tier 1")) }
+        }
+    })
+}
+
+fn unowned(clause: String, why: String) -> Assignment {
+    Assignment {
+        owner: None,
+        provisional: false,
+        backup_for: None,
+        ask: None,
+        suggest_record_owner: false,
+        why,
+        clause,
+    }
+}
+
+fn one(found: &Found, clause: String, facts: &OwnerFacts, roster: &Roster, reason: &str) -> Assignment {
+    let name = &found.staff.name;
+    let why = match found.instead_of {
+        Some(meant) => {
+            let state = if meant.away { "away" } else { "off shift" };
+            format!("{reason}; {} is {state}, so {name} takes it as backup", meant.name)
+        }
+        None if found.on_shift => format!("{reason}: {name}"),
+        None => format!("{reason}: {name}, who is off shift, as nobody else is there"),
+    };
+    let record_owner = facts.record_owner.as_deref();
+    let other_owner = record_owner.is_some_and(|id| {
+        found.staff.crm_owner.as_deref() != Some(id)
+            && found.instead_of.and_then(|m| m.crm_owner.as_deref()) != Some(id)
+    });
+    let known = record_owner.is_some_and(|id| roster.staff.iter().any(|s| s.crm_owner.as_deref() == Some(id)));
+    let why = match (other_owner, known) {
+        (true, true) => format!("{why}; the CRM record keeps its owner, a change is only suggested"),
+        (true, false) => format!("{why}; the CRM record keeps its owner, who is not on the roster"),
+        _ => why,
+    };
+    Assignment {
+        owner: Some(found.staff.id.clone()),
+        provisional: false,
+        backup_for: found.instead_of.map(|m| m.id.clone()),
+        ask: None,
+        suggest_record_owner: other_owner,
+        why,
+        clause,
+    }
+}
+
+/// Who answers to a target.
+struct Found<'a> {
+    staff: &'a Staff,
+    /// The person who was meant but is not there.
+    instead_of: Option<&'a Staff>,
+    on_shift: bool,
+}
+
+fn find<'a>(target: &OwnerTarget, facts: &OwnerFacts, roster: &'a Roster, at: Timestamp) -> Option<Found<'a>> {
+    let there = |s: &Staff| on_shift(s, facts, roster, at);
+    let here = |s: &Staff| s.locations.is_empty() || s.locations.contains(&facts.location);
+    let group: Vec<&Staff> = match target {
+        OwnerTarget::Staff(id) => return single(roster.staff.iter().find(|s| s.id.as_str() == id)?, facts, roster, at),
+        OwnerTarget::RecordOwner => {
+            let id = facts.record_owner.as_deref()?;
+            return single(roster.staff.iter().find(|s| s.crm_owner.as_deref() == Some(id))?, facts, roster, at);
+        }
+        OwnerTarget::Role(role) => roster.staff.iter().filter(|s| s.roles.contains(role)).collect(),
+        OwnerTarget::LocationTier(tier) => roster.staff.iter().filter(|s| s.tier == *tier && here(s)).collect(),
+    };
+    // The roster's own order decides within a group: it is the same on every machine and people can see it.
+    if let Some(staff) = group.iter().copied().find(|s| there(s)) {
+        // The first of the list was meant; that somebody further down takes it is worth a reason.
+        let first = group.first().copied().filter(|f| f.id != staff.id);
+        return Some(Found { staff, instead_of: first, on_shift: true });
+    }
+    let meant = group.iter().copied().find(|s| !s.away).or(group.first().copied())?;
+    single(meant, facts, roster, at)
+}
+
+/// That person while on shift, else the backup: location tier 1, then tier 2, then the person all the same unless away.
+fn single<'a>(meant: &'a Staff, facts: &OwnerFacts, roster: &'a Roster, at: Timestamp) -> Option<Found<'a>> {
+    if on_shift(meant, facts, roster, at) {
+        return Some(Found { staff: meant, instead_of: None, on_shift: true });
+    }
+    let here = |s: &&Staff| s.locations.is_empty() || s.locations.contains(&facts.location);
+    let of_tier = |tier: u8| {
+        roster.staff.iter().filter(here).find(|s| s.tier == tier && s.id != meant.id && on_shift(s, facts, roster, at))
+    };
+    if let Some(staff) = of_tier(1).or_else(|| of_tier(2)).or_else(|| of_tier(3)) {
+        return Some(Found { staff, instead_of: Some(meant), on_shift: true });
+    }
+    // Outside all shifts the meant person keeps it: the clock runs in opening hours, when the shift is back.
+    if !meant.away {
+        return Some(Found { staff: meant, instead_of: None, on_shift: false });
+    }
+    let staff = roster.staff.iter().filter(here).find(|s| s.tier == 1 && !s.away)?;
+    Some(Found { staff, instead_of: Some(meant), on_shift: false })
+}
+
+/// On shift: not away, and inside the own shift, or (without one) while the location is open.
+pub fn on_shift(staff: &Staff, facts: &OwnerFacts, roster: &Roster, at: Timestamp) -> bool {
+    if staff.away {
+        return false;
+    }
+    match &staff.shift {
+        Some(shift) => shift.is_open(at),
+        None => roster.location(&facts.location).is_some_and(|l| l.calendar.is_open(at)),
+    }
+}
+
+struct View<'a> {
+    facts: &'a OwnerFacts,
+    roster: &'a Roster,
+}
+
+impl Facts for View<'_> {
+    fn get(&self, name: &str) -> Option<Fact> {
+        let f = self.facts;
+        let text = |t: &str| Some(Fact::Text(t.to_owned()));
+        let known = |t: &Option<String>| Some(Fact::Text(t.clone().unwrap_or_else(|| "unknown".to_owned())));
+        match name {
+            "call.location" => text(self.roster.location(&f.location).map_or("unknown", |l| l.slug.as_str())),
+            "call.category" => text(&f.category),
+            "call.after_hours" => Some(Fact::Bool(f.after_hours)),
+            "call.line_kind" => known(&f.line_kind),
+            "call.source" => known(&f.source),
+            "call.campaign" => known(&f.campaign),
+            "inquiry.urgency" => text(&f.urgency),
+            "inquiry.intent" => known(&f.intent),
+            "inquiry.reason_code" => known(&f.reason_code),
+            "inquiry.service" => known(&f.service),
+            "inquiry.flags" => Some(Fact::List(f.flags.iter().cloned().map(Fact::Text).collect())),
+            "match.kind" => text(f.match_kind.as_str()),
+            "match.record_owner" => known(&f.record_owner),
+            _ => None,
+        }
+    }
+}
