@@ -9,6 +9,7 @@ const HELP: &str = "\
 cargo xtask test [--quick] [--only STEP,…]   everything a change must pass, in order; stops at the first failure
 cargo xtask test --list                      the steps and what each does
 cargo xtask provision                        install PostgreSQL and Chromium by apt when they are missing
+cargo xtask with-postgres COMMAND…           run a command with a fresh PostgreSQL in RINGBACK_TEST_POSTGRES
 cargo xtask layers                           does every crate depend only on what ARCHITECTURE.md allows it?
 cargo xtask generate [--check]               write (or only compare) the generated documents and tables
 cargo xtask eval [ARGS…]                     score the reader of callers on labelled data
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         "generate" => generate::run(rest),
         "eval" => return ExitCode::from(u8::try_from(eval::run(rest)).unwrap_or(1)),
         "sim" => cmd::run(cmd::cargo(&["run", "--release", "-p", "ringback-sim", "--"]).args(rest)),
+        "with-postgres" => postgres::with(rest),
         postgres::GUARD => postgres::guard(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -16,6 +16,9 @@ use crate::{cmd, provision};
 /// The command word of the second process.
 pub const GUARD: &str = "postgres-guard";
 
+/// Where tests find the server. Set from outside, it is used as it is and none is started.
+pub const ENV: &str = "RINGBACK_TEST_POSTGRES";
+
 /// The user of the database, its superuser, so that tests may make databases of their own.
 const USER: &str = "ringback";
 
@@ -82,6 +85,16 @@ impl Drop for Postgres {
     }
 }
 
+/// Runs a command with a server of its own, its URL in [`ENV`].
+///
+/// # Errors
+/// When the server did not start or the command failed.
+pub fn with(command: &[String]) -> Result<(), String> {
+    let (program, args) = command.split_first().ok_or("which command?")?;
+    let server = Postgres::start()?;
+    cmd::run(Command::new(program).args(args).env(ENV, &server.url))
+}
+
 impl Place {
     fn data(&self) -> PathBuf {
         self.dir.join("data")
@@ -121,7 +134,7 @@ impl Place {
         // noticed is the SQLite suite's.
         let settings = format!(
             "-p {port} -k {} -c listen_addresses=127.0.0.1 -c max_connections=200 -c shared_buffers=256MB -c fsync=off \
-             -c full_page_writes=off -c max_prepared_transactions=0",
+             -c full_page_writes=off",
             self.socket_dir.display()
         );
         let log = self.dir.join("log");

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::postgres::Postgres;
+use crate::postgres::{ENV as POSTGRES_ENV, Postgres};
 use crate::tally::{SKIPPED, Tally};
 use crate::{cmd, demo, eval, generate, layers, provision};
 
@@ -25,9 +25,6 @@ const KILL_RUNS: &[&[&str]] = &[
     &["run", "--release", "-p", "ringback-sim", "--", "--kills", "200", "--calls", "2000", "--engine", "sqlite"],
     &["run", "--release", "-p", "ringback-sim", "--", "--kills", "50", "--calls", "500", "--engine", "postgres"],
 ];
-
-/// Where tests find the database server. Set from outside, it is used as it is and none is started.
-const POSTGRES_ENV: &str = "RINGBACK_TEST_POSTGRES";
 
 /// Where tests find the browser.
 const CHROMIUM_ENV: &str = "RINGBACK_CHROMIUM";
