@@ -114,7 +114,8 @@ pub fn used() -> Result<BTreeMap<String, PathBuf>, String> {
             continue;
         }
         crate::layers::walk(&src, &mut |file, text| {
-            if !file.ends_with(Path::new("error_pages.rs")) {
+            let tests = file.file_stem().is_some_and(|stem| stem == "tests");
+            if !tests && !file.ends_with(Path::new("error_pages.rs")) {
                 for code in codes(&product(text)) {
                     used.entry(code).or_insert_with(|| file.to_path_buf());
                 }
