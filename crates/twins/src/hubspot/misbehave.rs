@@ -1,0 +1,79 @@
+//! How HubSpot misbehaves: the half of [`crate::fault`] that needs to know its bodies.
+
+use super::HubSpot;
+use super::refusals::{Policy, Refusal, throttled};
+use crate::fault::{Refusing, Vendor};
+use crate::log::Log;
+use crate::{Reply, Request};
+use serde_json::{Value, json};
+
+impl Vendor for HubSpot {
+    fn handle(&mut self, request: &Request, now_ms: i64) -> Reply {
+        HubSpot::handle(self, request, now_ms)
+    }
+
+    fn log_mut(&mut self) -> &mut Log {
+        HubSpot::log_mut(self)
+    }
+
+    fn pretend(&mut self, request: &Request, now_ms: i64) -> Reply {
+        // Ids and budgets stay spent: the vendor did the work and lost it.
+        let tables = self.tables.clone();
+        let reply = HubSpot::handle(self, request, now_ms);
+        self.tables = tables;
+        if let Some(entry) = self.log.last_mut() {
+            entry.effects.clear();
+        }
+        reply
+    }
+
+    fn half(&mut self, request: &Request, now_ms: i64) -> Option<Reply> {
+        if !request.path.contains("/batch/") {
+            return None;
+        }
+        let mut body: Value = serde_json::from_slice(&request.body).ok()?;
+        let inputs = body.get_mut("inputs")?.as_array_mut()?;
+        let rest = inputs.split_off(inputs.len() / 2);
+        let half = Request { body: body.to_string().into_bytes(), ..request.clone() };
+        let mut reply = HubSpot::handle(self, &half, now_ms);
+        let mut out = reply.value();
+        if reply.status < 300 && out.is_object() {
+            let errors: Vec<Value> = rest
+                .iter()
+                .map(|input| {
+                    let refusal = Refusal::new(500, "INTERNAL_ERROR", "There was a problem with this input.");
+                    let refusal = match input["id"].as_str() {
+                        Some(id) => refusal.context("ids", &[id]),
+                        None => refusal,
+                    };
+                    refusal.into_entry(input["objectWriteTraceId"].as_str())
+                })
+                .collect();
+            out["numErrors"] = json!(errors.len());
+            out["errors"] = Value::Array(errors);
+            reply.status = 207;
+            reply.body = out.to_string().into_bytes();
+        }
+        Some(reply)
+    }
+
+    fn refuse(&mut self, how: Refusing) -> Reply {
+        self.correlation += 1;
+        let refusal = match how {
+            // "EXPIRED_AUTHENTICATION": error handling page.
+            Refusing::Unauthorized => Refusal::new(
+                401,
+                "EXPIRED_AUTHENTICATION",
+                "The OAuth token used to make this call expired 5 second(s) ago.",
+            ),
+            Refusing::Unprocessable => Refusal::new(422, "VALIDATION_ERROR", "The request could not be processed."),
+            Refusing::TooMany(retry_after_s) => throttled(Policy::TenSecondlyRolling, retry_after_s),
+            Refusing::Server(status) => Refusal::new(status, "INTERNAL_ERROR", "internal error"),
+        };
+        refusal.into_reply(&self.correlation_id())
+    }
+
+    fn stale_search(&mut self, lag_ms: i64, until_ms: i64) {
+        HubSpot::stale_search(self, lag_ms, until_ms);
+    }
+}
