@@ -1,1 +1,212 @@
-//! placeholder
+//! Vendors as translators: values in, HTTP out; HTTP in, values out.
+//!
+//! A vendor is one file, one registry line, its fixtures and its docs page. No vendor holds a sequence (that is
+//! `core::ensure`), a clock, a token or a socket. Each is tested by tables over fixtures made from the vendor's documents; one
+//! conformance suite runs over the whole registry.
+
+pub mod connection;
+pub mod crms;
+pub mod sinks;
+pub mod sources;
+mod standard_webhooks;
+mod wire;
+
+pub use connection::{Connection, Secret};
+
+use jiff::Timestamp;
+use ringback_core::crm::{CrmOp, Outcome, WriteTraits};
+use ringback_core::http::{HttpReply, HttpRequest, RawRequest};
+use ringback_core::problem::Problem;
+use ringback_core::signal::Signal;
+
+/// Every inbound provider. Adding one adds one file and one line here.
+pub static SOURCES: &[&dyn Source] =
+    &[&sources::callrail::CallRail, &sources::twilio::Twilio, &sources::generic::Generic, &sources::csv::PhoneLog];
+
+/// Every CRM. Adding one adds one file and one line here.
+pub static CRMS: &[&dyn Crm] = &[&crms::hubspot::HubSpot];
+
+/// The source of that name (`callrail`).
+pub fn source(name: &str) -> Option<&'static dyn Source> {
+    SOURCES.iter().copied().find(|s| s.about().name == name)
+}
+
+/// The CRM of that name (`hubspot`).
+pub fn crm(name: &str) -> Option<&'static dyn Crm> {
+    CRMS.iter().copied().find(|c| c.about().name == name)
+}
+
+/// What is true of a vendor, as data.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// The word in configuration and URLs.
+    pub name: &'static str,
+    pub title: &'static str,
+    pub docs_url: &'static str,
+    /// Where requests go unless the connection says otherwise.
+    pub base_url: &'static str,
+    pub auth: Auth,
+    /// What `ensure` must know; `None` for sources.
+    pub writes: Option<WriteTraits>,
+    pub limits: Limits,
+    /// Events of the hook URL with what each stands for.
+    pub events: &'static [(&'static str, &'static str)],
+    /// What a user of this vendor must know, one sentence each.
+    pub quirks: &'static [&'static str],
+}
+
+/// How requests are authenticated; the engine does it, so that credentials never enter attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    None,
+    Bearer,
+    Basic,
+    /// `Authorization: Token token="…"` (CallRail).
+    Token,
+}
+
+/// A vendor's published limits. Zero means "not published".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    pub burst_requests: u32,
+    pub burst_window_ms: u32,
+    pub daily_requests: u32,
+    pub search_per_second: u32,
+    pub batch_items_max: u32,
+}
+
+/// Why a request was not accepted as the provider's own. It is quarantined whole, never processed, never thrown away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejected {
+    /// The connection has no key to check with.
+    NoKey,
+    MissingSignature,
+    WrongSignature,
+    /// Signed too long ago, where the provider signs a time.
+    Stale,
+}
+
+impl Rejected {
+    /// A stable word for the ledger and the console.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NoKey => "no_key",
+            Self::MissingSignature => "missing_signature",
+            Self::WrongSignature => "wrong_signature",
+            Self::Stale => "stale_signature",
+        }
+    }
+}
+
+/// Why an authentic request could not be read as signals. It stays stored and visible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// `not_json`, `not_a_form`, `unknown_event`, `no_call_id`, …
+    pub class: &'static str,
+    pub words: String,
+}
+
+/// What intake decided, for the answer that this provider needs to hear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Intake {
+    Stored,
+    Duplicate,
+    Quarantined(Rejected),
+    /// Generic and API senders only: the sender can mend it.
+    Invalid {
+        status: u16,
+        code: &'static str,
+        cause: String,
+        cure: String,
+    },
+    /// Nothing could be stored; the provider should try again.
+    Unavailable,
+}
+
+/// The vendor cannot do this operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsupported(pub String);
+
+/// What one HTTP exchange said about each operation it carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replies {
+    /// One outcome per operation, in the order of the operations.
+    pub outcomes: Vec<Outcome>,
+    /// What the reply's headers say is left of the budget.
+    pub budget: Option<Budget>,
+}
+
+/// A budget as the vendor's headers state it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    pub burst_left: Option<u32>,
+    pub daily_left: Option<u32>,
+}
+
+/// A place in a provider's list.
+pub type Cursor = String;
+
+/// An inbound provider.
+pub trait Source: Sync {
+    fn about(&self) -> &'static About;
+    /// Is this the provider's own request? Several keys: rotation, per company. `received_at` for providers that sign a time;
+    /// the connection because generic senders differ in how they sign.
+    fn verify(
+        &self,
+        raw: &RawRequest,
+        connection: &Connection,
+        keys: &[Secret],
+        received_at: Timestamp,
+    ) -> Result<(), Rejected>;
+    /// What the request says. The bytes are stored before this runs.
+    fn read(&self, raw: &RawRequest, connection: &Connection) -> Result<Vec<Signal>, Unreadable>;
+    /// What this provider needs to hear: TwiML, 200 in any case, a problem document.
+    fn answer(&self, raw: &RawRequest, connection: &Connection, intake: &Intake) -> HttpReply;
+    /// The provider's own name for this delivery, stable over its retries, where it sends one. Without it a delivery is known by
+    /// its event and body.
+    fn delivery(&self, _raw: &RawRequest) -> Option<String> {
+        None
+    }
+    /// What is wrong with the connection's settings, all of it at once.
+    fn check(&self, _connection: &Connection) -> Vec<Problem> {
+        Vec::new()
+    }
+    /// May a sender's mistake be answered with 4xx (generic and API senders), or must it be stored whatever it is?
+    fn strict(&self) -> bool {
+        false
+    }
+    /// For strict sources: is the request acceptable at all? Checked before it is stored.
+    fn screen(&self, _raw: &RawRequest, _connection: &Connection) -> Result<(), Intake> {
+        Ok(())
+    }
+    /// The witness: the provider's own list of calls since then.
+    fn list(&self, _since: Timestamp, _cursor: Option<&Cursor>, _connection: &Connection) -> Option<HttpRequest> {
+        None
+    }
+    /// Reads a page of that list.
+    fn listed(&self, _reply: &HttpReply, _connection: &Connection) -> (Vec<Signal>, Option<Cursor>) {
+        (Vec::new(), None)
+    }
+}
+
+/// A CRM.
+pub trait Crm: Sync {
+    fn about(&self) -> &'static About;
+    /// One HTTP request for these operations: several only where the vendor has a batch endpoint for exactly this mix.
+    fn request(&self, operations: &[CrmOp], connection: &Connection) -> Result<HttpRequest, Unsupported>;
+    /// What the reply says of each operation; an operation the reply does not mention is `Unknown`.
+    /// The connection because a daily budget ends at midnight in the account's zone.
+    fn reply(
+        &self,
+        operations: &[CrmOp],
+        reply: &HttpReply,
+        connection: &Connection,
+        received_at: Timestamp,
+    ) -> Replies;
+    /// What is wrong with the connection's settings, all of it at once.
+    fn check(&self, _connection: &Connection) -> Vec<Problem> {
+        Vec::new()
+    }
+    /// Properties that set-up must make so that our key and our decision fields have a home.
+    fn own_properties(&self) -> &'static [(ringback_core::crm::Object, &'static str, &'static str, bool)];
+}

@@ -1,0 +1,166 @@
+//! HubSpot, date-versioned CRM API.
+//!
+//! Sources: <https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/batch/upsert-contacts>,
+//! `…/latest/error-handling`, `…/latest/usage-guidelines`, `…/latest/crm/search-the-crm`, and the vendor's Apache-2.0 SDK
+//! (<https://github.com/HubSpot/hubspot-api-nodejs>) for paths and bodies.
+//!
+//! * Our key is the property `rb_key` (`hasUniqueValue`, immutable once made). Upserting by it closes the race on the vendor's side.
+//! * Reads by id or `idProperty` are consistent; the search lags: 10 s after a create, 60 s after an update.
+//! * Phones are free text; the search goes over calculated, digits-only properties and the caller compares numbers itself.
+//! * A merged contact's old id keeps resolving, with the survivor's id in the answer: that is read as merged.
+//! * `""` clears a property; all values are strings.
+//!
+//! Settings: `version` (default `2026-03`; `v3` for the undated paths), `property_group.<object>` for the group that our own
+//! properties are made in.
+//!
+//! [`request`] makes requests, [`reply`] reads answers, [`classify`] says what an error means.
+
+mod classify;
+mod reply;
+mod request;
+
+use crate::{About, Auth, Connection, Crm, Limits, Replies, Unsupported};
+use jiff::Timestamp;
+use ringback_core::crm::{CrmOp, Object, WriteTraits};
+use ringback_core::http::{HttpReply, HttpRequest};
+use ringback_core::problem::Problem;
+use std::time::Duration;
+
+/// The property that holds our key.
+pub const KEY_PROPERTY: &str = "rb_key";
+/// Records per batch request (the vendor's most).
+pub const BATCH_ITEMS_MAX: usize = 100;
+const DEFAULT_VERSION: &str = "2026-03";
+
+static ABOUT: About = About {
+    name: "hubspot",
+    title: "HubSpot",
+    docs_url: "https://developers.hubspot.com/docs/api-reference/latest/overview",
+    base_url: "https://api.hubapi.com",
+    auth: Auth::Bearer,
+    writes: Some(WriteTraits {
+        // The vendor lists 524 among the answers to expect: its edge gives up on the origin 100 s after it passed a request on
+        // (Cloudflare's documentation of that code). Until then an unanswered write may still land: 10 s of waiting, 90 s after.
+        timeout: Duration::from_secs(10),
+        settling: Duration::from_secs(90),
+        // The slower of the two published figures (after an update); a create shows after 10 s.
+        search_lag: Duration::from_mins(1),
+    }),
+    limits: Limits {
+        // Free and Starter; larger plans have 190. The reply's headers correct it.
+        burst_requests: 100,
+        burst_window_ms: 10_000,
+        daily_requests: 250_000,
+        search_per_second: 5,
+        batch_items_max: BATCH_ITEMS_MAX as u32,
+    },
+    events: &[],
+    quirks: &[
+        "The daily budget starts again at midnight in the account's time zone: set the connection's zone to it",
+        "A contact needs one of e-mail, first name or last name",
+        "Calls, notes and tasks need hs_timestamp",
+        "lifecyclestage only moves forward",
+        "Enumerations take internal names, not labels",
+    ],
+};
+
+/// The registry entry.
+pub struct HubSpot;
+
+impl Crm for HubSpot {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn request(&self, operations: &[CrmOp], connection: &Connection) -> Result<HttpRequest, Unsupported> {
+        request::request(operations, connection)
+    }
+
+    fn reply(
+        &self,
+        operations: &[CrmOp],
+        reply: &HttpReply,
+        connection: &Connection,
+        received_at: Timestamp,
+    ) -> Replies {
+        reply::replies(operations, reply, connection, received_at)
+    }
+
+    fn check(&self, connection: &Connection) -> Vec<Problem> {
+        let version = version(connection);
+        let dated = version.len() == 7 && version.parse::<jiff::civil::Date>().is_err() && {
+            let (year, month) = version.split_once('-').unwrap_or(("", ""));
+            year.parse::<u16>().is_ok_and(|y| y >= 2025) && month.parse::<u8>().is_ok_and(|m| (1..=12).contains(&m))
+        };
+        if dated || version == "v3" {
+            return Vec::new();
+        }
+        let cause = format!("version is {version}");
+        vec![Problem::new("RB-0110", cause, "Write a version of HubSpot's API such as 2026-03, or v3")]
+    }
+
+    fn own_properties(&self) -> &'static [(Object, &'static str, &'static str, bool)] {
+        OWN
+    }
+}
+
+/// Our properties: object, name, label, unique.
+static OWN: &[(Object, &str, &str, bool)] = &[
+    (Object::Contact, "rb_key", "Ringback key", true),
+    (Object::Contact, "rb_call_id", "Ringback call id", false),
+    (Object::Contact, "rb_version", "Ringback contract version", false),
+    (Object::Contact, "rb_written_at", "Ringback written at", false),
+    (Object::Contact, "rb_inquiry_url", "Ringback inquiry", false),
+    (Object::Contact, "rb_trace", "Ringback trace", false),
+    (Object::Contact, "rb_urgency", "Ringback urgency", false),
+    (Object::Contact, "rb_reason_code", "Ringback reason code", false),
+    (Object::Contact, "rb_next_action", "Ringback next action", false),
+    (Object::Contact, "rb_intent", "Ringback intent", false),
+    (Object::Contact, "rb_location", "Ringback location", false),
+    (Object::Contact, "rb_source", "Ringback source", false),
+    (Object::Contact, "rb_vertical", "Ringback vertical", false),
+    (Object::Contact, "rb_first_call_at", "Ringback first call at", false),
+    (Object::Call, "rb_key", "Ringback key", true),
+    (Object::Call, "rb_call_id", "Ringback call id", false),
+    (Object::Call, "rb_version", "Ringback contract version", false),
+    (Object::Call, "rb_written_at", "Ringback written at", false),
+    (Object::Call, "rb_inquiry_url", "Ringback inquiry", false),
+    (Object::Call, "rb_trace", "Ringback trace", false),
+    (Object::Task, "rb_key", "Ringback key", true),
+    (Object::Task, "rb_call_id", "Ringback call id", false),
+    (Object::Task, "rb_version", "Ringback contract version", false),
+    (Object::Task, "rb_written_at", "Ringback written at", false),
+    (Object::Task, "rb_inquiry_url", "Ringback inquiry", false),
+    (Object::Task, "rb_trace", "Ringback trace", false),
+];
+
+fn version(connection: &Connection) -> &str {
+    connection.setting("version").unwrap_or(DEFAULT_VERSION)
+}
+
+/// The plural in paths and associations.
+fn plural(object: Object) -> &'static str {
+    match object {
+        Object::Contact => "contacts",
+        Object::Call => "calls",
+        Object::Task => "tasks",
+        Object::Note => "notes",
+        Object::Deal => "deals",
+        Object::Company => "companies",
+    }
+}
+
+const OBJECTS: [Object; 6] = [Object::Contact, Object::Call, Object::Task, Object::Note, Object::Deal, Object::Company];
+
+/// May this operation have changed something at the vendor if its answer got lost?
+fn writes(operation: &CrmOp) -> bool {
+    match operation {
+        CrmOp::Upsert { .. } | CrmOp::Update { .. } | CrmOp::Associate { .. } | CrmOp::CreateProperty { .. } => true,
+        CrmOp::FindPerson { .. }
+        | CrmOp::ReadByKey { .. }
+        | CrmOp::ReadById { .. }
+        | CrmOp::ReadMany { .. }
+        | CrmOp::ReadSchema { .. }
+        | CrmOp::ListOwners { .. } => false,
+    }
+}

@@ -1,0 +1,3 @@
+//! CRMs: one file each.
+
+pub mod hubspot;

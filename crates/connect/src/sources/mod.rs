@@ -1,0 +1,6 @@
+//! Inbound providers: one file each.
+
+pub mod callrail;
+pub mod csv;
+pub mod generic;
+pub mod twilio;
