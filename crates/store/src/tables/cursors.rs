@@ -1,0 +1,27 @@
+//! Cursors: how far a poll or an import has read.
+
+use crate::Error;
+use crate::tx::{Tx, exec_one, row, statements};
+
+statements! {
+    CURSOR_GET = "SELECT value FROM cursors WHERE account = $1 AND connection = $2 AND name = $3";
+    CURSOR_PUT = "INSERT INTO cursors (account, connection, name, value, updated_at) VALUES ($1, $2, $3, $4, $5) \
+        ON CONFLICT (account, connection, name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at";
+}
+
+/// The cursor's value.
+pub async fn cursor_get(tx: &mut Tx, account: &str, connection: &str, name: &str) -> Result<Option<String>, Error> {
+    Ok(row!(tx, (String,), CURSOR_GET, account, connection, name)?.map(|(value,)| value))
+}
+
+/// Sets the cursor.
+pub async fn cursor_put(
+    tx: &mut Tx,
+    account: &str,
+    connection: &str,
+    name: &str,
+    value: &str,
+    at: i64,
+) -> Result<(), Error> {
+    exec_one!(tx, CURSOR_PUT, account, connection, name, value, at)
+}
