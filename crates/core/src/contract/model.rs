@@ -251,7 +251,7 @@ pub struct FieldRule {
     pub accountability: bool,
     /// One of the eight kinds that are never changed silently.
     pub protected: Option<Protected>,
-    /// Narrower than the contract's autonomy, never wider.
+    /// How much may happen by itself with this field, in place of the contract's own level.
     pub autonomy: Option<Autonomy>,
 }
 
@@ -556,11 +556,15 @@ impl Contract {
         self.locations.get(location_slug).and_then(|l| l.clock.as_ref()).unwrap_or(&self.clock)
     }
 
-    /// How much may happen by itself at that location, and for that field where one is named: the narrowest that was said.
+    /// How much may happen by itself at that location, and for that field where one is named. What is said of a location or a field takes the place of
+    /// the contract's own level; where both are said, the narrower of the two holds.
     pub fn autonomy_for(&self, location_slug: &str, field: Option<&str>) -> Autonomy {
-        let place = self.locations.get(location_slug).and_then(|l| l.autonomy).unwrap_or(self.autonomy);
-        let narrower = field.and_then(|f| self.fields.get(f)).and_then(|f| f.autonomy);
-        narrower.map_or(place, |n| n.min(place))
+        let place = self.locations.get(location_slug).and_then(|l| l.autonomy);
+        let clause = field.and_then(|f| self.fields.get(f)).and_then(|f| f.autonomy);
+        match (place, clause) {
+            (Some(place), Some(clause)) => place.min(clause),
+            (one, other) => one.or(other).unwrap_or(self.autonomy),
+        }
     }
 
     /// The retention class of that location's documents.

@@ -1,0 +1,280 @@
+//! What a contract must not say, beyond its form: clauses that contradict each other, the CRM's schema, or the roster.
+
+use super::model::*;
+use super::parse::Places;
+use crate::crm::{Object, PropertySpec, PropertyType};
+use crate::problem::Problem;
+use crate::roster::Roster;
+use std::collections::BTreeMap;
+
+/// The longest winner sentence, in characters.
+pub const WINNER_CHARS_MAX: usize = 300;
+
+/// Why a text is not one sentence, and what to do; `None` when it is one.
+pub(super) fn sentence_problem(text: &str) -> Option<(&'static str, &'static str)> {
+    let text = text.trim();
+    let cure = "say in one sentence who wins a conflict and why";
+    if text.chars().count() > WINNER_CHARS_MAX {
+        return Some(("is longer than a sentence should be", cure));
+    }
+    if text.split_whitespace().count() < 3 {
+        return Some(("is not a sentence", cure));
+    }
+    if !text.ends_with(['.', '!']) {
+        return Some(("does not end like a sentence", "end it with a full stop"));
+    }
+    let inner = text.trim_end_matches(['.', '!']);
+    // A full stop followed by a capital begins another sentence; "e.g. this" does not.
+    let mut words = inner.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        let next_is_capital = words.peek().and_then(|n| n.chars().next()).is_some_and(char::is_uppercase);
+        if word.ends_with(['.', '!', '?']) && next_is_capital {
+            return Some(("is more than one sentence", cure));
+        }
+    }
+    None
+}
+
+/// The protected kind that a property's name gives away, whatever the contract calls it (F-102 to F-109). Properties that start with `rb_` are
+/// Ringback's own and hold nobody's decision; a task's owner is Ringback's to set.
+pub(super) fn protected_by_name(object: Object, property: &str) -> Option<Protected> {
+    let name = property.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|w| name.contains(w));
+    if name.starts_with("rb_") || matches!(object, Object::Task | Object::Call | Object::Note) {
+        return None;
+    }
+    if has(&["owner"]) {
+        Some(Protected::AccountOwner)
+    } else if has(&["optout", "opt_out", "opt-out", "unsubscrib", "do_not_", "donot", "consent"]) {
+        Some(Protected::OptOut)
+    } else if has(&["dealstage", "stagename", "opportunity_stage"]) || (object == Object::Deal && name == "stage") {
+        Some(Protected::OpportunityStage)
+    } else if has(&["closedate", "close_date"]) {
+        Some(Protected::CloseDate)
+    } else if has(&["forecast"]) {
+        Some(Protected::ForecastCategory)
+    } else if has(&["legal", "procurement", "contract_terms"]) {
+        Some(Protected::LegalNotes)
+    } else if has(&["price", "pricing", "discount"]) || (object == Object::Deal && name.contains("amount")) {
+        Some(Protected::Pricing)
+    } else if has(&["lifecycle", "partner", "relationship", "customer_status", "customer_type"]) {
+        Some(Protected::Relationship)
+    } else {
+        None
+    }
+}
+
+/// What only shows when the whole contract is read.
+pub(super) fn check(contract: &Contract, places: &Places) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut say = |code, path: &str, cause: String, cure: String| {
+        let problem = Problem::new(code, cause, cure);
+        found.push(match places.of(path) {
+            Some(at) => problem.at(at),
+            None => problem,
+        });
+    };
+    for (name, rule) in &contract.fields {
+        let key = |k: &str| format!("field.{name}.{k}");
+        let machine_acts = matches!(rule.machine, Machine::Update | Machine::FillEmpty);
+        if rule.review_at > rule.write_at {
+            let cause = format!("field.{name} asks a person above the confidence at which it writes by itself");
+            say("RB-0209", &key("review_at"), cause, "review_at must not be above write_at".into());
+        }
+        if let Some(kind) = rule.protected.filter(|_| machine_acts) {
+            let cause =
+                format!("{} is a field of the kind {}, which is never changed silently", rule.target(), kind.word());
+            say("RB-0212", &key("machine"), cause, "write machine = \"suggest\" or \"never\"".into());
+        } else if machine_acts && matches!(rule.object, Object::Deal | Object::Company) {
+            let cause =
+                format!("{} belongs to a {}, which is read and never written", rule.target(), rule.object.as_str());
+            say("RB-0212", &key("machine"), cause, "write machine = \"suggest\" or \"never\"".into());
+        } else if machine_acts && rule.accountability {
+            let cause = format!("field.{name} changes accountability, so a person decides, but its machine may write");
+            say(
+                "RB-0212",
+                &key("machine"),
+                cause,
+                "write machine = \"suggest\", or accountability = false if it changes nobody's standing".into(),
+            );
+        } else if machine_acts && rule.truth == Truth::Human {
+            let cause = format!("the truth of field.{name} comes from people, but its machine may write");
+            say("RB-0212", &key("machine"), cause, "write machine = \"suggest\", or name another truth".into());
+        }
+        if let OnMissing::Default(text) = &rule.on_missing
+            && !default_fits(text, &rule.kind)
+        {
+            let cause = format!("the default {text:?} of field.{name} does not fit its type {}", rule.kind.word());
+            say("RB-0218", &key("on_missing"), cause, "write a default of that type, or on_missing = \"flag\"".into());
+        }
+    }
+    for name in &contract.mandatory {
+        match contract.fields.get(name) {
+            None => {
+                let near = super::did_you_mean(name, contract.fields.keys().map(String::as_str));
+                let cure =
+                    near.map_or_else(|| format!("add [field.{name}] or remove it"), |n| format!("did you mean {n}?"));
+                say("RB-0218", "mandatory", format!("the mandatory field {name} is not mapped"), cure);
+            }
+            Some(rule) if rule.on_missing == OnMissing::Leave => {
+                let cause = format!("field.{name} is mandatory, but nothing happens when it is missing");
+                let path = format!("field.{name}.on_missing");
+                say("RB-0218", &path, cause, "write on_missing = \"flag\" or a default".into());
+            }
+            Some(_) => {}
+        }
+    }
+    if !matches!(contract.clock.emergency, Term::Minutes(_)) {
+        let cause = "an emergency runs by wall time, so it needs minutes".to_owned();
+        say("RB-0206", "clock.emergency", cause, "write emergency = \"5 min\"".into());
+    }
+    for (slug, rules) in &contract.locations {
+        if rules.clock.as_ref().is_some_and(|c| !matches!(c.emergency, Term::Minutes(_))) {
+            let cause = "an emergency runs by wall time, so it needs minutes".to_owned();
+            say("RB-0206", &format!("location.{slug}.clock.emergency"), cause, "write emergency = \"5 min\"".into());
+        }
+    }
+    found.extend(one_clause_per_property(contract, places));
+    found
+}
+
+/// Two clauses that feed one property are refused, with both places (F-091).
+fn one_clause_per_property(contract: &Contract, places: &Places) -> Vec<Problem> {
+    let mut by_target: BTreeMap<String, &str> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (name, rule) in &contract.fields {
+        let Some(other) = by_target.insert(rule.target().to_ascii_lowercase(), name) else { continue };
+        let cause =
+            format!("field.{other} and field.{name} both go to {}, and nothing says which of them wins", rule.target());
+        let mut problem = Problem::new(
+            "RB-0208",
+            cause,
+            "keep one clause for that property, or give one of them a property of its own",
+        );
+        problem.at = places.of(&format!("field.{name}.to"));
+        problem.also_at = places.of(&format!("field.{other}.to"));
+        found.push(problem);
+    }
+    found
+}
+
+fn default_fits(text: &str, kind: &FieldType) -> bool {
+    match kind {
+        FieldType::Choice(options) => options.iter().any(|o| o == text),
+        FieldType::Text => true,
+        FieldType::Number => fit(&FieldValue::Number(text.to_owned()), kind, None).is_ok(),
+        FieldType::Bool => matches!(text, "true" | "false"),
+        // A default amount, date, number or address would be an invention.
+        FieldType::Money | FieldType::Date | FieldType::DateTime | FieldType::Phone | FieldType::Email => false,
+    }
+}
+
+/// What the live schema of the CRM does not let the contract do (F-082). Problems name the clause; the account is paused for that field only.
+pub fn check_schema(contract: &Contract, schema: &[(Object, PropertySpec)]) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let writes = |rule: &FieldRule| rule.machine != Machine::Never;
+    for (name, rule) in contract.fields.iter().filter(|(_, r)| writes(r)) {
+        let target = rule.target();
+        let Some((_, spec)) = schema.iter().find(|(o, s)| *o == rule.object && s.name == rule.property) else {
+            let names = schema.iter().filter(|(o, _)| *o == rule.object).map(|(_, s)| s.name.as_str());
+            let cure = super::did_you_mean(&rule.property, names).map_or_else(
+                || format!("create the property in the CRM, or remove field.{name}"),
+                |near| format!("did you mean {near}? Otherwise create the property in the CRM"),
+            );
+            found.push(Problem::new("RB-0213", format!("field.{name}: the CRM has no property {target}"), cure));
+            continue;
+        };
+        if spec.read_only {
+            let cause = format!("field.{name}: the CRM does not let anybody write {target}");
+            found.push(Problem::new("RB-0214", cause, "map it to a property that can be written"));
+        }
+        match (&rule.kind, &spec.kind) {
+            (FieldType::Choice(options), PropertyType::Choice(held)) => {
+                let lacking: Vec<&str> = options.iter().filter(|o| !held.contains(o)).map(String::as_str).collect();
+                if !lacking.is_empty() {
+                    let cause = format!("field.{name}: {target} has no option {}", lacking.join(", "));
+                    found.push(Problem::new(
+                        "RB-0215",
+                        cause,
+                        "add the options in the CRM (their internal names), or take them out of the clause",
+                    ));
+                }
+            }
+            (kind, held) if !fits_property(kind, held) => {
+                let cause = format!("field.{name} is {}, but {target} is {}", rule.kind.word(), property_word(held));
+                found.push(Problem::new("RB-0214", cause, "change the type in the clause or the property in the CRM"));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn fits_property(kind: &FieldType, held: &PropertyType) -> bool {
+    match kind {
+        FieldType::Text | FieldType::Phone | FieldType::Email => *held == PropertyType::Text,
+        FieldType::Choice(_) => matches!(held, PropertyType::Choice(_) | PropertyType::Text),
+        FieldType::Number | FieldType::Money => *held == PropertyType::Number,
+        FieldType::Date => *held == PropertyType::Date,
+        FieldType::DateTime => *held == PropertyType::DateTime,
+        FieldType::Bool => *held == PropertyType::Bool,
+    }
+}
+
+fn property_word(held: &PropertyType) -> &str {
+    match held {
+        PropertyType::Text => "text",
+        PropertyType::Number => "number",
+        PropertyType::Date => "date",
+        PropertyType::DateTime => "datetime",
+        PropertyType::Bool => "bool",
+        PropertyType::Choice(_) => "choice",
+        PropertyType::Other(word) => word,
+    }
+}
+
+/// What the contract names and the roster does not have: locations, roles, people, somebody to escalate to (F-213).
+pub fn check_roster(contract: &Contract, roster: &Roster) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for slug in contract.locations.keys().filter(|s| !roster.locations.iter().any(|l| l.slug == **s)) {
+        let near = super::did_you_mean(slug, roster.locations.iter().map(|l| l.slug.as_str()));
+        let cure =
+            near.map_or_else(|| "add the location or remove its table".to_owned(), |n| format!("did you mean {n}?"));
+        found.push(Problem::new("RB-0216", format!("location.{slug} is no location of the account"), cure));
+    }
+    let targets = contract.owner.rules.iter().enumerate().map(|(n, r)| (format!("owner.rule[{}]", n + 1), &r.to));
+    for (clause, target) in targets.chain([("owner.otherwise".to_owned(), &contract.owner.otherwise)]) {
+        let missing = match target {
+            OwnerTarget::Role(role) => !roster.staff.iter().any(|s| s.roles.contains(role)),
+            OwnerTarget::Staff(id) => !roster.staff.iter().any(|s| s.id.as_str() == id),
+            OwnerTarget::RecordOwner | OwnerTarget::LocationTier(_) => false,
+        };
+        if missing {
+            let cause = format!("{clause} gives the call to {target}, and nobody on the roster is that");
+            found.push(Problem::new("RB-0216", cause, "add the person or role to the roster, or change the rule"));
+        }
+    }
+    for location in &roster.locations {
+        let clock = contract.clock_for(&location.slug);
+        if clock.tiers.is_empty() {
+            let cause = format!("the location {} has no escalation window", location.slug);
+            found.push(Problem::new("RB-0211", cause, "give it tiers and stale_after"));
+        }
+        for tier in &clock.tiers {
+            let here = |s: &&crate::roster::Staff| s.locations.is_empty() || s.locations.contains(&location.id);
+            if !roster.staff.iter().filter(here).any(|s| s.tier == tier.to.number()) {
+                let cause = format!(
+                    "the escalation of {} climbs to tier {}, where nobody works",
+                    location.slug,
+                    tier.to.number()
+                );
+                found.push(Problem::new(
+                    "RB-0211",
+                    cause,
+                    "add a person of that tier to the roster, or take the tier out",
+                ));
+            }
+        }
+    }
+    found
+}
