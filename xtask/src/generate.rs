@@ -6,7 +6,12 @@ use std::fs;
 use crate::{cmd, errors};
 
 /// Reference pages that are a file of the product, word for word: source, page, title, what stands above it.
-const REFERENCES: &[(&str, &str, &str, &str)] = &[];
+const REFERENCES: &[(&str, &str, &str, &str)] = &[(
+    "crates/core/src/contract/default.toml",
+    "docs/reference/contract.md",
+    "The contract, complete and commented",
+    "The contract a new account starts with: every clause, with its default and what else could stand there.",
+)];
 
 /// Writes the generated files, or with `--check` only says which are out of date.
 ///
