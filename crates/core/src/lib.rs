@@ -1,1 +1,33 @@
-//! core
+//! The pure decisions of Ringback: values in, values out.
+//!
+//! Nothing here has a clock, randomness, async, network, files or storage; time, salts and facts are arguments.
+//! That is why a decision of last year can be replayed from the ledger, why a draft contract can be tried on recorded
+//! calls, and why the simulation can run millions of steps. Vendors (`connect`) and SQL (`store`) depend on this crate;
+//! it depends on neither.
+//!
+//! The way of an inquiry through these modules: [`signal`] → [`call`] → [`inquiry`], which asks [`identity`] who called,
+//! [`claim`] what was said, [`contract`] what may be written, [`followup`] who must call back and by when, and answers with a
+//! [`plan`] whose effects [`ensure`] brings about one exchange at a time; [`ledger`] keeps why.
+
+pub mod call;
+pub mod claim;
+pub mod contract;
+pub mod crm;
+pub mod decide;
+pub mod effect;
+pub mod ensure;
+pub mod followup;
+pub mod http;
+pub mod id;
+pub mod identity;
+pub mod inquiry;
+pub mod ledger;
+pub mod money;
+pub mod plan;
+pub mod problem;
+pub mod roster;
+pub mod signal;
+
+/// The version of the deciding code, kept with every decision so that a replay knows which rules it must reproduce.
+pub const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
+pub mod mutant;

@@ -1,0 +1,149 @@
+//! One outside change to bring about, stated as "make it so", never as "do this".
+//!
+//! An [`Effect`] names a target (which record, by our stable key) and the state that target shall have. Doing it twice is doing it once.
+//! How it is brought about, exchange by exchange, is [`crate::ensure`].
+
+use crate::crm::{Object, PersonKey, Properties};
+use crate::id::{ConnectionId, EffectId, InquiryId, PlanId};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Version of the stored form of [`Effect`].
+pub const EFFECT_SCHEMA: u32 = 1;
+
+/// The lane of a connection: the unit of order, rate budget, breaker and lease. One connection has one lane.
+pub type LaneId = ConnectionId;
+
+/// What shall be so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Desired {
+    /// Know whom these keys belong to. Changes nothing.
+    FindPerson { keys: Vec<PersonKey>, properties: Vec<String> },
+    /// A contact carries our key and at least these properties.
+    NewContact { key: String, properties: Properties },
+    /// An existing contact has these properties, provided the values read at planning still stand.
+    ContactFields { record: String, properties: Properties, was: Properties },
+    /// A record of ours (call log, task) carries our key and these properties and is associated with the contact.
+    Activity { object: Object, key: String, properties: Properties, contact: ContactRef },
+    /// A record of ours, if it exists, has these properties. If it was never made, nothing is made.
+    ActivityIfMade { object: Object, key: String, properties: Properties },
+    /// A person of the account was told.
+    Page { key: String, notice: Notice },
+}
+
+/// Which contact an activity belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactRef {
+    /// The vendor's id of an existing record.
+    Record(String),
+    /// The contact that another effect makes; known once that effect is done.
+    MadeBy(EffectId),
+}
+
+/// A message to staff: what happened, to whom it falls, by when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// E-mail address of the owner, for the e-mail sink.
+    pub to: Option<String>,
+    pub subject: String,
+    pub lines: Vec<String>,
+    /// `missed_call`, `escalation`, `stale`.
+    pub event: String,
+    pub inquiry: InquiryId,
+    pub urgent: bool,
+}
+
+/// Another effect that must come first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Need {
+    pub effect: EffectId,
+    /// It is enough that it is settled, however it ended (an older effect on the same target); else it must be done.
+    pub settled: bool,
+}
+
+/// One outside change, as planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    /// [`EFFECT_SCHEMA`] at the time of writing.
+    pub schema: u32,
+    pub id: EffectId,
+    pub inquiry: InquiryId,
+    pub plan: PlanId,
+    pub lane: LaneId,
+    /// What it is about within the inquiry: `find`, `contact`, `call:<stem>`, `task`, `page:<n>`. A new plan's effect on a
+    /// target takes the place of the unsent older one.
+    pub target: String,
+    pub desired: Desired,
+    pub needs: Vec<Need>,
+    /// Goes before everything that is not.
+    pub urgent: bool,
+}
+
+impl Desired {
+    /// A stable word for logs, tables and the ledger.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::FindPerson { .. } => "find",
+            Self::NewContact { .. } => "create_contact",
+            Self::ContactFields { .. } => "update_contact",
+            Self::Activity { object: Object::Call, .. } => "log_call",
+            Self::Activity { .. } => "create_task",
+            Self::ActivityIfMade { .. } => "close_task",
+            Self::Page { .. } => "page",
+        }
+    }
+
+    /// Our key in the outside record, where there is one.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::NewContact { key, .. }
+            | Self::Activity { key, .. }
+            | Self::ActivityIfMade { key, .. }
+            | Self::Page { key, .. } => Some(key),
+            Self::FindPerson { .. } | Self::ContactFields { .. } => None,
+        }
+    }
+
+    /// The properties to be held, empty where none are written.
+    pub fn properties(&self) -> Option<&Properties> {
+        match self {
+            Self::NewContact { properties, .. }
+            | Self::ContactFields { properties, .. }
+            | Self::Activity { properties, .. }
+            | Self::ActivityIfMade { properties, .. } => Some(properties),
+            Self::FindPerson { .. } | Self::Page { .. } => None,
+        }
+    }
+
+    /// A digest by which two plans can tell that they want the same. Stamps of the write itself ([`STAMPS`]) do not count:
+    /// the same wish at another moment is the same wish. Which effect makes the contact does not count either.
+    pub fn digest(&self) -> String {
+        let mut same = self.clone();
+        if let Self::NewContact { properties, .. }
+        | Self::ContactFields { properties, .. }
+        | Self::Activity { properties, .. }
+        | Self::ActivityIfMade { properties, .. } = &mut same
+        {
+            properties.retain(|name, _| !STAMPS.contains(&name.as_str()));
+        }
+        if let Self::Activity { contact: contact @ ContactRef::MadeBy(_), .. } = &mut same {
+            *contact = ContactRef::MadeBy(EffectId::from_text("contact"));
+        }
+        let text = serde_json::to_string(&same).unwrap_or_default();
+        hex(&Sha256::digest(text.as_bytes()))
+    }
+}
+
+/// Properties that say when and by which version a write was made.
+pub const STAMPS: &[&str] = &["rb_written_at", "rb_version", "rb_trace"];
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
+        let _ = write!(out, "{b:02x}");
+        out
+    })
+}

@@ -1,0 +1,555 @@
+//! How an effect is brought about: which exchange comes next, decided from what has happened so far.
+//!
+//! This is the one place where "find, create, adopt the duplicate, associate, read back, and what to do after unknown" is written, for
+//! all vendors. [`next`] is pure and total: the history of an effect decides, not the memory of a worker, so a node that dies
+//! between two exchanges changes nothing.
+//!
+//! Three rules carry the weight:
+//! - after an unanswered write nobody looks and nobody writes before the write can no longer land
+//!   ([`WriteTraits::timeout`] + [`WriteTraits::settling`]); then the record is looked up by our key before anything is written again;
+//! - a reply to a write is never a receipt: done means that a later read shows every property and every association;
+//! - what was certainly not done may be tried again; what may have been done is looked for.
+
+use crate::crm::{CrmOp, Held, Object, Outcome, Properties, Record, Why, WriteTraits};
+use crate::effect::Desired;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Version of the stored form of [`History`].
+pub const HISTORY_SCHEMA: u32 = 1;
+/// The most exchanges of one effect before a person must look (an outage does not use them up: the breaker holds them).
+pub const EXCHANGES_MAX: usize = 120;
+/// How often a write may be acknowledged and yet not be there before a person must look.
+pub const NOT_TAKEN_MAX: usize = 6;
+/// The longest wait between two tries.
+pub const BACKOFF_SECONDS_MAX: i64 = 300;
+/// The most records that one search may bring into a match.
+pub const CANDIDATES_MAX: usize = 5;
+/// The most exchanges for a page to staff.
+pub const PAGE_TRIES_MAX: usize = 10;
+
+/// What an exchange was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Find out whether and how the record exists, without changing it.
+    Look,
+    Write,
+    Associate,
+    ReadBack,
+}
+
+impl Purpose {
+    /// Does an exchange for this purpose change something outside?
+    pub fn changes(self) -> bool {
+        matches!(self, Self::Write | Self::Associate)
+    }
+    /// A stable word for logs and the ledger.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Look => "look",
+            Self::Write => "write",
+            Self::Associate => "associate",
+            Self::ReadBack => "read_back",
+        }
+    }
+}
+
+/// One exchange that was started, and how it ended if it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    pub purpose: Purpose,
+    pub started_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// `None`: it left and nothing is known (the node died); counts as unknown.
+    pub outcome: Option<Outcome>,
+}
+
+/// All exchanges of one effect, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    pub exchanges: Vec<Exchange>,
+}
+
+/// What to do next for an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Make this exchange.
+    Exchange { purpose: Purpose, operation: CrmOp },
+    /// Tell the sink (pages have no CRM operation).
+    Tell,
+    /// Nothing before then.
+    Wait { until: Timestamp, why: String },
+    /// It is so; this is what the vendor holds according to a later read.
+    Done(Receipt),
+    /// A value moved since it was decided: decide again on what is there now.
+    Moved(Record),
+    /// It cannot succeed without a person.
+    DeadLetter(Why),
+}
+
+/// What the vendor holds according to a later read, field by field, associations included.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    pub object: Option<Object>,
+    pub record: String,
+    pub read_at: Option<Timestamp>,
+    /// Every property that was sent, as it was read.
+    pub properties: Properties,
+    pub associations: BTreeMap<Object, Vec<String>>,
+    /// An existing record was taken instead of making one.
+    pub adopted: bool,
+    /// What the records were before, where they were read before the write: the inverse of the write.
+    pub was: Properties,
+    /// What a search found (only of a find).
+    pub found: Vec<Record>,
+}
+
+/// What else `next` must know besides the effect and its history.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    pub traits: WriteTraits,
+    pub now: Timestamp,
+    /// The contact that this effect's activity belongs to, once known.
+    pub contact: Option<&'a str>,
+}
+
+/// Chooses the next exchange of an effect.
+pub fn next(desired: &Desired, history: &History, around: Circumstances<'_>) -> Next {
+    if let Some(until) = quiet_until(history, around) {
+        return until;
+    }
+    if history.exchanges.len() >= EXCHANGES_MAX {
+        return Next::DeadLetter(Why::new(
+            "gave_up",
+            format!("{EXCHANGES_MAX} exchanges without an end; last: {}", last_words(history)),
+        ));
+    }
+    match desired {
+        Desired::FindPerson { keys, properties } => find(history, around, keys, properties),
+        Desired::NewContact { key, properties } => {
+            keyed(history, around, &Keyed { object: Object::Contact, key, properties, contact: None, make: true })
+        }
+        Desired::Activity { object, key, properties, .. } => match around.contact {
+            Some(contact) => {
+                let keyed_of = Keyed { object: *object, key, properties, contact: Some(contact), make: true };
+                keyed(history, around, &keyed_of)
+            }
+            None => Next::Wait { until: around.now, why: "the contact is not known yet".into() },
+        },
+        Desired::ActivityIfMade { object, key, properties } => {
+            keyed(history, around, &Keyed { object: *object, key, properties, contact: None, make: false })
+        }
+        Desired::ContactFields { record, properties, was } => fields(history, around, record, properties, was),
+        Desired::Page { key, .. } => page(history, key),
+    }
+}
+
+/// When may anything happen for this effect again? Holds back what an unanswered write could still overtake.
+fn quiet_until(history: &History, around: Circumstances<'_>) -> Option<Next> {
+    let last = history.exchanges.last()?;
+    let wait = |until: Timestamp, why: String| (until > around.now).then_some(Next::Wait { until, why });
+    match &last.outcome {
+        None | Some(Outcome::Unknown { .. }) if last.purpose.changes() => {
+            wait(in_flight_until(last.started_at, around.traits), "an unanswered write may still land".into())
+        }
+        None | Some(Outcome::Unknown { .. }) => wait(
+            after(last.ended_at.unwrap_or(last.started_at), backoff(tries_in_a_row(history))),
+            "the last read was not answered".into(),
+        ),
+        Some(Outcome::Retry { after: asked, why }) => {
+            let own = backoff(tries_in_a_row(history));
+            let pause = asked.map_or(own, |d| d.max(Duration::from_millis(200)));
+            wait(after(last.ended_at.unwrap_or(last.started_at), pause), why.words.clone())
+        }
+        Some(Outcome::Exhausted { until, why }) => wait(*until, why.words.clone()),
+        Some(Outcome::AuthExpired { why }) => {
+            let pause = backoff(tries_in_a_row(history) + 4);
+            wait(after(last.ended_at.unwrap_or(last.started_at), pause), why.words.clone())
+        }
+        _ => None,
+    }
+}
+
+/// The moment until which an exchange that changes something may still land unseen. Committed before it leaves.
+pub fn in_flight_until(started_at: Timestamp, traits: WriteTraits) -> Timestamp {
+    after(started_at, traits.timeout + traits.settling)
+}
+
+/// Doubling from two seconds to [`BACKOFF_SECONDS_MAX`]; the lane spreads it, so no jitter is needed here.
+pub fn backoff(tries: usize) -> Duration {
+    let exponent = u32::try_from(tries.saturating_sub(1)).unwrap_or(20).min(20);
+    Duration::from_secs((2_u64 << exponent).min(BACKOFF_SECONDS_MAX.unsigned_abs()))
+}
+
+fn after(at: Timestamp, pause: Duration) -> Timestamp {
+    SignedDuration::try_from(pause).ok().and_then(|d| at.checked_add(d).ok()).unwrap_or(Timestamp::MAX)
+}
+
+fn tries_in_a_row(history: &History) -> usize {
+    history.exchanges.iter().rev().take_while(|e| !matches!(e.outcome, Some(Outcome::Done { .. }))).count()
+}
+
+fn last_words(history: &History) -> String {
+    history.exchanges.last().and_then(|e| e.outcome.as_ref()).map_or_else(|| "no answer".into(), words)
+}
+
+/// The reason inside an outcome, for people.
+pub fn words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Retry { why, .. }
+        | Outcome::Exhausted { why, .. }
+        | Outcome::Duplicate { why, .. }
+        | Outcome::Refused { why }
+        | Outcome::AuthExpired { why }
+        | Outcome::Unknown { why } => why.words.clone(),
+        Outcome::Done { .. } => "done".into(),
+        Outcome::Stale { .. } => "the record changed".into(),
+        Outcome::Gone { .. } => "the record is not there".into(),
+    }
+}
+
+fn find(
+    history: &History,
+    around: Circumstances<'_>,
+    keys: &[crate::crm::PersonKey],
+    properties: &[String],
+) -> Next {
+    let done: Vec<&Held> = history.exchanges.iter().filter_map(|e| held(e.outcome.as_ref())).collect();
+    if let Some(refusal) = refusal(history) {
+        return Next::DeadLetter(refusal);
+    }
+    let Some(search) = done.first() else {
+        let operation = CrmOp::FindPerson { keys: keys.to_vec(), properties: properties.to_vec() };
+        return Next::Exchange { purpose: Purpose::Look, operation };
+    };
+    // The search shows who; a read by id (consistent, with history) shows what is there and who set it.
+    let candidates: Vec<&Record> = search.records.iter().filter(|r| !r.archived).take(CANDIDATES_MAX).collect();
+    let gone = history.exchanges.iter().filter(|e| matches!(e.outcome, Some(Outcome::Gone { .. }))).count();
+    let read = done.len().saturating_sub(1) + gone;
+    if let Some(next) = candidates.get(read) {
+        let operation = CrmOp::ReadById {
+            object: Object::Contact,
+            id: next.id.clone(),
+            properties: properties.to_vec(),
+            associations: vec![Object::Deal],
+            history: true,
+        };
+        return Next::Exchange { purpose: Purpose::Look, operation };
+    }
+    let mut found: Vec<Record> =
+        done.iter().skip(1).take(candidates.len().saturating_sub(gone)).flat_map(|h| h.records.iter().cloned()).collect();
+    let mut deals: Vec<String> =
+        found.iter().filter_map(|r| r.associations.get(&Object::Deal)).flatten().cloned().collect();
+    deals.sort();
+    deals.dedup();
+    if !deals.is_empty() {
+        let Some(read) = done.get((candidates.len() + 1).saturating_sub(gone)) else {
+            let operation = CrmOp::ReadMany {
+                object: Object::Deal,
+                ids: deals,
+                properties: ["dealname", "dealstage", "hs_is_closed", "amount"].map(str::to_owned).to_vec(),
+            };
+            return Next::Exchange { purpose: Purpose::Look, operation };
+        };
+        found.extend(read.records.iter().cloned().map(|mut deal| {
+            deal.also_known_as.push(DEAL_MARK.to_owned());
+            deal
+        }));
+    }
+    let read_at = history.exchanges.last().and_then(|e| e.ended_at);
+    Next::Done(Receipt { read_at, found, ..Receipt::default() }.or_now(around.now))
+}
+
+/// Marks the records of a find that are deals rather than contacts.
+pub const DEAL_MARK: &str = "rb:deal";
+
+impl Receipt {
+    fn or_now(mut self, now: Timestamp) -> Self {
+        self.read_at = self.read_at.or(Some(now));
+        self
+    }
+}
+
+/// A record that carries our key.
+struct Keyed<'a> {
+    object: Object,
+    key: &'a str,
+    properties: &'a Properties,
+    contact: Option<&'a str>,
+    /// Make it where it is missing.
+    make: bool,
+}
+
+impl Keyed<'_> {
+    fn read(&self) -> CrmOp {
+        CrmOp::ReadByKey {
+            object: self.object,
+            key: self.key.to_owned(),
+            properties: self.properties.keys().cloned().collect(),
+            associations: self.contact.map(|_| Object::Contact).into_iter().collect(),
+        }
+    }
+    fn write(&self) -> CrmOp {
+        CrmOp::Upsert { object: self.object, key: self.key.to_owned(), properties: self.properties.clone() }
+    }
+}
+
+fn keyed(history: &History, around: Circumstances<'_>, of: &Keyed<'_>) -> Next {
+    if let Some(adopted) = adopted(history, around, of) {
+        return adopted;
+    }
+    if let Some(refusal) = refusal(history) {
+        return Next::DeadLetter(refusal);
+    }
+    let look = |purpose| Next::Exchange { purpose, operation: of.read() };
+    let write = || Next::Exchange { purpose: Purpose::Write, operation: of.write() };
+    // The last exchange that told something; unanswered reads and certain failures told nothing.
+    let Some((last, outcome)) = telling(history) else {
+        return if of.make { write() } else { look(Purpose::Look) };
+    };
+    match (last.purpose, outcome) {
+        // Unanswered, and by now it has landed or never will: look before anything else.
+        (Purpose::Write | Purpose::Associate, None | Some(Outcome::Unknown { .. })) => look(Purpose::Look),
+        (Purpose::Write, Some(Outcome::Done { held })) => match (of.contact, held.records.first()) {
+            (Some(contact), Some(record)) if !record.id.is_empty() => associate(of, &record.id, contact),
+            _ => look(Purpose::ReadBack),
+        },
+        (Purpose::Associate, Some(Outcome::Done { .. })) => look(Purpose::ReadBack),
+        (Purpose::Look | Purpose::ReadBack, Some(Outcome::Done { held })) => match held.records.first() {
+            Some(record) => judge(history, of, record, last),
+            None => missing(history, of),
+        },
+        (_, Some(Outcome::Gone { .. })) => missing(history, of),
+        _ => look(Purpose::Look),
+    }
+}
+
+/// Compares what was read with what shall be.
+fn judge(history: &History, of: &Keyed<'_>, record: &Record, last: &Exchange) -> Next {
+    let holds = |name: &String, value: &String| same(record.properties.get(name).map_or("", String::as_str), value);
+    let missing: Vec<&String> = of.properties.iter().filter(|(n, v)| !holds(n, v)).map(|(n, _)| n).collect();
+    if !missing.is_empty() {
+        if not_taken(history) >= NOT_TAKEN_MAX {
+            let names: Vec<&str> = missing.iter().map(|n| n.as_str()).collect();
+            let mut why = Why::new(
+                "write_not_taken",
+                format!("the CRM acknowledged the write and does not hold it: {}", names.join(", ")),
+            );
+            why.properties = missing.into_iter().cloned().collect();
+            return Next::DeadLetter(why);
+        }
+        return Next::Exchange { purpose: Purpose::Write, operation: of.write() };
+    }
+    if let Some(contact) = of.contact {
+        let linked = record.associations.get(&Object::Contact).is_some_and(|ids| ids.iter().any(|id| id == contact));
+        if !linked {
+            return if not_taken(history) >= NOT_TAKEN_MAX {
+                Next::DeadLetter(Why::new("association_not_taken", "the CRM does not hold the association"))
+            } else {
+                associate(of, &record.id, contact)
+            };
+        }
+    }
+    Next::Done(Receipt {
+        object: Some(of.object),
+        record: record.id.clone(),
+        read_at: last.ended_at,
+        properties: of
+            .properties
+            .keys()
+            .filter_map(|n| record.properties.get(n).map(|v| (n.clone(), v.clone())))
+            .collect(),
+        associations: record.associations.clone(),
+        ..Receipt::default()
+    })
+}
+
+fn associate(of: &Keyed<'_>, record: &str, contact: &str) -> Next {
+    let operation = CrmOp::Associate {
+        from: of.object,
+        from_id: record.to_owned(),
+        to: Object::Contact,
+        to_id: contact.to_owned(),
+    };
+    Next::Exchange { purpose: Purpose::Associate, operation }
+}
+
+/// Our key is nowhere: write it, or, where nothing shall be made, be content.
+fn missing(history: &History, of: &Keyed<'_>) -> Next {
+    if !of.make {
+        return Next::Done(Receipt { object: Some(of.object), ..Receipt::default() });
+    }
+    if not_taken(history) >= NOT_TAKEN_MAX {
+        return Next::DeadLetter(Why::new("write_not_taken", "the CRM acknowledged the write and holds no such record"));
+    }
+    Next::Exchange { purpose: Purpose::Write, operation: of.write() }
+}
+
+/// A unique value of the new contact already belongs to a record: that record is the person. It is read and taken, and none of its
+/// values is changed.
+fn adopted(history: &History, around: Circumstances<'_>, of: &Keyed<'_>) -> Option<Next> {
+    let existing = history.exchanges.iter().rev().find_map(|e| match &e.outcome {
+        Some(Outcome::Duplicate { existing, .. }) => existing.last().cloned(),
+        _ => None,
+    })?;
+    let (last, outcome) = telling(history)?;
+    match outcome {
+        Some(Outcome::Done { held }) if last.purpose == Purpose::Look => {
+            let record = held.records.first().filter(|r| r.id == existing || r.also_known_as.contains(&existing))?;
+            Some(Next::Done(Receipt {
+                object: Some(of.object),
+                record: record.id.clone(),
+                read_at: last.ended_at.or(Some(around.now)),
+                properties: record.properties.clone(),
+                associations: record.associations.clone(),
+                adopted: true,
+                ..Receipt::default()
+            }))
+        }
+        Some(Outcome::Gone { .. }) => Some(Next::DeadLetter(Why::new(
+            "duplicate_not_found",
+            format!("the CRM names record {existing} as the duplicate and does not show it"),
+        ))),
+        _ => Some(Next::Exchange {
+            purpose: Purpose::Look,
+            operation: CrmOp::ReadById {
+                object: of.object,
+                id: existing,
+                properties: of.properties.keys().cloned().collect(),
+                associations: Vec::new(),
+                history: false,
+            },
+        }),
+    }
+}
+
+/// Fields of an existing contact: compare with what the decision read, write, read back.
+fn fields(
+    history: &History,
+    around: Circumstances<'_>,
+    record: &str,
+    properties: &Properties,
+    was: &Properties,
+) -> Next {
+    if let Some(refusal) = refusal(history) {
+        return Next::DeadLetter(refusal);
+    }
+    let read = |purpose| Next::Exchange {
+        purpose,
+        operation: CrmOp::ReadById {
+            object: Object::Contact,
+            id: record.to_owned(),
+            properties: properties.keys().cloned().collect(),
+            associations: Vec::new(),
+            history: true,
+        },
+    };
+    let wrote = history.exchanges.iter().any(|e| e.purpose == Purpose::Write);
+    let Some((last, outcome)) = telling(history) else { return read(Purpose::Look) };
+    let held = match outcome {
+        Some(Outcome::Done { held }) if !last.purpose.changes() => held,
+        Some(Outcome::Gone { merged_into: None }) => {
+            return Next::DeadLetter(Why::new("record_gone", format!("contact {record} is not there any more")));
+        }
+        _ => return read(Purpose::ReadBack),
+    };
+    let Some(now) = held.records.first() else { return read(Purpose::ReadBack) };
+    let value = |name: &String| now.properties.get(name).map_or("", String::as_str);
+    if properties.iter().all(|(n, v)| same(value(n), v)) {
+        return Next::Done(Receipt {
+            object: Some(Object::Contact),
+            record: now.id.clone(),
+            read_at: last.ended_at.or(Some(around.now)),
+            properties: properties.keys().filter_map(|n| now.properties.get(n).map(|v| (n.clone(), v.clone()))).collect(),
+            was: was.clone(),
+            ..Receipt::default()
+        });
+    }
+    // What is neither the old nor the new value was set by somebody else meanwhile: decide again.
+    let moved = properties.iter().any(|(n, v)| {
+        let before = was.get(n).map_or("", String::as_str);
+        !same(value(n), v) && !same(value(n), before)
+    });
+    if moved {
+        return Next::Moved(now.clone());
+    }
+    if wrote && not_taken(history) >= NOT_TAKEN_MAX {
+        return Next::DeadLetter(Why::new("write_not_taken", "the CRM acknowledged the write and does not hold it"));
+    }
+    let operation = CrmOp::Update { object: Object::Contact, id: now.id.clone(), properties: properties.clone() };
+    Next::Exchange { purpose: Purpose::Write, operation }
+}
+
+fn page(history: &History, key: &str) -> Next {
+    if let Some(refusal) = refusal(history) {
+        return Next::DeadLetter(refusal);
+    }
+    let done = history.exchanges.iter().find(|e| matches!(e.outcome, Some(Outcome::Done { .. })));
+    if let Some(exchange) = done {
+        return Next::Done(Receipt { record: key.to_owned(), read_at: exchange.ended_at, ..Receipt::default() });
+    }
+    if history.exchanges.len() >= PAGE_TRIES_MAX {
+        return Next::DeadLetter(Why::new("page_not_taken", format!("not accepted; last: {}", last_words(history))));
+    }
+    Next::Tell
+}
+
+/// A read value equals a written one. CRMs give numbers and instants back in their own spelling.
+fn same(held: &str, sent: &str) -> bool {
+    if held == sent || held.trim() == sent.trim() {
+        return true;
+    }
+    let instant = |text: &str| {
+        text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond).or_else(|| {
+            (text.len() >= 12 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()
+        })
+    };
+    if let (Some(a), Some(b)) = (instant(held), instant(sent)) {
+        return a == b;
+    }
+    let plain = |text: &str| {
+        let text = text.trim();
+        let number = text.strip_suffix(".0").unwrap_or(text);
+        number.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b'.').then(|| number.to_owned())
+    };
+    matches!((plain(held), plain(sent)), (Some(a), Some(b)) if a == b && !a.is_empty())
+}
+
+fn held(outcome: Option<&Outcome>) -> Option<&Held> {
+    match outcome {
+        Some(Outcome::Done { held }) => Some(held),
+        _ => None,
+    }
+}
+
+/// The last exchange from which something is known: answers, refusals, and unanswered writes.
+fn telling(history: &History) -> Option<(&Exchange, Option<&Outcome>)> {
+    history.exchanges.iter().rev().find_map(|e| {
+        let tells = match &e.outcome {
+            None | Some(Outcome::Unknown { .. }) => e.purpose.changes(),
+            Some(Outcome::Retry { .. } | Outcome::Exhausted { .. } | Outcome::AuthExpired { .. }) => false,
+            Some(_) => true,
+        };
+        tells.then_some((e, e.outcome.as_ref()))
+    })
+}
+
+/// The vendor will not have it, whatever is repeated.
+fn refusal(history: &History) -> Option<Why> {
+    history.exchanges.last().and_then(|e| match &e.outcome {
+        Some(Outcome::Refused { why }) => Some(why.clone()),
+        _ => None,
+    })
+}
+
+/// How often a write was answered with success and a later read did not show it.
+fn not_taken(history: &History) -> usize {
+    history
+        .exchanges
+        .iter()
+        .filter(|e| e.purpose.changes() && matches!(e.outcome, Some(Outcome::Done { .. })))
+        .count()
+}

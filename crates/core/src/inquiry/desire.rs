@@ -1,0 +1,480 @@
+//! What shall be so outside, given everything that is known of an inquiry. No memory of what was planned before: the comparison with it is
+//! the step's work, so that planning converges instead of accumulating.
+
+use super::step::person_keys;
+use super::*;
+use crate::crm::{CrmWords, Object, Properties};
+use crate::decide::{change_digest, suppressed};
+use crate::effect::{ContactRef, Desired, Effect, Need, Notice};
+use crate::identity::{self, MatchFacts, MatchKind, Phone};
+use crate::plan::VerdictKind;
+use crate::roster::{KnownNumber, Location};
+
+/// The placeholder where the CRM demands a name; marked, so that nobody takes it for something the caller said.
+pub const PLACEHOLDER: &str = "Caller";
+
+/// A wish, before it is bound to ids.
+pub(super) struct Wish {
+    pub(super) target: String,
+    pub(super) lane: LaneId,
+    pub(super) desired: Desired,
+}
+
+impl Wish {
+    /// What must come first: the contact for everything associated with it.
+    pub(super) fn needs(&self, inquiry: &Inquiry, planned: &[Effect]) -> Vec<Need> {
+        let Desired::Activity { contact: ContactRef::MadeBy(_), .. } = &self.desired else { return Vec::new() };
+        let id = planned
+            .iter()
+            .find(|e| e.target == "contact")
+            .map(|e| e.id.clone())
+            .or_else(|| inquiry.effects.get("contact").map(|e| e.id.clone()));
+        id.map(|effect| Need { effect, settled: false }).into_iter().collect()
+    }
+}
+
+impl Desired {
+    /// Names the effect that makes the contact, once it has an id.
+    pub(super) fn bind(mut self, planned: &[Effect]) -> Self {
+        if let Self::Activity { contact: ContactRef::MadeBy(id), .. } = &mut self
+            && let Some(effect) = planned.iter().find(|e| e.target == "contact")
+        {
+            *id = effect.id.clone();
+        }
+        self
+    }
+}
+
+/// Everything that shall be so outside.
+pub(super) fn desired(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>, now: Timestamp) -> Vec<Wish> {
+    let mut wishes = pages(inquiry, facts);
+    let Some((lane, words)) = facts.crm else { return wishes };
+    let slug = place(inquiry, facts).map_or("", |l| l.slug.as_str());
+    if facts.contract.autonomy_for(slug, None) < crate::contract::Autonomy::AutoLowRisk {
+        // Observe and suggest: the CRM is read so that people see who called, and nothing is written.
+        wishes.extend(find(inquiry, facts, lane, words));
+        return wishes;
+    }
+    wishes.extend(find(inquiry, facts, lane, words));
+    let write = Writing { inquiry, verdicts, facts, words, lane, now };
+    wishes.extend(write.all());
+    wishes
+}
+
+fn place<'a>(inquiry: &Inquiry, facts: &Facts<'a>) -> Option<&'a Location> {
+    inquiry.location.as_ref().and_then(|l| facts.roster.location(l))
+}
+
+fn known(inquiry: &Inquiry, facts: &Facts<'_>) -> Option<KnownNumber> {
+    inquiry.e164.as_deref().and_then(|n| facts.roster.known(n))
+}
+
+fn find(inquiry: &Inquiry, facts: &Facts<'_>, lane: &LaneId, words: &CrmWords) -> Option<Wish> {
+    // Nobody is looked up by nothing (F-044), and suppliers are not leads (F-075).
+    let keys = person_keys(inquiry);
+    if inquiry.e164.is_none() || known(inquiry, facts) == Some(KnownNumber::Vendor) {
+        return None;
+    }
+    let made = inquiry.contact.is_some() || picked_new(inquiry);
+    let held = inquiry.effects.get("find");
+    if made && held.is_some_and(|e| e.progress == Progress::Done) {
+        return None;
+    }
+    let mut properties: Vec<String> = facts.contract.matching.properties.all();
+    properties.extend(words.contact_reads.iter().map(|p| (*p).to_owned()));
+    properties.push("rb_key".into());
+    let mapped = facts.contract.fields.values().filter(|r| r.object == Object::Contact);
+    properties.extend(mapped.map(|r| r.property.clone()));
+    properties.sort();
+    properties.dedup();
+    Some(Wish { target: "find".into(), lane: lane.clone(), desired: Desired::FindPerson { keys, properties } })
+}
+
+fn picked_new(inquiry: &Inquiry) -> bool {
+    let pick = inquiry.approvals.iter().rev().find(|a| a.kind == ReviewKind::Match);
+    pick.is_some_and(|a| matches!(&a.choice, Choice::Pick { id } if id == "new"))
+}
+
+/// Who is it, from what the CRM showed? `None` while nobody has looked: nothing is created blind (F-033).
+pub(super) fn matched(inquiry: &Inquiry, facts: &Facts<'_>) -> Option<Match> {
+    let rules = &facts.contract.matching;
+    let region = place(inquiry, facts).map_or("US", |l| l.region.as_str());
+    let phone = match &inquiry.e164 {
+        Some(e164) => identity::phone(e164, region),
+        None => match inquiry.calls.first().map(|c| &c.caller) {
+            Some(Caller::Invalid { raw }) => Phone::Invalid { raw: raw.clone() },
+            _ => Phone::Withheld,
+        },
+    };
+    let known = known(inquiry, facts);
+    let looked = inquiry.snapshot.is_some() || inquiry.e164.is_none() || known == Some(KnownNumber::Vendor);
+    if !looked && !crate::mutant::on("look_before_create_skipped") {
+        return None;
+    }
+    let empty = Vec::new();
+    let candidates = inquiry.snapshot.as_ref().map_or(&empty, |s| &s.candidates);
+    let text = |field: &str, at: u16| {
+        inquiry.claims.get(field).filter(|c| c.claim.confidence.0 >= at).map(|c| c.claim.value.text())
+    };
+    let (email, name) = (text("email", 900), text("caller_name", 900));
+    let known = known.filter(|k| !(*k == KnownNumber::Shared && crate::mutant::on("shared_number_linked")));
+    let mut found = identity::resolve(&MatchFacts {
+        phone: &phone,
+        known,
+        email: email.as_deref(),
+        name: name.as_deref(),
+        candidates,
+        region,
+        rules,
+    });
+    if crate::mutant::on("shared_number_linked")
+        && found.kind == MatchKind::Ambiguous
+        && let Some(first) = candidates.first()
+    {
+        found.kind = MatchKind::Lead;
+        found.record = Some(first.id.clone());
+    }
+    // A number that several people use says who is not in the CRM no better than who is.
+    if known == Some(KnownNumber::Shared) && found.kind == MatchKind::New {
+        found.kind = MatchKind::Ambiguous;
+        found.why = "several people use this number, so it does not say who called".into();
+    }
+    if found.kind == MatchKind::Ambiguous
+        && let Some(Choice::Pick { id }) =
+            inquiry.approvals.iter().rev().find(|a| a.kind == ReviewKind::Match).map(|a| &a.choice)
+    {
+        let picked = candidates.iter().find(|r| r.id == *id);
+        found.why = "a person picked the record".into();
+        if let Some(record) = picked {
+            found.kind = if rules.properties.is_customer(record) { MatchKind::Customer } else { MatchKind::Lead };
+            found.record = Some(record.id.clone());
+        } else if id == "new" {
+            found.kind = MatchKind::New;
+            found.record = None;
+        }
+    }
+    Some(found)
+}
+
+/// Candidates as a person can tell them apart.
+pub(super) fn candidate_labels(candidates: &[Record], facts: &Facts<'_>) -> Vec<(String, String)> {
+    let of = &facts.contract.matching.properties;
+    let read = |record: &Record, names: &[String]| {
+        let parts: Vec<&str> = names.iter().filter_map(|n| record.properties.get(n)).map(String::as_str).filter(|v| !v.is_empty()).collect();
+        parts.join(" ")
+    };
+    let label = |record: &Record| {
+        let kind = if of.is_customer(record) { "customer" } else { "lead" };
+        let parts = [read(record, &of.name), read(record, &of.email), kind.to_owned()];
+        (record.id.clone(), parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" · "))
+    };
+    candidates.iter().map(label).collect()
+}
+
+/// One question per field that a person must decide, bound to exactly that change.
+pub(super) fn field_reviews(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>) -> Vec<Review> {
+    // Before it is known whose record it is, there is nothing to approve against.
+    if inquiry.contact.is_none() && facts.crm.is_some() {
+        return Vec::new();
+    }
+    let question = |verdict: &Verdict| Review {
+        id: inquiry.id.review(0),
+        kind: ReviewKind::Field,
+        field: Some(verdict.field.clone()),
+        proposed: verdict.is.clone(),
+        current: verdict.was.clone(),
+        confidence: verdict.confidence,
+        evidence: verdict.evidence.clone(),
+        quote: facts.contract.fields.get(&verdict.field).and_then(|r| inquiry.claims.get(&r.from)).map(|c| c.quote.clone()),
+        reason: verdict.reason.clone(),
+        clause: verdict.clause.clone(),
+        choices: Vec::new(),
+        digest: change_digest(verdict, inquiry, facts),
+        opened_at: inquiry.opened_at,
+    };
+    verdicts.iter().filter(|v| v.kind == VerdictKind::Review).map(question).collect()
+}
+
+/// Who is told what. A page is planned once; what changes later is seen in the console.
+fn pages(inquiry: &Inquiry, facts: &Facts<'_>) -> Vec<Wish> {
+    use crate::contract::PageOn;
+    let rules = &facts.contract.page;
+    let mut wishes = Vec::new();
+    let mut tell = |name: &str, event: &str, staff: Option<&StaffId>, headline: String| {
+        let person = staff.and_then(|s| facts.roster.person(s));
+        let sinks = [("webhook", facts.page_webhook, true), ("email", facts.page_email, person.is_some_and(|p| p.email.is_some()))];
+        for (sink, lane, reachable) in sinks {
+            let target = format!("page:{name}:{sink}");
+            let Some(lane) = lane.filter(|_| reachable && !inquiry.effects.contains_key(&target)) else { continue };
+            let notice = Notice {
+                to: person.and_then(|p| p.email.clone()),
+                subject: headline.clone(),
+                lines: notice_lines(inquiry, facts),
+                event: event.to_owned(),
+                inquiry: inquiry.id.clone(),
+                urgent: inquiry.urgent(),
+            };
+            let key = format!("rb-page-{}-{name}", inquiry.id.stem());
+            wishes.push(Wish { target, lane: lane.clone(), desired: Desired::Page { key, notice } });
+        }
+    };
+    let who = inquiry.callback_number().unwrap_or_else(|| "a caller without a number".into());
+    if rules.on.contains(&PageOn::Opened) && inquiry.open() {
+        tell("opened", "missed_call", inquiry.owner.as_ref().map(|o| &o.staff), format!("Missed call from {who}"));
+    }
+    if rules.on.contains(&PageOn::Escalated) {
+        for climb in &inquiry.escalations {
+            let name = format!("tier{}", climb.tier);
+            tell(&name, "escalation", climb.to.as_ref(), format!("Call back {who}: {}", climb.why));
+        }
+    }
+    if rules.on.contains(&PageOn::Breached) && inquiry.breached_at.is_some() {
+        tell("breached", "breached", inquiry.owner.as_ref().map(|o| &o.staff), format!("Past due: call back {who}"));
+    }
+    wishes
+}
+
+/// What happened, why, on what evidence, what is to be decided (F-225).
+fn notice_lines(inquiry: &Inquiry, facts: &Facts<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(location) = place(inquiry, facts) {
+        lines.push(format!("Location: {}", location.name));
+    }
+    if let Some(call) = inquiry.last_call() {
+        lines.push(format!("Call: {}, {}", call.category.replace('_', " "), call.started_at));
+    }
+    if let Some(claim) = inquiry.steering("urgency") {
+        lines.push(format!("Urgency: {} (“{}”)", claim.claim.value.text().replace('_', " "), claim.quote));
+    }
+    if let Some(clock) = &inquiry.clock {
+        lines.push(format!("Call back by: {}", clock.due_at));
+    }
+    if let Some(owner) = &inquiry.owner {
+        lines.push(format!("Owner: {} ({})", owner.name, owner.why));
+    }
+    lines.push(format!("{}/inquiries/{}", facts.console_url, inquiry.id));
+    lines
+}
+
+struct Writing<'a> {
+    inquiry: &'a Inquiry,
+    verdicts: &'a [Verdict],
+    facts: &'a Facts<'a>,
+    words: &'a CrmWords,
+    lane: &'a LaneId,
+    now: Timestamp,
+}
+
+impl Writing<'_> {
+    fn all(&self) -> Vec<Wish> {
+        let mut wishes = Vec::new();
+        let Some(found) = &self.inquiry.matched else { return wishes };
+        let contact = match (&self.inquiry.contact, found.kind) {
+            (Some(contact), _) => {
+                wishes.extend(self.fields(contact));
+                ContactRef::Record(contact.record.clone())
+            }
+            (None, MatchKind::New) => {
+                wishes.push(self.new_contact());
+                ContactRef::MadeBy(EffectId::from_text("contact"))
+            }
+            // Anonymous, ambiguous and suppliers: nothing in the CRM until a person has said who it is (X-14, X-26, F-075).
+            _ => return wishes,
+        };
+        wishes.extend(self.inquiry.calls.iter().map(|call| self.call_log(call, &contact)));
+        wishes.extend(self.task(&contact));
+        wishes
+    }
+
+    fn wish(&self, target: impl Into<String>, desired: Desired) -> Wish {
+        Wish { target: target.into(), lane: self.lane.clone(), desired }
+    }
+
+    /// Stamped on every record: which call, which version, when (F-162), and the way back to the sentence behind each field.
+    fn stamps(&self, call: Option<&InquiryCall>) -> Properties {
+        let contract = self.facts.contract_ref;
+        let mut stamps = Properties::new();
+        if let Some(call) = call {
+            stamps.insert("rb_call_id".into(), call.id.as_str().to_owned());
+        }
+        stamps.insert("rb_version".into(), format!("ringback {} · {} v{}", crate::CODE_VERSION, contract.name, contract.version));
+        stamps.insert("rb_written_at".into(), self.now.to_string());
+        stamps.insert("rb_inquiry_url".into(), format!("{}/inquiries/{}", self.facts.console_url, self.inquiry.id));
+        stamps
+    }
+
+    fn writes(&self, object: Object) -> Properties {
+        let mine = |v: &&Verdict| {
+            v.kind == VerdictKind::Write && v.to.split_once('.').is_some_and(|(o, _)| o == object.as_str())
+        };
+        let pair = |v: &Verdict| Some((v.to.split_once('.')?.1.to_owned(), v.is.clone()?));
+        self.verdicts.iter().filter(mine).filter_map(pair).collect()
+    }
+
+    /// The key of a person's contact: the same person has the same key in every inquiry, so that two of them cannot make two contacts.
+    fn contact_key(&self) -> String {
+        let of = self.inquiry.person.clone().unwrap_or_else(|| self.inquiry.id.stem().to_owned());
+        let another = if picked_new(self.inquiry) { self.inquiry.id.stem() } else { "" };
+        let key = format!("rb-contact-{of}{another}");
+        if crate::mutant::on("dedupe_key_dropped") { format!("{key}-{}", self.inquiry.id.stem()) } else { key }
+    }
+
+    fn new_contact(&self) -> Wish {
+        let inquiry = self.inquiry;
+        let call = inquiry.first_missed().or(inquiry.calls.first());
+        let mut properties = self.stamps(call);
+        if let Some(e164) = &inquiry.e164 {
+            properties.insert(self.words.contact_phone.into(), e164.clone());
+            properties.insert(self.words.contact_name.into(), format!("{PLACEHOLDER} {e164}"));
+        }
+        if let Some(call) = call {
+            properties.insert("rb_first_call_at".into(), call.started_at.to_string());
+            if let Some(source) = &call.attribution.source {
+                properties.insert("rb_source".into(), source.clone());
+            }
+        }
+        if let Some(location) = place(inquiry, self.facts) {
+            properties.insert("rb_location".into(), location.name.clone());
+            if let Some(vertical) = &location.vertical {
+                properties.insert("rb_vertical".into(), vertical.clone());
+            }
+        }
+        properties.extend(self.writes(Object::Contact));
+        properties.retain(|_, value| !value.is_empty());
+        self.wish("contact", Desired::NewContact { key: self.contact_key(), properties })
+    }
+
+    /// Only fields that change are sent, and a blank never wins.
+    fn fields(&self, contact: &Contact) -> Option<Wish> {
+        let held = |name: &str| contact.record_held.properties.get(name).cloned().unwrap_or_default();
+        let mut properties = self.writes(Object::Contact);
+        if crate::mutant::on("blank_wins") && !contact.made {
+            let names = &self.facts.contract.matching.properties.name;
+            properties.extend(names.iter().map(|n| (n.clone(), String::new())));
+        } else {
+            properties.retain(|name, value| !value.is_empty() && *value != held(name));
+        }
+        if crate::mutant::on("suppression_ignored")
+            && suppressed(self.inquiry, self.facts).is_some()
+            && let Some(owner) = self.owner_id()
+        {
+            properties.insert(self.words.contact_owner.into(), owner);
+        }
+        if properties.is_empty() {
+            // What was written stays wished for, so that the target keeps its effect.
+            return None;
+        }
+        let was = properties.keys().map(|name| (name.clone(), held(name))).collect();
+        let record = contact.record.clone();
+        Some(self.wish("fields", Desired::ContactFields { record, properties, was }))
+    }
+
+    fn owner_id(&self) -> Option<String> {
+        self.inquiry.owner.as_ref().and_then(|o| self.facts.roster.person(&o.staff)).and_then(|s| s.crm_owner.clone())
+    }
+
+    fn call_log(&self, call: &InquiryCall, contact: &ContactRef) -> Wish {
+        let words = self.words;
+        let mut properties = self.stamps(Some(call));
+        let from = call.caller.e164().unwrap_or("unknown").to_owned();
+        let status = match call.ending {
+            Ending::Busy => words.call_statuses[1],
+            Ending::Answered | Ending::AiAnswered => words.call_statuses[2],
+            _ => words.call_statuses[0],
+        };
+        let direction =
+            if call.direction == Direction::Outbound { words.call_outbound } else { words.call_inbound };
+        let title = if call.missed() { "Missed call from" } else { "Call from" };
+        for (name, value) in [
+            (words.call_at, call.started_at.to_string()),
+            (words.call_title, format!("{title} {from}")),
+            (words.call_body, self.call_body(call)),
+            (words.call_direction, direction.to_owned()),
+            (words.call_status, status.to_owned()),
+            (words.call_from, from),
+            (words.call_to, call.dialled.clone().unwrap_or_default()),
+            (words.call_duration_ms, call.duration_seconds.map_or_else(String::new, |s| (u64::from(s) * 1000).to_string())),
+            (words.owner, self.owner_id().unwrap_or_default()),
+        ] {
+            if !value.is_empty() {
+                properties.insert(name.to_owned(), value);
+            }
+        }
+        properties.extend(self.writes(Object::Call));
+        let key = format!("rb-call-{}", call.id.stem());
+        let desired = Desired::Activity { object: Object::Call, key, properties, contact: contact.clone() };
+        self.wish(format!("call:{}", call.id.stem()), desired)
+    }
+
+    /// A summary of what is known and what is not, and the way to the words; the transcript itself is not poured into a note (F-084).
+    fn call_body(&self, call: &InquiryCall) -> String {
+        let mut lines = vec![format!("How it ended: {}.", call.category.replace('_', " "))];
+        if let Some(source) = &call.attribution.source {
+            lines.push(format!("Source: {source}."));
+        }
+        match &call.summary {
+            Some(summary) => lines.extend(summary.lines()),
+            None if call.recording => lines.push("A recording exists; its words have not arrived yet.".into()),
+            None => lines.push("No message content.".into()),
+        }
+        lines.push(format!("{}/inquiries/{}", self.facts.console_url, self.inquiry.id));
+        lines.join("\n")
+    }
+
+    fn task(&self, contact: &ContactRef) -> Option<Wish> {
+        let inquiry = self.inquiry;
+        let words = self.words;
+        let key = format!("rb-task-{}", inquiry.id.stem());
+        let (State::Open, Some(number), Some(owner), Some(clock)) =
+            (&inquiry.state, inquiry.callback_number(), &inquiry.owner, &inquiry.clock)
+        else {
+            // A task that was made is closed; one that was never made is not made (an answered call leaves no task).
+            let made = inquiry.effects.get("task").is_some_and(|e| e.progress != Progress::Superseded);
+            if inquiry.open() || !made {
+                return None;
+            }
+            let properties = Properties::from([(words.task_status.to_owned(), words.task_done.to_owned())]);
+            return Some(self.wish("task", Desired::ActivityIfMade { object: Object::Task, key, properties }));
+        };
+        let mut properties = self.stamps(inquiry.first_missed());
+        let urgency = inquiry.urgency();
+        let subject = if inquiry.urgent() {
+            format!("Call back now: {number} ({urgency})")
+        } else {
+            format!("Call back {number}")
+        };
+        let due = inquiry.next_callback_at.unwrap_or(clock.due_at);
+        let priority = usize::from(!inquiry.urgent());
+        for (name, value) in [
+            (words.task_due, due.to_string()),
+            (words.task_subject, subject),
+            (words.task_body, self.task_body(owner)),
+            (words.task_status, words.task_open.to_owned()),
+            (words.task_priority, words.task_priorities.get(priority).copied().unwrap_or_default().to_owned()),
+            (words.task_type, words.task_type_call.to_owned()),
+            (words.owner, self.owner_id().unwrap_or_default()),
+        ] {
+            if !value.is_empty() {
+                properties.insert(name.to_owned(), value);
+            }
+        }
+        properties.extend(self.writes(Object::Task));
+        Some(self.wish("task", Desired::Activity { object: Object::Task, key, properties, contact: contact.clone() }))
+    }
+
+    fn task_body(&self, owner: &Owner) -> String {
+        let inquiry = self.inquiry;
+        let mut lines = vec![format!("Owner: {} ({}).", owner.name, owner.why)];
+        if inquiry.calls.len() > 1 {
+            lines.push(format!("Rang {} times.", inquiry.calls.len()));
+        }
+        if let Some(claim) = inquiry.steering("urgency") {
+            lines.push(format!("Urgency: {} — “{}”", claim.claim.value.text().replace('_', " "), claim.quote));
+        }
+        if let Some(deal) = inquiry.snapshot.as_ref().and_then(|s| s.deals.iter().find(|d| d.open)) {
+            lines.push(format!("Open deal: {} ({}).", deal.name, deal.stage));
+        }
+        lines.push(format!("{}/inquiries/{}", self.facts.console_url, inquiry.id));
+        lines.join("\n")
+    }
+}

@@ -1,0 +1,596 @@
+//! One caller's need, from first signal to outcome, and the one function that moves it.
+//!
+//! [`step`] takes the inquiry, one event and the facts, and gives the inquiry after it, the ledger entries, a plan if something outside must
+//! change, timers and questions for people. It is total and deterministic: the same inputs give the same step, so the ledger can be
+//! replayed and the simulation can crash anywhere. Nothing enters by a side door: results of attempts, timers and people's clicks
+//! are events too.
+
+mod desire;
+mod step;
+
+pub use step::{step, wants_reading};
+
+use crate::call::{Call, CallFlag, Caller, Transcript};
+use crate::claim::{Claim, Reading, Summary};
+use crate::contract::Contract;
+use crate::crm::{CrmWords, Record};
+use crate::effect::LaneId;
+use crate::ensure::Receipt;
+use crate::followup::clock::Clock;
+use crate::id::{AccountId, CallId, EffectId, InquiryId, LocationId, ReviewId, StaffId, UserId};
+use crate::identity::Match;
+use crate::ledger::{Draft, Salt};
+use crate::plan::{ContractRef, Evidence, Plan, Verdict};
+use crate::roster::Roster;
+use crate::signal::{Attribution, Direction, Ending};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Version of the stored form of [`Inquiry`] and [`Event`].
+pub const INQUIRY_SCHEMA: u32 = 1;
+/// The most calls that one inquiry lists; a caller who rings more often is counted, not listed.
+pub const CALLS_MAX: usize = 100;
+/// The most rejected claims kept for people to see.
+pub const REJECTED_MAX: usize = 50;
+/// How confident an urgency, a flag or an e-mail must be to steer anything, in thousandths.
+pub const STEER_AT: u16 = 600;
+
+/// A call as its inquiry sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InquiryCall {
+    pub id: CallId,
+    pub ending: Ending,
+    pub category: String,
+    pub direction: Direction,
+    pub after_hours: Option<bool>,
+    pub started_at: Timestamp,
+    pub clock_from: Timestamp,
+    pub duration_seconds: Option<u32>,
+    pub dialled: Option<String>,
+    pub line: Option<String>,
+    pub attribution: Attribution,
+    pub caller: Caller,
+    pub caller_name: Option<String>,
+    pub recording: bool,
+    pub transcripts: Vec<Transcript>,
+    pub summary: Option<Summary>,
+    pub flags: BTreeSet<CallFlag>,
+    pub deliveries: u32,
+    /// A web form that this failed call followed.
+    pub after_form: Option<CallId>,
+}
+
+impl InquiryCall {
+    /// The part of a call that its inquiry decides on.
+    pub fn of(call: &Call, after_form: Option<CallId>) -> Self {
+        Self {
+            id: call.id.clone(),
+            ending: call.ending,
+            category: if after_form.is_some() && !call.answered() {
+                "failed_after_form".into()
+            } else {
+                call.category().into()
+            },
+            direction: call.direction,
+            after_hours: call.after_hours,
+            started_at: call.started_at,
+            clock_from: call.clock_from(),
+            duration_seconds: call.duration_seconds,
+            dialled: call.dialled.clone(),
+            line: call.line.clone(),
+            attribution: call.attribution.clone(),
+            caller: call.caller.clone(),
+            caller_name: call.caller_name.clone(),
+            recording: call.recording_url.is_some(),
+            transcripts: call.transcripts.clone(),
+            summary: None,
+            flags: call.flags.clone(),
+            deliveries: u32::try_from(call.heard.len()).unwrap_or(u32::MAX),
+            after_form,
+        }
+    }
+
+    /// Nobody of the business spoke with the caller.
+    pub fn missed(&self) -> bool {
+        !matches!(self.ending, Ending::Answered | Ending::AiAnswered)
+    }
+}
+
+/// A claim with the place it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldClaim {
+    pub claim: Claim,
+    pub evidence: Evidence,
+    /// The exact words, kept for the console; erased with its document.
+    pub quote: String,
+}
+
+/// A claim that was not admitted, for people to see why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedNote {
+    pub call: CallId,
+    pub field: String,
+    pub reason: String,
+}
+
+/// Who must call back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    pub staff: StaffId,
+    pub name: String,
+    /// Until a person has decided a tie.
+    pub provisional: bool,
+    pub backup_for: Option<StaffId>,
+    pub since: Timestamp,
+    pub why: String,
+    pub clause: String,
+    /// A person chose; rules do not change it any more.
+    pub by_person: bool,
+}
+
+/// One climb of the tiers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    pub tier: u8,
+    pub at: Timestamp,
+    pub why: String,
+    pub to: Option<StaffId>,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The business spoke with the caller.
+    Engaged,
+    NotReached,
+    Converted,
+    OptedOut,
+    Disqualified,
+    /// It turned out that the call had been answered.
+    AnsweredAfterAll,
+}
+
+/// What a coordinator's call-back gave, in one tap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Result_ {
+    Reached,
+    NoAnswer,
+    LeftMessage,
+    Booked,
+    WrongNumber,
+}
+
+/// A callback attempt by a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    pub at: Timestamp,
+    pub by: UserId,
+    pub result: Result_,
+    pub note: Option<String>,
+}
+
+/// Open or closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum State {
+    Open,
+    Closed { outcome: Outcome, at: Timestamp, by: Option<UserId> },
+}
+
+/// How far an effect has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    Planned,
+    Done,
+    Dead,
+    Superseded,
+}
+
+/// The current effect on one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectRef {
+    pub id: EffectId,
+    pub word: String,
+    pub digest: String,
+    pub progress: Progress,
+    /// The vendor's id of the record, from the receipt.
+    pub record: Option<String>,
+    pub settled_at: Option<Timestamp>,
+    pub why: Option<String>,
+}
+
+/// The CRM as the last find showed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrmSnapshot {
+    pub read_at: Timestamp,
+    pub candidates: Vec<Record>,
+    pub deals: Vec<Deal>,
+}
+
+/// A deal of the matched person; read, never written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deal {
+    pub id: String,
+    pub name: String,
+    pub stage: String,
+    pub open: bool,
+}
+
+/// The contact this inquiry writes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    pub record: String,
+    /// We made it (or took the duplicate the CRM named); else it was found.
+    pub made: bool,
+    /// What it holds as far as we know: read at the find or at the receipt.
+    pub record_held: Record,
+}
+
+/// What a question for a person is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewKind {
+    /// A proposed field value.
+    Field,
+    /// Which of several records the caller is.
+    Match,
+    /// A caller without a number that can be called.
+    NoNumber,
+    AmbiguousVoicemail,
+    /// Rules name two owners.
+    OwnerTie,
+    /// The rule names another owner than the CRM record has.
+    OwnerChange,
+    UnknownLocation,
+}
+
+impl ReviewKind {
+    /// A stable word for tables and message ids.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Field => "field",
+            Self::Match => "match",
+            Self::NoNumber => "no_number",
+            Self::AmbiguousVoicemail => "ambiguous_voicemail",
+            Self::OwnerTie => "owner_tie",
+            Self::OwnerChange => "owner_change",
+            Self::UnknownLocation => "unknown_location",
+        }
+    }
+}
+
+/// A question for a person: value, evidence, confidence, current value, the rule that stopped it, the choices (F-138).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    pub id: ReviewId,
+    pub kind: ReviewKind,
+    /// The field, for [`ReviewKind::Field`].
+    pub field: Option<String>,
+    /// What the machine proposes.
+    pub proposed: Option<String>,
+    pub current: Option<String>,
+    pub confidence: Option<u16>,
+    pub evidence: Option<Evidence>,
+    pub quote: Option<String>,
+    /// The rule that stopped it, as a sentence.
+    pub reason: String,
+    pub clause: String,
+    /// Records or people to choose from: id and label.
+    pub choices: Vec<(String, String)>,
+    /// Binds an approval to exactly this change.
+    pub digest: String,
+    pub opened_at: Timestamp,
+}
+
+/// A person's answer to a review, kept with the digest of exactly what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    pub review: ReviewId,
+    pub kind: ReviewKind,
+    pub field: Option<String>,
+    pub digest: String,
+    pub choice: Choice,
+    pub by: UserId,
+    pub at: Timestamp,
+}
+
+/// What a person chose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "choice", rename_all = "snake_case")]
+pub enum Choice {
+    Approve,
+    /// Another value than the proposed one.
+    Edit { value: String },
+    Reject { reason: String },
+    /// A record id, a staff id, or `new`.
+    Pick { id: String },
+}
+
+/// One caller's need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inquiry {
+    /// [`INQUIRY_SCHEMA`] at the time of writing.
+    pub schema: u32,
+    pub id: InquiryId,
+    pub account: AccountId,
+    pub location: Option<LocationId>,
+    /// Keyed hash of the caller's number; none for a caller without one.
+    pub person: Option<String>,
+    /// E.164 of the caller.
+    pub e164: Option<String>,
+    pub national: Option<String>,
+    pub opened_at: Timestamp,
+    pub state: State,
+    pub calls: Vec<InquiryCall>,
+    /// The best claim per field.
+    pub claims: BTreeMap<String, HeldClaim>,
+    pub rejected: Vec<RejectedNote>,
+    pub snapshot: Option<CrmSnapshot>,
+    pub matched: Option<Match>,
+    pub contact: Option<Contact>,
+    pub owner: Option<Owner>,
+    /// Why nobody owns it, while nobody does.
+    pub unowned_because: Option<String>,
+    pub tier: u8,
+    pub escalations: Vec<Escalation>,
+    pub clock: Option<Clock>,
+    pub breached_at: Option<Timestamp>,
+    pub stale_at: Option<Timestamp>,
+    pub taken_by: Option<UserId>,
+    pub callbacks: Vec<Callback>,
+    /// When a person proposed to call again.
+    pub next_callback_at: Option<Timestamp>,
+    pub verdicts: Vec<Verdict>,
+    /// Claims without a home in the contract (F-083).
+    pub unmapped: Vec<String>,
+    pub effects: BTreeMap<String, EffectRef>,
+    pub reviews: Vec<Review>,
+    pub approvals: Vec<Approval>,
+    pub contract: Option<ContractRef>,
+    pub plans: u32,
+    pub effects_made: u32,
+    pub reviews_made: u32,
+    /// Changes of the record that a decision had to follow.
+    pub moves: u32,
+}
+
+/// Something that happened. Closed set; each carries what a replay needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A call opened it, joined it, or changed. Exogenous.
+    Call { call: InquiryCall },
+    /// A transcript was read. Exogenous.
+    Read { call: CallId, transcript: Transcript, reading: Reading, summary: Summary, quotes: Vec<String> },
+    /// A find is done: this is what the CRM holds. Exogenous.
+    Found { effect: EffectId, read_at: Timestamp, records: Vec<Record> },
+    /// An effect is so, with its receipt. Endogenous.
+    Settled { effect: EffectId, target: String, receipt: Receipt },
+    /// An effect cannot succeed without a person. Endogenous.
+    Dead { effect: EffectId, target: String, why: String },
+    /// The record holds other values than the decision read. Endogenous.
+    Moved { effect: EffectId, target: String, record: Record },
+    /// Time passed. Endogenous.
+    Timer { kind: TimerKind },
+    /// A person answered a review. Exogenous.
+    Decided { review: ReviewId, choice: Choice, by: UserId },
+    /// A person took it, or gave it to somebody. Exogenous.
+    Assigned { to: StaffId, by: UserId },
+    /// A person calls now. Exogenous.
+    Taken { by: UserId },
+    /// A person called back. Exogenous.
+    CalledBack { result: Result_, note: Option<String>, by: UserId },
+    /// A person sent a dead letter on its way again. Exogenous.
+    Replayed { effect: EffectId, target: String, by: UserId },
+    /// Contract or roster changed: decide again on the same knowledge. Exogenous.
+    FactsChanged,
+}
+
+/// What a timer asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimerKind {
+    /// The due time.
+    Due,
+    /// The next tier.
+    Tier(u8),
+    /// Nobody touched it.
+    Stale,
+}
+
+impl TimerKind {
+    /// A stable word for tables.
+    pub fn word(self) -> String {
+        match self {
+            Self::Due => "due".into(),
+            Self::Tier(n) => format!("tier{n}"),
+            Self::Stale => "stale".into(),
+        }
+    }
+}
+
+/// A moment to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timer {
+    pub kind: TimerKind,
+    pub at: Timestamp,
+}
+
+/// What a decision reads besides the inquiry and the event; each with its version, which goes into the entries.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    pub roster: &'a Roster,
+    pub contract: &'a Contract,
+    pub contract_ref: &'a ContractRef,
+    /// The lane to the CRM; none while no CRM is connected (the staff queue works all the same).
+    pub crm: Option<(&'a LaneId, &'a CrmWords)>,
+    pub page_webhook: Option<&'a LaneId>,
+    pub page_email: Option<&'a LaneId>,
+    pub salt: &'a Salt,
+    /// Where the console stands, for links on records.
+    pub console_url: &'a str,
+}
+
+/// What one event led to.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub inquiry: Inquiry,
+    pub drafts: Vec<Draft>,
+    pub plan: Option<Plan>,
+    pub timers: Vec<Timer>,
+    pub opened_reviews: Vec<Review>,
+    pub closed_reviews: Vec<ReviewId>,
+}
+
+/// One of the six stages that can be seen on every call (F-200).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageState {
+    Done,
+    Waiting,
+    /// A person must act.
+    Asking,
+    Failed,
+    NotNeeded,
+}
+
+impl Inquiry {
+    /// An inquiry of that caller about which nothing is decided yet.
+    pub fn new(id: InquiryId, call: &Call, person: Option<String>, now: Timestamp) -> Self {
+        let (e164, national) = match &call.caller {
+            Caller::Number { e164, national } => (Some(e164.clone()), Some(national.clone())),
+            _ => (None, None),
+        };
+        Self {
+            schema: INQUIRY_SCHEMA,
+            id,
+            account: call.account.clone(),
+            location: call.location.clone(),
+            person,
+            e164,
+            national,
+            opened_at: now,
+            state: State::Open,
+            calls: Vec::new(),
+            claims: BTreeMap::new(),
+            rejected: Vec::new(),
+            snapshot: None,
+            matched: None,
+            contact: None,
+            owner: None,
+            unowned_because: None,
+            tier: 1,
+            escalations: Vec::new(),
+            clock: None,
+            breached_at: None,
+            stale_at: None,
+            taken_by: None,
+            callbacks: Vec::new(),
+            next_callback_at: None,
+            verdicts: Vec::new(),
+            unmapped: Vec::new(),
+            effects: BTreeMap::new(),
+            reviews: Vec::new(),
+            approvals: Vec::new(),
+            contract: None,
+            plans: 0,
+            effects_made: 0,
+            reviews_made: 0,
+            moves: 0,
+        }
+    }
+
+    /// Still somebody's to call back.
+    pub fn open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// The claim of a field if it is sure enough to steer anything.
+    pub fn steering(&self, field: &str) -> Option<&HeldClaim> {
+        self.claims.get(field).filter(|c| c.claim.confidence.0 >= STEER_AT)
+    }
+
+    /// How soon the caller needs somebody, from the caller's own words; `unknown` without a quote (F-066).
+    pub fn urgency(&self) -> String {
+        self.steering("urgency").map_or_else(|| "unknown".into(), |c| c.claim.value.text())
+    }
+
+    /// Goes before everything that is not.
+    pub fn urgent(&self) -> bool {
+        matches!(self.urgency().as_str(), "emergency" | "high")
+    }
+
+    /// Handling flags that stand, without their prefix.
+    pub fn flags(&self) -> BTreeSet<String> {
+        self.claims
+            .iter()
+            .filter(|(_, c)| c.claim.confidence.0 >= STEER_AT)
+            .filter_map(|(f, _)| f.strip_prefix("flag.").map(str::to_owned))
+            .collect()
+    }
+
+    /// The number to call: what the caller said, else what the telephone showed.
+    pub fn callback_number(&self) -> Option<String> {
+        let said = self.steering("callback_number").map(|c| c.claim.value.text()).filter(|n| n.starts_with('+'));
+        said.or_else(|| self.e164.clone())
+    }
+
+    /// The latest call.
+    pub fn last_call(&self) -> Option<&InquiryCall> {
+        self.calls.iter().max_by_key(|c| (c.started_at, c.id.clone()))
+    }
+
+    /// The first call that was missed.
+    pub fn first_missed(&self) -> Option<&InquiryCall> {
+        self.calls.iter().filter(|c| c.missed()).min_by_key(|c| (c.started_at, c.id.clone()))
+    }
+
+    /// The six stages with their state; the first failing one names where it hangs.
+    pub fn stages(&self) -> [(&'static str, StageState); 6] {
+        use StageState::{Asking, Done, Failed, NotNeeded, Waiting};
+        let asking = |kind: &[ReviewKind]| self.reviews.iter().any(|r| kind.contains(&r.kind));
+        let capture = if self.calls.is_empty() { Waiting } else { Done };
+        let structure = if asking(&[ReviewKind::AmbiguousVoicemail]) { Asking } else { Done };
+        let route = match (&self.owner, asking(&[ReviewKind::OwnerTie, ReviewKind::UnknownLocation])) {
+            (_, true) => Asking,
+            (Some(_), _) => Done,
+            (None, _) => Failed,
+        };
+        let outward = || self.effects.iter().filter(|(target, _)| !target.starts_with("page") && *target != "find");
+        let write = if outward().any(|(_, e)| e.progress == Progress::Dead) {
+            Failed
+        } else if asking(&[ReviewKind::Match, ReviewKind::NoNumber]) {
+            Asking
+        } else if outward().any(|(_, e)| e.progress == Progress::Planned) || self.effects.get("find").is_some_and(|e| e.progress == Progress::Planned) {
+            Waiting
+        } else if outward().next().is_none() {
+            NotNeeded
+        } else {
+            Done
+        };
+        let reconcile = match &self.matched {
+            Some(_) if asking(&[ReviewKind::Field, ReviewKind::OwnerChange]) => Asking,
+            Some(_) => Done,
+            None if self.e164.is_none() => NotNeeded,
+            None => Waiting,
+        };
+        let trust = match write {
+            Done => Done,
+            NotNeeded => NotNeeded,
+            Failed => Failed,
+            _ => Waiting,
+        };
+        [
+            ("capture", capture),
+            ("structure", structure),
+            ("route", route),
+            ("write", write),
+            ("reconcile", reconcile),
+            ("trust", trust),
+        ]
+    }
+}

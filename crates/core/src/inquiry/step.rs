@@ -1,0 +1,884 @@
+//! Moving an inquiry by one event.
+
+use super::desire;
+use super::*;
+use crate::crm::PersonKey;
+use crate::effect::{EFFECT_SCHEMA, Effect, Need};
+use crate::ensure::DEAL_MARK;
+use crate::followup::calendar::Calendar;
+use crate::followup::clock::{self, Cohort, Urgency};
+use crate::followup::owner::{self, Assignment, OwnerFacts};
+use crate::identity::{self, MatchKind};
+use crate::plan::{Actor, PLAN_SCHEMA, VerdictKind};
+use crate::roster::KnownNumber;
+use jiff::SignedDuration;
+
+/// After an unanswered or declined callback the next one is proposed this much later.
+pub const NEXT_CALLBACK_MINUTES: i64 = 120;
+
+/// Moves an inquiry by one event. Total and deterministic.
+pub fn step(inquiry: Inquiry, event: &Event, facts: &Facts<'_>, now: Timestamp) -> Step {
+    let before = inquiry.clone();
+    let mut moving = Moving { inquiry, drafts: Vec::new(), timers: Vec::new(), opened: Vec::new(), closed: Vec::new(), facts, now };
+    moving.take_in(event);
+    moving.match_caller();
+    moving.run_clock();
+    moving.choose_owner();
+    moving.climb();
+    let (verdicts, unmapped) = crate::decide::decide(&moving.inquiry, facts);
+    moving.inquiry.unmapped = unmapped;
+    moving.ask(&verdicts);
+    let plan = moving.plan(verdicts);
+    moving.note_changes(&before);
+    Step {
+        inquiry: moving.inquiry,
+        drafts: moving.drafts,
+        plan,
+        timers: moving.timers,
+        opened_reviews: moving.opened,
+        closed_reviews: moving.closed,
+    }
+}
+
+/// Transcripts of this call that have not been read into the inquiry yet.
+pub fn wants_reading<'a>(inquiry: &Inquiry, call: &'a InquiryCall) -> Vec<&'a Transcript> {
+    let known = inquiry.calls.iter().find(|c| c.id == call.id);
+    call.transcripts
+        .iter()
+        .filter(|t| known.is_none_or(|k| !k.transcripts.iter().any(|seen| seen.document == t.document)))
+        .collect()
+}
+
+struct Moving<'a> {
+    inquiry: Inquiry,
+    drafts: Vec<Draft>,
+    timers: Vec<Timer>,
+    opened: Vec<Review>,
+    closed: Vec<ReviewId>,
+    facts: &'a Facts<'a>,
+    now: Timestamp,
+}
+
+impl<'a> Moving<'a> {
+    fn take_in(&mut self, event: &Event) {
+        match event {
+            Event::Call { call } => self.take_call(call),
+            Event::Read { call, transcript, reading, summary, quotes } => {
+                self.take_reading(call, transcript, reading, summary, quotes);
+            }
+            Event::Found { effect, read_at, records } => self.take_found(effect, *read_at, records),
+            Event::Settled { effect, target, receipt } => self.take_settled(effect, target, receipt),
+            Event::Dead { effect, target, why } => self.take_dead(effect, target, why),
+            Event::Moved { effect, target, record } => self.take_moved(effect, target, record),
+            Event::Timer { kind } => self.take_timer(*kind),
+            Event::Decided { review, choice, by } => self.take_decision(review, choice, by),
+            Event::Assigned { to, by } => self.take_assignment(to, by),
+            Event::Taken { by } => {
+                self.inquiry.taken_by = Some(by.clone());
+                self.drafts.push(Draft::new("taken").with("by", by));
+            }
+            Event::CalledBack { result, note, by } => self.take_callback(*result, note.as_deref(), by),
+            Event::Replayed { effect, target, by } => {
+                self.settle_target(target, effect, Progress::Planned, None, None);
+                self.drafts.push(Draft::new("replayed").with("effect", effect).with("target", target).with("by", by));
+            }
+            Event::FactsChanged => self.drafts.push(Draft::new("facts_changed").with("contract", self.facts.contract_ref)),
+        }
+    }
+
+    fn take_call(&mut self, call: &InquiryCall) {
+        let known = self.inquiry.calls.iter().position(|c| c.id == call.id);
+        let word = match known {
+            Some(_) => "changed",
+            None if self.inquiry.calls.is_empty() => "opened",
+            None => "joined",
+        };
+        self.drafts.push(
+            Draft::new("call")
+                .with("what", word)
+                .with("call", &call.id)
+                .with("category", &call.category)
+                .with("after_hours", call.after_hours)
+                .with("started_at", call.started_at)
+                .with("location", &self.inquiry.location)
+                .with("source", &call.attribution.source)
+                .with("campaign", &call.attribution.campaign)
+                .with("deliveries", call.deliveries)
+                .with("flags", &call.flags)
+                .with("roster_version", self.facts.roster.version)
+                .seal("caller", call.caller.e164()),
+        );
+        let calls = &mut self.inquiry.calls;
+        if let Some(held) = known.and_then(|at| calls.get_mut(at)) {
+            let summary = held.summary.take();
+            *held = InquiryCall { summary, ..call.clone() };
+        } else if calls.len() < CALLS_MAX {
+            calls.push(call.clone());
+        }
+        let nobody_waits = self.inquiry.calls.iter().all(|c| !c.missed());
+        if self.inquiry.open() && nobody_waits {
+            self.close(Outcome::AnsweredAfterAll, None);
+        }
+    }
+
+    fn take_reading(
+        &mut self,
+        call: &CallId,
+        transcript: &Transcript,
+        reading: &Reading,
+        summary: &Summary,
+        quotes: &[String],
+    ) {
+        if let Some(held) = self.inquiry.calls.iter_mut().find(|c| c.id == *call) {
+            held.summary = Some(summary.clone());
+        }
+        for (claim, quote) in reading.claims.iter().zip(quotes) {
+            let evidence = Evidence {
+                call: call.clone(),
+                document: transcript.document.clone(),
+                document_version: transcript.version,
+                start: claim.quote.start,
+                end: claim.quote.end,
+                extractor: claim.extractor.clone(),
+                extractor_version: claim.extractor_version,
+            };
+            self.drafts.push(
+                Draft::new("claim")
+                    .with("field", &claim.field)
+                    .with("confidence", claim.confidence.0)
+                    .with("evidence", &evidence)
+                    .seal("value", Some(&claim.value.text()))
+                    .seal("quote", Some(quote)),
+            );
+            let held = HeldClaim { claim: claim.clone(), evidence, quote: quote.clone() };
+            // Lower confidence never replaces higher (F-117); among equals the later word counts.
+            let better =
+                self.inquiry.claims.get(&claim.field).is_none_or(|h| h.claim.confidence.0 <= claim.confidence.0);
+            if better {
+                self.inquiry.claims.insert(claim.field.clone(), held);
+            }
+        }
+        for rejected in &reading.rejected {
+            let reason = rejected.reason.word().to_owned();
+            self.drafts.push(Draft::new("claim_rejected").with("field", &rejected.field).with("reason", &reason));
+            if self.inquiry.rejected.len() < REJECTED_MAX {
+                let note = RejectedNote { call: call.clone(), field: rejected.field.clone(), reason };
+                self.inquiry.rejected.push(note);
+            }
+        }
+    }
+
+    fn take_found(&mut self, effect: &EffectId, read_at: Timestamp, records: &[Record]) {
+        if !self.settle_target("find", effect, Progress::Done, None, None) {
+            return;
+        }
+        let (deals, candidates): (Vec<Record>, Vec<Record>) =
+            records.iter().cloned().partition(|r| r.also_known_as.iter().any(|a| a == DEAL_MARK));
+        let words = self.facts.crm.map(|(_, words)| words);
+        let read = |record: &Record, name: Option<&str>| {
+            name.and_then(|n| record.properties.get(n)).cloned().unwrap_or_default()
+        };
+        let deals = deals
+            .iter()
+            .map(|d| Deal {
+                id: d.id.clone(),
+                name: read(d, Some("dealname")),
+                stage: read(d, words.map(|w| w.deal_stage)),
+                open: read(d, words.map(|w| w.deal_closed)) != "true",
+            })
+            .collect();
+        self.inquiry.snapshot = Some(CrmSnapshot { read_at, candidates, deals });
+        self.inquiry.matched = None;
+    }
+
+    fn take_settled(&mut self, effect: &EffectId, target: &str, receipt: &Receipt) {
+        let word = self.inquiry.effects.get(target).map(|e| e.word.clone()).unwrap_or_default();
+        self.write_audit(effect, target, &word, receipt);
+        let current = self.settle_target(target, effect, Progress::Done, Some(&receipt.record), None);
+        if target == "contact" && current {
+            let record = Record {
+                id: receipt.record.clone(),
+                properties: receipt.properties.clone(),
+                ..Record::default()
+            };
+            self.inquiry.contact =
+                Some(Contact { record: receipt.record.clone(), made: true, record_held: record });
+        }
+        if target == "fields"
+            && let Some(contact) = self.inquiry.contact.as_mut()
+        {
+            contact.record_held.properties.extend(receipt.properties.clone());
+        }
+    }
+
+    /// The ten items of the minimum audit log and the reason, for every property of a confirmed write (F-176 to F-186).
+    fn write_audit(&mut self, effect: &EffectId, target: &str, word: &str, receipt: &Receipt) {
+        let Some(object) = receipt.object else {
+            if target.starts_with("page") {
+                self.drafts.push(Draft::new("paged").with("effect", effect).with("target", target));
+            }
+            return;
+        };
+        if receipt.record.is_empty() {
+            self.drafts.push(Draft::new("receipt").with("effect", effect).with("target", target).with("made", false));
+            return;
+        }
+        let trigger = self.trigger(target);
+        self.drafts.push(
+            Draft::new("receipt")
+                .with("effect", effect)
+                .with("target", target)
+                .with("object", object.as_str())
+                .with("record", &receipt.record)
+                .with("read_at", receipt.read_at)
+                .with("adopted", receipt.adopted)
+                .with("associations", &receipt.associations),
+        );
+        if receipt.adopted {
+            return;
+        }
+        for (property, value) in &receipt.properties {
+            let to = format!("{}.{property}", object.as_str());
+            let verdict = self.inquiry.verdicts.iter().find(|v| v.to == to && v.kind == VerdictKind::Write);
+            let was = verdict.and_then(|v| v.was.clone()).or_else(|| receipt.was.get(property).cloned());
+            self.drafts.push(
+                Draft::new("write")
+                    .with("record", &receipt.record)
+                    .with("object", object.as_str())
+                    .with("workflow", &self.facts.contract_ref.name)
+                    .with("workflow_version", self.inquiry.contract.as_ref().map(|c| c.version))
+                    .with("contract", self.inquiry.contract.as_ref().map(|c| c.id.clone()))
+                    .with("trigger", &trigger)
+                    .with("field", property)
+                    .with("source", verdict.map_or("call event", |_| "the caller's words"))
+                    .with("confidence", verdict.map_or(Some(1000), |v| v.confidence))
+                    .with("actor", verdict.map_or(Actor::Machine, |v| v.actor).word())
+                    .with("reason", verdict.map_or_else(|| format!("{word}: kept by every {}", object.as_str()), |v| v.reason.clone()))
+                    .with("clause", verdict.map_or_else(|| format!("workflow.{word}"), |v| v.clause.clone()))
+                    .with("evidence", verdict.and_then(|v| v.evidence.clone()))
+                    .with("effect", effect)
+                    .with("read_at", receipt.read_at)
+                    .seal("old", Some(was.as_deref().unwrap_or("")))
+                    .seal("new", Some(value)),
+            );
+        }
+    }
+
+    fn trigger(&self, target: &str) -> Option<String> {
+        let stem = target.strip_prefix("call:");
+        let call = match stem {
+            Some(stem) => self.inquiry.calls.iter().find(|c| c.id.stem() == stem),
+            None => self.inquiry.first_missed().or(self.inquiry.calls.first()),
+        };
+        call.map(|c| format!("call {} ({})", c.id, c.category))
+    }
+
+    fn take_dead(&mut self, effect: &EffectId, target: &str, why: &str) {
+        self.settle_target(target, effect, Progress::Dead, None, Some(why));
+        self.drafts.push(Draft::new("dead_letter").with("effect", effect).with("target", target).with("why", why));
+    }
+
+    /// The record holds other values than the decision read: decide again on what is there now, so that people win.
+    fn take_moved(&mut self, effect: &EffectId, target: &str, record: &Record) {
+        self.settle_target(target, effect, Progress::Superseded, None, Some("the record changed meanwhile"));
+        self.inquiry.effects.remove(target);
+        self.inquiry.moves = self.inquiry.moves.saturating_add(1);
+        if let Some(contact) = self.inquiry.contact.as_mut() {
+            contact.record_held.properties.extend(record.properties.clone());
+            contact.record_held.set_by.extend(record.set_by.clone());
+        }
+        self.drafts.push(Draft::new("moved").with("effect", effect).with("target", target).with("record", &record.id));
+    }
+
+    /// Marks the effect on a target as settled; false when the target has another effect by now.
+    fn settle_target(
+        &mut self,
+        target: &str,
+        effect: &EffectId,
+        progress: Progress,
+        record: Option<&str>,
+        why: Option<&str>,
+    ) -> bool {
+        let now = self.now;
+        match self.inquiry.effects.get_mut(target).filter(|e| e.id == *effect) {
+            Some(held) => {
+                held.progress = progress;
+                held.record = record.filter(|r| !r.is_empty()).map(str::to_owned).or(held.record.take());
+                held.settled_at = Some(now);
+                held.why = why.map(str::to_owned);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn take_timer(&mut self, kind: TimerKind) {
+        if !self.inquiry.open() || !self.untouched() {
+            return;
+        }
+        let Some(clock) = self.inquiry.clock.clone() else { return };
+        match kind {
+            TimerKind::Due if clock.is_breached(self.now) || clock.due_at == self.now => {
+                if self.inquiry.breached_at.is_none() {
+                    self.inquiry.breached_at = Some(self.now);
+                    self.drafts.push(
+                        Draft::new("breached").with("due_at", clock.due_at).with("rule", clock.rule.clause()).with("late_cause", clock.late_cause),
+                    );
+                }
+            }
+            TimerKind::Stale if self.stale_at().is_some_and(|at| at <= self.now) => {
+                if self.inquiry.stale_at.is_none() {
+                    self.inquiry.stale_at = Some(self.now);
+                    self.drafts.push(Draft::new("stale").with("owner", self.inquiry.owner.as_ref().map(|o| &o.staff)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Nobody has taken it or tried to call back yet.
+    fn untouched(&self) -> bool {
+        self.inquiry.taken_by.is_none() && self.inquiry.callbacks.is_empty()
+    }
+
+    fn take_decision(&mut self, review: &ReviewId, choice: &Choice, by: &UserId) {
+        let Some(at) = self.inquiry.reviews.iter().position(|r| r.id == *review) else { return };
+        let asked = self.inquiry.reviews.remove(at);
+        self.closed.push(asked.id.clone());
+        let sealed = match choice {
+            Choice::Edit { value } => Some(value.as_str()),
+            _ => asked.proposed.as_deref(),
+        };
+        self.drafts.push(
+            Draft::new("decision")
+                .with("review", &asked.id)
+                .with("kind", asked.kind.word())
+                .with("field", &asked.field)
+                .with("digest", &asked.digest)
+                .with("by", by)
+                .with("choice", match choice {
+                    Choice::Approve => "approve",
+                    Choice::Edit { .. } => "edit",
+                    Choice::Reject { .. } => "reject",
+                    Choice::Pick { .. } => "pick",
+                })
+                .with("reason", match choice {
+                    Choice::Reject { reason } => Some(reason),
+                    _ => None,
+                })
+                .seal("value", sealed),
+        );
+        match (asked.kind, choice) {
+            (ReviewKind::OwnerTie | ReviewKind::OwnerChange, Choice::Pick { id }) => {
+                self.take_assignment(&StaffId::from_text(id.clone()), by);
+            }
+            (ReviewKind::NoNumber, Choice::Edit { value }) => self.name_caller(value),
+            (ReviewKind::UnknownLocation, Choice::Pick { id }) => {
+                self.inquiry.location = Some(LocationId::from_text(id.clone()));
+            }
+            _ => {}
+        }
+        let approval = Approval {
+            review: asked.id,
+            kind: asked.kind,
+            field: asked.field,
+            digest: asked.digest,
+            choice: choice.clone(),
+            by: by.clone(),
+            at: self.now,
+        };
+        self.inquiry.approvals.push(approval);
+        if asked.kind == ReviewKind::Match {
+            self.inquiry.matched = None;
+        }
+    }
+
+    /// A person knows the number of a caller who hid it.
+    fn name_caller(&mut self, value: &str) {
+        let region = self.location().map_or("US", |l| l.region.as_str());
+        if let identity::Phone::E164 { e164, national, .. } = identity::phone(value, region) {
+            self.inquiry.person =
+                Some(identity::person_key(&self.facts.salt.0, &self.inquiry.account, &e164));
+            self.inquiry.e164 = Some(e164);
+            self.inquiry.national = Some(national);
+        }
+    }
+
+    fn take_assignment(&mut self, to: &StaffId, by: &UserId) {
+        let Some(staff) = self.facts.roster.person(to) else { return };
+        self.inquiry.owner = Some(Owner {
+            staff: staff.id.clone(),
+            name: staff.name.clone(),
+            provisional: false,
+            backup_for: None,
+            since: self.now,
+            why: "a person chose".into(),
+            clause: "person".into(),
+            by_person: true,
+        });
+        self.inquiry.unowned_because = None;
+        self.drafts.push(Draft::new("owner").with("staff", to).with("by", by).with("why", "a person chose"));
+        self.void_reviews(&[ReviewKind::OwnerTie, ReviewKind::OwnerChange]);
+    }
+
+    fn take_callback(&mut self, result: Result_, note: Option<&str>, by: &UserId) {
+        self.inquiry.callbacks.push(Callback { at: self.now, by: by.clone(), result, note: note.map(str::to_owned) });
+        self.inquiry.taken_by = None;
+        self.drafts.push(Draft::new("callback").with("result", result).with("by", by).seal("note", note));
+        match result {
+            Result_::Reached => self.close(Outcome::Engaged, Some(by)),
+            Result_::Booked => self.close(Outcome::Converted, Some(by)),
+            Result_::WrongNumber => self.close(Outcome::Disqualified, Some(by)),
+            Result_::NoAnswer | Result_::LeftMessage => {
+                let wait = SignedDuration::from_mins(NEXT_CALLBACK_MINUTES);
+                let next = self.calendar().and_then(|c| c.add_open_time(self.now, wait));
+                self.inquiry.next_callback_at = next.or_else(|| self.now.checked_add(wait).ok());
+            }
+        }
+    }
+
+    fn close(&mut self, outcome: Outcome, by: Option<&UserId>) {
+        self.inquiry.state = State::Closed { outcome, at: self.now, by: by.cloned() };
+        self.drafts.push(Draft::new("closed").with("outcome", outcome).with("by", by));
+        self.closed.extend(self.inquiry.reviews.drain(..).map(|r| r.id));
+    }
+
+    fn void_reviews(&mut self, kinds: &[ReviewKind]) {
+        let (gone, kept): (Vec<Review>, Vec<Review>) =
+            self.inquiry.reviews.drain(..).partition(|r| kinds.contains(&r.kind));
+        self.closed.extend(gone.into_iter().map(|r| r.id));
+        self.inquiry.reviews = kept;
+    }
+
+    fn location(&self) -> Option<&'a crate::roster::Location> {
+        self.inquiry.location.as_ref().and_then(|l| self.facts.roster.location(l))
+    }
+
+    fn calendar(&self) -> Option<&'a Calendar> {
+        self.location().map(|l| &l.calendar)
+    }
+
+    fn stale_at(&self) -> Option<Timestamp> {
+        let rules = self.facts.contract.clock_for(self.location().map_or("", |l| &l.slug));
+        Some(clock::stale_at(self.inquiry.clock.as_ref()?, rules, self.calendar()?))
+    }
+
+    /// Who is it? Decided anew whenever what is known changed and nothing has been written for the caller yet.
+    fn match_caller(&mut self) {
+        if self.inquiry.contact.is_some() || self.inquiry.matched.is_some() {
+            return;
+        }
+        let Some(found) = desire::matched(&self.inquiry, self.facts) else { return };
+        self.drafts.push(
+            Draft::new("match")
+                .with("kind", found.kind)
+                .with("record", &found.record)
+                .with("agreed", &found.agreed)
+                .with("disagreed", &found.disagreed)
+                .with("candidates", found.candidates.len())
+                .with("read_at", self.inquiry.snapshot.as_ref().map(|s| s.read_at)),
+        );
+        if let (Some(record), MatchKind::Customer | MatchKind::Lead) = (&found.record, found.kind)
+            && let Some(held) = self.inquiry.snapshot.as_ref().and_then(|s| s.candidates.iter().find(|c| c.id == *record))
+        {
+            self.inquiry.contact = Some(Contact { record: record.clone(), made: false, record_held: held.clone() });
+        }
+        self.inquiry.matched = Some(found);
+    }
+
+    fn cohort(&self) -> Cohort {
+        let known = self.inquiry.e164.as_deref().and_then(|n| self.facts.roster.known(n));
+        if known == Some(KnownNumber::Vendor) || self.inquiry.flags().contains("vendor") {
+            return Cohort::Vendor;
+        }
+        match self.inquiry.matched.as_ref().map(|m| m.kind) {
+            Some(MatchKind::Customer) => Cohort::Customer,
+            Some(MatchKind::Lead) => Cohort::Lead,
+            Some(MatchKind::Vendor) => Cohort::Vendor,
+            _ => Cohort::New,
+        }
+    }
+
+    fn run_clock(&mut self) {
+        if !self.inquiry.open() {
+            return;
+        }
+        let (Some(calendar), Some(call)) = (self.calendar(), self.inquiry.first_missed()) else { return };
+        let rules = self.facts.contract.clock_for(self.location().map_or("", |l| &l.slug));
+        let urgency: Urgency = self.inquiry.urgency().parse().unwrap_or_default();
+        let mut clock = clock::clock(
+            call.clock_from,
+            self.inquiry.opened_at,
+            calendar,
+            urgency,
+            self.cohort(),
+            call.after_hours.unwrap_or(false),
+            rules,
+        );
+        if crate::mutant::on("clock_in_server_zone") {
+            clock.due_at = clock.due_at.checked_add(SignedDuration::from_hours(7)).unwrap_or(clock.due_at);
+        }
+        if self.inquiry.clock.as_ref() == Some(&clock) {
+            return;
+        }
+        self.drafts.push(
+            Draft::new("clock")
+                .with("started_at", clock.started_at)
+                .with("due_at", clock.due_at)
+                .with("rule", clock.rule.clause())
+                .with("zone", &clock.zone)
+                .with("late_cause", clock.late_cause),
+        );
+        self.timers.push(Timer { kind: TimerKind::Due, at: clock.due_at });
+        self.timers.push(Timer { kind: TimerKind::Stale, at: clock::stale_at(&clock, rules, calendar) });
+        self.inquiry.clock = Some(clock);
+        self.timers.extend(self.climbs().iter().map(|c| Timer { kind: TimerKind::Tier(c.step), at: c.at }));
+    }
+
+    fn climbs(&self) -> Vec<clock::Climb> {
+        let (Some(calendar), Some(running)) = (self.calendar(), self.inquiry.clock.as_ref()) else { return Vec::new() };
+        let rules = self.facts.contract.clock_for(self.location().map_or("", |l| &l.slug));
+        clock::tiers(running, &rules.tiers, self.at_once().is_some(), self.inquiry.opened_at, calendar)
+    }
+
+    /// The flag that escalates without waiting for a timer (F-210).
+    fn at_once(&self) -> Option<String> {
+        let rules = self.facts.contract.clock_for(self.location().map_or("", |l| &l.slug));
+        let urgency: Urgency = self.inquiry.urgency().parse().unwrap_or_default();
+        let flags = self.inquiry.flags();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        clock::escalates_at_once(rules, urgency, &flags).map(str::to_owned)
+    }
+
+    fn choose_owner(&mut self) {
+        if !self.inquiry.open() || self.inquiry.owner.as_ref().is_some_and(|o| o.by_person) {
+            return;
+        }
+        let Some(location) = self.inquiry.location.clone().filter(|l| self.facts.roster.location(l).is_some()) else {
+            self.inquiry.unowned_because = Some("no number or connection says which location was called".into());
+            let choices =
+                self.facts.roster.locations.iter().map(|l| (l.id.as_str().to_owned(), l.name.clone())).collect();
+            self.question(ReviewKind::UnknownLocation, "the dialled number belongs to no location", "roster.lines", choices);
+            return;
+        };
+        self.void_reviews(&[ReviewKind::UnknownLocation]);
+        let assignment = owner::assign(&self.facts.contract.owner, &self.owner_facts(location), self.facts.roster, self.now);
+        self.apply_assignment(assignment);
+    }
+
+    fn apply_assignment(&mut self, assignment: Assignment) {
+        if let Some(ask) = &assignment.ask {
+            let label = |id: &StaffId| (id.as_str().to_owned(), self.facts.roster.person(id).map_or_else(String::new, |s| s.name.clone()));
+            let choices = ask.candidates.iter().map(label).collect();
+            self.question(ReviewKind::OwnerTie, &ask.why, &ask.clauses.join(", "), choices);
+        }
+        let Some(staff) = assignment.owner.as_ref().and_then(|id| self.facts.roster.person(id)) else {
+            if self.inquiry.owner.is_none() {
+                self.inquiry.unowned_because = Some(assignment.why);
+            }
+            return;
+        };
+        let held = self.inquiry.owner.as_ref();
+        // Whoever owns it goes on owning it when only the shift changed: an inquiry does not wander.
+        let stays = held.is_some_and(|o| o.staff == staff.id || (o.clause == assignment.clause && !o.provisional));
+        if stays {
+            return;
+        }
+        self.drafts.push(
+            Draft::new("owner")
+                .with("staff", &staff.id)
+                .with("provisional", assignment.provisional)
+                .with("backup_for", &assignment.backup_for)
+                .with("why", &assignment.why)
+                .with("clause", &assignment.clause)
+                .with("roster_version", self.facts.roster.version),
+        );
+        self.inquiry.unowned_because = None;
+        self.inquiry.owner = Some(Owner {
+            staff: staff.id.clone(),
+            name: staff.name.clone(),
+            provisional: assignment.provisional,
+            backup_for: assignment.backup_for,
+            since: self.now,
+            why: assignment.why,
+            clause: assignment.clause,
+            by_person: false,
+        });
+    }
+
+    fn owner_facts(&self, location: LocationId) -> OwnerFacts {
+        let call = self.inquiry.last_call();
+        let text = |field: &str| self.inquiry.steering(field).map(|c| c.claim.value.text());
+        let owner_property = self.facts.crm.map(|(_, w)| w.contact_owner);
+        let record_owner = self
+            .inquiry
+            .contact
+            .as_ref()
+            .and_then(|c| c.record_held.properties.get(owner_property?))
+            .filter(|o| !o.is_empty())
+            .cloned();
+        OwnerFacts {
+            location,
+            category: call.map_or_else(String::new, |c| c.category.clone()),
+            after_hours: call.and_then(|c| c.after_hours).unwrap_or(false),
+            line_kind: call.and_then(|c| c.line.clone()),
+            source: call.and_then(|c| c.attribution.source.clone()),
+            campaign: call.and_then(|c| c.attribution.campaign.clone()),
+            urgency: self.inquiry.urgency(),
+            intent: text("intent"),
+            reason_code: text("reason_code"),
+            service: text("service"),
+            flags: self.inquiry.flags().into_iter().collect(),
+            match_kind: self.inquiry.matched.as_ref().map_or(MatchKind::New, |m| m.kind),
+            record_owner,
+        }
+    }
+
+    /// Each tier climbs once, when it is due and nobody has touched the inquiry.
+    fn climb(&mut self) {
+        if !self.inquiry.open() || !self.untouched() {
+            return;
+        }
+        let climbs = self.climbs();
+        for climb in climbs.iter().filter(|c| c.at <= self.now) {
+            let tier = climb.to.number();
+            // Tier 1 owns it from the start; being told at once is its page.
+            let at_once = self.at_once().filter(|_| climb.step == 0);
+            if self.inquiry.escalations.iter().any(|e| e.tier == tier) || (tier == 1 && at_once.is_none()) {
+                continue;
+            }
+            let why = match &at_once {
+                Some(flag) => format!("{} is escalated at once", flag.replace('_', " ")),
+                None => "nobody called back in time".to_owned(),
+            };
+            let to = self.of_tier(tier);
+            self.drafts.push(Draft::new("escalation").with("tier", tier).with("to", &to).with("why", &why));
+            self.inquiry.tier = self.inquiry.tier.max(tier);
+            self.inquiry.escalations.push(Escalation { tier, at: self.now, why, to });
+        }
+    }
+
+    fn of_tier(&self, tier: u8) -> Option<StaffId> {
+        let here = |s: &&crate::roster::Staff| {
+            s.tier == tier
+                && (s.locations.is_empty() || self.inquiry.location.as_ref().is_some_and(|l| s.locations.contains(l)))
+        };
+        let staff = &self.facts.roster.staff;
+        let owner = self.inquiry.owner.as_ref().filter(|_| tier == 1).map(|o| o.staff.clone());
+        owner.or_else(|| staff.iter().filter(here).min_by_key(|s| (s.away, &s.id)).map(|s| s.id.clone()))
+    }
+
+    /// Opens and closes questions so that exactly those stand that the state asks.
+    fn ask(&mut self, verdicts: &[Verdict]) {
+        if !self.inquiry.open() {
+            return;
+        }
+        let wanted: Vec<Review> = desire::field_reviews(&self.inquiry, verdicts, self.facts);
+        let (stand, gone): (Vec<Review>, Vec<Review>) = self
+            .inquiry
+            .reviews
+            .drain(..)
+            .partition(|r| r.kind != ReviewKind::Field || wanted.iter().any(|w| w.digest == r.digest));
+        self.inquiry.reviews = stand;
+        self.closed.extend(gone.into_iter().map(|r| r.id));
+        for review in wanted {
+            if !self.inquiry.reviews.iter().any(|r| r.digest == review.digest) {
+                self.open_review(review);
+            }
+        }
+        match self.inquiry.matched.as_ref() {
+            Some(found) if found.kind == MatchKind::Ambiguous => {
+                let mut choices: Vec<(String, String)> =
+                    self.inquiry.snapshot.as_ref().map_or_else(Vec::new, |s| desire::candidate_labels(&s.candidates, self.facts));
+                choices.push(("new".into(), "somebody else: make a new contact".into()));
+                let why = found.why.clone();
+                self.question(ReviewKind::Match, &why, "match", choices);
+            }
+            _ => self.void_reviews(&[ReviewKind::Match]),
+        }
+        if self.inquiry.callback_number().is_none() {
+            let why = "there is no number to call back; nothing is written to the CRM until a person names the caller";
+            self.question(ReviewKind::NoNumber, why, "match.anonymous", Vec::new());
+        } else {
+            self.void_reviews(&[ReviewKind::NoNumber]);
+        }
+        if self.inquiry.flags().contains("ambiguous_voicemail") {
+            let why = "the message does not say what the caller wants, and nothing is guessed";
+            self.question(ReviewKind::AmbiguousVoicemail, why, "intent.evidence", Vec::new());
+        }
+    }
+
+    /// Opens a question of that kind, once; a question that was answered is not asked again on the same grounds.
+    fn question(&mut self, kind: ReviewKind, reason: &str, clause: &str, choices: Vec<(String, String)>) {
+        let mut sorted: Vec<&str> = choices.iter().map(|(id, _)| id.as_str()).collect();
+        sorted.sort_unstable();
+        let digest = self.facts.salt.commit("review", &format!("{}|{}|{}", self.inquiry.id, kind.word(), sorted.join(",")));
+        let asked = self.inquiry.reviews.iter().any(|r| r.kind == kind)
+            || self.inquiry.approvals.iter().any(|a| a.kind == kind && a.digest == digest);
+        if asked {
+            return;
+        }
+        let claim = (kind == ReviewKind::AmbiguousVoicemail).then(|| self.inquiry.claims.get("flag.ambiguous_voicemail")).flatten();
+        let review = Review {
+            id: self.inquiry.id.review(0),
+            kind,
+            field: None,
+            proposed: None,
+            current: None,
+            confidence: claim.map(|c| c.claim.confidence.0),
+            evidence: claim.map(|c| c.evidence.clone()),
+            quote: claim.map(|c| c.quote.clone()),
+            reason: reason.to_owned(),
+            clause: clause.to_owned(),
+            choices,
+            digest,
+            opened_at: self.now,
+        };
+        self.open_review(review);
+    }
+
+    fn open_review(&mut self, mut review: Review) {
+        self.inquiry.reviews_made += 1;
+        review.id = self.inquiry.id.review(self.inquiry.reviews_made);
+        review.opened_at = self.now;
+        self.drafts.push(
+            Draft::new("review")
+                .with("review", &review.id)
+                .with("kind", review.kind.word())
+                .with("field", &review.field)
+                .with("clause", &review.clause)
+                .with("reason", &review.reason)
+                .with("digest", &review.digest)
+                .seal("proposed", review.proposed.as_deref())
+                .seal("current", review.current.as_deref()),
+        );
+        self.opened.push(review.clone());
+        self.inquiry.reviews.push(review);
+    }
+
+    /// Compares what shall be with what was planned; where they differ, a new plan takes over.
+    fn plan(&mut self, verdicts: Vec<Verdict>) -> Option<Plan> {
+        let wanted = desire::desired(&self.inquiry, &verdicts, self.facts, self.now);
+        let verdicts_changed = verdicts != self.inquiry.verdicts;
+        let mut effects = Vec::new();
+        let mut supersedes = Vec::new();
+        let n = self.inquiry.plans + 1;
+        let plan_id = self.inquiry.id.plan(n);
+        let gone: Vec<String> = self
+            .inquiry
+            .effects
+            .iter()
+            .filter(|(t, e)| e.progress == Progress::Planned && !t.starts_with("page") && !wanted.iter().any(|w| w.target == **t))
+            .map(|(t, _)| t.clone())
+            .collect();
+        for target in gone {
+            if let Some(old) = self.inquiry.effects.get_mut(&target) {
+                supersedes.push(old.id.clone());
+                old.progress = Progress::Superseded;
+            }
+        }
+        for want in wanted {
+            let old = self.inquiry.effects.get(&want.target);
+            let digest = want.desired.digest();
+            if old.is_some_and(|o| o.digest == digest && o.progress != Progress::Superseded) {
+                continue;
+            }
+            let mut needs = want.needs(&self.inquiry, &effects);
+            if let Some(old) = old.filter(|o| matches!(o.progress, Progress::Planned | Progress::Superseded)) {
+                supersedes.push(old.id.clone());
+                needs.push(Need { effect: old.id.clone(), settled: true });
+            }
+            let record = old.and_then(|o| o.record.clone());
+            self.inquiry.effects_made += 1;
+            let id = self.inquiry.id.effect(self.inquiry.effects_made);
+            let word = want.desired.word().to_owned();
+            let desired = want.desired.bind(&effects);
+            let held = EffectRef { id: id.clone(), word, digest, progress: Progress::Planned, record, settled_at: None, why: None };
+            self.inquiry.effects.insert(want.target.clone(), held);
+            effects.push(Effect {
+                schema: EFFECT_SCHEMA,
+                id,
+                inquiry: self.inquiry.id.clone(),
+                plan: plan_id.clone(),
+                lane: want.lane,
+                target: want.target,
+                desired,
+                needs,
+                urgent: self.inquiry.urgent(),
+            });
+        }
+        supersedes.dedup();
+        if effects.is_empty() && supersedes.is_empty() && !verdicts_changed {
+            return None;
+        }
+        let plan = Plan {
+            schema: PLAN_SCHEMA,
+            id: plan_id,
+            inquiry: self.inquiry.id.clone(),
+            n,
+            parent: (n > 1).then(|| self.inquiry.id.plan(n - 1)),
+            contract: self.facts.contract_ref.clone(),
+            code_version: crate::CODE_VERSION.to_owned(),
+            at: self.now,
+            verdicts: verdicts.clone(),
+            effects,
+            supersedes,
+        };
+        self.inquiry.plans = n;
+        self.inquiry.contract = Some(self.facts.contract_ref.clone());
+        self.inquiry.verdicts = verdicts;
+        self.note_plan(&plan);
+        Some(plan)
+    }
+
+    fn note_plan(&mut self, plan: &Plan) {
+        let effects: Vec<serde_json::Value> = plan
+            .effects
+            .iter()
+            .map(|e| serde_json::json!({"id": e.id, "target": e.target, "what": e.desired.word()}))
+            .collect();
+        self.drafts.push(
+            Draft::new("plan")
+                .with("plan", &plan.id)
+                .with("parent", &plan.parent)
+                .with("contract", &plan.contract)
+                .with("effects", effects)
+                .with("supersedes", &plan.supersedes),
+        );
+        for verdict in &plan.verdicts {
+            self.drafts.push(
+                Draft::new("verdict")
+                    .with("plan", &plan.id)
+                    .with("field", &verdict.field)
+                    .with("to", &verdict.to)
+                    .with("verdict", verdict.kind.word())
+                    .with("because", &verdict.because)
+                    .with("reason", &verdict.reason)
+                    .with("clause", &verdict.clause)
+                    .with("confidence", verdict.confidence)
+                    .with("evidence", &verdict.evidence)
+                    .with("actor", verdict.actor.word())
+                    .seal("was", verdict.was.as_deref())
+                    .seal("is", verdict.is.as_deref()),
+            );
+        }
+    }
+
+    fn note_changes(&mut self, before: &Inquiry) {
+        if before.urgency() != self.inquiry.urgency() {
+            self.drafts.push(Draft::new("urgency").with("was", before.urgency()).with("is", self.inquiry.urgency()));
+        }
+    }
+}
+
+/// Keys by which the CRM is asked who this is: the caller's number and an address the caller surely gave.
+pub(super) fn person_keys(inquiry: &Inquiry) -> Vec<PersonKey> {
+    let mut keys = Vec::new();
+    if let (Some(e164), Some(national)) = (&inquiry.e164, &inquiry.national) {
+        keys.push(PersonKey::Phone { e164: e164.clone(), national: national.clone() });
+    }
+    if let Some(email) = inquiry.claims.get("email").filter(|c| c.claim.confidence.0 >= 900) {
+        keys.push(PersonKey::Email { address: email.claim.value.text() });
+    }
+    keys
+}
