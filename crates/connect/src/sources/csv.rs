@@ -348,7 +348,7 @@ pub fn rows(bytes: &[u8], connection: &Connection) -> (Vec<(usize, Signal)>, Vec
                 break;
             }
             Ok(true) => {
-                let line = record.position().and_then(|p| usize::try_from(p.line()).ok()).unwrap_or(line);
+                let line = record.position().map_or(line, |p| line_of(p, bytes));
                 if record.iter().all(|field| field.trim_ascii().is_empty()) {
                     continue;
                 }
@@ -371,6 +371,13 @@ pub fn rows(bytes: &[u8], connection: &Connection) -> (Vec<(usize, Signal)>, Vec
         }
     }
     (signals, problems)
+}
+
+/// The line that a record stands on: the reader counts from where it began to look, which may be an empty line before it.
+fn line_of(position: &::csv::Position, bytes: &[u8]) -> usize {
+    let from = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let before = bytes.get(from..).unwrap_or_default().iter().take_while(|b| matches!(b, b'\n' | b'\r'));
+    usize::try_from(position.line()).unwrap_or(usize::MAX).saturating_add(before.filter(|b| **b == b'\n').count())
 }
 
 struct Context<'a> {

@@ -20,9 +20,19 @@ pub(super) fn replies(
     let moment = Moment { received_at, zone: &zone };
     let outcomes = match reply.status {
         200..=299 => accepted(operations, reply),
-        _ => operations.iter().map(|op| failed(writes(op), by_id(op), reply, &moment)).collect(),
+        _ => operations.iter().map(|op| of_failure(op, reply, &moment)).collect(),
     };
     Replies { outcomes, budget: budget(reply) }
+}
+
+/// A property that is there already is no unknown write: the schema says whether it is the one that was wanted.
+fn of_failure(operation: &CrmOp, reply: &HttpReply, moment: &Moment<'_>) -> Outcome {
+    match (operation, failed(writes(operation), by_id(operation), reply, moment)) {
+        (CrmOp::CreateProperty { property, .. }, Outcome::Unknown { why }) if why.status == Some(409) => {
+            Outcome::Duplicate { existing: vec![property.name.clone()], why }
+        }
+        (_, outcome) => outcome,
+    }
 }
 
 /// Does the path name one record, so that 404 speaks of that record and not of the endpoint? A batch names none.

@@ -227,7 +227,8 @@ fn batch<'a>(
     Ok(items)
 }
 
-/// The group that HubSpot itself keeps the object's main properties in.
+/// The group that HubSpot itself keeps the object's main properties in. Those of calls, tasks and notes stand in no document; they are
+/// what public integrations use, and `property_group.<object>` overrides them.
 fn default_group(object: Object) -> &'static str {
     match object {
         Object::Contact => "contactinformation",

@@ -1,0 +1,16 @@
+//! One suite over the whole registry: every source and every CRM, each with its fixtures.
+
+#[cfg(test)]
+mod crms;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod registry;
+#[cfg(test)]
+mod sources;
+#[cfg(test)]
+mod specification;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod vectors;
