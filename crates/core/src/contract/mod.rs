@@ -20,3 +20,6 @@ pub(crate) fn did_you_mean<'w>(word: &str, among: impl Iterator<Item = &'w str>)
     let near = |candidate: &str| crate::identity::distance(&word.to_lowercase(), candidate);
     among.map(|c| (near(c), c)).min().filter(|(d, c)| *d <= 1 + c.chars().count() / 4).map(|(_, c)| c)
 }
+
+#[cfg(test)]
+mod tests;

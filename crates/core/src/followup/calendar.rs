@@ -197,6 +197,21 @@ impl Calendar {
                 "join blocks that touch and drop holidays of past years",
             ));
         }
+        for day in days.into_iter().chain(self.holidays.iter().map(|h| &h.hours)) {
+            let mut blocks = day.clone();
+            blocks.sort_unstable();
+            for pair in blocks.windows(2) {
+                if let [a, b] = pair
+                    && b.opens < a.closes
+                {
+                    found.push(Problem::new(
+                        "RB-0202",
+                        format!("the blocks {a} and {b} of one day overlap"),
+                        "write them as one block",
+                    ));
+                }
+            }
+        }
         let mut dates: Vec<Date> = self.holidays.iter().map(|h| h.date).collect();
         dates.sort_unstable();
         for pair in dates.windows(2) {
@@ -351,4 +366,240 @@ fn wall(tz: &TimeZone, date: Date, minute: u16) -> Option<Timestamp> {
         return tz.preceding(after.checked_add(SignedDuration::from_nanos(1)).ok()?).next().map(|t| t.timestamp());
     }
     instant.earlier().ok()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse::<jiff::Zoned>().unwrap().timestamp()
+    }
+    fn show(instant: Option<Timestamp>, zone: &str) -> String {
+        instant.map_or("never".into(), |t| {
+            t.to_zoned(TimeZone::get(zone).unwrap()).strftime("%Y-%m-%d %H:%M %z").to_string()
+        })
+    }
+    fn blocks(text: &str) -> Vec<Block> {
+        text.split_whitespace().map(|b| b.parse().unwrap()).collect()
+    }
+    fn holiday(date: &str, hours: &str) -> Holiday {
+        Holiday { date: date.parse().unwrap(), name: String::new(), hours: blocks(hours) }
+    }
+    const NY: &str = "America/New_York";
+
+    #[test]
+    fn blocks_are_read_as_people_write_them() {
+        for (text, shown) in [
+            ("08:00-17:30", Some("08:00-17:30")),
+            (" 8:00 - 12:00 ", Some("08:00-12:00")),
+            ("22:00-06:00", Some("22:00-06:00")),
+            ("00:00-24:00", Some("00:00-24:00")),
+            ("18:00-24:00", Some("18:00-24:00")),
+            ("08:00-08:00", None),
+            ("24:00-08:00", None),
+            ("08:00-25:00", None),
+            ("08:60-09:00", None),
+            ("8-17", None),
+            ("-1:00-09:00", None),
+            ("", None),
+        ] {
+            assert_eq!(text.parse::<Block>().ok().map(|b| b.to_string()).as_deref(), shown, "{text}");
+        }
+        let stored: Block = serde_json::from_str("\"22:00-06:00\"").unwrap();
+        assert!(stored.crosses_midnight());
+        assert!(serde_json::from_str::<Block>("\"late\"").is_err());
+    }
+
+    #[test]
+    fn several_blocks_a_day_weekends_and_holidays() {
+        let mut shop = Calendar::new(NY, Week::weekdays(&blocks("08:00-12:00 13:00-17:00")));
+        // Memorial Day, a Monday, and a short day before Christmas.
+        shop.holidays = vec![holiday("2026-05-25", ""), holiday("2026-12-24", "09:00-11:00")];
+        assert_eq!(shop.problems(), Vec::new());
+        let day = |t: &str| at(&format!("{t}[{NY}]"));
+        for (now, open, next, closes, end) in [
+            ("2026-05-20T07:59", false, "2026-05-20 08:00 -0400", "never", "2026-05-20 17:00 -0400"),
+            ("2026-05-20T08:00", true, "2026-05-20 08:00 -0400", "2026-05-20 12:00 -0400", "2026-05-20 17:00 -0400"),
+            ("2026-05-20T12:00", false, "2026-05-20 13:00 -0400", "never", "2026-05-20 17:00 -0400"),
+            ("2026-05-20T16:59", true, "2026-05-20 16:59 -0400", "2026-05-20 17:00 -0400", "2026-05-20 17:00 -0400"),
+            ("2026-05-20T17:00", false, "2026-05-21 08:00 -0400", "never", "2026-05-21 17:00 -0400"),
+            // Friday evening before the holiday weekend.
+            ("2026-05-22T18:00", false, "2026-05-26 08:00 -0400", "never", "2026-05-26 17:00 -0400"),
+            ("2026-05-25T10:00", false, "2026-05-26 08:00 -0400", "never", "2026-05-26 17:00 -0400"),
+            ("2026-12-24T08:30", false, "2026-12-24 09:00 -0500", "never", "2026-12-24 11:00 -0500"),
+            ("2026-12-24T13:30", false, "2026-12-25 08:00 -0500", "never", "2026-12-25 17:00 -0500"),
+        ] {
+            let now_at = day(now);
+            assert_eq!(shop.is_open(now_at), open, "{now}");
+            assert_eq!(show(shop.next_opening(now_at), NY), next, "{now}");
+            assert_eq!(show(shop.closes_at(now_at), NY), closes, "{now}");
+            assert_eq!(show(shop.end_of_business_day(now_at), NY), end, "{now}");
+        }
+        let add = |from: &str, minutes| show(shop.add_open_time(day(from), SignedDuration::from_mins(minutes)), NY);
+        assert_eq!(add("2026-05-20T11:45", 30), "2026-05-20 13:15 -0400");
+        assert_eq!(add("2026-05-20T11:30", 30), "2026-05-20 12:00 -0400");
+        assert_eq!(add("2026-05-22T16:50", 30), "2026-05-26 08:20 -0400");
+        assert_eq!(add("2026-05-23T16:50", 0), "2026-05-26 08:00 -0400");
+        assert_eq!(shop.open_until(day("2026-05-20T11:30")), SignedDuration::from_mins(30));
+        assert_eq!(shop.open_until(day("2026-05-20T12:30")), SignedDuration::ZERO);
+    }
+
+    #[test]
+    fn clocks_change_in_spring_and_autumn_on_both_sides_of_the_earth() {
+        let round = |zone: &str| Calendar::new(zone, Week::every_day(&blocks("00:00-24:00")));
+        let hours =
+            |c: &Calendar, from: &str, h| show(c.add_open_time(at(from), SignedDuration::from_hours(h)), &c.zone);
+        let ny = round(NY);
+        // 8 March 2026 has 23 hours in New York, 1 November has 25.
+        assert_eq!(hours(&ny, "2026-03-08T00:00[America/New_York]", 3), "2026-03-08 04:00 -0400");
+        assert_eq!(hours(&ny, "2026-11-01T00:00[America/New_York]", 3), "2026-11-01 02:00 -0500");
+        assert_eq!(
+            show(ny.end_of_business_day(at("2026-11-01T00:30[America/New_York]")), NY),
+            "2026-11-02 00:00 -0500"
+        );
+        // Sydney goes the other way round: 5 April has 25 hours, 4 October 23.
+        let sydney = round("Australia/Sydney");
+        assert_eq!(hours(&sydney, "2026-04-05T00:00[Australia/Sydney]", 4), "2026-04-05 03:00 +1000");
+        assert_eq!(hours(&sydney, "2026-10-04T00:00[Australia/Sydney]", 4), "2026-10-04 05:00 +1100");
+        // Phoenix does not change its clocks.
+        let phoenix = round("America/Phoenix");
+        assert_eq!(hours(&phoenix, "2026-03-08T00:00[America/Phoenix]", 3), "2026-03-08 03:00 -0700");
+        assert_eq!(ny.closes_at(at("2026-06-01T00:00[America/New_York]")), None);
+        assert!(ny.open_until(at("2026-06-01T00:00[America/New_York]")) > SignedDuration::from_hours(24 * 365));
+    }
+
+    #[test]
+    fn blocks_at_the_changed_hour() {
+        let at_night = |b: &str| Calendar::new(NY, Week::every_day(&blocks(b)));
+        let open = |c: &Calendar, from: &str| {
+            let start = c.next_opening(at(from));
+            (show(start, NY), c.closes_at(start.unwrap()).map(|e| e.duration_since(start.unwrap()).as_mins()))
+        };
+        // 02:00 to 03:00 does not exist on 8 March: the block inside it is not, the one that begins in it begins at the change.
+        assert_eq!(
+            open(&at_night("02:15-02:45"), "2026-03-08T00:00[America/New_York]"),
+            ("2026-03-09 02:15 -0400".into(), Some(30))
+        );
+        assert_eq!(
+            open(&at_night("02:30-05:00"), "2026-03-08T00:00[America/New_York]"),
+            ("2026-03-08 03:00 -0400".into(), Some(120))
+        );
+        assert_eq!(
+            open(&at_night("01:00-02:30"), "2026-03-08T00:00[America/New_York]"),
+            ("2026-03-08 01:00 -0500".into(), Some(60))
+        );
+        // 01:00 to 02:00 comes twice on 1 November: what ends after it is an hour longer, what lies in it happens the first time.
+        assert_eq!(
+            open(&at_night("01:30-03:00"), "2026-11-01T00:00[America/New_York]"),
+            ("2026-11-01 01:30 -0400".into(), Some(150))
+        );
+        assert_eq!(
+            open(&at_night("01:15-01:45"), "2026-11-01T00:00[America/New_York]"),
+            ("2026-11-01 01:15 -0400".into(), Some(30))
+        );
+    }
+
+    #[test]
+    fn night_shifts_belong_to_the_day_they_start_and_end_at_a_holiday() {
+        let mut night = Calendar::new("America/Phoenix", Week::every_day(&blocks("22:00-06:00")));
+        let p = |t: &str| at(&format!("{t}[America/Phoenix]"));
+        let shown = |t| show(t, "America/Phoenix");
+        assert!(night.is_open(p("2026-06-02T02:00")));
+        assert_eq!(shown(night.end_of_business_day(p("2026-06-02T02:00"))), "2026-06-02 06:00 -0700");
+        assert_eq!(shown(night.end_of_business_day(p("2026-06-02T07:00"))), "2026-06-03 06:00 -0700");
+        night.holidays.push(holiday("2026-06-03", ""));
+        assert_eq!(shown(night.closes_at(p("2026-06-02T23:00"))), "2026-06-03 00:00 -0700");
+        assert_eq!(shown(night.next_opening(p("2026-06-03T01:00"))), "2026-06-04 22:00 -0700");
+    }
+
+    #[test]
+    fn calendars_that_cannot_be_used_say_so() {
+        let week = Week::weekdays(&blocks("08:00-17:00"));
+        let codes = |c: &Calendar| c.problems().iter().map(|p| p.code).collect::<Vec<_>>();
+        assert_eq!(codes(&Calendar::new("America/Fenix", week.clone())), ["RB-0201"]);
+        assert_eq!(codes(&Calendar::new("-07:00", week.clone())), ["RB-0201"]);
+        assert_eq!(codes(&Calendar::new("", week.clone())), ["RB-0201"]);
+        let closed = Calendar::new(NY, Week::default());
+        assert_eq!(codes(&closed), ["RB-0202"]);
+        let now = at("2026-05-20T12:00[America/New_York]");
+        assert_eq!(
+            (closed.next_opening(now), closed.end_of_business_day(now), closed.is_open(now)),
+            (None, None, false)
+        );
+        assert_eq!(closed.add_open_time(now, SignedDuration::from_mins(5)), None);
+        let mut twice = Calendar::new(NY, week);
+        twice.holidays = vec![holiday("2026-12-25", ""), holiday("2026-12-25", "08:00-10:00 09:00-11:00")];
+        assert_eq!(codes(&twice), ["RB-0202", "RB-0202"]);
+        // The bound: a year and a day is not looked at.
+        let mut rare = Calendar::new(NY, Week::default());
+        rare.holidays.push(holiday("2027-07-01", "09:00-10:00"));
+        assert_eq!(rare.next_opening(now), None);
+        assert!(rare.next_opening(at("2026-12-01T12:00[America/New_York]")).is_some());
+    }
+
+    pub(crate) fn any_calendar() -> impl Strategy<Value = Calendar> {
+        let zone = prop::sample::select(vec![
+            NY,
+            "America/Phoenix",
+            "Europe/Berlin",
+            "Australia/Sydney",
+            "Australia/Lord_Howe",
+            "Asia/Kathmandu",
+            "America/St_Johns",
+        ]);
+        let block = (0u16..96, 1u16..96)
+            .prop_map(|(opens, long)| Block::new(opens * 15, (opens * 15 + long * 15) % DAY_MINUTES));
+        let day = prop::collection::vec(block, 0..3).prop_map(|b| b.into_iter().flatten().collect::<Vec<_>>());
+        let holidays = prop::collection::vec((0i32..60, day.clone()), 0..6);
+        (zone, prop::collection::vec(day, 7), holidays).prop_map(|(zone, days, holidays)| {
+            let mut days = days.into_iter();
+            let mut next = || days.next().unwrap_or_default();
+            let week =
+                Week { mon: next(), tue: next(), wed: next(), thu: next(), fri: next(), sat: next(), sun: next() };
+            let first: Date = "2026-03-01".parse().unwrap();
+            let holidays = holidays
+                .into_iter()
+                .map(|(n, hours)| Holiday { date: first.checked_add(n.days()).unwrap(), name: String::new(), hours })
+                .collect();
+            Calendar { zone: zone.to_owned(), week, holidays }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn open_time_is_counted_exactly_and_never_ends_while_closed(
+            calendar in any_calendar(), second in 1_772_000_000i64..1_799_000_000, minutes in 1i64..3_000,
+        ) {
+            let from = Timestamp::from_second(second).unwrap();
+            let wanted = SignedDuration::from_mins(minutes);
+            let Some(to) = calendar.add_open_time(from, wanted) else { return Ok(()) };
+            prop_assert!(to > from);
+            let just_before = to.checked_sub(SignedDuration::from_nanos(1)).unwrap();
+            prop_assert!(calendar.is_open(just_before), "{} ends in closed time", to);
+            let (mut counted, mut now) = (SignedDuration::ZERO, from);
+            while let Some(start) = calendar.next_opening(now).filter(|s| *s < to) {
+                let end = calendar.closes_at(start).unwrap_or(to).min(to);
+                counted += end.duration_since(start);
+                now = end;
+            }
+            prop_assert_eq!(counted, wanted);
+        }
+
+        #[test]
+        fn openings_and_closings_agree(calendar in any_calendar(), second in 1_772_000_000i64..1_799_000_000) {
+            let now = Timestamp::from_second(second).unwrap();
+            if let Some(start) = calendar.next_opening(now) {
+                prop_assert!(start >= now && calendar.is_open(start));
+                prop_assert_eq!(start == now, calendar.is_open(now));
+                if let Some(end) = calendar.closes_at(start) {
+                    prop_assert!(end > start && !calendar.is_open(end));
+                }
+                let end = calendar.end_of_business_day(now);
+                prop_assert!(end.is_none_or(|e| e > now));
+            }
+        }
+    }
 }

@@ -291,3 +291,164 @@ pub fn stale_at(clock: &Clock, contract: &ContractClock, calendar: &Calendar) ->
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::followup::calendar::{Block, Week};
+    use proptest::prelude::*;
+
+    fn contract() -> ContractClock {
+        let text = crate::contract::DEFAULT_TEXT;
+        crate::contract::parse(text).0.unwrap().clock
+    }
+    fn phoenix() -> Calendar {
+        let block: Block = "08:00-17:00".parse().unwrap();
+        Calendar::new("America/Phoenix", Week::weekdays(&[block]))
+    }
+    fn at(text: &str) -> Timestamp {
+        format!("{text}[America/Phoenix]").parse::<jiff::Zoned>().unwrap().timestamp()
+    }
+    fn shown(t: Timestamp) -> String {
+        t.to_zoned(jiff::tz::TimeZone::get("America/Phoenix").unwrap()).strftime("%m-%d %H:%M").to_string()
+    }
+
+    #[test]
+    fn the_shortest_row_that_applies_wins() {
+        use {ClockRule as R, Cohort as C, Urgency as U};
+        // 20 May 2026 is a Wednesday.
+        for (ended, urgency, cohort, after_hours, due, rule) in [
+            ("2026-05-20T10:00", U::Unknown, C::New, false, "05-20 10:30", R::NewLead),
+            ("2026-05-20T10:00", U::High, C::New, false, "05-20 10:05", R::High),
+            ("2026-05-20T10:00", U::High, C::Customer, false, "05-20 10:05", R::High),
+            ("2026-05-20T10:00", U::Unknown, C::Customer, false, "05-20 17:00", R::Customer),
+            // A long-term wish of a new lead still gets the promise of a new lead, and this week does not stretch same day.
+            ("2026-05-20T10:00", U::Nurture, C::New, false, "05-20 10:30", R::NewLead),
+            ("2026-05-20T10:00", U::ThisWeek, C::Customer, false, "05-20 17:00", R::Customer),
+            ("2026-05-20T10:00", U::SameDay, C::Vendor, false, "05-20 17:00", R::SameDay),
+            ("2026-05-20T10:00", U::Unknown, C::Vendor, false, "05-25 17:00", R::Vendor),
+            // The half hour runs over the night.
+            ("2026-05-20T16:50", U::Unknown, C::New, false, "05-21 08:20", R::NewLead),
+            // 22:00: the set morning time, except for what is urgent.
+            ("2026-05-20T22:00", U::Unknown, C::New, true, "05-21 09:00", R::AfterHours),
+            ("2026-05-20T22:00", U::Unknown, C::Customer, true, "05-21 09:00", R::AfterHours),
+            ("2026-05-20T22:00", U::High, C::New, true, "05-21 08:05", R::High),
+            ("2026-05-20T22:00", U::Emergency, C::New, true, "05-20 22:05", R::Emergency),
+            ("2026-05-23T11:00", U::Emergency, C::Customer, true, "05-23 11:05", R::Emergency),
+            ("2026-05-22T18:00", U::Unknown, C::New, true, "05-25 09:00", R::AfterHours),
+        ] {
+            let ended_at = at(ended);
+            let clock = clock(ended_at, ended_at, &phoenix(), urgency, cohort, after_hours, &contract());
+            assert_eq!((shown(clock.due_at).as_str(), clock.rule), (due, rule), "{ended} {urgency} {cohort:?}");
+            let wall = matches!(rule, R::Emergency);
+            assert_eq!(clock.counts_in == CountsIn::Wall, wall, "{ended} {urgency}");
+            assert_eq!(clock.late_cause, None);
+        }
+    }
+
+    #[test]
+    fn clocks_start_at_the_end_of_the_call_and_name_a_late_source() {
+        let (ended, heard) = (at("2026-05-20T10:00"), at("2026-05-20T10:45"));
+        let clock = clock(ended, heard, &phoenix(), Urgency::Unknown, Cohort::New, false, &contract());
+        assert_eq!(clock.started_at, ended);
+        assert_eq!(shown(clock.due_at), "05-20 10:30");
+        assert_eq!(clock.late_cause, Some(LateCause::SourceLate { seconds: 45 * 60 }));
+        assert!(clock.is_breached(heard));
+        assert_eq!(clock.rule.clause(), "clock.new_lead");
+        // A provider whose clock runs ahead does not start ours in the future.
+        let early = super::clock(heard, ended, &phoenix(), Urgency::Unknown, Cohort::New, false, &contract());
+        assert_eq!((early.started_at, early.late_cause), (ended, None));
+    }
+
+    #[test]
+    fn a_location_that_never_opens_still_has_a_clock() {
+        let closed = Calendar::new("America/Phoenix", Week::default());
+        let now = at("2026-05-20T10:00");
+        let clock = clock(now, now, &closed, Urgency::Unknown, Cohort::New, true, &contract());
+        assert_eq!((shown(clock.due_at).as_str(), clock.counts_in), ("05-21 11:00", CountsIn::Wall));
+    }
+
+    #[test]
+    fn each_tier_climbs_once_after_the_due_time_or_at_once() {
+        let now = at("2026-05-20T10:00");
+        let rules = contract();
+        let calendar = phoenix();
+        let clock = clock(now, now, &calendar, Urgency::Unknown, Cohort::New, false, &rules);
+        let climbs = tiers(&clock, &rules.tiers, false, now, &calendar);
+        let when: Vec<String> = climbs.iter().map(|c| shown(c.at)).collect();
+        assert_eq!(when, ["05-20 10:30", "05-20 10:40", "05-20 10:50"]);
+        assert_eq!(climbs.iter().map(|c| c.to.number()).collect::<Vec<_>>(), [1, 2, 3]);
+        assert!(due_climbs(&climbs, &[], at("2026-05-20T10:29")).is_empty());
+        assert_eq!(due_climbs(&climbs, &[], at("2026-05-20T10:40")).len(), 2);
+        assert_eq!(due_climbs(&climbs, &[0, 1], at("2026-05-20T10:45")).len(), 0);
+        assert_eq!(next_climb(&climbs, &[0, 1]), Some(at("2026-05-20T10:50")));
+        assert_eq!(next_climb(&climbs, &[0, 1, 2]), None);
+        assert_eq!(shown(stale_at(&clock, &rules, &calendar)), "05-20 11:30");
+
+        assert_eq!(escalates_at_once(&rules, Urgency::Unknown, &["vendor", "complaint"]), Some("complaint"));
+        assert_eq!(escalates_at_once(&rules, Urgency::Emergency, &[]), Some("emergency"));
+        assert_eq!(escalates_at_once(&rules, Urgency::High, &["vendor"]), None);
+        let at_once: Vec<String> =
+            tiers(&clock, &rules.tiers, true, now, &calendar).iter().map(|c| shown(c.at)).collect();
+        assert_eq!(at_once, ["05-20 10:00", "05-20 10:10", "05-20 10:20"]);
+        // In the evening the first step of a complaint is told at once, the next ones wait for the opening.
+        let evening = at("2026-05-20T22:00");
+        let late = super::clock(evening, evening, &calendar, Urgency::Unknown, Cohort::Customer, true, &rules);
+        let steps: Vec<String> =
+            tiers(&late, &rules.tiers, true, evening, &calendar).iter().map(|c| shown(c.at)).collect();
+        assert_eq!(steps, ["05-20 22:00", "05-21 08:10", "05-21 08:20"]);
+        // An emergency climbs through the night.
+        let fire = super::clock(evening, evening, &calendar, Urgency::Emergency, Cohort::Customer, true, &rules);
+        let steps: Vec<String> =
+            tiers(&fire, &rules.tiers, true, evening, &calendar).iter().map(|c| shown(c.at)).collect();
+        assert_eq!(steps, ["05-20 22:00", "05-20 22:10", "05-20 22:20"]);
+    }
+
+    #[test]
+    fn same_day_across_daylight_saving() {
+        let block: Block = "08:00-17:00".parse().unwrap();
+        let ny = Calendar::new("America/New_York", Week::every_day(&[block]));
+        for (ended, due) in [
+            ("2026-03-07T20:00-05:00[America/New_York]", "2026-03-08T12:30:00Z"),
+            ("2026-10-31T20:00-04:00[America/New_York]", "2026-11-01T13:30:00Z"),
+        ] {
+            let ended = ended.parse::<jiff::Zoned>().unwrap().timestamp();
+            let clock = clock(ended, ended, &ny, Urgency::Unknown, Cohort::New, false, &contract());
+            assert_eq!(clock.due_at.to_string(), due);
+        }
+    }
+
+    #[test]
+    fn the_queue_sorts_urgent_first() {
+        let mut queue = vec![Urgency::Nurture, Urgency::Unknown, Urgency::High, Urgency::SameDay, Urgency::Emergency];
+        queue.sort();
+        assert_eq!(queue, [Urgency::Emergency, Urgency::High, Urgency::SameDay, Urgency::Unknown, Urgency::Nurture]);
+        for urgency in Urgency::ALL {
+            assert_eq!(urgency.as_str().parse(), Ok(urgency));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn due_is_never_before_the_start_and_urgency_never_lengthens(
+            calendar in crate::followup::calendar::tests::any_calendar(),
+            second in 1_772_000_000i64..1_799_000_000,
+            late in 0i64..100_000,
+            urgency in prop::sample::select(Urgency::ALL.to_vec()),
+            cohort in prop::sample::select(vec![Cohort::Customer, Cohort::Lead, Cohort::New, Cohort::Vendor]),
+        ) {
+            let ended = Timestamp::from_second(second).unwrap();
+            let now = Timestamp::from_second(second + late).unwrap();
+            let after_hours = !calendar.is_open(ended);
+            let rules = contract();
+            let clock = clock(ended, now, &calendar, urgency, cohort, after_hours, &rules);
+            prop_assert!(clock.due_at >= clock.started_at);
+            let calm = super::clock(ended, now, &calendar, Urgency::Unknown, cohort, after_hours, &rules);
+            prop_assert!(clock.due_at <= calm.due_at);
+            let climbs = tiers(&clock, &rules.tiers, false, now, &calendar);
+            prop_assert!(climbs.iter().all(|c| c.at >= clock.due_at));
+            prop_assert!(climbs.is_sorted_by_key(|c| c.at));
+        }
+    }
+}

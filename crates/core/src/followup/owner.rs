@@ -225,7 +225,11 @@ fn find<'a>(target: &OwnerTarget, facts: &OwnerFacts, roster: &'a Roster, at: Ti
             let id = facts.record_owner.as_deref()?;
             return single(roster.staff.iter().find(|s| s.crm_owner.as_deref() == Some(id))?, facts, roster, at);
         }
-        OwnerTarget::Role(role) => roster.staff.iter().filter(|s| s.roles.contains(role)).collect(),
+        OwnerTarget::Role(role) => {
+            let all: Vec<&Staff> = roster.staff.iter().filter(|s| s.roles.contains(role)).collect();
+            let near: Vec<&Staff> = all.iter().copied().filter(|s| here(s)).collect();
+            if near.is_empty() { all } else { near }
+        }
         OwnerTarget::LocationTier(tier) => roster.staff.iter().filter(|s| s.tier == *tier && here(s)).collect(),
     };
     // The roster's own order decides within a group: it is the same on every machine and people can see it.
@@ -294,6 +298,195 @@ impl Facts for View<'_> {
             "match.kind" => text(f.match_kind.as_str()),
             "match.record_owner" => known(&f.record_owner),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::OwnerRule;
+    use crate::followup::calendar::{Block, Calendar, Week};
+    use crate::roster::Location;
+
+    fn hours(text: &str) -> Calendar {
+        let block: Block = text.parse().unwrap();
+        Calendar::new("America/Phoenix", Week::every_day(&[block]))
+    }
+    fn person(id: &str, tier: u8, roles: &[&str], crm: Option<&str>) -> Staff {
+        Staff {
+            id: StaffId::from_text(id),
+            name: id.to_owned(),
+            roles: roles.iter().map(|r| (*r).to_owned()).collect(),
+            locations: if tier == 1 { vec![LocationId::from_text("loc_phx")] } else { Vec::new() },
+            tier,
+            crm_owner: crm.map(str::to_owned),
+            email: None,
+            shift: None,
+            away: false,
+        }
+    }
+    fn roster() -> Roster {
+        let location = Location {
+            id: LocationId::from_text("loc_phx"),
+            slug: "phoenix".into(),
+            name: "Phoenix".into(),
+            calendar: hours("08:00-17:00"),
+            region: "US".into(),
+            locale: "en-US".into(),
+            currency: "USD".into(),
+            vertical: None,
+            version: 1,
+        };
+        Roster {
+            version: 1,
+            locations: vec![location],
+            staff: vec![
+                person("ana", 1, &["phoenix-coordinator"], Some("101")),
+                person("ben", 1, &["dispatcher"], Some("102")),
+                person("cora", 2, &["corporate"], Some("103")),
+            ],
+            ..Roster::default()
+        }
+    }
+    fn facts() -> OwnerFacts {
+        OwnerFacts {
+            location: LocationId::from_text("loc_phx"),
+            category: "voicemail".into(),
+            after_hours: false,
+            line_kind: None,
+            source: None,
+            campaign: None,
+            urgency: "high".into(),
+            intent: None,
+            reason_code: None,
+            service: None,
+            flags: vec!["complaint".into()],
+            match_kind: MatchKind::Customer,
+            record_owner: Some("102".into()),
+        }
+    }
+    fn rules(tie: Tie, list: &[(u16, &str, &str)]) -> OwnerRules {
+        let rule = |(priority, when, to): &(u16, &str, &str)| OwnerRule {
+            priority: *priority,
+            when: (*when).to_owned(),
+            to: to.parse().unwrap(),
+        };
+        OwnerRules { tie, rules: list.iter().map(rule).collect(), otherwise: OwnerTarget::LocationTier(1) }
+    }
+    fn at(text: &str) -> Timestamp {
+        format!("{text}[America/Phoenix]").parse::<jiff::Zoned>().unwrap().timestamp()
+    }
+    fn owner(a: &Assignment) -> &str {
+        a.owner.as_ref().map_or("nobody", StaffId::as_str)
+    }
+
+    #[test]
+    fn the_first_priority_that_applies_owns_it() {
+        let noon = at("2026-05-20T12:00");
+        let roster = roster();
+        for (list, expect, clause) in [
+            (
+                vec![(
+                    1,
+                    r#"call.location == "phoenix" && inquiry.urgency in ["emergency", "high"]"#,
+                    "role:phoenix-coordinator",
+                )],
+                "ana",
+                "owner.rule[1]",
+            ),
+            (vec![(2, "true", "role:corporate"), (1, "true", "role:dispatcher")], "ben", "owner.rule[2]"),
+            (vec![(1, r#"match.kind == "customer""#, "crm:record_owner")], "ben", "owner.rule[1]"),
+            (vec![(1, r#""complaint" in inquiry.flags"#, "staff:cora")], "cora", "owner.rule[1]"),
+            (vec![(1, r#"call.source == "unknown""#, "staff:cora")], "cora", "owner.rule[1]"),
+            (vec![(1, r#"match.kind == "lead""#, "staff:cora")], "ana", "owner.otherwise"),
+            // A rule that names nobody is passed over, with a word about it.
+            (vec![(1, "true", "role:night-watch"), (2, "true", "staff:cora")], "cora", "owner.rule[2]"),
+            // Two rules, one person: no tie.
+            (vec![(1, "true", "staff:ana"), (1, "true", "role:phoenix-coordinator")], "ana", "owner.rule[1]"),
+        ] {
+            let found = assign(&rules(Tie::Ask, &list), &facts(), &roster, noon);
+            assert_eq!(
+                (owner(&found), found.clause.as_str(), found.provisional),
+                (expect, clause, false),
+                "{list:?} {found:?}"
+            );
+            assert!(found.ask.is_none() && !found.why.is_empty());
+        }
+        let passed = assign(&rules(Tie::Ask, &[(1, "true", "role:night-watch")]), &facts(), &roster, noon);
+        assert!(passed.why.contains("role:night-watch"), "{}", passed.why);
+    }
+
+    #[test]
+    fn a_tie_asks_a_person_and_tier_1_owns_it_meanwhile() {
+        let list = [(1, "true", "staff:ben"), (1, "true", "staff:cora")];
+        let found = assign(&rules(Tie::Ask, &list), &facts(), &roster(), at("2026-05-20T12:00"));
+        assert_eq!((owner(&found), found.provisional, found.clause.as_str()), ("ana", true, "owner.tie"));
+        let ask = found.ask.unwrap();
+        assert_eq!(ask.candidates, [StaffId::from_text("ben"), StaffId::from_text("cora")]);
+        assert_eq!(ask.clauses, ["owner.rule[1]", "owner.rule[2]"]);
+        let first = assign(&rules(Tie::First, &list), &facts(), &roster(), at("2026-05-20T12:00"));
+        assert_eq!((owner(&first), first.provisional), ("ben", false));
+    }
+
+    #[test]
+    fn off_shift_and_away_have_a_backup_with_the_reason() {
+        let mut roster = roster();
+        let rules = rules(Tie::Ask, &[(1, "true", "staff:ben")]);
+        let noon = at("2026-05-20T12:00");
+        if let Some(ben) = roster.staff.get_mut(1) {
+            ben.shift = Some(hours("13:00-17:00"));
+        }
+        let found = assign(&rules, &facts(), &roster, noon);
+        assert_eq!((owner(&found), found.backup_for.as_ref().map(StaffId::as_str)), ("ana", Some("ben")));
+        assert!(found.why.contains("ben is off shift"), "{}", found.why);
+        // The person meant owns the record, so the backup is no reason to suggest another owner.
+        assert!(!found.suggest_record_owner);
+        assert_eq!(owner(&assign(&rules, &facts(), &roster, at("2026-05-20T14:00"))), "ben");
+        // At night nobody is on shift: the person meant keeps it.
+        let night = assign(&rules, &facts(), &roster, at("2026-05-20T23:00"));
+        assert_eq!((owner(&night), &night.backup_for), ("ben", &None));
+        assert!(night.why.contains("off shift"), "{}", night.why);
+        // Away at night: tier 1 has it.
+        if let Some(ben) = roster.staff.get_mut(1) {
+            ben.away = true;
+        }
+        let away = assign(&rules, &facts(), &roster, at("2026-05-20T23:00"));
+        assert_eq!((owner(&away), away.backup_for.as_ref().map(StaffId::as_str)), ("ana", Some("ben")));
+        assert!(away.why.contains("ben is away"), "{}", away.why);
+    }
+
+    #[test]
+    fn an_existing_owner_is_never_changed_only_suggested() {
+        let found = assign(&rules(Tie::Ask, &[(1, "true", "staff:ana")]), &facts(), &roster(), at("2026-05-20T12:00"));
+        assert_eq!(owner(&found), "ana");
+        assert!(found.suggest_record_owner && found.why.contains("keeps its owner"), "{}", found.why);
+        let new = OwnerFacts { record_owner: None, match_kind: MatchKind::New, ..facts() };
+        let found = assign(&rules(Tie::Ask, &[(1, "true", "staff:ana")]), &new, &roster(), at("2026-05-20T12:00"));
+        assert!(!found.suggest_record_owner);
+    }
+
+    #[test]
+    fn nobody_is_a_visible_state_with_a_reason() {
+        let empty = Roster { staff: Vec::new(), ..roster() };
+        let found = assign(&rules(Tie::Ask, &[(1, "true", "staff:ben")]), &facts(), &empty, at("2026-05-20T12:00"));
+        assert_eq!(found.owner, None);
+        assert!(found.why.contains("nobody") && found.clause == "owner.otherwise", "{found:?}");
+        let mut all_away = roster();
+        for staff in &mut all_away.staff {
+            staff.away = true;
+        }
+        let found = assign(&rules(Tie::Ask, &[]), &facts(), &all_away, at("2026-05-20T12:00"));
+        assert_eq!(found.owner, None, "{found:?}");
+    }
+
+    #[test]
+    fn every_name_that_conditions_may_use_has_a_value() {
+        let roster = roster();
+        let facts = facts();
+        let view = View { facts: &facts, roster: &roster };
+        for (name, _) in NAMES {
+            assert!(view.get(name).is_some(), "{name}");
         }
     }
 }

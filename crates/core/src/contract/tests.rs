@@ -1,0 +1,447 @@
+//! Contracts that are whole, and every way in which one is not.
+
+use super::*;
+use crate::crm::{Object, PropertySpec, PropertyType};
+use crate::followup::calendar::{Block, Calendar, Week};
+use crate::id::{LocationId, StaffId};
+use crate::identity::PersonProperties;
+use crate::money::Money;
+use crate::problem::Problem;
+use crate::roster::{Location, Roster, Staff};
+use proptest::prelude::*;
+
+/// The smallest contract that is whole.
+const SMALL: &str = r#"
+contract = "small"
+crm = "hubspot-main"
+autonomy = "auto-low-risk"
+[eligible]
+categories = ["voicemail"]
+[match]
+link = ["phone"]
+[field.budget]
+means = "What the job may cost"
+to = "contact.budget"
+type = "money"
+truth = "human"
+winner = "A figure typed by a person wins."
+machine = "suggest"
+[owner]
+otherwise = "location:tier1"
+[[owner.rule]]
+priority = 1
+when = 'call.location == "phoenix"'
+to = "role:phoenix-coordinator"
+[clock]
+emergency = "5 min"
+high = "5 min"
+new_lead = "30 min"
+customer = "same day"
+after_hours = "next opening + 60 min"
+tiers = [{ to = "location" }, { to = "corporate", after = "10 min" }]
+stale_after = "60 min"
+[page]
+on = ["opened"]
+email = true
+"#;
+
+fn problems(text: &str) -> Vec<Problem> {
+    parse(text).1
+}
+
+/// The small contract with one line changed; the problems and the texts they point at.
+fn changed(from: &str, to: &str) -> Vec<(&'static str, String, String)> {
+    assert!(SMALL.contains(from), "{from}");
+    let text = SMALL.replacen(from, to, 1);
+    let problems = problems(&text);
+    problems
+        .into_iter()
+        .map(|p| (p.code, text.get(p.at.unwrap_or(0..0)).unwrap_or("").to_owned(), format!("{} | {}", p.cause, p.cure)))
+        .collect()
+}
+
+#[test]
+fn the_default_contract_is_whole() {
+    let (contract, problems) = parse(DEFAULT_TEXT);
+    assert_eq!(problems, Vec::new());
+    let contract = contract.unwrap();
+    assert_eq!(contract.autonomy, Autonomy::AutoLowRisk);
+    assert_eq!(contract.matching.properties, PersonProperties::hubspot());
+    assert_eq!(contract.clock.after_hours, Term::NextOpening { plus_minutes: 60 });
+    assert_eq!(contract.tests.len(), 2);
+    assert_eq!(contract.explain("budget").unwrap(), "A figure typed by a person wins; a spoken one is only suggested.");
+    assert_eq!(contract.explain("nothing"), None);
+    assert_eq!(contract.fields["record_owner"].protected, Some(Protected::AccountOwner));
+    for sentence in contract.sentences() {
+        assert!(sentence.text.contains(&sentence.target) && sentence.text.ends_with('.'), "{}", sentence.text);
+    }
+}
+
+#[test]
+fn a_contract_survives_storage_and_comments_do_not_change_its_digest() {
+    let contract = parse(DEFAULT_TEXT).0.unwrap();
+    let stored = serde_json::to_string(&contract).unwrap();
+    assert_eq!(serde_json::from_str::<Contract>(&stored).unwrap(), contract);
+    let commented = format!("# another comment\n{DEFAULT_TEXT}");
+    assert_eq!(parse(&commented).0.unwrap().digest(), contract.digest());
+    let other = DEFAULT_TEXT.replace("The call wins, because nobody else heard it.", "The CRM wins over the call.");
+    assert_ne!(parse(&other).0.unwrap().digest(), contract.digest());
+    assert_eq!(contract.digest().len(), 64);
+}
+
+/// What is changed in the small contract, to what, and the problem it makes: code, the text it points at, some of its words.
+const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
+    ("winner = \"A figure typed by a person wins.\"\n", "", "RB-0207", "[field.budget]", "has no winner"),
+    ("winner = \"A figure typed by a person wins.\"", "winner = \"human\"", "RB-0207", "\"human\"", "not a sentence"),
+    (
+        "A figure typed by a person wins.",
+        "People win. Always they do.",
+        "RB-0207",
+        "\"People win. Always they do.\"",
+        "more than one",
+    ),
+    ("[match]", "winner = \"call\"\n[match]", "RB-0204", "winner", "no key winner"),
+    (
+        "crm = \"hubspot-main\"",
+        "crm = \"hubspot-main\"\ndefault_winner = \"call\"",
+        "RB-0207",
+        "default_winner",
+        "all fields at once",
+    ),
+    (
+        "[field.budget]",
+        "[field.default]\nwinner = \"call\"\n[field.budget]",
+        "RB-0207",
+        "default",
+        "all fields at once",
+    ),
+    ("means = \"What the job may cost\"\n", "", "RB-0205", "[field.budget]", "has no means"),
+    ("type = \"money\"\n", "", "RB-0205", "[field.budget]", "has no type"),
+    ("type = \"money\"", "type = \"mony\"", "RB-0206", "\"mony\"", "did you mean \"money\""),
+    ("type = \"money\"", "type = \"choice\"", "RB-0206", "\"choice\"", "needs options"),
+    ("truth = \"human\"\n", "", "RB-0205", "[field.budget]", "has no truth"),
+    (
+        "machine = \"suggest\"",
+        "machin = \"suggest\"\nmachine = \"suggest\"",
+        "RB-0204",
+        "machin",
+        "did you mean machine?",
+    ),
+    ("machine = \"suggest\"", "machine = \"suggest\"\nwrite_at = 1.5", "RB-0209", "1.5", "from 0 to 1"),
+    ("machine = \"suggest\"", "machine = \"suggest\"\nwrite_at = 0.12345", "RB-0209", "0.12345", "three decimals"),
+    ("machine = \"suggest\"", "machine = \"suggest\"\nwrite_at = 0.5\nreview_at = 0.6", "RB-0209", "0.6", "above"),
+    (
+        "machine = \"suggest\"",
+        "machine = \"suggest\"\non_missing = \"unknown\"",
+        "RB-0206",
+        "\"unknown\"",
+        "default = \"unknown\"",
+    ),
+    (
+        "machine = \"suggest\"",
+        "machine = \"suggest\"\non_missing = { default = \"9\" }",
+        "RB-0218",
+        "{ default = \"9\" }",
+        "does not fit",
+    ),
+    ("machine = \"suggest\"", "machine = \"update\"", "RB-0212", "\"update\"", "comes from people"),
+    ("machine = \"suggest\"", "machine = \"update\"\naccountability = true", "RB-0212", "\"update\"", "accountability"),
+    ("to = \"contact.budget\"", "to = \"budget\"", "RB-0206", "\"budget\"", "object.property"),
+    ("to = \"contact.budget\"", "to = \"contct.budget\"", "RB-0206", "\"contct.budget\"", "did you mean \"contact\""),
+    ("link = [\"phone\"]", "link = [\"phone\", \"name\"]", "RB-0206", "\"name\"", "possible are phone, email"),
+    ("link = [\"phone\"]", "link = [\"email_domain\"]", "RB-0206", "\"email_domain\"", "cannot be"),
+    ("call.location ==", "call.locaton ==", "RB-0210", "call.locaton", "did you mean call.location"),
+    ("call.location ==", "call.location =", "RB-0210", "=", "no meaning"),
+    ("role:phoenix-coordinator", "phoenix", "RB-0206", "\"phoenix\"", "names nobody"),
+    ("priority = 1", "priority = 0", "RB-0206", "0", "1 to 1000"),
+    ("new_lead = \"30 min\"", "new_lead = \"soon\"", "RB-0206", "\"soon\"", "not a time"),
+    ("emergency = \"5 min\"", "emergency = \"same day\"", "RB-0206", "\"same day\"", "wall time"),
+    ("stale_after = \"60 min\"\n", "", "RB-0211", "[clock]", "escalation window"),
+    (
+        "{ to = \"location\" }, ",
+        "{ to = \"corporate\" }, ",
+        "RB-0206",
+        "{ to = \"corporate\", after = \"10 min\" }",
+        "twice",
+    ),
+    ("categories = [\"voicemail\"]", "categories = [\"voicemial\"]", "RB-0206", "\"voicemial\"", "did you mean"),
+    ("email = true", "email = false", "RB-0205", "[page]", "no way to tell"),
+    ("autonomy = \"auto-low-risk\"", "autonomy = \"full\"", "RB-0206", "\"full\"", "possible are"),
+    ("autonomy = \"auto-low-risk\"", "autonomy = 3", "RB-0206", "3", "text in quotes"),
+    (
+        "crm = \"hubspot-main\"",
+        "crm = \"hubspot-main\"\nmandatory = [\"budgt\"]",
+        "RB-0218",
+        "[\"budgt\"]",
+        "did you mean budget?",
+    ),
+];
+
+#[test]
+fn each_mistake_is_told_with_its_place_and_a_way_out() {
+    assert_eq!(problems(SMALL), Vec::new());
+    for (from, to, code, place, says) in MISTAKES {
+        let found = changed(from, to);
+        let told = found.iter().any(|(c, at, text)| c == code && at == place && text.contains(says));
+        assert!(told, "{to}: {found:#?}");
+        assert_eq!(found.len(), 1, "{to}: one mistake, one problem: {found:#?}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_in_the_order_of_the_text() {
+    let text = SMALL
+        .replace("truth = \"human\"", "truth = \"robot\"")
+        .replace("call.location ==", "call.place ==")
+        .replace("new_lead = \"30 min\"", "new_lead = 30")
+        .replace("email = true", "email = \"yes\"");
+    let found = problems(&text);
+    let codes: Vec<&str> = found.iter().map(|p| p.code).collect();
+    assert_eq!(codes, ["RB-0206", "RB-0210", "RB-0206", "RB-0206"], "{found:#?}");
+    assert!(parse(&text).0.is_none());
+}
+
+#[test]
+fn broken_text_is_told_beside_other_mistakes_and_nothing_seems_missing_that_may_only_be_unreadable() {
+    let text = SMALL.replace("type = \"money\"", "type = \"money").replace("truth = \"human\"", "truth = \"robot\"");
+    let found = problems(&text);
+    assert!(found.iter().any(|p| p.code == "RB-0203"), "{found:#?}");
+    assert!(found.iter().any(|p| p.cause.contains("robot")), "{found:#?}");
+    assert!(!found.iter().any(|p| p.code == "RB-0205"), "{found:#?}");
+}
+
+#[test]
+fn two_clauses_for_one_property_name_both_places() {
+    let second = "[field.cost]\nmeans = \"Cost\"\nto = \"contact.Budget\"\ntype = \"text\"\ntruth = \"call\"\nwinner = \"The call always wins.\"\nmachine = \"update\"\n[owner]";
+    let text = SMALL.replacen("[owner]", second, 1);
+    let found = problems(&text);
+    let [problem] = found.as_slice() else { panic!("{found:#?}") };
+    assert_eq!(problem.code, "RB-0208");
+    assert_eq!(text.get(problem.at.clone().unwrap()), Some("\"contact.Budget\""));
+    assert_eq!(text.get(problem.also_at.clone().unwrap()), Some("\"contact.budget\""));
+}
+
+#[test]
+fn the_eight_protected_kinds_are_never_written_by_themselves() {
+    for (target, kind) in [
+        ("contact.hubspot_owner_id", Protected::AccountOwner),
+        ("deal.dealstage", Protected::OpportunityStage),
+        ("deal.closedate", Protected::CloseDate),
+        ("deal.hs_manual_forecast_category", Protected::ForecastCategory),
+        ("contact.procurement_notes", Protected::LegalNotes),
+        ("contact.hs_email_optout", Protected::OptOut),
+        ("deal.amount", Protected::Pricing),
+        ("contact.lifecyclestage", Protected::Relationship),
+    ] {
+        for (machine, allowed) in [("update", false), ("fill_empty", false), ("suggest", true), ("never", true)] {
+            let text = SMALL
+                .replace("contact.budget", target)
+                .replace("type = \"money\"", "type = \"text\"")
+                .replace("truth = \"human\"", "truth = \"call\"")
+                .replace("machine = \"suggest\"", &format!("machine = \"{machine}\""));
+            let (contract, found) = parse(&text);
+            assert_eq!(found.is_empty(), allowed, "{target} {machine} {found:#?}");
+            if allowed {
+                assert_eq!(contract.unwrap().fields["budget"].protected, Some(kind), "{target}");
+            } else {
+                assert!(found.iter().all(|p| p.code == "RB-0212" && p.cause.contains(kind.word())), "{found:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_location_has_its_own_rows_over_the_contracts() {
+    let text = format!(
+        "{SMALL}\n[location.phoenix]\nautonomy = \"observe\"\n[location.phoenix.clock]\nnew_lead = \"15 min\"\n"
+    );
+    let contract = parse(&text).0.unwrap();
+    assert_eq!(contract.clock_for("phoenix").new_lead, Term::Minutes(15));
+    assert_eq!(contract.clock_for("phoenix").customer, Term::BusinessDays(0));
+    assert_eq!(contract.clock_for("tempe").new_lead, Term::Minutes(30));
+    assert_eq!(contract.autonomy_for("phoenix", None), Autonomy::Observe);
+    assert_eq!(contract.autonomy_for("tempe", None), Autonomy::AutoLowRisk);
+}
+
+#[test]
+fn thresholds_are_read_to_the_thousandth() {
+    for (written, expect) in [("0.9", 900), ("0.900", 900), ("0.905", 905), ("1", 1000), ("1.0", 1000), ("0.001", 1)] {
+        let text = SMALL
+            .replace("machine = \"suggest\"", &format!("machine = \"suggest\"\nwrite_at = {written}\nreview_at = 0"));
+        assert_eq!(parse(&text).0.unwrap().fields["budget"].write_at, expect, "{written}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn any_text_is_read_or_refused(text in any::<String>()) {
+        let (contract, problems) = parse(&text);
+        prop_assert!(contract.is_some() == problems.is_empty());
+    }
+    #[test]
+    fn any_damage_to_a_contract_is_read_or_refused(
+        at in 0..DEFAULT_TEXT.len(), cut in 0usize..40, insert in "[\\[\\]\"'=.#{}a-z0-9, \n\u{e4}]{0,6}",
+    ) {
+        let start = DEFAULT_TEXT.floor_char_boundary(at);
+        let end = DEFAULT_TEXT.floor_char_boundary((at + cut).min(DEFAULT_TEXT.len()));
+        let text = format!("{}{insert}{}", &DEFAULT_TEXT[..start], &DEFAULT_TEXT[end.max(start)..]);
+        let (contract, problems) = parse(&text);
+        prop_assert!(contract.is_some() == problems.is_empty());
+        for problem in problems {
+            let at = problem.at.unwrap();
+            prop_assert!(text.get(at).is_some() || problem.code == "RB-0203");
+            prop_assert!(!problem.cause.is_empty() && !problem.cure.is_empty());
+        }
+    }
+}
+
+fn small() -> Contract {
+    parse(SMALL).0.unwrap()
+}
+
+#[test]
+fn the_live_schema_is_compared_field_by_field() {
+    let spec = |name: &str, kind: PropertyType, read_only: bool| {
+        let name = name.to_owned();
+        (Object::Contact, PropertySpec { label: name.clone(), name, kind, unique: false, read_only })
+    };
+    let mut contract = small();
+    let codes = |c: &Contract, schema: &[(Object, PropertySpec)]| {
+        check_schema(c, schema).into_iter().map(|p| (p.code, p.cause + " | " + &p.cure)).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(&contract, &[spec("budget", PropertyType::Number, false)]), []);
+    let gone = codes(&contract, &[spec("budgett", PropertyType::Number, false)]);
+    assert!(matches!(gone.as_slice(), [("RB-0213", text)] if text.contains("did you mean budgett")), "{gone:?}");
+    // The same name on another object is another property.
+    let (_, other) = spec("budget", PropertyType::Number, false);
+    assert_eq!(codes(&contract, &[(Object::Deal, other)]).len(), 1);
+    let wrong = codes(&contract, &[spec("budget", PropertyType::Text, false)]);
+    assert!(matches!(wrong.as_slice(), [("RB-0214", _)]), "{wrong:?}");
+    let locked = codes(&contract, &[spec("budget", PropertyType::Number, true)]);
+    assert!(matches!(locked.as_slice(), [("RB-0214", _)]), "{locked:?}");
+    let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+    if let Some(rule) = contract.fields.get_mut("budget") {
+        rule.kind = FieldType::Choice(words(&["low", "high"]));
+    }
+    let lacking = codes(&contract, &[spec("budget", PropertyType::Choice(words(&["low", "mid"])), false)]);
+    assert!(matches!(lacking.as_slice(), [("RB-0215", text)] if text.contains("no option high")), "{lacking:?}");
+    if let Some(rule) = contract.fields.get_mut("budget") {
+        rule.machine = Machine::Never;
+    }
+    assert_eq!(codes(&contract, &[]), [], "what is never touched needs no property");
+}
+
+#[test]
+fn the_roster_must_have_what_the_contract_names() {
+    let block: Block = "08:00-17:00".parse().unwrap();
+    let location = Location {
+        id: LocationId::from_text("loc_phx"),
+        slug: "phoenix".into(),
+        name: "Phoenix".into(),
+        calendar: Calendar::new("America/Phoenix", Week::weekdays(&[block])),
+        region: "US".into(),
+        locale: "en-US".into(),
+        currency: "USD".into(),
+        vertical: None,
+        version: 1,
+    };
+    let person = |id: &str, tier: u8, role: &str| Staff {
+        id: StaffId::from_text(id),
+        name: id.to_owned(),
+        roles: vec![role.to_owned()],
+        locations: Vec::new(),
+        tier,
+        crm_owner: None,
+        email: None,
+        shift: None,
+        away: false,
+    };
+    let staff = vec![person("ana", 1, "phoenix-coordinator"), person("cora", 2, "corporate")];
+    let roster = Roster { locations: vec![location], staff, ..Roster::default() };
+    assert_eq!(check_roster(&small(), &roster), Vec::new());
+    let mut without = roster.clone();
+    without.staff.truncate(1);
+    let found = check_roster(&small(), &without);
+    assert!(matches!(found.as_slice(), [p] if p.code == "RB-0211" && p.cause.contains("tier 2")), "{found:?}");
+    let nobody = Roster { staff: vec![person("ben", 1, "x"), person("cora", 2, "y")], ..roster.clone() };
+    let found = check_roster(&small(), &nobody);
+    assert!(
+        matches!(found.as_slice(), [p] if p.code == "RB-0216" && p.cause.contains("role:phoenix-coordinator")),
+        "{found:?}"
+    );
+    let mut misspelt = small();
+    misspelt.locations.insert("phoenx".into(), LocationRules::default());
+    let found = check_roster(&misspelt, &roster);
+    assert!(
+        matches!(found.as_slice(), [p] if p.code == "RB-0216" && p.cure.contains("did you mean phoenix")),
+        "{found:?}"
+    );
+    let mut windowless = small();
+    let clock = ContractClock { tiers: Vec::new(), ..windowless.clock.clone() };
+    windowless.locations.insert("phoenix".into(), LocationRules { clock: Some(clock), ..LocationRules::default() });
+    let found = check_roster(&windowless, &roster);
+    assert!(matches!(found.as_slice(), [p] if p.code == "RB-0211"), "{found:?}");
+}
+
+#[test]
+fn a_value_that_does_not_fit_is_never_forced() {
+    let choice = FieldType::Choice(vec!["high".into(), "unknown".into()]);
+    let money = |minor, currency: &str| FieldValue::Money(Money { minor, currency: currency.into() });
+    let text = |t: &str| FieldValue::Text(t.into());
+    for (value, kind, expect) in [
+        (text("gate code 4711"), FieldType::Text, Ok("gate code 4711")),
+        (FieldValue::Choice("high".into()), choice.clone(), Ok("high")),
+        (FieldValue::Choice("urgent".into()), choice.clone(), Err("option")),
+        (text("high"), choice, Err("type")),
+        (text("12"), FieldType::Number, Err("type")),
+        (FieldValue::Number("12.5".into()), FieldType::Number, Ok("12.5")),
+        (FieldValue::Number("1e9".into()), FieldType::Number, Err("shape")),
+        (FieldValue::Number("12,5".into()), FieldType::Number, Err("shape")),
+        (money(45_050, "USD"), FieldType::Money, Ok("450.50")),
+        (money(45_050, "EUR"), FieldType::Money, Err("currency")),
+        (money(45_050, "USD"), FieldType::Number, Err("type")),
+        (money(45_050, "USD"), FieldType::Text, Ok("450.50 USD")),
+        (text("four hundred"), FieldType::Money, Err("type")),
+        (FieldValue::Date("2026-05-20".parse().unwrap()), FieldType::Date, Ok("2026-05-20")),
+        (FieldValue::Date("2026-05-20".parse().unwrap()), FieldType::DateTime, Err("type")),
+        (
+            FieldValue::DateTime("2026-05-20T17:00:00Z".parse().unwrap()),
+            FieldType::DateTime,
+            Ok("2026-05-20T17:00:00Z"),
+        ),
+        (FieldValue::DateTime("2026-05-20T17:00:00Z".parse().unwrap()), FieldType::Date, Err("type")),
+        (FieldValue::Bool(true), FieldType::Bool, Ok("true")),
+        (text("true"), FieldType::Bool, Err("type")),
+        (FieldValue::Phone("+16025550123".into()), FieldType::Phone, Ok("+16025550123")),
+        (FieldValue::Phone("602 555 0123".into()), FieldType::Phone, Err("shape")),
+        (FieldValue::Email("Jo@Example.com".into()), FieldType::Email, Ok("jo@example.com")),
+        (FieldValue::Email("jo at example".into()), FieldType::Email, Err("shape")),
+        (text(&"x".repeat(TEXT_CHARS_MAX + 1)), FieldType::Text, Err("length")),
+    ] {
+        let found = fit(&value, &kind, Some("USD"));
+        let found = found.as_ref().map(String::as_str).map_err(|m| m.class.as_str());
+        assert_eq!(found, expect, "{kind:?}");
+    }
+}
+
+#[test]
+fn terms_are_written_back_as_they_are_read() {
+    for (text, expect) in [
+        ("5 min", Some("5 min")),
+        ("2 h", Some("120 min")),
+        ("1 hour", Some("60 min")),
+        ("Same Day", Some("same day")),
+        ("3 days", Some("3 days")),
+        ("next opening", Some("next opening")),
+        ("next opening +30 min", Some("next opening + 30 min")),
+        ("0 min", None),
+        ("31 days", None),
+        ("99999999999 min", None),
+        ("soon", None),
+        ("5", None),
+        ("-5 min", None),
+    ] {
+        assert_eq!(text.parse::<Term>().ok().map(|t| t.to_string()).as_deref(), expect, "{text}");
+    }
+}
