@@ -312,8 +312,16 @@ pub trait Vendor {
     fn half(&mut self, request: &Request, now_ms: i64) -> Option<Reply>;
     /// A refusal in the vendor's words; nothing is logged.
     fn refuse(&mut self, how: Refusing) -> Reply;
-    /// Lets search lag.
-    fn stale_search(&mut self, lag_ms: i64, until_ms: i64);
+    /// Lets search lag; vendors without a lagging index ignore it.
+    fn stale_search(&mut self, _lag_ms: i64, _until_ms: i64) {}
+    /// What an auditor or a person asks the server that holds this vendor (`/_twin/…`); `None` where it knows nothing of it.
+    fn control(&mut self, _request: &Request, _now_ms: i64) -> Option<Reply> {
+        None
+    }
+    /// Waited by the server before every answer, ms.
+    fn delay_ms(&self) -> u64 {
+        0
+    }
 }
 
 /// What reached the client.
@@ -395,6 +403,16 @@ impl<V: Vendor> Faulty<V> {
         self.chance = Chance::new(script.seed);
         self.counts = vec![Count::default(); script.rules.len()];
         self.script = script;
+    }
+
+    /// The vendor's part of a control request.
+    pub(crate) fn control(&mut self, request: &Request, now_ms: i64) -> Option<Reply> {
+        self.vendor.control(request, now_ms)
+    }
+
+    /// The log of the vendor.
+    pub(crate) fn log_mut(&mut self) -> &mut Log {
+        self.vendor.log_mut()
     }
 
     /// The script.

@@ -21,4 +21,4 @@ pub mod sink;
 pub mod twilio;
 mod wire;
 
-pub use wire::{Reply, Request};
+pub use wire::{Hook, Reply, Request};

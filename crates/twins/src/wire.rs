@@ -93,6 +93,22 @@ impl Reply {
     }
 }
 
+/// One webhook delivery, ready to be posted to the URL it was made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// The headers the vendor sends, signature included.
+    pub headers: Vec<(String, String)>,
+    /// The raw body.
+    pub body: Vec<u8>,
+}
+
+impl Hook {
+    /// The first header of that name.
+    pub fn get_header(&self, name: &str) -> Option<&str> {
+        find_header(&self.headers, name)
+    }
+}
+
 fn find_header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
 }

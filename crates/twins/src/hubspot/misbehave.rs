@@ -1,7 +1,7 @@
 //! How HubSpot misbehaves: the half of [`crate::fault`] that needs to know its bodies.
 
-use super::HubSpot;
 use super::refusals::{Policy, Refusal, throttled};
+use super::{HubSpot, ObjectType};
 use crate::fault::{Refusing, Vendor};
 use crate::log::Log;
 use crate::{Reply, Request};
@@ -75,5 +75,40 @@ impl Vendor for HubSpot {
 
     fn stale_search(&mut self, lag_ms: i64, until_ms: i64) {
         HubSpot::stale_search(self, lag_ms, until_ms);
+    }
+
+    fn control(&mut self, request: &Request, now_ms: i64) -> Option<Reply> {
+        let segments = request.segments();
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+        let text = |field: &str| body[field].as_str().unwrap_or_default();
+        let told = |outcome: Result<Value, String>| match outcome {
+            Ok(value) => Reply::json(200, &value),
+            Err(why) => Reply::json(400, &json!({ "error": why })),
+        };
+        let kind = |name: &str| ObjectType::from_path(name).ok_or_else(|| format!("no such type: {name}"));
+        Some(match (request.method.as_str(), segments.get(1)?.as_str()) {
+            ("GET", "records") => {
+                let query = request.query();
+                let name = query.iter().find(|(name, _)| name == "type").map_or("", |(_, value)| value.as_str());
+                told(kind(name).map(|kind| json!({ "records": self.records(kind) })))
+            }
+            ("POST", "seed") => {
+                let given = body["properties"].as_object().cloned().unwrap_or_default();
+                let pairs: Vec<(&str, &str)> =
+                    given.iter().filter_map(|(n, v)| Some((n.as_str(), v.as_str()?))).collect();
+                told(kind(text("type")).and_then(|kind| self.seed(kind, &pairs, now_ms)).map(|id| json!({ "id": id })))
+            }
+            ("POST", "human_set") => {
+                let user = body["user_id"].as_u64().unwrap_or(700_001);
+                let done = kind(text("type"))
+                    .and_then(|kind| self.human_set(kind, text("id"), text("property"), text("value"), user, now_ms));
+                told(done.map(|()| json!({})))
+            }
+            _ => return None,
+        })
+    }
+
+    fn delay_ms(&self) -> u64 {
+        self.options().delay_ms
     }
 }

@@ -1,0 +1,425 @@
+//! What HubSpot does when it does it.
+
+use super::*;
+
+fn default_link(from: &str, id: &str, to: &str, to_id: &str) -> String {
+    format!("{BASE}/{from}/{id}/associations/default/{to}/{to_id}")
+}
+
+#[test]
+fn a_record_is_created_read_changed_and_archived() {
+    let mut hub = hub();
+    let id = made(&mut hub, "contacts", &json!({ "firstname": "Jo", "phone": "+1 312-555-0142" }));
+    let path = format!("{BASE}/contacts/{id}");
+    let (_, read) = get(&mut hub, &format!("{path}?properties=phone,lastname,no_such&properties=city"));
+    assert_eq!(read["properties"]["phone"], "+1 312-555-0142");
+    assert!(read["properties"]["lastname"].is_null() && read["properties"].get("lastname").is_some());
+    assert!(read["properties"].get("no_such").is_none(), "unknown names are left out, not refused");
+    assert!(read["properties"].get("city").is_some());
+    let change = json!({ "properties": { "lastname": "Ruiz", "city": null } });
+    let (status, patched) = ask(&mut hub, "PATCH", &path, &change, NOW + 5_000);
+    assert_eq!(
+        (status, &patched["properties"]["lastname"], &patched["updatedAt"]),
+        (200, &json!("Ruiz"), &json!("2026-03-05T14:03:16.000Z"))
+    );
+    assert_eq!(ask(&mut hub, "DELETE", &path, &Value::Null, NOW + 6_000).0, 204);
+    assert_eq!(get(&mut hub, &path).0, 404);
+    let (status, archived) = get(&mut hub, &format!("{path}?archived=true"));
+    assert_eq!((status, &archived["archived"]), (200, &json!(true)));
+    assert_eq!((hub.records(ObjectType::Contacts).len(), hub.archived(ObjectType::Contacts).len()), (0, 1));
+}
+
+#[test]
+fn every_spelling_of_a_path_means_the_same() {
+    let mut hub = hub();
+    let id = made(&mut hub, "contacts", &json!({ "firstname": "Jo" }));
+    for path in [
+        "/crm/v3/objects/contacts",
+        "/crm/v3/objects/0-1",
+        "/crm/v3/objects/contact",
+        "/crm/objects/2025-09/contacts",
+        "/crm/objects/2026-09/contacts",
+    ] {
+        assert_eq!(get(&mut hub, &format!("{path}/{id}")).1["id"], id.as_str(), "{path}");
+    }
+}
+
+#[test]
+fn values_come_back_as_hubspot_keeps_them() {
+    let mut hub = hub();
+    let id = made(
+        &mut hub,
+        "calls",
+        &json!({ "hs_timestamp": "2026-03-05T09:03:11-05:00", "hs_call_duration": 24_000, "hs_call_title": "x" }),
+    );
+    let read = |hub: &mut HubSpot| {
+        get(hub, &format!("{BASE}/calls/{id}?properties=hs_timestamp,hs_call_duration,hs_call_title")).1["properties"]
+            .clone()
+    };
+    assert_eq!(read(&mut hub)["hs_timestamp"], "2026-03-05T14:03:11Z");
+    assert_eq!(read(&mut hub)["hs_call_duration"], "24000");
+    let epoch = json!({ "properties": { "hs_timestamp": "1772719391250", "hs_call_title": "" } });
+    ask(&mut hub, "PATCH", &format!("{BASE}/calls/{id}"), &epoch, NOW);
+    assert_eq!(read(&mut hub)["hs_timestamp"], "2026-03-05T14:03:11.250Z");
+    assert_eq!(read(&mut hub)["hs_call_title"], "", "cleared");
+    let contact = made(&mut hub, "contacts", &json!({ "email": " Jo@Example.COM" }));
+    assert_eq!(hub.record(ObjectType::Contacts, &contact).and_then(|r| r.get("email")), Some("jo@example.com"));
+}
+
+#[test]
+fn history_tells_people_from_apps() {
+    let mut hub = hub();
+    let id = made(&mut hub, "contacts", &json!({ "firstname": "Jo" }));
+    hub.human_set(ObjectType::Contacts, &id, "firstname", "Joanna", 700_002, NOW + 1_000).expect("set");
+    let same = json!({ "properties": { "firstname": "Joanna" } });
+    ask(&mut hub, "PATCH", &format!("{BASE}/contacts/{id}"), &same, NOW + 2_000);
+    let (_, read) = get(&mut hub, &format!("{BASE}/contacts/{id}?propertiesWithHistory=firstname"));
+    assert_eq!(
+        read["propertiesWithHistory"]["firstname"],
+        json!([
+            { "value": "Joanna", "timestamp": "2026-03-05T14:03:12.000Z", "sourceType": "CRM_UI", "sourceId": "userId:700002", "updatedByUserId": 700_002 },
+            { "value": "Jo", "timestamp": "2026-03-05T14:03:11.000Z", "sourceType": "INTEGRATION", "sourceId": "7001" },
+        ]),
+        "newest first; the same value again makes no version"
+    );
+    assert!(hub.human_set(ObjectType::Contacts, &id, "no_such", "x", 1, NOW).is_err());
+}
+
+#[test]
+fn lifecycle_stages_only_move_forward() {
+    let mut hub = hub();
+    let id = made(&mut hub, "contacts", &json!({ "firstname": "Jo", "lifecyclestage": "customer" }));
+    let mut set = |stage: &str| {
+        let (status, _) = ask(
+            &mut hub,
+            "PATCH",
+            &format!("{BASE}/contacts/{id}"),
+            &json!({ "properties": { "lifecyclestage": stage } }),
+            NOW,
+        );
+        (
+            status,
+            hub.record(ObjectType::Contacts, &id).and_then(|r| r.get("lifecyclestage")).unwrap_or_default().to_owned(),
+        )
+    };
+    assert_eq!(set("lead"), (200, "customer".to_owned()), "answered 200, and not done");
+    assert_eq!(set(""), (200, String::new()));
+    assert_eq!(set("lead"), (200, "lead".to_owned()));
+    assert_eq!(set("opportunity"), (200, "opportunity".to_owned()));
+    hub.human_set(ObjectType::Contacts, &id, "lifecyclestage", "lead", 1, NOW).expect("a person may");
+    assert_eq!(hub.record(ObjectType::Contacts, &id).and_then(|r| r.get("lifecyclestage")), Some("lead"));
+}
+
+#[test]
+fn upsert_by_our_key_makes_one_record_however_often() {
+    let mut hub = hub();
+    with_key(&mut hub, "contacts");
+    let path = format!("{BASE}/contacts/batch/upsert");
+    let body = upsert("rb-contact-1", &json!({ "firstname": "Caller", "phone": "+13125550142" }));
+    let (status, first) = post(&mut hub, &path, &body);
+    assert_eq!((status, &first["results"][0]["new"]), (200, &json!(true)), "{first}");
+    assert_eq!(first["results"][0]["properties"]["rb_key"], "rb-contact-1");
+    let (_, again) = post(&mut hub, &path, &body);
+    assert_eq!((&again["results"][0]["new"], &again["results"][0]["id"]), (&json!(false), &first["results"][0]["id"]));
+    assert_eq!(hub.by_property(ObjectType::Contacts, "rb_key", "rb-contact-1").len(), 1);
+    let (status, refused) = post(&mut hub, &path, &upsert("rb-contact-2", &json!({ "phone": "+13125550142" })));
+    assert_eq!(
+        (status, hub.records(ObjectType::Contacts).len()),
+        (207, 1),
+        "a new contact still needs a name: {refused}"
+    );
+    let (status, read) = get(&mut hub, &format!("{BASE}/contacts/rb-contact-1?idProperty=rb_key&properties=phone"));
+    assert_eq!((status, &read["properties"]["phone"]), (200, &json!("+13125550142")));
+}
+
+#[test]
+fn batches_read_update_and_archive() {
+    let mut hub = hub();
+    let ids: Vec<String> =
+        (0..3).map(|n| made(&mut hub, "contacts", &json!({ "firstname": format!("F{n}") }))).collect();
+    let body = json!({ "inputs": [{ "id": ids[0] }, { "id": "99" }, { "id": ids[2] }], "properties": ["firstname"], "propertiesWithHistory": [] });
+    let (status, read) = post(&mut hub, &format!("{BASE}/contacts/batch/read"), &body);
+    assert_eq!((status, &read["errors"][0]["context"]["ids"]), (207, &json!(["99"])));
+    let order: Vec<&str> =
+        read["results"].as_array().expect("results").iter().filter_map(|r| r["id"].as_str()).collect();
+    assert_eq!(order, [ids[2].as_str(), ids[0].as_str()], "no promised order");
+    let body = json!({ "inputs": [{ "id": ids[1], "properties": { "lastname": "L" } }] });
+    assert_eq!(post(&mut hub, &format!("{BASE}/contacts/batch/update"), &body).0, 200);
+    assert_eq!(hub.by_property(ObjectType::Contacts, "lastname", "L").len(), 1);
+    let body = json!({ "inputs": [{ "id": ids[0] }, { "id": "99" }] });
+    assert_eq!(post(&mut hub, &format!("{BASE}/contacts/batch/archive"), &body).0, 204);
+    assert_eq!(hub.records(ObjectType::Contacts).len(), 2);
+}
+
+#[test]
+fn links_hold_both_ways_and_again_changes_nothing() {
+    let mut hub = hub();
+    let contact = made(&mut hub, "contacts", &json!({ "firstname": "Jo" }));
+    let task = made(&mut hub, "tasks", &json!({ "hs_timestamp": "2026-03-05T15:00:00Z" }));
+    for _ in 0..2 {
+        let (status, body) =
+            ask(&mut hub, "PUT", &default_link("tasks", &task, "contacts", &contact), &Value::Null, NOW);
+        assert_eq!((status, &body["results"][0]["associationSpec"]["associationTypeId"]), (200, &json!(204)));
+    }
+    let old = format!("/crm/v4/objects/tasks/{task}/associations/default/contacts/{contact}");
+    assert_eq!(ask(&mut hub, "PUT", &old, &Value::Null, NOW).0, 200);
+    let (_, listed) = get(&mut hub, &format!("{BASE}/contacts/{contact}/associations/tasks"));
+    assert_eq!(
+        listed["results"],
+        json!([{ "toObjectId": task, "associationTypes": [{ "category": "HUBSPOT_DEFINED", "typeId": 203 }] }])
+    );
+    let (_, v3) = get(&mut hub, &format!("/crm/v3/objects/contacts/{contact}/associations/tasks"));
+    assert_eq!(v3["results"], json!([{ "id": task, "type": "contact_to_task" }]));
+    let (_, read) = get(&mut hub, &format!("{BASE}/tasks/{task}?associations=contacts,companies"));
+    assert_eq!(
+        read["associations"],
+        json!({ "contacts": { "results": [{ "id": contact, "type": "task_to_contact" }] } })
+    );
+    assert_eq!(hub.record(ObjectType::Tasks, &task).expect("task").linked(ObjectType::Contacts), [contact.clone()]);
+    assert_eq!(
+        ask(&mut hub, "DELETE", &format!("{BASE}/tasks/{task}/associations/contacts/{contact}"), &Value::Null, NOW).0,
+        204
+    );
+    assert_eq!(get(&mut hub, &format!("{BASE}/contacts/{contact}/associations/tasks")).1["results"], json!([]));
+}
+
+#[test]
+fn links_page_carry_labels_and_come_in_batches() {
+    let mut hub = hub();
+    let contact = made(&mut hub, "contacts", &json!({ "firstname": "Jo" }));
+    let company = made(&mut hub, "companies", &json!({ "name": "Acme" }));
+    let primary = json!([{ "associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 1 }]);
+    let (status, linked) =
+        ask(&mut hub, "PUT", &format!("{BASE}/contacts/{contact}/associations/companies/{company}"), &primary, NOW);
+    assert_eq!((status, &linked["labels"]), (201, &json!(["Primary"])));
+    let calls: Vec<String> =
+        (0..3).map(|_| made(&mut hub, "calls", &json!({ "hs_timestamp": "2026-03-05T15:00:00Z" }))).collect();
+    let inputs: Vec<Value> = calls.iter().map(|id| json!({ "from": { "id": id }, "to": { "id": contact } })).collect();
+    let (status, made) =
+        post(&mut hub, "/crm/v4/associations/calls/contacts/batch/associate/default", &json!({ "inputs": inputs }));
+    assert_eq!((status, made["results"].as_array().map(Vec::len)), (200, Some(6)));
+    let (_, first) = get(&mut hub, &format!("{BASE}/contacts/{contact}/associations/calls?limit=2"));
+    assert_eq!(
+        (&first["results"][1]["toObjectId"], &first["paging"]["next"]["after"]),
+        (&json!(calls[1]), &json!(calls[1]))
+    );
+    let (_, rest) = get(&mut hub, &format!("{BASE}/contacts/{contact}/associations/calls?limit=2&after={}", calls[1]));
+    assert!(rest["results"].as_array().map(Vec::len) == Some(1) && rest.get("paging").is_none());
+    let (_, read) = post(
+        &mut hub,
+        "/crm/associations/2026-03/contacts/calls/batch/read",
+        &json!({ "inputs": [{ "id": contact }] }),
+    );
+    assert_eq!(read["results"][0]["to"].as_array().map(Vec::len), Some(3));
+    let (_, labels) = get(&mut hub, "/crm/v4/associations/calls/contacts/labels");
+    assert_eq!(labels["results"], json!([{ "category": "HUBSPOT_DEFINED", "typeId": 194 }]));
+}
+
+#[test]
+fn search_lags_and_get_does_not() {
+    let mut hub = hub();
+    let id = made(&mut hub, "contacts", &json!({ "firstname": "Jo", "phone": "+13125550142" }));
+    let by_phone =
+        json!([{ "propertyName": "hs_searchable_calculated_phone_number", "operator": "EQ", "value": "3125550142" }]);
+    assert_eq!(found(&mut hub, "contacts", &by_phone, NOW + 9_999), Vec::<String>::new());
+    assert_eq!(get(&mut hub, &format!("{BASE}/contacts/{id}")).0, 200);
+    assert_eq!(found(&mut hub, "contacts", &by_phone, NOW + 10_000), [id.clone()]);
+    let change = json!({ "properties": { "phone": "(773) 555-0100" } });
+    ask(&mut hub, "PATCH", &format!("{BASE}/contacts/{id}"), &change, NOW + 20_000);
+    let new =
+        json!([{ "propertyName": "hs_searchable_calculated_phone_number", "operator": "EQ", "value": "7735550100" }]);
+    assert_eq!(
+        found(&mut hub, "contacts", &by_phone, NOW + 79_999),
+        [id.clone()],
+        "the index still has the old number"
+    );
+    assert_eq!(found(&mut hub, "contacts", &new, NOW + 81_000), [id.clone()]);
+    assert_eq!(found(&mut hub, "contacts", &by_phone, NOW + 83_000), Vec::<String>::new());
+    ask(&mut hub, "DELETE", &format!("{BASE}/contacts/{id}"), &Value::Null, NOW + 100_000);
+    assert_eq!(found(&mut hub, "contacts", &new, NOW + 159_999), [id], "archived records linger too");
+    assert_eq!(found(&mut hub, "contacts", &new, NOW + 161_000), Vec::<String>::new());
+}
+
+#[test]
+fn every_operator_decides() {
+    let mut hub = hub();
+    let mut deal = |name: &str, amount: &str, close: &str| {
+        made(
+            &mut hub,
+            "deals",
+            &json!({ "dealname": name, "dealstage": "qualifiedtobuy", "amount": amount, "closedate": close }),
+        )
+    };
+    let ids =
+        [deal("Boiler swap", "900", "2026-03-01"), deal("drain check", "1200", "2026-04-01"), deal("Roof", "", "")];
+    let day = |text: &str| crate::civil::parse_iso(text).expect("a day").to_string();
+    let mut at = NOW + 100_000;
+    for (filter, expected) in [
+        (json!({ "propertyName": "dealname", "operator": "EQ", "value": "ROOF" }), vec![2]),
+        (json!({ "propertyName": "dealname", "operator": "NEQ", "value": "Roof" }), vec![0, 1]),
+        (json!({ "propertyName": "amount", "operator": "LT", "value": "1000" }), vec![0]),
+        (json!({ "propertyName": "amount", "operator": "LTE", "value": "900" }), vec![0]),
+        (json!({ "propertyName": "amount", "operator": "GT", "value": "900" }), vec![1]),
+        (json!({ "propertyName": "amount", "operator": "GTE", "value": "900" }), vec![0, 1]),
+        (
+            json!({ "propertyName": "closedate", "operator": "BETWEEN", "value": day("2026-03-15"), "highValue": day("2026-04-01") }),
+            vec![1],
+        ),
+        (json!({ "propertyName": "dealname", "operator": "IN", "values": ["roof", "boiler swap"] }), vec![0, 2]),
+        (json!({ "propertyName": "dealname", "operator": "NOT_IN", "values": ["roof"] }), vec![0, 1]),
+        (json!({ "propertyName": "amount", "operator": "HAS_PROPERTY" }), vec![0, 1]),
+        (json!({ "propertyName": "amount", "operator": "NOT_HAS_PROPERTY" }), vec![2]),
+        (json!({ "propertyName": "dealname", "operator": "CONTAINS_TOKEN", "value": "drain" }), vec![1]),
+        (json!({ "propertyName": "dealname", "operator": "CONTAINS_TOKEN", "value": "boil*" }), vec![0]),
+        (json!({ "propertyName": "dealname", "operator": "CONTAINS_TOKEN", "value": "boil" }), vec![]),
+        (json!({ "propertyName": "dealname", "operator": "NOT_CONTAINS_TOKEN", "value": "drain" }), vec![0, 2]),
+        (json!({ "propertyName": "createdate", "operator": "GTE", "value": NOW.to_string() }), vec![0, 1, 2]),
+    ] {
+        at += 1_000; // five searches a second
+        let expected: Vec<String> = expected.into_iter().map(|i: usize| ids[i].clone()).collect();
+        assert_eq!(found(&mut hub, "deals", &json!([filter]), at), expected, "{filter}");
+    }
+}
+
+#[test]
+fn the_working_pattern_for_phones_finds_every_spelling() {
+    let mut hub = hub();
+    let spellings = ["+13125550142", "(312) 555-0142", "312.555.0142", "1-312-555-0142 x7", "+1 312 555 0142"];
+    let mut ids: Vec<String> =
+        spellings.iter().map(|s| made(&mut hub, "contacts", &json!({ "firstname": "J", "phone": s }))).collect();
+    ids.push(made(&mut hub, "contacts", &json!({ "firstname": "M", "mobilephone": "312-555-0142" })));
+    made(&mut hub, "contacts", &json!({ "firstname": "Other", "phone": "+442071838750" }));
+    let filter =
+        |name: &str, value: &str| json!({ "filters": [{ "propertyName": name, "operator": "EQ", "value": value }] });
+    let body = json!({ "limit": 100, "filterGroups": [
+        filter("hs_searchable_calculated_phone_number", "3125550142"),
+        filter("hs_searchable_calculated_mobile_number", "3125550142"),
+        filter("phone", "+13125550142"), filter("mobilephone", "+13125550142"),
+        { "filters": [{ "propertyName": "phone", "operator": "CONTAINS_TOKEN", "value": "*3125550142" }] },
+    ] });
+    let (_, reply) = ask(&mut hub, "POST", &format!("{BASE}/contacts/search"), &body, NOW + 60_000);
+    let hits: Vec<&str> =
+        reply["results"].as_array().expect("results").iter().filter_map(|r| r["id"].as_str()).collect();
+    assert_eq!(hits, ids);
+    let record = hub.by_property(ObjectType::Contacts, "hs_searchable_calculated_phone_number", "2071838750");
+    assert_eq!(record[0].get("hs_searchable_calculated_international_phone_number"), Some("442071838750"));
+}
+
+#[test]
+fn search_pages_sorts_queries_and_follows_links() {
+    let mut hub = hub();
+    let ids: Vec<String> = ["Cy", "Al", "Bo"]
+        .iter()
+        .map(|n| made(&mut hub, "contacts", &json!({ "firstname": n, "lastname": "Ruiz" })))
+        .collect();
+    let task = made(&mut hub, "tasks", &json!({ "hs_timestamp": "2026-03-05T15:00:00Z" }));
+    hub.human_link((ObjectType::Tasks, &task), (ObjectType::Contacts, &ids[1]), NOW).expect("linked");
+    let mut at = NOW + 60_000;
+    let mut search = |kind: &str, body: Value| {
+        at += 1_000;
+        ask(&mut hub, "POST", &format!("{BASE}/{kind}/search"), &body, at).1
+    };
+    let sorted = json!([{ "propertyName": "firstname", "direction": "DESCENDING" }]);
+    let first = search("contacts", json!({ "sorts": sorted, "limit": 2 }));
+    assert_eq!(
+        (&first["total"], &first["results"][0]["id"], &first["paging"]["next"]["after"]),
+        (&json!(3), &json!(ids[0]), &json!("2"))
+    );
+    let second = search("contacts", json!({ "sorts": sorted, "limit": 2, "after": "2" }));
+    assert!(second["results"][0]["id"] == ids[1].as_str() && second.get("paging").is_none());
+    assert_eq!(search("contacts", json!({ "query": "bo ru" }))["total"], 1);
+    let linked = json!({ "filterGroups": [{ "filters": [{ "propertyName": "associations.contact", "operator": "EQ", "value": ids[1] }] }] });
+    assert_eq!(search("tasks", linked)["results"][0]["id"], task.as_str());
+}
+
+#[test]
+fn merged_ids_lead_to_the_survivor() {
+    for new_id in [false, true] {
+        let mut hub = hub();
+        hub.options_mut().merge_makes_new_id = new_id;
+        with_key(&mut hub, "contacts");
+        let a = made(&mut hub, "contacts", &json!({ "firstname": "Jo", "email": "jo@example.com" }));
+        let b = made(
+            &mut hub,
+            "contacts",
+            &json!({ "firstname": "Joanna", "city": "Evanston", "email": "j@example.com", "rb_key": "rb-1" }),
+        );
+        let task = made(&mut hub, "tasks", &json!({ "hs_timestamp": "2026-03-05T15:00:00Z" }));
+        ask(&mut hub, "PUT", &default_link("tasks", &task, "contacts", &b), &Value::Null, NOW);
+        let survivor = hub.merge(ObjectType::Contacts, &a, &b, NOW + 1_000).expect("merged");
+        assert_eq!(survivor != a, new_id);
+        for id in [&a, &b] {
+            assert_eq!(get(&mut hub, &format!("{BASE}/contacts/{id}")).1["id"], survivor.as_str());
+        }
+        let record = hub.record(ObjectType::Contacts, &b).expect("the survivor");
+        assert_eq!(
+            (record.get("firstname"), record.get("city"), record.get("rb_key")),
+            (Some("Jo"), Some("Evanston"), Some("rb-1"))
+        );
+        assert_eq!(record.linked(ObjectType::Tasks), [task.clone()]);
+        let (_, read) = get(&mut hub, &format!("{BASE}/tasks/{task}?associations=contacts"));
+        assert_eq!(read["associations"]["contacts"]["results"][0]["id"], survivor.as_str());
+        assert_eq!(hub.records(ObjectType::Contacts).len(), 1);
+        assert_eq!(
+            create(&mut hub, "contacts", &json!({ "email": "j@example.com" })).0,
+            409,
+            "the second address stays taken"
+        );
+        assert_eq!(get(&mut hub, &format!("{BASE}/contacts/rb-1?idProperty=rb_key")).0, 200);
+        assert_eq!(get(&mut hub, &format!("{BASE}/contacts/jo@example.com?idProperty=email")).0, 200);
+    }
+}
+
+#[test]
+fn owners_pipelines_and_definitions_are_listed() {
+    let mut hub = hub();
+    let (_, owners) = get(&mut hub, "/crm/owners/2026-03");
+    assert_eq!(owners["results"].as_array().map(Vec::len), Some(2), "deactivated ones only when asked for");
+    assert_eq!(get(&mut hub, "/crm/owners/2026-03?archived=true").1["results"][0]["id"], "90003");
+    assert_eq!(get(&mut hub, "/crm/v3/owners/?email=BEN.south%40example.com").1["results"][0]["id"], "90002");
+    assert_eq!(get(&mut hub, "/crm/owners/2026-03?limit=1").1["paging"]["next"]["after"], "90001");
+    assert_eq!(get(&mut hub, "/crm/owners/2026-03/90001").1["userId"], 700_001);
+    assert_eq!(get(&mut hub, "/crm/owners/2026-03/1").0, 404);
+    let (_, pipelines) = get(&mut hub, "/crm/pipelines/2026-03/deals");
+    assert_eq!(pipelines["results"][0]["stages"][5]["metadata"]["isClosed"], "true");
+    with_key(&mut hub, "calls");
+    let (_, properties) = get(&mut hub, "/crm/properties/2026-03/calls");
+    assert!(
+        properties["results"]
+            .as_array()
+            .expect("list")
+            .iter()
+            .any(|p| p["name"] == "rb_key" && p["hasUniqueValue"] == true)
+    );
+    assert_eq!(
+        get(&mut hub, "/crm/v3/properties/calls/hs_call_status").1["options"].as_array().map(Vec::len),
+        Some(11)
+    );
+    assert_eq!(get(&mut hub, "/crm/properties/2026-03/calls/groups").1["results"][0]["name"], "callinformation");
+}
+
+#[test]
+fn lists_page_without_lag_and_the_log_tells() {
+    let mut hub = hub();
+    for n in 0..3 {
+        made(&mut hub, "notes", &json!({ "hs_timestamp": (NOW + n).to_string() }));
+    }
+    let (_, first) = get(&mut hub, &format!("{BASE}/notes?limit=2"));
+    let after = first["paging"]["next"]["after"].as_str().expect("more").to_owned();
+    assert_eq!(
+        get(&mut hub, &format!("{BASE}/notes?limit=2&after={after}")).1["results"].as_array().map(Vec::len),
+        Some(1)
+    );
+    assert_eq!(get(&mut hub, &format!("{BASE}/notes?limit=101")).0, 400);
+    let log = hub.logged();
+    assert_eq!((log.len(), log[0].n, log[0].effects.len(), log[3].effects.len()), (6, 1, 1, 0));
+    assert_eq!(log[0].effects[0].deed, crate::log::Deed::Created);
+}
+
+#[test]
+fn without_validation_values_pass_and_uniqueness_still_holds() {
+    let mut hub = HubSpot::new(Options { validate: false, ..Options::default() });
+    made(&mut hub, "contacts", &json!({ "phone": "+13125550142", "shoe_size": "44", "email": "a@b.co" }));
+    assert_eq!(create(&mut hub, "contacts", &json!({ "email": "a@b.co" })).0, 409);
+    assert!(hub.seed(ObjectType::Contacts, &[("email", "a@b.co")], NOW).is_err());
+}
