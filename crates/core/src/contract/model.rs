@@ -1,6 +1,6 @@
 //! What a contract says, as values.
 
-use crate::crm::Object;
+use crate::crm::{Object, PropertySpec, PropertyType};
 use crate::identity::PersonProperties;
 use crate::money::Money;
 use jiff::Timestamp;
@@ -575,6 +575,31 @@ impl Contract {
     /// One sentence that says who wins in that field and why (F-095); `None` for a field without a clause.
     pub fn explain(&self, field: &str) -> Option<String> {
         self.fields.get(field).map(|rule| rule.winner.clone())
+    }
+
+    /// The properties of Ringback's own (`rb_…`) that this contract writes or suggests, to be made when the CRM is set up.
+    pub fn own_properties(&self) -> Vec<(Object, PropertySpec)> {
+        let own = self.fields.values().filter(|r| r.property.starts_with("rb_") && r.machine != Machine::Never);
+        own.map(|rule| {
+            let kind = match &rule.kind {
+                FieldType::Text | FieldType::Phone | FieldType::Email => PropertyType::Text,
+                FieldType::Choice(options) => PropertyType::Choice(options.clone()),
+                FieldType::Number | FieldType::Money => PropertyType::Number,
+                FieldType::Date => PropertyType::Date,
+                FieldType::DateTime => PropertyType::DateTime,
+                FieldType::Bool => PropertyType::Bool,
+            };
+            let words = rule.property.trim_start_matches("rb_").replace('_', " ");
+            let spec = PropertySpec {
+                name: rule.property.clone(),
+                label: format!("Ringback {words}"),
+                kind,
+                unique: false,
+                read_only: false,
+            };
+            (rule.object, spec)
+        })
+        .collect()
     }
 
     /// The mapping as text for people, a line per field, in the order of the names (F-079).

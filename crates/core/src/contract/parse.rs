@@ -25,15 +25,9 @@ pub fn parse(text: &str) -> (Option<Contract>, Vec<Problem>) {
         let cause = format!("the contract is longer than {CONTRACT_BYTES_MAX} bytes");
         return (None, vec![Problem::new("RB-0217", cause, "split it into one contract per workflow")]);
     }
-    let (tree, errors) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { broken: !errors.is_empty(), ..Reader::default() };
-    for error in errors {
-        let at = clamp(error.span().unwrap_or(0..0), text.len());
-        let cause = error.message().lines().collect::<Vec<_>>().join(" ");
-        reader.problems.push(
-            Problem::new("RB-0203", cause, "write this place as TOML: key = \"text\", [table] or [[list]]").at(at),
-        );
-    }
+    let (mended, broken) = mend(text);
+    let (tree, _) = DeTable::parse_recoverable(&mended);
+    let mut reader = Reader { broken: !broken.is_empty(), problems: broken, ..Reader::default() };
     let root = Section { table: tree.get_ref(), at: clamp(tree.span(), text.len()), path: String::new() };
     let (contract, places) = reader.contract(&root);
     if let Some(contract) = &contract {
@@ -46,6 +40,55 @@ pub fn parse(text: &str) -> (Option<Contract>, Vec<Problem>) {
     problems.sort_by_key(|p| p.at.as_ref().map_or(0, |at| at.start));
     problems.truncate(PROBLEMS_MAX);
     (contract.filter(|_| problems.is_empty()), problems)
+}
+
+/// How often a text is mended before it is read as far as it goes.
+const MENDS_MAX: usize = 20;
+
+/// The text with everything blanked that is not TOML, of the same length so that places stay right, and a problem for each such place. The library recovers
+/// from some mistakes and drops the rest of the text after others; what stands after a mistake is to be checked all the same.
+fn mend(text: &str) -> (String, Vec<Problem>) {
+    let mut mended = text.to_owned();
+    let mut problems = Vec::new();
+    for _ in 0..MENDS_MAX {
+        let (_, errors) = DeTable::parse_recoverable(&mended);
+        // One at a time: what follows a mistake may only be wrong because of it.
+        let Some(error) = errors.iter().min_by_key(|e| e.span().map_or(0, |at| at.start)) else { break };
+        let at = clamp(error.span().unwrap_or(0..0), text.len());
+        let cause = error.message().lines().collect::<Vec<_>>().join(" ");
+        problems.push(
+            Problem::new("RB-0203", cause, "write this place as TOML: key = \"text\", [table] or [[list]]")
+                .at(at.clone()),
+        );
+        let blanked = blank(&mended, at.start);
+        if blanked == mended {
+            break;
+        }
+        mended = blanked;
+    }
+    (mended, problems)
+}
+
+/// Blanks the line around that byte; of a broken header also what belongs to it, which would otherwise fall into the table above.
+fn blank(text: &str, at: usize) -> String {
+    let mut start = 0;
+    let mut hit = false;
+    let mut header = false;
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        let here = !hit && (start..end).contains(&at) || (!hit && end == text.len());
+        let is_header = line.trim_start().starts_with('[');
+        header = if here { is_header } else { header && !is_header };
+        hit |= here;
+        if here || header {
+            out.extend(line.bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }));
+        } else {
+            out.push_str(line);
+        }
+        start = end;
+    }
+    out
 }
 
 fn clamp(at: Range<usize>, len: usize) -> Range<usize> {

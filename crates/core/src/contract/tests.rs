@@ -203,11 +203,31 @@ fn all_mistakes_are_told_at_once_in_the_order_of_the_text() {
 
 #[test]
 fn broken_text_is_told_beside_other_mistakes_and_nothing_seems_missing_that_may_only_be_unreadable() {
-    let text = SMALL.replace("type = \"money\"", "type = \"money").replace("truth = \"human\"", "truth = \"robot\"");
+    let text = SMALL.replace("means = \"What", "means \"What").replace("truth = \"human\"", "truth = \"robot\"");
     let found = problems(&text);
     assert!(found.iter().any(|p| p.code == "RB-0203"), "{found:#?}");
     assert!(found.iter().any(|p| p.cause.contains("robot")), "{found:#?}");
     assert!(!found.iter().any(|p| p.code == "RB-0205"), "{found:#?}");
+}
+
+#[test]
+fn a_broken_line_or_header_hides_nothing_else_and_invents_nothing() {
+    for (from, to, broken) in [
+        ("type = \"money\"", "type \"money\"", "type \"money\""),
+        ("type = \"money\"", "type = money", "money"),
+        ("type = \"money\"", "type =", "type ="),
+        ("type = \"money\"", "type = \"money\"\ntype = \"text\"", "type = \"text\""),
+        ("[match]", "[match", "[match"),
+        ("[field.budget]", "[field..budget]", "[field..budget]"),
+    ] {
+        let text = SMALL.replacen(from, to, 1).replace("email = true", "email = \"yes\"");
+        let found = problems(&text);
+        let codes: Vec<&str> = found.iter().map(|p| p.code).collect();
+        assert_eq!(codes, ["RB-0203", "RB-0206"], "{to}: {found:#?}");
+        let line = text.find(broken).unwrap();
+        let at = found.first().and_then(|p| p.at.clone()).unwrap();
+        assert!(at.start >= line && at.start <= line + broken.len(), "{to}: {at:?} is not in {line}");
+    }
 }
 
 #[test]
@@ -444,4 +464,22 @@ fn terms_are_written_back_as_they_are_read() {
     ] {
         assert_eq!(text.parse::<Term>().ok().map(|t| t.to_string()).as_deref(), expect, "{text}");
     }
+}
+
+#[test]
+fn the_properties_a_contract_needs_pass_its_own_check() {
+    let contract = parse(DEFAULT_TEXT).0.unwrap();
+    let needed = contract.own_properties();
+    assert!(needed.iter().all(|(_, p)| p.name.starts_with("rb_") && !p.label.is_empty() && !p.read_only && !p.unique));
+    assert!(
+        needed
+            .iter()
+            .any(|(o, p)| *o == Object::Contact && p.name == "rb_callback_due" && p.kind == PropertyType::DateTime)
+    );
+    let foreign: Vec<String> = check_schema(&contract, &needed).into_iter().map(|p| p.cause).collect();
+    assert_eq!(foreign.len(), 2, "only the CRM's own properties are missing: {foreign:?}");
+    assert!(
+        foreign.iter().all(|c| c.contains("contact.email") || c.contains("contact.hubspot_owner_id")),
+        "{foreign:?}"
+    );
 }

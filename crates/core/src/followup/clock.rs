@@ -391,6 +391,9 @@ mod tests {
         let at_once: Vec<String> =
             tiers(&clock, &rules.tiers, true, now, &calendar).iter().map(|c| shown(c.at)).collect();
         assert_eq!(at_once, ["05-20 10:00", "05-20 10:10", "05-20 10:20"]);
+        // Steps written in the wrong order still climb one after the other.
+        let crossed: Vec<Tier> = rules.tiers.iter().rev().copied().collect();
+        assert!(tiers(&clock, &crossed, false, now, &calendar).is_sorted_by_key(|c| c.at));
         // In the evening the first step of a complaint is told at once, the next ones wait for the opening.
         let evening = at("2026-05-20T22:00");
         let late = super::clock(evening, evening, &calendar, Urgency::Unknown, Cohort::Customer, true, &rules);
