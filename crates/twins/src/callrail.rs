@@ -254,7 +254,7 @@ impl CallRail {
         let over = matches!(event, Event::PostCall | Event::CallModified(_));
         let mut body = Map::new();
         self.put_outcome(&mut body, ring, over);
-        self.put_people(&mut body, ring, matches!(event, Event::PreCall));
+        put_people(&mut body, ring, matches!(event, Event::PreCall));
         put_attribution(&mut body, ring);
         if self.legacy_ids {
             body.insert("id".into(), ring.id.into());
@@ -314,29 +314,29 @@ impl CallRail {
         });
         extend(body, fields);
     }
+}
 
-    fn put_people(&self, body: &mut Map<String, Value>, ring: &Ring, before_routing: bool) {
-        let number = ring.caller.as_deref().unwrap_or_default();
-        let (city, state, country) = &ring.caller_place;
-        let business = if before_routing { "" } else { ring.business_number.as_str() };
-        let shown = if ring.caller_name.is_empty() { local_form(number) } else { ring.caller_name.clone() };
-        let fields = json!({
-            "customer_phone_number": number, "formatted_customer_phone_number": local_form(number), "callernum": number,
-            "customer_name": ring.caller_name, "formatted_customer_name": ring.caller_name, "callername": ring.caller_name,
-            "formatted_customer_name_or_phone_number": shown,
-            "customer_city": city, "callercity": city, "customer_state": state, "callerstate": state,
-            "customer_country": country, "callercountry": country,
-            "formatted_customer_location": format!("{city}, {state}"),
-            "tracking_phone_number": ring.tracking_number, "trackingnum": ring.tracking_number,
-            "formatted_tracking_phone_number": local_form(&ring.tracking_number),
-            "business_phone_number": business, "destinationnum": business,
-            "formatted_business_phone_number": local_form(business),
-            "company_id": ring.company.id, "company_resource_id": ring.company.resource_id,
-            "company_name": ring.company.name, "company_time_zone": ring.company.time_zone,
-            "tracker_id": ring.company.id + 1, "tracker_resource_id": ring.tracker_resource_id,
-        });
-        extend(body, fields);
-    }
+fn put_people(body: &mut Map<String, Value>, ring: &Ring, before_routing: bool) {
+    let number = ring.caller.as_deref().unwrap_or_default();
+    let (city, state, country) = &ring.caller_place;
+    let business = if before_routing { "" } else { ring.business_number.as_str() };
+    let shown = if ring.caller_name.is_empty() { local_form(number) } else { ring.caller_name.clone() };
+    let fields = json!({
+        "customer_phone_number": number, "formatted_customer_phone_number": local_form(number), "callernum": number,
+        "customer_name": ring.caller_name, "formatted_customer_name": ring.caller_name, "callername": ring.caller_name,
+        "formatted_customer_name_or_phone_number": shown,
+        "customer_city": city, "callercity": city, "customer_state": state, "callerstate": state,
+        "customer_country": country, "callercountry": country,
+        "formatted_customer_location": format!("{city}, {state}"),
+        "tracking_phone_number": ring.tracking_number, "trackingnum": ring.tracking_number,
+        "formatted_tracking_phone_number": local_form(&ring.tracking_number),
+        "business_phone_number": business, "destinationnum": business,
+        "formatted_business_phone_number": local_form(business),
+        "company_id": ring.company.id, "company_resource_id": ring.company.resource_id,
+        "company_name": ring.company.name, "company_time_zone": ring.company.time_zone,
+        "tracker_id": ring.company.id + 1, "tracker_resource_id": ring.tracker_resource_id,
+    });
+    extend(body, fields);
 }
 
 fn put_attribution(body: &mut Map<String, Value>, ring: &Ring) {

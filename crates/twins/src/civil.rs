@@ -22,43 +22,57 @@ fn days_of(year: i64, month: i64, day: i64) -> i64 {
 }
 
 struct Clock {
-    date: (i64, i64, i64),
-    time: (i64, i64, i64),
+    year: i64,
+    month: i64,
+    day: i64,
+    hour: i64,
+    minute: i64,
+    second: i64,
     ms: i64,
     weekday: usize,
 }
 
-fn clock_of(ms: i64) -> Clock {
-    let days = ms.div_euclid(DAY_MS);
-    let rest = ms.rem_euclid(DAY_MS);
-    Clock {
-        date: date_of(days),
-        time: (rest / 3_600_000, rest / 60_000 % 60, rest / 1_000 % 60),
-        ms: rest % 1_000,
-        weekday: (days + 4).rem_euclid(7) as usize, // 1970-01-01 was a Thursday
+impl Clock {
+    fn at(ms: i64) -> Self {
+        let days = ms.div_euclid(DAY_MS);
+        let rest = ms.rem_euclid(DAY_MS);
+        let (year, month, day) = date_of(days);
+        Self {
+            year,
+            month,
+            day,
+            hour: rest / 3_600_000,
+            minute: rest / 60_000 % 60,
+            second: rest / 1_000 % 60,
+            ms: rest % 1_000,
+            weekday: (days + 4).rem_euclid(7) as usize, // 1970-01-01 was a Thursday
+        }
+    }
+
+    fn date(&self) -> String {
+        format!("{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+
+    fn time(&self) -> String {
+        format!("{:02}:{:02}:{:02}", self.hour, self.minute, self.second)
     }
 }
 
 /// `2026-03-05T14:03:11.250Z`; the fraction is always printed.
 pub(crate) fn iso_ms(ms: i64) -> String {
-    let Clock { date: (y, m, d), time: (h, min, s), ms, .. } = clock_of(ms);
-    format!("{y:04}-{m:02}-{d:02}T{h:02}:{min:02}:{s:02}.{ms:03}Z")
+    let clock = Clock::at(ms);
+    format!("{}T{}.{:03}Z", clock.date(), clock.time(), clock.ms)
 }
 
 /// `2026-03-05T14:03:11Z`; the fraction only where there is one.
 pub(crate) fn iso(ms: i64) -> String {
-    let Clock { date: (y, m, d), time: (h, min, s), ms, .. } = clock_of(ms);
-    if ms == 0 {
-        format!("{y:04}-{m:02}-{d:02}T{h:02}:{min:02}:{s:02}Z")
-    } else {
-        format!("{y:04}-{m:02}-{d:02}T{h:02}:{min:02}:{s:02}.{ms:03}Z")
-    }
+    let clock = Clock::at(ms);
+    if clock.ms == 0 { format!("{}T{}Z", clock.date(), clock.time()) } else { iso_ms(ms) }
 }
 
 /// `2026-03-05`
 pub(crate) fn iso_day(ms: i64) -> String {
-    let (y, m, d) = clock_of(ms).date;
-    format!("{y:04}-{m:02}-{d:02}")
+    Clock::at(ms).date()
 }
 
 /// `2026-03-05T09:03:11.250-05:00`, as CallRail prints times.
@@ -71,64 +85,70 @@ pub(crate) fn iso_offset(ms: i64, offset_minutes: i32) -> String {
 
 /// `2026-03-05 14:03:11` in UTC.
 pub(crate) fn plain(ms: i64) -> String {
-    let Clock { date: (y, m, d), time: (h, min, s), .. } = clock_of(ms);
-    format!("{y:04}-{m:02}-{d:02} {h:02}:{min:02}:{s:02}")
+    let clock = Clock::at(ms);
+    format!("{} {}", clock.date(), clock.time())
 }
 
 /// `Thu, 05 Mar 2026 14:03:11 +0000` (RFC 2822).
 pub(crate) fn rfc2822(ms: i64) -> String {
     const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let Clock { date: (y, m, d), time: (h, min, s), weekday, .. } = clock_of(ms);
-    let day = DAYS.get(weekday).copied().unwrap_or_default();
-    let month = MONTHS.get(m as usize - 1).copied().unwrap_or_default();
-    format!("{day}, {d:02} {month} {y:04} {h:02}:{min:02}:{s:02} +0000")
+    let clock = Clock::at(ms);
+    let weekday = DAYS.get(clock.weekday).copied().unwrap_or_default();
+    let month = MONTHS.get(clock.month as usize - 1).copied().unwrap_or_default();
+    format!("{weekday}, {:02} {month} {:04} {} +0000", clock.day, clock.year, clock.time())
 }
 
-/// Reads `YYYY-MM-DD` or `YYYY-MM-DDTHH:MM[:SS[.fff]](Z|±HH:MM)`.
+/// Reads `YYYY-MM-DD` (midnight UTC) or `YYYY-MM-DDTHH:MM[:SS[.fff]](Z|±HH:MM)`.
 pub(crate) fn parse_iso(text: &str) -> Option<i64> {
-    let number = |s: &str| {
-        if !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit()) { s.parse::<i64>().ok() } else { None }
-    };
-    let (date, time) = match text.split_once(['T', ' ']) {
-        Some((date, time)) => (date, Some(time)),
-        None => (text, None),
-    };
+    match text.split_once(['T', ' ']) {
+        Some((date, time)) => Some(parse_date(date)? + parse_time(time)?),
+        None => parse_date(text),
+    }
+}
+
+fn number(digits: &str) -> Option<i64> {
+    let all_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if all_digits { digits.parse().ok() } else { None }
+}
+
+/// Midnight UTC of a day, ms since the epoch.
+fn parse_date(date: &str) -> Option<i64> {
     let mut parts = date.split('-');
-    let (y, m, d) = (number(parts.next()?)?, number(parts.next()?)?, number(parts.next()?)?);
-    if parts.next().is_some() || date.len() != 10 || !(1..=12).contains(&m) {
+    let (year, month, day) = (number(parts.next()?)?, number(parts.next()?)?, number(parts.next()?)?);
+    if parts.next().is_some() || date.len() != 10 || !(1..=12).contains(&month) {
         return None;
     }
-    let days = days_of(y, m, d);
-    if date_of(days) != (y, m, d) {
-        return None;
-    }
-    let Some(time) = time else { return Some(days * DAY_MS) };
+    let days = days_of(year, month, day);
+    (date_of(days) == (year, month, day)).then_some(days * DAY_MS)
+}
+
+/// Ms since midnight UTC; negative or past midnight where the offset moves the day.
+fn parse_time(time: &str) -> Option<i64> {
     let (clock, offset_minutes) = if let Some(clock) = time.strip_suffix('Z') {
         (clock, 0)
     } else {
-        let at = time.rfind(['+', '-'])?;
-        let (clock, zone) = time.split_at_checked(at)?;
+        let (clock, zone) = time.split_at_checked(time.rfind(['+', '-'])?)?;
         let (sign, zone) = zone.split_at_checked(1)?;
-        let (h, min) = zone.split_once(':').or_else(|| zone.split_at_checked(2))?;
-        let minutes = number(h)? * 60 + number(min)?;
+        let (hours, minutes) = zone.split_once(':').or_else(|| zone.split_at_checked(2))?;
+        let minutes = number(hours)? * 60 + number(minutes)?;
         (clock, if sign == "-" { -minutes } else { minutes })
     };
-    let (clock, fraction) = clock.split_once('.').map_or((clock, None), |(c, f)| (c, Some(f)));
+    let (clock, fraction) = clock.split_once('.').map_or((clock, None), |(clock, fraction)| (clock, Some(fraction)));
     let mut parts = clock.split(':');
-    let (h, min) = (number(parts.next()?)?, number(parts.next()?)?);
-    let s = parts.next().map_or(Some(0), number)?;
-    if parts.next().is_some() || h > 23 || min > 59 || s > 59 {
+    let (hour, minute) = (number(parts.next()?)?, number(parts.next()?)?);
+    let second = parts.next().map_or(Some(0), number)?;
+    if parts.next().is_some() || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let ms = match fraction {
         None => 0,
-        Some(f) => {
-            number(f)?;
-            number(f.chars().chain("00".chars()).take(3).collect::<String>().as_str())?
+        Some(fraction) => {
+            number(fraction)?;
+            number(&format!("{fraction:0<3}").chars().take(3).collect::<String>())?
         }
     };
-    Some(days * DAY_MS + h * 3_600_000 + min * 60_000 + s * 1_000 + ms - offset_minutes * 60_000)
+    Some(hour * 3_600_000 + minute * 60_000 + second * 1_000 + ms - offset_minutes * 60_000)
 }
 
 #[cfg(test)]
@@ -157,6 +177,7 @@ mod tests {
             assert_eq!(parse_iso(&iso_offset(ms, -300)), Some(ms));
         }
         assert_eq!(parse_iso("2026-03-05"), Some(1_772_668_800_000));
+        assert_eq!(parse_iso("2026-03-05T14:03:00.5Z"), Some(1_772_719_380_500));
         assert_eq!(parse_iso("2026-03-05T14:03+0100"), Some(1_772_715_780_000));
         for bad in ["", "soon", "2026-02-30", "2026-13-01", "2026-03-05T25:00:00Z", "2026-03-05T14:03:11", "03/05/2026"]
         {

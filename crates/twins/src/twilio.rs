@@ -369,7 +369,8 @@ impl Params {
 fn idempotency_token(params: &[(String, String)]) -> String {
     use sha2::Digest as _;
     let digest = sha2::Sha256::digest(form_encode(params).as_bytes());
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let half = digest.iter().take(16).fold(0_u128, |sum, byte| sum << 8 | u128::from(*byte));
+    format!("{half:032x}")
 }
 
 /// Error body of the REST API (docs, "Twilio's response", exceptions).

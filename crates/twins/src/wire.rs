@@ -135,12 +135,13 @@ pub(crate) fn percent_decode(text: &str, plus: bool) -> String {
 
 /// Percent-encodes everything but unreserved characters (RFC 3986).
 pub(crate) fn percent_encode(text: &str) -> String {
+    let hex = |nibble: u8| char::from(b"0123456789ABCDEF".get(usize::from(nibble)).copied().unwrap_or(b'0'));
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.extend(['%', hex(byte >> 4), hex(byte & 15)]);
         }
     }
     out

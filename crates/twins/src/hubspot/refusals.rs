@@ -11,26 +11,15 @@ pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) message: String,
     pub(crate) category: &'static str,
-    pub(crate) sub_category: Option<&'static str>,
-    pub(crate) errors: Vec<Value>,
     pub(crate) context: Map<String, Value>,
-    /// `policyName`, `errorType`, `links`.
+    /// `errors`, `policyName`, `errorType`, `links`.
     pub(crate) extra: Map<String, Value>,
     pub(crate) retry_after_s: Option<u32>,
 }
 
 impl Refusal {
     pub(crate) fn new(status: u16, category: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            message: message.into(),
-            category,
-            sub_category: None,
-            errors: Vec::new(),
-            context: Map::new(),
-            extra: Map::new(),
-            retry_after_s: None,
-        }
+        Self { status, message: message.into(), category, context: Map::new(), extra: Map::new(), retry_after_s: None }
     }
 
     pub(crate) fn validation(message: impl Into<String>) -> Self {
@@ -48,12 +37,6 @@ impl Refusal {
         body.insert("message".into(), self.message.as_str().into());
         body.insert("correlationId".into(), correlation.into());
         body.insert("category".into(), self.category.into());
-        if let Some(sub) = self.sub_category {
-            body.insert("subCategory".into(), sub.into());
-        }
-        if !self.errors.is_empty() {
-            body.insert("errors".into(), Value::Array(self.errors.clone()));
-        }
         if !self.context.is_empty() {
             body.insert("context".into(), Value::Object(self.context.clone()));
         }
@@ -77,7 +60,7 @@ impl Refusal {
         }
         json!({
             "status": "error", "category": self.category, "message": self.message,
-            "context": self.context, "links": {}, "errors": self.errors,
+            "context": self.context, "links": {}, "errors": self.extra.remove("errors").unwrap_or_else(|| json!([])),
         })
     }
 }
@@ -96,10 +79,10 @@ pub(crate) fn invalid_properties(invalid: &[Invalid]) -> Refusal {
         .map(|i| json!({ "isValid": false, "message": i.message, "error": i.code, "name": i.name }))
         .collect();
     let mut refusal = Refusal::validation(format!("Property values were not valid: {}", Value::Array(list)));
-    refusal.errors = invalid
+    let errors = invalid
         .iter()
-        .map(|i| json!({ "message": i.message, "code": i.code, "context": { "propertyName": [i.name] } }))
-        .collect();
+        .map(|i| json!({ "message": i.message, "code": i.code, "context": { "propertyName": [i.name] } }));
+    refusal.extra.insert("errors".into(), errors.collect());
     refusal
 }
 
@@ -121,10 +104,13 @@ pub(crate) fn missing_scopes(scope: &str) -> Refusal {
         "This app hasn't been granted all required scopes to make this call. Read more about required scopes here: \
          https://developers.hubspot.com/scopes.",
     );
-    refusal.errors = vec![json!({
-        "message": "One or more of the following scopes are required.",
-        "context": { "requiredGranularScopes": [scope] },
-    })];
+    refusal.extra.insert(
+        "errors".into(),
+        json!([{
+            "message": "One or more of the following scopes are required.",
+            "context": { "requiredGranularScopes": [scope] },
+        }]),
+    );
     refusal.extra.insert("links".into(), json!({ "scopes": "https://developers.hubspot.com/scopes" }));
     refusal
 }
@@ -171,8 +157,10 @@ pub(crate) fn bad_json(why: &str) -> Refusal {
 pub(crate) fn missing_required(kind: ObjectType, names: &[&str]) -> Refusal {
     let message = format!("Error creating {}. Some required properties were not set.", kind.singular().to_uppercase());
     let mut refusal = Refusal::validation(message.clone()).context("properties", names);
-    refusal.errors =
-        vec![json!({ "message": message, "code": "REQUIRED_PROPERTIES_MISSING", "context": { "properties": names } })];
+    refusal.extra.insert(
+        "errors".into(),
+        json!([{ "message": message, "code": "REQUIRED_PROPERTIES_MISSING", "context": { "properties": names } }]),
+    );
     refusal
 }
 

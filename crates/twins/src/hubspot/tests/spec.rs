@@ -129,35 +129,7 @@ fn every_reply_is_as_the_vendor_describes_it() {
     );
     checker.check(one, "patch", s, &b);
 
-    let batch = |operation: &str| format!("/crm/v3/objects/contacts/batch/{operation}");
-    let templated = |operation: &str| format!("/crm/v3/objects/{{objectType}}/batch/{operation}");
-    let input = |trace: &str, properties: Value| json!({ "objectWriteTraceId": trace, "properties": properties });
-    let (s, b) = post(&mut hub, &batch("create"), &json!({ "inputs": [{ "properties": { "firstname": "A" } }] }));
-    checker.check(&templated("create"), "post", s, &b);
-    let mixed = json!({ "inputs": [input("1", json!({ "firstname": "B" })), input("2", json!({ "shoe": "44" }))] });
-    let (s, b) = post(&mut hub, &batch("create"), &mixed);
-    checker.check(&templated("create"), "post", s, &b);
-    let (s, b) = post(&mut hub, &batch("upsert"), &upsert("rb-1", &json!({ "firstname": "C" })));
-    checker.check(&templated("upsert"), "post", s, &b);
-    let (s, b) = post(&mut hub, &batch("upsert"), &upsert("rb-2", &json!({ "shoe": "C" })));
-    checker.check(&templated("upsert"), "post", s, &b);
-    let (s, b) =
-        post(&mut hub, &batch("update"), &json!({ "inputs": [{ "id": contact, "properties": { "city": "F" } }] }));
-    checker.check(&templated("update"), "post", s, &b);
-    for ids in [vec![contact.clone()], vec![contact.clone(), "1".to_owned()]] {
-        let inputs: Vec<Value> = ids.iter().map(|id| json!({ "id": id })).collect();
-        let (s, b) = post(
-            &mut hub,
-            &batch("read"),
-            &json!({ "inputs": inputs, "properties": ["city"], "propertiesWithHistory": ["city"] }),
-        );
-        checker.check(&templated("read"), "post", s, &b);
-    }
-    let (s, b) = post(&mut hub, &batch("archive"), &json!({ "inputs": [{ "id": "1" }] }));
-    checker.check(&templated("archive"), "post", s, &b);
-    let (s, b) = ask(&mut hub, "POST", "/crm/v3/objects/contacts/search", &json!({ "limit": 1 }), NOW + 60_000);
-    checker.check("/crm/v3/objects/{objectType}/search", "post", s, &b);
-    assert!(b["paging"].is_object(), "{b}");
+    batches_and_search(&mut hub, &mut checker, &contact);
     associations_and_lists(&mut hub, &mut checker, &task, &contact);
     let (s, b) = ask(
         &mut hub,
@@ -172,10 +144,7 @@ fn every_reply_is_as_the_vendor_describes_it() {
     hub.options_mut().tokens.clear();
     let (s, b) = get(&mut hub, "/crm/v3/objects/contacts");
     checker.check(objects, "get", s, &b);
-    println!("{} replies of {} operations hold", checker.checked.len(), {
-        let distinct: std::collections::BTreeSet<&String> = checker.checked.iter().collect();
-        distinct.len()
-    });
+    println!("{} replies hold", checker.checked.len());
     assert!(checker.checked.len() >= 30, "{:?}", checker.checked);
 }
 
@@ -221,4 +190,35 @@ fn associations_and_lists(hub: &mut HubSpot, checker: &mut Checker, task: &str, 
     checker.check("/crm/v3/pipelines/{objectType}/{pipelineId}", "get", s, &b);
     let (s, b) = get(hub, "/crm/v3/pipelines/deals/default/stages");
     checker.check("/crm/v3/pipelines/{objectType}/{pipelineId}/stages", "get", s, &b);
+}
+
+fn batches_and_search(hub: &mut HubSpot, checker: &mut Checker, contact: &str) {
+    let batch = |operation: &str| format!("/crm/v3/objects/contacts/batch/{operation}");
+    let templated = |operation: &str| format!("/crm/v3/objects/{{objectType}}/batch/{operation}");
+    let input = |trace: &str, properties: Value| json!({ "objectWriteTraceId": trace, "properties": properties });
+    let (s, b) = post(hub, &batch("create"), &json!({ "inputs": [{ "properties": { "firstname": "A" } }] }));
+    checker.check(&templated("create"), "post", s, &b);
+    let mixed = json!({ "inputs": [input("1", json!({ "firstname": "B" })), input("2", json!({ "shoe": "44" }))] });
+    let (s, b) = post(hub, &batch("create"), &mixed);
+    checker.check(&templated("create"), "post", s, &b);
+    let (s, b) = post(hub, &batch("upsert"), &upsert("rb-1", &json!({ "firstname": "C" })));
+    checker.check(&templated("upsert"), "post", s, &b);
+    let (s, b) = post(hub, &batch("upsert"), &upsert("rb-2", &json!({ "shoe": "C" })));
+    checker.check(&templated("upsert"), "post", s, &b);
+    let (s, b) = post(hub, &batch("update"), &json!({ "inputs": [{ "id": contact, "properties": { "city": "F" } }] }));
+    checker.check(&templated("update"), "post", s, &b);
+    for ids in [vec![contact], vec![contact, "1"]] {
+        let inputs: Vec<Value> = ids.iter().map(|id| json!({ "id": id })).collect();
+        let (s, b) = post(
+            hub,
+            &batch("read"),
+            &json!({ "inputs": inputs, "properties": ["city"], "propertiesWithHistory": ["city"] }),
+        );
+        checker.check(&templated("read"), "post", s, &b);
+    }
+    let (s, b) = post(hub, &batch("archive"), &json!({ "inputs": [{ "id": "1" }] }));
+    checker.check(&templated("archive"), "post", s, &b);
+    let (s, b) = ask(hub, "POST", "/crm/v3/objects/contacts/search", &json!({ "limit": 1 }), NOW + 60_000);
+    checker.check("/crm/v3/objects/{objectType}/search", "post", s, &b);
+    assert!(b["paging"].is_object(), "{b}");
 }
