@@ -77,7 +77,7 @@ fn blank(text: &str, at: usize) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let end = start + line.len();
-        let here = !hit && (start..end).contains(&at) || (!hit && end == text.len());
+        let here = !hit && ((start..end).contains(&at) || end == text.len());
         let is_header = line.trim_start().starts_with('[');
         header = if here { is_header } else { header && !is_header };
         hit |= here;
