@@ -266,7 +266,7 @@ fn common(signal: &mut Signal, fields: &Fields) {
         signal.call_keys.insert(0, parent);
         signal.destination = to;
         signal.direction = Direction::Unsaid;
-    } else if fields.text(&["Direction"]).is_some_and(|d| d.starts_with("outbound")) {
+    } else if is_outbound(&word(fields, "Direction")) {
         signal.direction = Direction::Outbound;
         (signal.caller, signal.dialled) = (to, from);
     } else {
@@ -283,6 +283,11 @@ fn common(signal: &mut Signal, fields: &Fields) {
     }
 }
 
+/// `outbound-api`, `outbound-dial`, and a SIP trunk's calls to the telephone network.
+fn is_outbound(direction: &str) -> bool {
+    direction.starts_with("outbound") || direction == "trunking-terminating"
+}
+
 fn word(fields: &Fields, name: &str) -> String {
     fields.text(&[name]).unwrap_or_default().to_ascii_lowercase()
 }
@@ -292,7 +297,7 @@ fn status(sid: String, fields: &Fields) -> Signal {
     let at = fields.text(&["Timestamp"]).and_then(|t| instant(&t, &TimeZone::UTC, DateOrder::MonthFirst));
     let seconds = fields.seconds(&["CallDuration"]);
     let child = fields.text(&["ParentCallSid"]).is_some();
-    let outbound = word(fields, "Direction").starts_with("outbound");
+    let outbound = is_outbound(&word(fields, "Direction"));
     let word = word(fields, "CallStatus");
     let mut signal = by_status(sid, &word, child, outbound);
     if signal.kind == SignalKind::Ended {
@@ -397,7 +402,7 @@ fn listed_call(call: &Value) -> Option<Signal> {
     let get = |name: &str| call.get(name).and_then(text);
     let at = |name: &str| instant(&get(name)?, &TimeZone::UTC, DateOrder::MonthFirst);
     let parent = get("parent_call_sid");
-    let outbound = get("direction").is_some_and(|d| d.starts_with("outbound"));
+    let outbound = get("direction").is_some_and(|d| is_outbound(&d));
     let mut signal = by_status(get("sid")?, &get("status")?, parent.is_some(), outbound);
     match parent {
         Some(parent) => {

@@ -208,7 +208,8 @@ pub(super) fn failed(write: bool, by_id: bool, reply: &HttpReply, moment: &Momen
         }
         (400 | 409, Some(p)) => refused(write, &p),
         (_, Some(p)) if write => Outcome::Unknown { why: p.why("unexpected_status") },
-        (_, Some(p)) => Outcome::Refused { why: p.why("unexpected_status") },
+        // Nothing was changed by asking, and the vendor documents no such refusal of a read: ask again.
+        (_, Some(p)) => Outcome::Retry { after: wait, why: p.why("unexpected_status") },
         (status, None) => unreadable(write, status, &format!("HTTP {status} without HubSpot's error body")),
     }
 }
