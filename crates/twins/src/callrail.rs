@@ -8,6 +8,7 @@ mod list;
 mod tests;
 
 use crate::log::Log;
+use crate::wire::form_encode;
 use crate::{Hook, civil, sign};
 use serde_json::{Map, Value, json};
 
@@ -203,6 +204,8 @@ pub struct CallRail {
     pub legacy_ids: bool,
     /// Some accounts send booleans as `"true"` and `"false"`.
     pub booleans_as_text: bool,
+    /// Old integrations get a form instead of JSON (seen by a third party): scalar fields only, signed all the same.
+    pub form_bodies: bool,
     /// REST requests per hour; `None` for no limit.
     pub hourly_max: Option<usize>,
     rings: Vec<Ring>,
@@ -219,6 +222,7 @@ impl CallRail {
             utc_offset_minutes: -300,
             legacy_ids: false,
             booleans_as_text: false,
+            form_bodies: false,
             hourly_max: Some(1_000),
             rings: Vec::new(),
             asked_ms: Vec::new(),
@@ -241,9 +245,15 @@ impl CallRail {
 
     /// The webhook of one event, signed with the company's key.
     pub fn hook(&self, event: &Event, ring: &Ring) -> Hook {
-        let body = Value::Object(self.body(event, ring)).to_string().into_bytes();
+        let fields = self.body(event, ring);
+        let (kind, body) = if self.form_bodies {
+            ("application/x-www-form-urlencoded", form_encode(&scalars(&fields)))
+        } else {
+            ("application/json", Value::Object(fields).to_string())
+        };
+        let body = body.into_bytes();
         let headers = vec![
-            ("Content-Type".to_owned(), "application/json".to_owned()),
+            ("Content-Type".to_owned(), kind.to_owned()),
             ("User-Agent".to_owned(), "CallRail Webhooks".to_owned()),
             ("Signature".to_owned(), sign::callrail(&ring.company.signing_key, &body)),
         ];
@@ -349,6 +359,15 @@ fn put_attribution(body: &mut Map<String, Value>, ring: &Ring) {
         "last_requested_url": "", "referrer_domain": "", "milestones": {},
     });
     extend(body, fields);
+}
+
+fn scalars(fields: &Map<String, Value>) -> Vec<(String, String)> {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        _ => None,
+    };
+    fields.iter().filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect()
 }
 
 fn extend(body: &mut Map<String, Value>, fields: Value) {

@@ -119,7 +119,8 @@ pub(crate) fn percent_decode(text: &str, plus: bool) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let hex = bytes.get(at + 1..at + 3).and_then(|h| std::str::from_utf8(h).ok());
+        let hex = bytes.get(at + 1..at + 3).filter(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+        let hex = hex.and_then(|hex| std::str::from_utf8(hex).ok());
         match (byte, hex.and_then(|h| u8::from_str_radix(h, 16).ok())) {
             (b'%', Some(decoded)) => {
                 out.push(decoded);
@@ -178,6 +179,7 @@ mod tests {
         assert_eq!(query[1], ("x".into(), "1 2".into()));
         assert_eq!(query[2], ("flag".into(), String::new()));
         assert_eq!(percent_decode("100%", false), "100%");
+        assert_eq!(percent_decode("%+5%4", false), "%+5%4");
         let pairs = vec![("From".to_owned(), "+1 (312)&=".to_owned())];
         assert_eq!(form_decode(&form_encode(&pairs)), pairs);
     }

@@ -138,3 +138,14 @@ fn a_call_that_still_rings_is_not_on_the_list() {
     assert_eq!(rail.handle(&request, NOW + 1_000).value()["total_records"], 0);
     assert_eq!(rail.handle(&request, NOW + 41_000).value()["total_records"], 1);
 }
+
+#[test]
+fn a_form_body_carries_the_same_call() {
+    let mut rail = CallRail::new("ACC1", "token");
+    rail.form_bodies = true;
+    let hook = rail.hook(&Event::PostCall, &ring(Ended::Voicemail));
+    assert_eq!(hook.get_header("signature"), Some(crate::sign::callrail("key-of-north", &hook.body).as_str()));
+    let pairs = crate::wire::form_decode(std::str::from_utf8(&hook.body).expect("text"));
+    assert!(pairs.contains(&("callernum".to_owned(), "+13125550142".to_owned())));
+    assert!(pairs.contains(&("voicemail".to_owned(), "true".to_owned())));
+}

@@ -27,7 +27,6 @@ use crate::log::{Effect, Log, Logged, Seen};
 use crate::{Reply, Request};
 use refusals::Refusal;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use table::Table;
 
 /// A token this portal accepts.
@@ -166,7 +165,7 @@ impl Route<'_> {
 #[derive(Debug, Clone)]
 pub struct HubSpot {
     options: Options,
-    tables: BTreeMap<ObjectType, Table>,
+    tables: [Table; ObjectType::ALL.len()],
     owners: Vec<Owner>,
     used: limits::Used,
     log: Log,
@@ -180,7 +179,7 @@ pub struct HubSpot {
 impl HubSpot {
     /// A fresh portal: HubSpot's own properties, three owners (90001, 90002 active, 90003 not), default pipelines.
     pub fn new(options: Options) -> Self {
-        let tables = ObjectType::ALL.into_iter().map(|kind| (kind, Table::new(kind))).collect();
+        let tables = ObjectType::ALL.map(Table::new);
         Self {
             next_id: options.first_id,
             options,
@@ -296,12 +295,11 @@ impl HubSpot {
     }
 
     fn table(&self, kind: ObjectType) -> &Table {
-        // Every type has a table from `new` on.
-        self.tables.get(&kind).unwrap_or_else(|| unreachable!("a table per object type"))
+        &self.tables[kind as usize] // one table per variant, in the order of `ObjectType::ALL`
     }
 
     fn table_mut(&mut self, kind: ObjectType) -> &mut Table {
-        self.tables.entry(kind).or_insert_with(|| Table::new(kind))
+        &mut self.tables[kind as usize]
     }
 
     fn take_id(&mut self) -> u64 {

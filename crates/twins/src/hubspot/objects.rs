@@ -6,7 +6,7 @@ use super::refusals::{
     Invalid, Refusal, bad_json, contact_exists, invalid_properties, missing_required, not_found, unknown_path,
     value_taken,
 };
-use super::{Actor, DuplicateForm, HubSpot, Route};
+use super::{Actor, DuplicateForm, HubSpot, Route, seed};
 use crate::log::Deed;
 use crate::{Reply, civil};
 use serde_json::{Map, Value, json};
@@ -330,7 +330,7 @@ impl HubSpot {
         let table = self.table_mut(kind);
         for (name, value) in values {
             table.put(kind, id, name, value, now_ms, actor);
-            for (calculated, text) in calculated_phones(name, value) {
+            for (calculated, text) in calculated(kind, name, value) {
                 if table.properties.contains_key(calculated) {
                     table.put(kind, id, calculated, &text, now_ms, &calculating);
                 }
@@ -545,13 +545,18 @@ fn history(record: &Record, name: &str) -> Value {
         .collect()
 }
 
-/// The calculated, digits-only phone properties that follow from one property (crm search guide: the national number
-/// without country code; the international one with it).
-fn calculated_phones(name: &str, value: &str) -> Vec<(&'static str, String)> {
+/// What follows from one property. Phones (crm search guide): digits only, the national number without country code and the
+/// international one with it. Deals: whether the stage ends the deal.
+fn calculated(kind: ObjectType, name: &str, value: &str) -> Vec<(&'static str, String)> {
     let names = match name {
         "phone" => ["hs_searchable_calculated_phone_number", "hs_searchable_calculated_international_phone_number"],
         "mobilephone" => {
             ["hs_searchable_calculated_mobile_number", "hs_searchable_calculated_international_mobile_number"]
+        }
+        "dealstage" if kind == ObjectType::Deals => {
+            let closed =
+                seed::pipelines(kind).iter().flat_map(|p| &p.stages).any(|stage| stage.id == value && stage.closed);
+            return vec![("hs_is_closed", closed.to_string())];
         }
         _ => return Vec::new(),
     };

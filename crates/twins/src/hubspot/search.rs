@@ -113,7 +113,7 @@ impl HubSpot {
         Ok(Reply::json(200, &out))
     }
 
-    /// The ids that can match at all, where every group asks for equality on an indexed property.
+    /// The ids that can match at all, where every group asks for equality with, or a token of, an indexed property.
     fn narrow(&self, kind: ObjectType, groups: &[Vec<Filter>]) -> Option<BTreeSet<u64>> {
         let table = self.table(kind);
         if groups.is_empty() {
@@ -122,13 +122,18 @@ impl HubSpot {
         let mut ids = BTreeSet::new();
         for group in groups {
             let indexed = |filter: &&Filter| {
-                matches!(filter.operator, Operator::Eq | Operator::In)
+                matches!(filter.operator, Operator::Eq | Operator::In | Operator::ContainsToken)
                     && table.properties.get(&filter.property).is_some_and(|p| p.indexed)
             };
             let filter = group.iter().find(indexed)?;
-            let held = table.ever.get(&filter.property);
-            for value in filter.values.iter().chain((filter.operator == Operator::Eq).then_some(&filter.value)) {
-                ids.extend(held.and_then(|held| held.get(&value.to_lowercase())).into_iter().flatten());
+            let Some(held) = table.ever.get(&filter.property) else { continue };
+            match filter.operator {
+                Operator::ContainsToken => {
+                    let pattern = filter.value.to_lowercase();
+                    ids.extend(held.iter().filter(|(value, _)| token_in(value, &pattern)).flat_map(|(_, ids)| ids));
+                }
+                Operator::Eq => ids.extend(held.get(&filter.value.to_lowercase()).into_iter().flatten()),
+                _ => ids.extend(filter.values.iter().filter_map(|value| held.get(&value.to_lowercase())).flatten()),
             }
         }
         Some(ids)
@@ -291,10 +296,13 @@ fn compare(kind: Kind, held: &str, given: &str) -> Ordering {
     }
 }
 
-/// One token equals the pattern; `*` at either end stands for anything. A pattern with `*` also sees the value as one token,
-/// which is how partial phone numbers are found.
 fn contains_token(held: &str, pattern: &str) -> bool {
-    let (held, pattern) = (held.to_lowercase(), pattern.to_lowercase());
+    token_in(&held.to_lowercase(), &pattern.to_lowercase())
+}
+
+/// One token equals the pattern; `*` at either end stands for anything. A pattern with `*` also sees the value as one token,
+/// which is how partial phone numbers are found. Both in lower case.
+fn token_in(held: &str, pattern: &str) -> bool {
     let core = pattern.trim_matches('*');
     if core.is_empty() {
         return pattern.contains('*');
@@ -306,7 +314,7 @@ fn contains_token(held: &str, pattern: &str) -> bool {
         (false, true) => token.starts_with(core),
         (true, true) => token.contains(core),
     };
-    held.split(|c: char| !c.is_alphanumeric()).any(fits) || ((open_start || open_end) && fits(&held))
+    held.split(|c: char| !c.is_alphanumeric()).any(fits) || ((open_start || open_end) && fits(held))
 }
 
 /// The free text query: every word starts a word of a searchable property (search guide, default searchable properties).

@@ -260,6 +260,7 @@ fn every_operator_decides() {
     for (filter, expected) in [
         (json!({ "propertyName": "dealname", "operator": "EQ", "value": "ROOF" }), vec![2]),
         (json!({ "propertyName": "dealname", "operator": "NEQ", "value": "Roof" }), vec![0, 1]),
+        (json!({ "propertyName": "hs_is_closed", "operator": "NEQ", "value": "true" }), vec![0, 1, 2]),
         (json!({ "propertyName": "amount", "operator": "LT", "value": "1000" }), vec![0]),
         (json!({ "propertyName": "amount", "operator": "LTE", "value": "900" }), vec![0]),
         (json!({ "propertyName": "amount", "operator": "GT", "value": "900" }), vec![1]),
