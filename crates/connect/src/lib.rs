@@ -207,6 +207,8 @@ pub trait Crm: Sync {
     fn check(&self, _connection: &Connection) -> Vec<Problem> {
         Vec::new()
     }
+    /// The vendor's names for what every call log, callback task and contact has.
+    fn words(&self) -> &'static ringback_core::crm::CrmWords;
     /// Properties that set-up must make so that our key and our decision fields have a home.
     fn own_properties(&self) -> &'static [(ringback_core::crm::Object, &'static str, &'static str, bool)];
 }

@@ -12,6 +12,7 @@
 
 use crate::crm::{CrmOp, Held, Object, Outcome, Properties, Record, Why, WriteTraits};
 use crate::effect::Desired;
+use crate::mutant;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -152,6 +153,7 @@ fn quiet_until(history: &History, around: Circumstances<'_>) -> Option<Next> {
     let last = history.exchanges.last()?;
     let wait = |until: Timestamp, why: String| (until > around.now).then_some(Next::Wait { until, why });
     match &last.outcome {
+        None | Some(Outcome::Unknown { .. }) if last.purpose.changes() && mutant::on("in_flight_until_ignored") => None,
         None | Some(Outcome::Unknown { .. }) if last.purpose.changes() => {
             wait(in_flight_until(last.started_at, around.traits), "an unanswered write may still land".into())
         }
@@ -311,6 +313,15 @@ fn keyed(history: &History, around: Circumstances<'_>, of: &Keyed<'_>) -> Next {
         return if of.make { write() } else { look(Purpose::Look) };
     };
     match (last.purpose, outcome) {
+        (Purpose::Write | Purpose::Associate, None | Some(Outcome::Unknown { .. }))
+            if mutant::on("unknown_treated_as_retry") =>
+        {
+            write()
+        }
+        (Purpose::Write | Purpose::Associate, Some(Outcome::Done { held })) if mutant::on("read_back_skipped") => {
+            let record = held.records.first().map(|r| r.id.clone()).unwrap_or_default();
+            Next::Done(Receipt { object: Some(of.object), record, properties: of.properties.clone(), ..Receipt::default() })
+        }
         // Unanswered, and by now it has landed or never will: look before anything else.
         (Purpose::Write | Purpose::Associate, None | Some(Outcome::Unknown { .. })) => look(Purpose::Look),
         (Purpose::Write, Some(Outcome::Done { held })) => match (of.contact, held.records.first()) {

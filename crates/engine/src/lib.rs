@@ -92,6 +92,7 @@ pub struct Engine {
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) facts: FactsCache,
+    pub(crate) lanes: lane::LaneStates,
     /// Wakes the workers when something was stored; a hint, never a promise.
     pub(crate) wake: Notify,
     /// Rises with everything a page could show; for live updates.
@@ -122,6 +123,7 @@ impl Engine {
         let inner = Inner {
             parts,
             facts: FactsCache::default(),
+            lanes: lane::LaneStates::default(),
             wake: Notify::new(),
             changes: tokio::sync::watch::channel(0).0,
         };

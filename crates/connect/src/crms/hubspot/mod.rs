@@ -21,7 +21,7 @@ mod request;
 
 use crate::{About, Auth, Connection, Crm, Limits, Replies, Unsupported};
 use jiff::Timestamp;
-use ringback_core::crm::{CrmOp, Object, WriteTraits};
+use ringback_core::crm::{CrmOp, CrmWords, Object, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
@@ -99,10 +99,48 @@ impl Crm for HubSpot {
         vec![Problem::new("RB-0110", cause, "Write a version of HubSpot's API such as 2026-03, or v3")]
     }
 
+    fn words(&self) -> &'static CrmWords {
+        &WORDS
+    }
+
     fn own_properties(&self) -> &'static [(Object, &'static str, &'static str, bool)] {
         OWN
     }
 }
+
+/// Property names and internal values of contacts, calls and tasks
+/// (<https://developers.hubspot.com/docs/api-reference/latest/crm/activities/calls>, `…/tasks`, `…/objects/contacts`).
+static WORDS: CrmWords = CrmWords {
+    contact_phone: "phone",
+    contact_email: "email",
+    contact_name: "firstname",
+    contact_owner: "hubspot_owner_id",
+    contact_reads: &["firstname", "lastname", "email", "phone", "mobilephone", "lifecyclestage", "hubspot_owner_id"],
+    call_at: "hs_timestamp",
+    call_title: "hs_call_title",
+    call_body: "hs_call_body",
+    call_direction: "hs_call_direction",
+    call_inbound: "INBOUND",
+    call_outbound: "OUTBOUND",
+    call_status: "hs_call_status",
+    call_statuses: ["NO_ANSWER", "BUSY", "COMPLETED"],
+    call_duration_ms: "hs_call_duration",
+    call_from: "hs_call_from_number",
+    call_to: "hs_call_to_number",
+    task_due: "hs_timestamp",
+    task_subject: "hs_task_subject",
+    task_body: "hs_task_body",
+    task_status: "hs_task_status",
+    task_open: "NOT_STARTED",
+    task_done: "COMPLETED",
+    task_priority: "hs_task_priority",
+    task_priorities: ["HIGH", "MEDIUM"],
+    task_type: "hs_task_type",
+    task_type_call: "CALL",
+    owner: "hubspot_owner_id",
+    deal_stage: "dealstage",
+    deal_closed: "hs_is_closed",
+};
 
 /// Our properties: object, name, label, unique.
 static OWN: &[(Object, &str, &str, bool)] = &[

@@ -1,0 +1,276 @@
+//! What decisions of an account read: roster, contract, connections and salt, loaded together and kept for a moment.
+
+use crate::{Engine, Error, instant};
+use jiff::{SignedDuration, Timestamp};
+use ringback_connect::{Connection, Crm, Secret, Source};
+use ringback_core::contract::{self, Contract};
+use ringback_core::crm::CrmWords;
+use ringback_core::effect::LaneId;
+use ringback_core::id::{AccountId, ConnectionId, ContractId, LocationId};
+use ringback_core::inquiry::Facts;
+use ringback_core::ledger::Salt;
+use ringback_core::plan::ContractRef;
+use ringback_core::roster::Roster;
+use ringback_store::{self as store, ConnectionRow, RosterRow, Tx};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+/// How long a node may decide on facts that another node has just changed.
+pub const FACTS_SECONDS_MAX: i64 = 10;
+
+/// The vendor word of outgoing pages by webhook.
+pub const PAGE_WEBHOOK: &str = "webhook";
+/// The vendor word of outgoing pages by e-mail.
+pub const PAGE_EMAIL: &str = "smtp";
+
+/// One connection with its opened secrets.
+pub struct ConnectionFacts {
+    pub connection: Connection,
+    /// Newest first; the first signs and authorises outgoing requests.
+    pub secrets: Vec<Secret>,
+    /// `active`, `paused`.
+    pub state: String,
+}
+
+impl ConnectionFacts {
+    /// The provider behind it, for inbound connections.
+    pub fn source(&self) -> Option<&'static dyn Source> {
+        ringback_connect::source(&self.connection.vendor)
+    }
+    /// The CRM behind it, for outbound connections.
+    pub fn crm(&self) -> Option<&'static dyn Crm> {
+        ringback_connect::crm(&self.connection.vendor)
+    }
+}
+
+/// Everything that decisions of one account read.
+pub struct AccountFacts {
+    pub account: AccountId,
+    pub salt: Salt,
+    pub roster: Roster,
+    pub contract: Contract,
+    pub contract_ref: ContractRef,
+    /// False: no contract was applied, so nothing is written anywhere.
+    pub contract_applied: bool,
+    pub connections: HashMap<String, ConnectionFacts>,
+    crm: Option<(LaneId, &'static CrmWords)>,
+    page_webhook: Option<LaneId>,
+    page_email: Option<LaneId>,
+    pub console_url: String,
+    loaded_at: Timestamp,
+}
+
+impl AccountFacts {
+    /// The part a decision reads.
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            roster: &self.roster,
+            contract: &self.contract,
+            contract_ref: &self.contract_ref,
+            crm: self.crm.as_ref().map(|(lane, words)| (lane, *words)),
+            page_webhook: self.page_webhook.as_ref(),
+            page_email: self.page_email.as_ref(),
+            salt: &self.salt,
+            console_url: &self.console_url,
+        }
+    }
+
+    /// The region in which a connection's numbers are read.
+    pub fn region<'a>(&'a self, connection: &'a Connection) -> &'a str {
+        if connection.region.is_empty() { "US" } else { &connection.region }
+    }
+
+    /// The location that a connection stands for, by its setting `location` (a slug).
+    pub fn location_of(&self, connection: &Connection) -> Option<&LocationId> {
+        let slug = connection.setting("location")?;
+        self.roster.locations.iter().find(|l| l.slug == slug).map(|l| &l.id)
+    }
+}
+
+/// Facts by account, kept for [`FACTS_SECONDS_MAX`].
+#[derive(Default)]
+pub(crate) struct FactsCache {
+    held: Mutex<HashMap<String, Arc<AccountFacts>>>,
+    accounts: Mutex<HashMap<String, String>>,
+}
+
+impl FactsCache {
+    pub(crate) fn forget(&self, account: &AccountId) {
+        if let Ok(mut held) = self.held.lock() {
+            held.remove(account.as_str());
+        }
+        if let Ok(mut accounts) = self.accounts.lock() {
+            accounts.clear();
+        }
+    }
+}
+
+impl Engine {
+    /// The facts of an account, at most [`FACTS_SECONDS_MAX`] old.
+    pub async fn facts(&self, account: &AccountId) -> Result<Arc<AccountFacts>, Error> {
+        let now = self.now();
+        let cached = self.inner.facts.held.lock().ok().and_then(|held| held.get(account.as_str()).cloned());
+        if let Some(facts) = cached.filter(|f| now.duration_since(f.loaded_at) < SignedDuration::from_secs(FACTS_SECONDS_MAX)) {
+            return Ok(facts);
+        }
+        let id = account.as_str().to_owned();
+        let rows = self.store().read(move |tx| Box::pin(async move { load(tx, &id).await })).await?;
+        let facts = Arc::new(self.assemble(account, rows, now)?);
+        if let Ok(mut held) = self.inner.facts.held.lock() {
+            held.insert(account.as_str().to_owned(), facts.clone());
+        }
+        Ok(facts)
+    }
+
+    /// The account that a hook's connection belongs to; the id is unique over all accounts.
+    pub(crate) async fn account_of(&self, connection: &str) -> Result<Option<AccountId>, Error> {
+        let known = |map: &HashMap<String, String>| map.get(connection).cloned();
+        if let Some(account) = self.inner.facts.accounts.lock().ok().and_then(|a| known(&a)) {
+            return Ok(Some(AccountId::from_text(account)));
+        }
+        let every = self.store().read(|tx| Box::pin(async move { store::connections_every(tx).await })).await?;
+        let map: HashMap<String, String> = every.into_iter().map(|c| (c.id, c.account)).collect();
+        let found = known(&map);
+        if let Ok(mut accounts) = self.inner.facts.accounts.lock() {
+            *accounts = map;
+        }
+        Ok(found.map(AccountId::from_text))
+    }
+
+    /// The roster of an account as it stands.
+    pub async fn roster(&self, account: &AccountId) -> Result<Arc<Roster>, Error> {
+        Ok(Arc::new(self.facts(account).await?.roster.clone()))
+    }
+
+    /// The contract in force, if one was applied.
+    pub async fn contract(&self, account: &AccountId) -> Result<Option<(ContractRef, Arc<Contract>)>, Error> {
+        let facts = self.facts(account).await?;
+        Ok(facts.contract_applied.then(|| (facts.contract_ref.clone(), Arc::new(facts.contract.clone()))))
+    }
+
+    fn assemble(&self, account: &AccountId, rows: Rows, now: Timestamp) -> Result<AccountFacts, Error> {
+        let salt = Salt(rows.salt.into_bytes());
+        let roster = read_roster(&rows.roster)?;
+        let (contract, contract_ref, contract_applied) = read_contract(rows.contract)?;
+        let mut connections = HashMap::new();
+        for row in rows.connections {
+            let facts = self.open_connection(&row)?;
+            connections.insert(row.id, facts);
+        }
+        let active = |vendor: &str, name: Option<&str>| {
+            let fits = |c: &&ConnectionFacts| {
+                c.state == "active" && c.connection.vendor == vendor && name.is_none_or(|n| c.connection.name == n)
+            };
+            connections.values().filter(fits).map(|c| c.connection.id.clone()).min()
+        };
+        let crm = connections
+            .values()
+            .filter(|c| c.state == "active" && (c.connection.name == contract.crm || !contract_applied))
+            .find_map(|c| c.crm().map(|crm| (c.connection.id.clone(), crm.words())));
+        let page_webhook = contract.page.webhook.as_deref().and_then(|name| active(PAGE_WEBHOOK, Some(name)));
+        let page_email = if contract.page.email { active(PAGE_EMAIL, None) } else { None };
+        Ok(AccountFacts {
+            account: account.clone(),
+            salt,
+            roster,
+            contract,
+            contract_ref,
+            contract_applied,
+            connections,
+            crm,
+            page_webhook,
+            page_email,
+            console_url: self.settings().console_url.clone(),
+            loaded_at: now,
+        })
+    }
+
+    fn open_connection(&self, row: &ConnectionRow) -> Result<ConnectionFacts, Error> {
+        let corrupt = |why: String| Error::Corrupt { what: format!("connection {}", row.id), why };
+        let settings = serde_json::from_str(&row.settings).map_err(|e| corrupt(e.to_string()))?;
+        let sealed: Vec<crate::keyring::Sealed> = if row.sealed_secrets.is_empty() {
+            Vec::new()
+        } else {
+            serde_json::from_str(&row.sealed_secrets).map_err(|e| corrupt(e.to_string()))?
+        };
+        let aad = secret_place(&row.account, &row.id);
+        let mut secrets = Vec::new();
+        for one in &sealed {
+            secrets.push(self.keyring().open(one, &aad).map_err(|e| corrupt(e.to_string()))?);
+        }
+        let connection = Connection {
+            id: ConnectionId::from_text(row.id.clone()),
+            account: AccountId::from_text(row.account.clone()),
+            name: row.name.clone(),
+            vendor: row.vendor.clone(),
+            base_url: row.base_url.clone(),
+            zone: row.zone.clone().unwrap_or_else(|| "UTC".into()),
+            region: row.region.clone().unwrap_or_default(),
+            settings,
+        };
+        Ok(ConnectionFacts { connection, secrets, state: row.state.clone() })
+    }
+}
+
+/// What a sealed secret is bound to: it opens nowhere else.
+pub fn secret_place(account: &str, connection: &str) -> String {
+    format!("{account}/{connection}")
+}
+
+struct Rows {
+    salt: String,
+    roster: Vec<RosterRow>,
+    contract: Option<store::ContractRow>,
+    connections: Vec<ConnectionRow>,
+}
+
+async fn load(tx: &mut Tx, account: &str) -> Result<Rows, store::Error> {
+    let salt = store::account_get(tx, account).await?.map(|a| a.salt).unwrap_or_default();
+    let roster = store::roster_current(tx, account).await?;
+    let contracts = store::contracts_all(tx, account).await?;
+    let contract = contracts.into_iter().max_by_key(|c| (c.applied_at, c.version));
+    let connections = store::connections_all(tx, account).await?;
+    Ok(Rows { salt, roster, contract, connections })
+}
+
+/// The roster out of its rows, whatever their order.
+pub(crate) fn read_roster(rows: &[RosterRow]) -> Result<Roster, Error> {
+    let mut roster = Roster::default();
+    for row in rows {
+        let corrupt =
+            |e: serde_json::Error| Error::Corrupt { what: format!("roster {} {}", row.kind, row.id), why: e.to_string() };
+        match row.kind.as_str() {
+            "location" => roster.locations.push(serde_json::from_str(&row.body).map_err(corrupt)?),
+            "line" => roster.lines.push(serde_json::from_str(&row.body).map_err(corrupt)?),
+            "staff" => roster.staff.push(serde_json::from_str(&row.body).map_err(corrupt)?),
+            "known_number" => roster.known_numbers.push(serde_json::from_str(&row.body).map_err(corrupt)?),
+            _ => {}
+        }
+        roster.version = roster.version.saturating_add(u32::try_from(row.version).unwrap_or(0));
+    }
+    Ok(roster)
+}
+
+fn read_contract(row: Option<store::ContractRow>) -> Result<(Contract, ContractRef, bool), Error> {
+    match row {
+        Some(row) => {
+            let corrupt = |e: serde_json::Error| Error::Corrupt { what: format!("contract {}", row.id), why: e.to_string() };
+            let contract: Contract = serde_json::from_str(&row.compiled).map_err(corrupt)?;
+            let version = u32::try_from(row.version).unwrap_or(0);
+            let reference = ContractRef { id: ContractId::from_text(row.id.clone()), name: row.name, version };
+            Ok((contract, reference, true))
+        }
+        None => {
+            // Without an applied contract calls are recorded, owned and clocked, and nothing is written anywhere (F-078).
+            let mut contract = contract::default_contract();
+            contract.autonomy = contract::Autonomy::Observe;
+            let reference = ContractRef { id: ContractId::from_text("ctr_none"), name: "none".into(), version: 0 };
+            Ok((contract, reference, false))
+        }
+    }
+}
+
+/// When a row was written, as an instant.
+pub(crate) fn at(micros: i64) -> Timestamp {
+    instant(micros)
+}

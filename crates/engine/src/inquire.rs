@@ -1,0 +1,443 @@
+//! Moving inquiries: load, let `core` decide, store everything the step says in one unit of work.
+
+use crate::facts::AccountFacts;
+use crate::{Engine, Error, micros};
+use jiff::Timestamp;
+use ringback_core::effect::Effect;
+use ringback_core::ensure::{HISTORY_SCHEMA, History};
+use ringback_core::id::{AccountId, EffectId, InquiryId, ReviewId, UserId};
+use ringback_core::inquiry::{self, Choice, Event, INQUIRY_SCHEMA, Inquiry, Review, State, Step};
+use ringback_core::ledger::{Document, Draft, ENTRY_SCHEMA, seal};
+use ringback_core::plan::PLAN_SCHEMA;
+use ringback_store::{self as store, DocumentNew, EffectRow, EntryRow, InquiryRow, PlanRow, ReviewRow, Site, Tx};
+use std::sync::Arc;
+
+/// The due time of an effect that waits for another: it becomes due when that one settles.
+pub(crate) const WAITS_FOR_ANOTHER: i64 = i64::MAX / 4;
+/// How often a unit of work is tried again when two nodes meet at one inquiry.
+pub const MEETINGS_MAX: usize = 12;
+
+/// An inquiry with its place in the store.
+pub(crate) struct Loaded {
+    pub(crate) inquiry: Inquiry,
+    /// `None`: not stored yet.
+    pub(crate) version: Option<i64>,
+    pub(crate) open_key: Option<String>,
+}
+
+pub(crate) fn corrupt(what: &str, id: &str, why: impl std::fmt::Display) -> store::Error {
+    store::Error::Bug(format!("stored {what} {id} cannot be read: {why}"))
+}
+
+/// Reads an inquiry for a change.
+pub(crate) async fn load(tx: &mut Tx, account: &str, id: &str) -> Result<Option<Loaded>, store::Error> {
+    let Some(row) = store::inquiry_get(tx, account, id).await? else { return Ok(None) };
+    of_row(row).map(Some)
+}
+
+pub(crate) fn of_row(row: InquiryRow) -> Result<Loaded, store::Error> {
+    let inquiry = serde_json::from_str(&row.snapshot).map_err(|e| corrupt("inquiry", &row.id, e))?;
+    Ok(Loaded { inquiry, version: Some(row.version), open_key: row.open_key })
+}
+
+/// Moves an inquiry by events, one after the other, and stores what follows, all in this unit. `extra` are entries that belong before
+/// the events (attempts made for an effect). [`store::Error::Conflict`] when another unit moved it meanwhile: load and try again.
+pub(crate) async fn apply(
+    tx: &mut Tx,
+    facts: &AccountFacts,
+    mut loaded: Loaded,
+    events: &[Event],
+    extra: Vec<Draft>,
+    now: Timestamp,
+) -> Result<Inquiry, store::Error> {
+    let account = facts.account.as_str();
+    let inquiry_id = loaded.inquiry.id.clone();
+    let last = store::entry_last(tx, account, inquiry_id.as_str()).await?;
+    let mut seq = last.as_ref().map_or(0, |e| e.seq);
+    let mut drafts = extra;
+    for event in events {
+        drafts.push(event_draft(event, &loaded.inquiry));
+        let Step { inquiry, drafts: told, plan, timers, opened_reviews, closed_reviews } =
+            inquiry::step(loaded.inquiry, event, &facts.facts(), now);
+        loaded.inquiry = inquiry;
+        drafts.extend(told);
+        if let Some(plan) = plan {
+            store_plan(tx, account, &plan, now).await?;
+        }
+        for (n, timer) in timers.iter().enumerate() {
+            seq += 1;
+            let id = format!("tmr_{}.{seq}.{n}.{}", inquiry_id.stem(), timer.kind.word());
+            let body = serde_json::to_string(&timer.kind).unwrap_or_default();
+            store_timer(tx, account, inquiry_id.as_str(), &id, "timer", &body, timer.at, now).await?;
+        }
+        for review in &opened_reviews {
+            store::review_insert_once(tx, &review_row(account, &inquiry_id, review, now)?).await?;
+        }
+        for review in &closed_reviews {
+            close_review(tx, account, review, event, now).await?;
+        }
+    }
+    let last = last.as_ref().map(|e| (e.seq, e.hash.as_str()));
+    let (entries, documents) = seal(drafts, last, now, &facts.salt);
+    put_documents(tx, account, &documents, now).await?;
+    let rows: Vec<EntryRow> = entries
+        .into_iter()
+        .map(|e| EntryRow {
+            account: account.to_owned(),
+            inquiry: inquiry_id.as_str().to_owned(),
+            seq: e.seq,
+            at: micros(e.at),
+            kind: e.kind,
+            body: e.body,
+            prev_hash: e.prev_hash,
+            hash: e.hash,
+            schema: i64::from(ENTRY_SCHEMA),
+            code_version: ringback_core::CODE_VERSION.to_owned(),
+        })
+        .collect();
+    store::entries_append(tx, &rows).await?;
+    save(tx, account, &loaded, now).await?;
+    Ok(loaded.inquiry)
+}
+
+/// Every event is kept whole (as an erasable document) with its schema version, so that the decision can be made again.
+fn event_draft(event: &Event, before: &Inquiry) -> Draft {
+    let json = serde_json::to_string(event).unwrap_or_default();
+    let draft = Draft::new("event").with("schema", INQUIRY_SCHEMA).seal("event", Some(&json));
+    if before.calls.is_empty() {
+        let birth = serde_json::to_string(before).unwrap_or_default();
+        return draft.seal("born", Some(&birth));
+    }
+    draft
+}
+
+async fn store_plan(tx: &mut Tx, account: &str, plan: &ringback_core::plan::Plan, now: Timestamp) -> Result<(), store::Error> {
+    let body = serde_json::to_string(plan).map_err(|e| corrupt("plan", plan.id.as_str(), e))?;
+    let row = PlanRow {
+        account: account.to_owned(),
+        id: plan.id.as_str().to_owned(),
+        inquiry: plan.inquiry.as_str().to_owned(),
+        n: i64::from(plan.n),
+        parent: plan.parent.as_ref().map(|p| p.as_str().to_owned()),
+        contract: plan.contract.id.as_str().to_owned(),
+        at: micros(now),
+        schema: i64::from(PLAN_SCHEMA),
+        body,
+    };
+    store::plan_insert(tx, &row).await?;
+    // Only what was never sent can be taken back; what is under way settles first (the newer effect needs it settled).
+    for old in &plan.supersedes {
+        let Some(mut row) = store::effect_get(tx, account, old.as_str()).await? else { continue };
+        if matches!(row.state.as_str(), "waiting" | "due") && row.attempts == 0 {
+            row.state = "superseded".into();
+            row.settled_at = Some(micros(now));
+            row.why = Some(format!("plan {} wants something else", plan.id));
+            if !store::effect_update_if(tx, &row).await? {
+                return Err(store::Error::Conflict);
+            }
+        }
+    }
+    let mut rows = Vec::with_capacity(plan.effects.len());
+    for effect in &plan.effects {
+        let ready = needs_met(tx, account, effect).await?;
+        rows.push(effect_row(account, effect, ready, now)?);
+    }
+    if !rows.is_empty() {
+        store::effect_insert(tx, &rows).await?;
+    }
+    Ok(())
+}
+
+/// Is everything settled (and done, where it must be) that an effect needs?
+pub(crate) async fn needs_met(tx: &mut Tx, account: &str, effect: &Effect) -> Result<bool, store::Error> {
+    for need in &effect.needs {
+        let met = match store::effect_get(tx, account, need.effect.as_str()).await? {
+            Some(row) if need.settled => matches!(row.state.as_str(), "done" | "dead" | "superseded"),
+            Some(row) => row.state == "done",
+            // Planned in the same plan and not stored yet.
+            None => false,
+        };
+        if !met {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn effect_row(account: &str, effect: &Effect, ready: bool, now: Timestamp) -> Result<EffectRow, store::Error> {
+    let json = |what: &str, r: Result<String, serde_json::Error>| r.map_err(|e| corrupt(what, effect.id.as_str(), e));
+    Ok(EffectRow {
+        account: account.to_owned(),
+        id: effect.id.as_str().to_owned(),
+        inquiry: effect.inquiry.as_str().to_owned(),
+        plan: effect.plan.as_str().to_owned(),
+        lane: effect.lane.as_str().to_owned(),
+        kind: effect.desired.word().to_owned(),
+        target: effect.target.clone(),
+        state: if ready { "due" } else { "waiting" }.to_owned(),
+        urgent: effect.urgent,
+        rank: micros(now),
+        due_at: if ready { micros(now) } else { WAITS_FOR_ANOTHER },
+        in_flight_until: None,
+        needs: json("needs", serde_json::to_string(&effect.needs))?,
+        body: json("effect", serde_json::to_string(effect))?,
+        history: json("history", serde_json::to_string(&Kept { schema: HISTORY_SCHEMA, history: History::default() }))?,
+        receipt: None,
+        attempts: 0,
+        version: 0,
+        created_at: micros(now),
+        settled_at: None,
+        why: None,
+    })
+}
+
+/// A history with the version of its form.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(crate) struct Kept {
+    pub(crate) schema: u32,
+    #[serde(flatten)]
+    pub(crate) history: History,
+}
+
+/// Stores a moment to come back.
+#[expect(clippy::too_many_arguments, reason = "a timer is a row of eight plain values; a struct for one call site says no more")]
+pub(crate) async fn store_timer(
+    tx: &mut Tx,
+    account: &str,
+    inquiry: &str,
+    id: &str,
+    kind: &str,
+    body: &str,
+    at: Timestamp,
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    let row = EffectRow {
+        account: account.to_owned(),
+        id: id.to_owned(),
+        inquiry: inquiry.to_owned(),
+        plan: String::new(),
+        lane: store::TIMER_LANE.to_owned(),
+        kind: kind.to_owned(),
+        target: inquiry.to_owned(),
+        state: "due".into(),
+        urgent: false,
+        rank: 0,
+        due_at: micros(at),
+        in_flight_until: None,
+        needs: "[]".into(),
+        body: body.to_owned(),
+        history: "{}".into(),
+        receipt: None,
+        attempts: 0,
+        version: 0,
+        created_at: micros(now),
+        settled_at: None,
+        why: None,
+    };
+    store::effect_insert(tx, &[row]).await
+}
+
+fn review_row(account: &str, inquiry: &InquiryId, review: &Review, now: Timestamp) -> Result<ReviewRow, store::Error> {
+    Ok(ReviewRow {
+        account: account.to_owned(),
+        id: review.id.as_str().to_owned(),
+        inquiry: inquiry.as_str().to_owned(),
+        kind: review.kind.word().to_owned(),
+        state: "open".into(),
+        digest: review.digest.clone(),
+        body: serde_json::to_string(review).map_err(|e| corrupt("review", review.id.as_str(), e))?,
+        opened_at: micros(now),
+        decided_at: None,
+        decided_by: None,
+        decision: None,
+    })
+}
+
+async fn close_review(tx: &mut Tx, account: &str, review: &ReviewId, event: &Event, now: Timestamp) -> Result<(), store::Error> {
+    let (state, by, decision) = match event {
+        Event::Decided { review: asked, choice, by } if asked == review => {
+            ("decided", by.as_str().to_owned(), serde_json::to_string(choice).unwrap_or_default())
+        }
+        _ => ("void", String::new(), String::new()),
+    };
+    let Some(row) = store::review_get(tx, account, review.as_str()).await? else { return Ok(()) };
+    let decision = store::ReviewDecision { state: state.to_owned(), at: micros(now), by, decision };
+    store::review_decide_if_open(tx, account, review.as_str(), &row.digest, &decision).await?;
+    Ok(())
+}
+
+pub(crate) async fn put_documents(tx: &mut Tx, account: &str, documents: &[Document], now: Timestamp) -> Result<(), store::Error> {
+    for document in documents {
+        let new = DocumentNew {
+            id: document.id.as_str().to_owned(),
+            class: document.class.word().to_owned(),
+            kind: document.kind.to_owned(),
+            body: document.body.clone(),
+            created_at: micros(now),
+            expires_at: None,
+        };
+        store::document_put_once(tx, account, &new).await?;
+    }
+    Ok(())
+}
+
+async fn save(tx: &mut Tx, account: &str, loaded: &Loaded, now: Timestamp) -> Result<(), store::Error> {
+    let inquiry = &loaded.inquiry;
+    let open = inquiry.open();
+    let queue = if !inquiry.open() {
+        None
+    } else if inquiry.taken_by.is_some() {
+        Some("being_called")
+    } else if inquiry.reviews.iter().any(|r| r.kind != inquiry::ReviewKind::Field) && inquiry.callback_number().is_none() {
+        Some("decide")
+    } else {
+        Some("call")
+    };
+    let row = InquiryRow {
+        account: account.to_owned(),
+        id: inquiry.id.as_str().to_owned(),
+        snapshot: serde_json::to_string(inquiry).map_err(|e| corrupt("inquiry", inquiry.id.as_str(), e))?,
+        version: loaded.version.unwrap_or(0),
+        state: match inquiry.state {
+            State::Open => "open".into(),
+            State::Closed { .. } => "closed".into(),
+        },
+        // While it is open its key is taken; once closed the caller's next call opens another.
+        open_key: loaded.open_key.clone().filter(|_| open),
+        location: inquiry.location.as_ref().map(|l| l.as_str().to_owned()),
+        person_key: inquiry.person.clone(),
+        urgency: Some(inquiry.urgency()),
+        category: inquiry.last_call().map(|c| c.category.clone()),
+        owner: inquiry.owner.as_ref().map(|o| o.staff.as_str().to_owned()),
+        tier: i64::from(inquiry.tier),
+        due_at: inquiry.next_callback_at.or(inquiry.clock.as_ref().map(|c| c.due_at)).map(micros),
+        queue: queue.map(str::to_owned),
+        opened_at: micros(inquiry.opened_at),
+        closed_at: match inquiry.state {
+            State::Closed { at, .. } => Some(micros(at)),
+            State::Open => None,
+        },
+        updated_at: micros(now),
+    };
+    let stored = match loaded.version {
+        Some(_) => store::inquiry_update_if(tx, &row).await?,
+        None => store::inquiry_insert_once(tx, &row).await?,
+    };
+    if stored { Ok(()) } else { Err(store::Error::Conflict) }
+}
+
+/// An effect came to its end: what waited for it may go.
+pub(crate) async fn release(tx: &mut Tx, account: &str, inquiry: &str, now: Timestamp) -> Result<(), store::Error> {
+    for mut row in store::effects_of_inquiry(tx, account, inquiry).await? {
+        if row.state != "waiting" || row.lane == store::TIMER_LANE {
+            continue;
+        }
+        let effect: Effect = serde_json::from_str(&row.body).map_err(|e| corrupt("effect", &row.id, e))?;
+        if needs_met(tx, account, &effect).await? {
+            row.state = "due".into();
+            row.due_at = micros(now);
+            if !store::effect_update_if(tx, &row).await? {
+                return Err(store::Error::Conflict);
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Engine {
+    /// Moves an inquiry by a person's event.
+    pub async fn act(&self, account: &AccountId, inquiry: &InquiryId, event: Event) -> Result<Inquiry, Error> {
+        let facts = self.facts(account).await?;
+        let event = Arc::new(event);
+        for _ in 0..MEETINGS_MAX {
+            let (facts, event, id, now) = (facts.clone(), event.clone(), inquiry.clone(), self.now());
+            let moved = self
+                .store()
+                .write(Site::Decision, move |tx| {
+                    Box::pin(async move {
+                        let account = facts.account.as_str();
+                        let Some(loaded) = load(tx, account, id.as_str()).await? else { return Ok(None) };
+                        apply(tx, &facts, loaded, std::slice::from_ref(event.as_ref()), Vec::new(), now).await.map(Some)
+                    })
+                })
+                .await;
+            match moved {
+                Err(store::Error::Conflict) => {}
+                Err(error) => return Err(error.into()),
+                Ok(None) => return Err(Error::Missing(format!("inquiry {inquiry}"))),
+                Ok(Some(moved)) => {
+                    self.changed();
+                    return Ok(moved);
+                }
+            }
+        }
+        Err(Error::MovedOn("somebody else is changing this inquiry; try again".into()))
+    }
+
+    /// A person's answer to a review, provided the question still is the one that was shown.
+    pub async fn decide_review(
+        &self,
+        account: &AccountId,
+        review: &ReviewId,
+        digest: &str,
+        choice: Choice,
+        by: &UserId,
+    ) -> Result<Inquiry, Error> {
+        let (account_text, id) = (account.as_str().to_owned(), review.as_str().to_owned());
+        let row = self
+            .store()
+            .read(move |tx| Box::pin(async move { store::review_get(tx, &account_text, &id).await }))
+            .await?
+            .ok_or_else(|| Error::Missing(format!("review {review}")))?;
+        if row.state != "open" {
+            return Err(Error::MovedOn("this question was answered or has become void meanwhile".into()));
+        }
+        if row.digest != digest {
+            return Err(Error::MovedOn("the value changed meanwhile; look at what is proposed now".into()));
+        }
+        let event = Event::Decided { review: review.clone(), choice, by: by.clone() };
+        self.act(account, &InquiryId::from_text(row.inquiry), event).await
+    }
+
+    /// Sends a dead letter on its way again, from where it stood.
+    pub async fn replay_dead_letter(&self, account: &AccountId, effect: &EffectId, by: &UserId) -> Result<(), Error> {
+        let facts = self.facts(account).await?;
+        let (id, by, now) = (effect.clone(), by.clone(), self.now());
+        let found = self
+            .store()
+            .write(Site::Decision, move |tx| {
+                Box::pin(async move {
+                    let account = facts.account.as_str();
+                    let Some(mut row) = store::effect_get(tx, account, id.as_str()).await? else { return Ok(false) };
+                    if row.state != "dead" {
+                        return Ok(false);
+                    }
+                    let old: Kept = serde_json::from_str(&row.history).map_err(|e| corrupt("history", &row.id, e))?;
+                    // A fresh start, but what may have landed unseen is still to be looked for first.
+                    let doubtful = |e: &ringback_core::ensure::Exchange| {
+                        e.purpose.changes() && matches!(e.outcome, None | Some(ringback_core::crm::Outcome::Unknown { .. }))
+                    };
+                    let exchanges = old.history.exchanges.into_iter().rev().find(doubtful).into_iter().collect();
+                    let kept = Kept { schema: HISTORY_SCHEMA, history: History { exchanges } };
+                    row.state = "due".into();
+                    row.due_at = micros(now);
+                    row.settled_at = None;
+                    row.history = serde_json::to_string(&kept).map_err(|e| corrupt("history", &row.id, e))?;
+                    let target = row.target.clone();
+                    if !store::effect_update_if(tx, &row).await? {
+                        return Err(store::Error::Conflict);
+                    }
+                    let Some(loaded) = load(tx, account, &row.inquiry).await? else { return Ok(true) };
+                    let event = Event::Replayed { effect: id, target, by };
+                    apply(tx, &facts, loaded, &[event], Vec::new(), now).await?;
+                    Ok(true)
+                })
+            })
+            .await?;
+        if !found {
+            return Err(Error::Missing(format!("dead letter {effect}")));
+        }
+        self.changed();
+        Ok(())
+    }
+}
