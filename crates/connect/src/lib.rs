@@ -14,7 +14,7 @@ mod wire;
 pub use connection::{Connection, Secret};
 
 use jiff::Timestamp;
-use ringback_core::crm::{CrmOp, Outcome, WriteTraits};
+use ringback_core::crm::{CrmOp, Held, Object, Outcome, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest, RawRequest};
 use ringback_core::problem::Problem;
 use ringback_core::signal::Signal;
@@ -209,6 +209,15 @@ pub trait Crm: Sync {
     }
     /// The vendor's names for what every call log, callback task and contact has.
     fn words(&self) -> &'static ringback_core::crm::CrmWords;
+    /// What set-up must ask for once per object before it makes properties (a group for them to stand in). Sent again it changes
+    /// nothing; read each answer with [`Crm::prepared`].
+    fn preparation(&self, _object: Object, _connection: &Connection) -> Vec<HttpRequest> {
+        Vec::new()
+    }
+    /// What the answer to a request of [`Crm::preparation`] says; that it was there already is done too.
+    fn prepared(&self, _reply: &HttpReply, _connection: &Connection, _received_at: Timestamp) -> Outcome {
+        Outcome::Done { held: Held::default() }
+    }
     /// Properties that set-up must make so that our key and our decision fields have a home.
     fn own_properties(&self) -> &'static [(ringback_core::crm::Object, &'static str, &'static str, bool)];
 }

@@ -7,7 +7,7 @@ use crate::support::{connection, fixtures};
 use ringback_connect::crms::hubspot::HubSpot;
 use ringback_connect::{Crm, Unsupported};
 use ringback_core::crm::{CrmOp, Object, PersonKey, Properties, PropertySpec, PropertyType};
-use ringback_core::http::HttpRequest;
+use ringback_core::http::{HttpReply, HttpRequest};
 use serde_json::{Map, Value, json};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -277,5 +277,45 @@ fn what_one_request_cannot_carry_is_refused_here() {
     for operations in [vec![], mix, twice, many, reads, nobody, none] {
         let refused: Result<HttpRequest, Unsupported> = HubSpot.request(&operations, &connection("hubspot", &[]));
         assert!(refused.is_err(), "{operations:?}");
+    }
+}
+
+#[test]
+fn our_properties_get_a_group_that_exists() {
+    let plain = connection("hubspot", &[]);
+    let spec = property(PropertyType::Text);
+    for object in [Object::Contact, Object::Call, Object::Task] {
+        let make = CrmOp::CreateProperty { object, property: spec.clone() };
+        let made: Value =
+            serde_json::from_slice(&HubSpot.request(std::slice::from_ref(&make), &plain).unwrap().body).unwrap();
+        let asked = HubSpot.preparation(object, &plain);
+        let [group] = asked.as_slice() else { panic!("{asked:?}") };
+        let body: Value = serde_json::from_slice(&group.body).unwrap();
+        assert_eq!(body["name"], made["groupName"]);
+        assert!(
+            group.path.starts_with("/crm/properties/2026-03/") && group.path.ends_with("/groups"),
+            "{}",
+            group.path
+        );
+        // An existing group of the user's own needs nothing made.
+        let name = format!("property_group.{}", object.as_str());
+        let chosen = connection("hubspot", &[(name, "callinformation".into())]);
+        assert_eq!(HubSpot.preparation(object, &chosen), vec![]);
+        let made: Value = serde_json::from_slice(&HubSpot.request(&[make], &chosen).unwrap().body).unwrap();
+        assert_eq!(made["groupName"], "callinformation");
+    }
+    let at = "2026-03-04T23:20:00Z".parse().unwrap();
+    let error = json!({"status": "error", "message": "Property group ringback already exists", "category": "OBJECT_ALREADY_EXISTS"});
+    for (status, body, word) in [
+        (201, json!({"name": "ringback", "label": "Ringback", "displayOrder": 1, "archived": false}), "done"),
+        (409, error.clone(), "done"),
+        (409, json!("a page"), "retry"),
+        (200, json!({"ok": true}), "retry"),
+        (401, error.clone(), "auth_expired"),
+        (403, error, "refused"),
+        (500, json!({}), "retry"),
+    ] {
+        let reply = HttpReply::with(status, "application/json", body.to_string());
+        assert_eq!(HubSpot.prepared(&reply, &plain, at).word(), word, "{status} {body}");
     }
 }

@@ -10,8 +10,8 @@
 //! * A merged contact's old id keeps resolving, with the survivor's id in the answer: that is read as merged.
 //! * `""` clears a property; all values are strings.
 //!
-//! Settings: `version` (default `2026-03`; `v3` for the undated paths), `property_group.<object>` for the group that our own
-//! properties are made in.
+//! Settings: `version` (default `2026-03`; `v3` for the undated paths), `property_group.<object>` for an existing group that
+//! our own properties shall stand in (default: a group `ringback`, made at set-up).
 //!
 //! [`request`] makes requests, [`reply`] reads answers, [`classify`] says what an error means.
 
@@ -21,7 +21,7 @@ mod request;
 
 use crate::{About, Auth, Connection, Crm, Limits, Replies, Unsupported};
 use jiff::Timestamp;
-use ringback_core::crm::{CrmOp, CrmWords, Object, WriteTraits};
+use ringback_core::crm::{CrmOp, CrmWords, Object, Outcome, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
@@ -101,6 +101,14 @@ impl Crm for HubSpot {
 
     fn words(&self) -> &'static CrmWords {
         &WORDS
+    }
+
+    fn preparation(&self, object: Object, connection: &Connection) -> Vec<HttpRequest> {
+        request::group(object, connection).into_iter().collect()
+    }
+
+    fn prepared(&self, answer: &HttpReply, connection: &Connection, received_at: Timestamp) -> Outcome {
+        reply::prepared(answer, connection, received_at)
     }
 
     fn own_properties(&self) -> &'static [(Object, &'static str, &'static str, bool)] {

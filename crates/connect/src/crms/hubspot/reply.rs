@@ -25,6 +25,20 @@ pub(super) fn replies(
     Replies { outcomes, budget: budget(reply) }
 }
 
+/// The answer to the making of our property group. Making it twice does no harm, so nothing here is ever unknown.
+pub(super) fn prepared(reply: &HttpReply, connection: &Connection, received_at: Timestamp) -> Outcome {
+    let zone = zone(&connection.zone);
+    let body = serde_json::from_slice::<Value>(&reply.body).ok();
+    let named = body.as_ref().is_some_and(|b| b.get("name").is_some_and(Value::is_string));
+    let there = reply.status == 409 && body.as_ref().is_some_and(|b| Problem::read(409, b).is_some());
+    match reply.status {
+        _ if there => Outcome::Done { held: Held::default() },
+        200..=299 if named => Outcome::Done { held: Held { created: Some(true), ..Held::default() } },
+        200..=299 => unreadable(false, reply.status, "The body is not the group that was asked for"),
+        _ => failed(false, false, reply, &Moment { received_at, zone: &zone }),
+    }
+}
+
 /// A property that is there already is no unknown write: the schema says whether it is the one that was wanted.
 fn of_failure(operation: &CrmOp, reply: &HttpReply, moment: &Moment<'_>) -> Outcome {
     match (operation, failed(writes(operation), by_id(operation), reply, moment)) {

@@ -227,17 +227,20 @@ fn batch<'a>(
     Ok(items)
 }
 
-/// The group that HubSpot itself keeps the object's main properties in. Those of calls, tasks and notes stand in no document; they are
-/// what public integrations use, and `property_group.<object>` overrides them.
-fn default_group(object: Object) -> &'static str {
-    match object {
-        Object::Contact => "contactinformation",
-        Object::Call => "call",
-        Object::Task => "task",
-        Object::Note => "note",
-        Object::Deal => "dealinformation",
-        Object::Company => "companyinformation",
+/// The group of our own properties. HubSpot's documents name its own groups only for some objects, so one is made for each.
+const GROUP: &str = "ringback";
+
+fn own_group(object: Object, connection: &Connection) -> Option<&str> {
+    connection.setting(&format!("property_group.{}", object.as_str()))
+}
+
+/// The request that makes our group; none where the connection names an existing one.
+pub(super) fn group(object: Object, connection: &Connection) -> Option<HttpRequest> {
+    if own_group(object, connection).is_some() {
+        return None;
     }
+    let path = format!("{}/{}/groups", Paths { version: version(connection) }.other("properties"), plural(object));
+    Some(send(Method::Post, path, &json!({ "name": GROUP, "label": "Ringback", "displayOrder": -1 })))
 }
 
 fn new_property(object: Object, property: &PropertySpec, connection: &Connection) -> Result<Value, Unsupported> {
@@ -260,8 +263,7 @@ fn new_property(object: Object, property: &PropertySpec, connection: &Connection
         .enumerate()
         .map(|(n, (label, value))| json!({ "label": label, "value": value, "displayOrder": n, "hidden": false }))
         .collect();
-    let group =
-        connection.setting(&format!("property_group.{}", object.as_str())).unwrap_or_else(|| default_group(object));
+    let group = own_group(object, connection).unwrap_or(GROUP);
     let mut body = json!({
         "name": property.name,
         "label": property.label,
