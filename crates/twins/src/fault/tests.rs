@@ -126,9 +126,10 @@ fn half_a_batch_in_its_three_endings() {
     let body = reply.value();
     assert_eq!((reply.status, contacts(&desk3), &body["numErrors"]), (207, 2, &json!(2)));
     assert_eq!(body["errors"][0]["context"]["objectWriteTraceId"], json!(["w-2"]));
-    // A single request has no half: it passes.
+    // A single request has no half: it passes, and is not counted as a fault.
     let (desk4, delivery) = play(Fault::HalfABatch { rest: Rest::ServerError });
     assert_eq!((delivery.reply().expect("answered").status, contacts(&desk4)), (201, 1));
+    assert_eq!((desk4.hits().get("half_a_batch"), last(&desk4).fault), (Some(&0), None));
 }
 
 #[test]

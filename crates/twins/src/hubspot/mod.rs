@@ -8,6 +8,7 @@ mod associations;
 mod batch;
 mod directory;
 mod limits;
+mod merge;
 mod misbehave;
 mod objects;
 mod properties;
