@@ -174,6 +174,15 @@ const TASKS: &[Row] = &[
     ("hubspot_owner_id", Enumeration, "select", "o", &[]),
 ];
 
+/// The group HubSpot's own properties are in. Documented for contacts, companies, deals and tickets; what activities use is
+/// not, so this twin gives them a name that nobody can guess from the others.
+pub(crate) fn default_group(kind: ObjectType) -> String {
+    match kind {
+        ObjectType::Calls | ObjectType::Notes | ObjectType::Tasks => format!("{}_engagement", kind.singular()),
+        _ => format!("{}information", kind.singular()),
+    }
+}
+
 /// HubSpot's own properties of one object type.
 pub(crate) fn properties(kind: ObjectType) -> Vec<Property> {
     let rows = match kind {
@@ -185,7 +194,7 @@ pub(crate) fn properties(kind: ObjectType) -> Vec<Property> {
         ObjectType::Notes => NOTES,
         ObjectType::Tasks => TASKS,
     };
-    let group = format!("{}information", kind.singular());
+    let group = default_group(kind);
     let mut all: Vec<Property> = rows.iter().map(|row| from_row(*row, &group)).collect();
     let created = if kind.default_properties().contains(&"createdate") { "createdate" } else { "hs_createdate" };
     for (name, of) in [(created, Datetime), (kind.modified_property(), Datetime), ("hs_object_id", Number)] {

@@ -21,7 +21,7 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(kind: ObjectType) -> Self {
-        let group = format!("{}information", kind.singular());
+        let group = seed::default_group(kind);
         let label = format!("{} information", kind.singular());
         Self {
             records: BTreeMap::new(),

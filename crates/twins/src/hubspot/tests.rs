@@ -45,7 +45,7 @@ fn made(hub: &mut HubSpot, kind: &str, properties: &Value) -> String {
 
 /// Defines our key property on a type.
 fn with_key(hub: &mut HubSpot, kind: &str) {
-    let group = format!("{}information", ObjectType::from_path(kind).expect("a type").singular());
+    let group = seed::default_group(ObjectType::from_path(kind).expect("a type"));
     let (status, body) = post(
         hub,
         &format!("/crm/properties/2026-03/{kind}"),

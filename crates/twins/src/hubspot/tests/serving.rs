@@ -399,7 +399,7 @@ fn owners_pipelines_and_definitions_are_listed() {
         get(&mut hub, "/crm/v3/properties/calls/hs_call_status").1["options"].as_array().map(Vec::len),
         Some(11)
     );
-    assert_eq!(get(&mut hub, "/crm/properties/2026-03/calls/groups").1["results"][0]["name"], "callinformation");
+    assert_eq!(get(&mut hub, "/crm/properties/2026-03/calls/groups").1["results"][0]["name"], "call_engagement");
 }
 
 #[test]
@@ -426,4 +426,17 @@ fn without_validation_values_pass_and_uniqueness_still_holds() {
     made(&mut hub, "contacts", &json!({ "phone": "+13125550142", "shoe_size": "44", "email": "a@b.co" }));
     assert_eq!(create(&mut hub, "contacts", &json!({ "email": "a@b.co" })).0, 409);
     assert!(hub.seed(ObjectType::Contacts, &[("email", "a@b.co")], NOW).is_err());
+}
+
+#[test]
+fn a_group_of_our_own_takes_our_key_on_every_type() {
+    let mut hub = hub();
+    for kind in ["contacts", "calls", "tasks", "notes", "deals"] {
+        let path = format!("/crm/properties/2026-03/{kind}");
+        let group = json!({ "name": "ringback", "label": "Ringback", "displayOrder": -1 });
+        assert_eq!(post(&mut hub, &format!("{path}/groups"), &group).0, 201);
+        assert_eq!(post(&mut hub, &format!("{path}/groups"), &group).0, 409);
+        let key = json!({ "name": "rb_key", "label": "K", "type": "string", "fieldType": "text", "groupName": "ringback", "hasUniqueValue": true });
+        assert_eq!(post(&mut hub, &path, &key).0, 201);
+    }
 }
