@@ -240,6 +240,8 @@ CREATE TABLE effects (
   body TEXT NOT NULL,
   history TEXT NOT NULL,
   receipt TEXT,
+  -- The vendor's id of the record that the receipt names; filled by the store from the receipt.
+  record TEXT,
   attempts BIGINT NOT NULL,
   version BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
@@ -253,6 +255,7 @@ CREATE INDEX effects_lane ON effects (account, lane, urgent DESC, rank, due_at, 
 CREATE INDEX effects_timer ON effects (due_at) WHERE lane = 'timer' AND state IN ('waiting', 'due', 'in_flight');
 CREATE INDEX effects_inquiry ON effects (account, inquiry);
 CREATE INDEX effects_target ON effects (account, target);
+CREATE INDEX effects_record ON effects (account, record) WHERE record IS NOT NULL;
 CREATE INDEX effects_dead ON effects (account, settled_at, id) WHERE state = 'dead';
 
 CREATE TABLE attempts (

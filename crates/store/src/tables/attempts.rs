@@ -54,6 +54,7 @@ macro_rules! columns {
 statements! {
     ATTEMPT_INSERT = concat!("INSERT INTO attempts (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
     ATTEMPT_FINISH = "UPDATE attempts SET ended_at = $3, outcome = $4, status = $5, why = $6, took_ms = $7 WHERE account = $1 AND id = $2 AND ended_at IS NULL";
+    ATTEMPTS_SCRUB = "UPDATE attempts SET why = $3 WHERE account = $1 AND effect = $2 AND why IS NOT NULL";
     ATTEMPTS_OF = concat!("SELECT ", columns!(), " FROM attempts WHERE account = $1 AND effect = $2 ORDER BY n, id");
 }
 
@@ -85,4 +86,9 @@ pub async fn attempt_finish(tx: &mut Tx, account: &str, id: &str, end: &AttemptE
 /// The attempts of an effect, in order.
 pub async fn attempts_of(tx: &mut Tx, account: &str, effect: &str) -> Result<Vec<AttemptRow>, Error> {
     rows!(tx, AttemptRow, ATTEMPTS_OF, account, effect)
+}
+
+/// Takes the vendor's words out of the attempts of an effect, for the erasure of a person only; outcome and status stay.
+pub async fn attempts_scrub(tx: &mut Tx, account: &str, effect: &str, why: &str) -> Result<(), Error> {
+    exec!(tx, ATTEMPTS_SCRUB, account, effect, why).map(|_| ())
 }

@@ -51,6 +51,7 @@ statements! {
         ON CONFLICT (account, connection, call_key) DO NOTHING";
     CALLS_NEAR = concat!("SELECT ", columns!(), " FROM calls WHERE account = $1 AND person_key = $2 AND started_at >= $3 \
         AND started_at <= $4 ORDER BY started_at, id");
+    CALLS_OF_PERSON = concat!("SELECT ", columns!(), " FROM calls WHERE account = $1 AND person_key = $2 ORDER BY started_at, id");
     CALLS_OF_INQUIRY = concat!("SELECT ", columns!(), " FROM calls WHERE account = $1 AND inquiry = $2 ORDER BY started_at, id");
     CALLS_LIST = concat!("SELECT ", columns!(), " FROM calls WHERE account = $1 AND (started_at, id) < ($2, $3) \
         ORDER BY started_at DESC, id DESC LIMIT $4");
@@ -140,4 +141,9 @@ pub async fn calls_of_inquiry(tx: &mut Tx, account: &str, inquiry: &str) -> Resu
 /// Calls by start, newest first.
 pub async fn calls_list(tx: &mut Tx, account: &str, limit: u32, before: &Before) -> Result<Vec<CallRow>, Error> {
     rows!(tx, CallRow, CALLS_LIST, account, before.at, &before.id, i64::from(limit))
+}
+
+/// Every call of a caller, oldest first.
+pub async fn calls_of_person(tx: &mut Tx, account: &str, person_key: &str) -> Result<Vec<CallRow>, Error> {
+    rows!(tx, CallRow, CALLS_OF_PERSON, account, person_key)
 }

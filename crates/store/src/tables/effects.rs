@@ -97,13 +97,15 @@ statements! {
         " AND due_at <= $1 ORDER BY due_at, account, id LIMIT $2");
     EFFECT_NEXT_DUE_AT = concat!("SELECT MIN(CASE WHEN state = 'in_flight' THEN in_flight_until ELSE due_at END) FROM effects WHERE ", unsettled!());
     EFFECT_UPDATE_IF = "UPDATE effects SET version = version + 1, state = $4, urgent = $5, rank = $6, due_at = $7, in_flight_until = $8, \
-        needs = $9, body = $10, history = $11, receipt = $12, attempts = $13, settled_at = $14, why = $15, lane = $16, plan = $17 \
+        needs = $9, body = $10, history = $11, receipt = $12, attempts = $13, settled_at = $14, why = $15, lane = $16, plan = $17, \
+        record = COALESCE($18, record) \
         WHERE account = $1 AND id = $2 AND version = $3";
     EFFECTS_UNSETTLED_COUNT = concat!("SELECT COUNT(*) FROM effects WHERE account = $1 AND lane = $2 AND ", unsettled!());
     EFFECTS_OLDEST_UNSETTLED = concat!("SELECT MIN(created_at) FROM effects WHERE account = $1 AND lane = $2 AND ", unsettled!());
     EFFECTS_DEAD = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND state = 'dead' ORDER BY settled_at DESC NULLS FIRST, id DESC LIMIT $2");
     EFFECT_BY_TARGET = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND target = $2 ORDER BY created_at DESC, id DESC LIMIT 1");
     EFFECTS_OF_TARGET = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND target = $2 ORDER BY created_at, id");
+    EFFECTS_BY_RECORD = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND record = $2 ORDER BY created_at, id");
     EFFECTS_COUNT_BY_STATE = "SELECT state, COUNT(*) AS n FROM effects WHERE account = $1 GROUP BY state ORDER BY state";
 }
 
@@ -200,8 +202,20 @@ pub async fn effect_update_if(tx: &mut Tx, row: &EffectRow) -> Result<bool, Erro
         row.settled_at,
         &row.why,
         &row.lane,
-        &row.plan
+        &row.plan,
+        record_of(row.receipt.as_deref())
     )
+}
+
+/// The record that a receipt names, promoted to a column so that a record's history can be found without reading every receipt.
+fn record_of(receipt: Option<&str>) -> Option<String> {
+    let receipt: serde_json::Value = serde_json::from_str(receipt?).ok()?;
+    receipt.get("record").and_then(serde_json::Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned)
+}
+
+/// Every effect whose receipt names this record of the vendor's, oldest first.
+pub async fn effects_by_record(tx: &mut Tx, account: &str, record: &str) -> Result<Vec<EffectRow>, Error> {
+    rows!(tx, EffectRow, EFFECTS_BY_RECORD, account, record)
 }
 
 /// How many effects of a lane are not settled.

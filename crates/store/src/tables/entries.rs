@@ -62,8 +62,11 @@ statements! {
     ENTRY_LAST = concat!("SELECT ", columns!(), " FROM entries WHERE account = $1 AND inquiry = $2 ORDER BY seq DESC LIMIT 1");
     ENTRIES_SINCE = concat!("SELECT ", columns!(), " FROM entries WHERE account = $1 AND at >= $2 ORDER BY at, inquiry, seq LIMIT $3");
     ENTRY_INQUIRIES = "SELECT DISTINCT inquiry FROM entries WHERE account = $1 AND inquiry > $2 ORDER BY inquiry LIMIT $3";
+    ENTRY_HEADS_SINCE = concat!("SELECT ", columns!(), " FROM entries WHERE account = $1 AND at >= $2 AND inquiry > $3 AND seq = \
+        (SELECT MAX(h.seq) FROM entries h WHERE h.account = entries.account AND h.inquiry = entries.inquiry) ORDER BY inquiry LIMIT $4");
     CHECKPOINT_INSERT = "INSERT INTO checkpoints (account, seq, at, body, prev_hash, hash, signature) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     CHECKPOINTS_ALL = "SELECT account, seq, at, body, prev_hash, hash, signature FROM checkpoints WHERE account = $1 ORDER BY seq";
+    CHECKPOINTS_SINCE = "SELECT account, seq, at, body, prev_hash, hash, signature FROM checkpoints WHERE account = $1 AND at >= $2 ORDER BY seq";
     CHECKPOINT_LAST = "SELECT account, seq, at, body, prev_hash, hash, signature FROM checkpoints WHERE account = $1 ORDER BY seq DESC LIMIT 1";
 }
 
@@ -104,6 +107,17 @@ pub async fn entry_inquiries(tx: &mut Tx, account: &str, after: &str, limit: u32
     Ok(names.into_iter().map(|(name,)| name).collect())
 }
 
+/// Up to `limit` ends of chains that grew at or after an instant, in order of the chain's name, after the one given.
+pub async fn entry_heads_since(
+    tx: &mut Tx,
+    account: &str,
+    at: i64,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<EntryRow>, Error> {
+    rows!(tx, EntryRow, ENTRY_HEADS_SINCE, account, at, after, i64::from(limit))
+}
+
 /// Stores a checkpoint; [`Error::Conflict`] when its number is taken.
 pub async fn checkpoint_insert(tx: &mut Tx, row: &CheckpointRow) -> Result<(), Error> {
     exec!(tx, CHECKPOINT_INSERT, &row.account, row.seq, row.at, &row.body, &row.prev_hash, &row.hash, &row.signature)
@@ -113,6 +127,11 @@ pub async fn checkpoint_insert(tx: &mut Tx, row: &CheckpointRow) -> Result<(), E
 /// Every checkpoint of an account, in order.
 pub async fn checkpoints_all(tx: &mut Tx, account: &str) -> Result<Vec<CheckpointRow>, Error> {
     rows!(tx, CheckpointRow, CHECKPOINTS_ALL, account)
+}
+
+/// The checkpoints of an account from an instant on, in order.
+pub async fn checkpoints_since(tx: &mut Tx, account: &str, at: i64) -> Result<Vec<CheckpointRow>, Error> {
+    rows!(tx, CheckpointRow, CHECKPOINTS_SINCE, account, at)
 }
 
 /// The newest checkpoint.

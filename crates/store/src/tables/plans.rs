@@ -35,6 +35,7 @@ macro_rules! columns {
 statements! {
     PLAN_INSERT = concat!("INSERT INTO plans (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
     PLAN_GET = concat!("SELECT ", columns!(), " FROM plans WHERE account = $1 AND id = $2");
+    PLAN_SCRUB = "UPDATE plans SET body = $3 WHERE account = $1 AND id = $2";
     PLANS_OF = concat!("SELECT ", columns!(), " FROM plans WHERE account = $1 AND inquiry = $2 ORDER BY n");
 }
 
@@ -64,4 +65,9 @@ pub async fn plan_get(tx: &mut Tx, account: &str, id: &str) -> Result<Option<Pla
 /// The plans of an inquiry, in order.
 pub async fn plans_of(tx: &mut Tx, account: &str, inquiry: &str) -> Result<Vec<PlanRow>, Error> {
     rows!(tx, PlanRow, PLANS_OF, account, inquiry)
+}
+
+/// Takes the words out of a plan, for the erasure of a person only; what was decided stays in the entries.
+pub async fn plan_scrub(tx: &mut Tx, account: &str, id: &str, body: &str) -> Result<(), Error> {
+    crate::tx::exec_one!(tx, PLAN_SCRUB, account, id, body)
 }

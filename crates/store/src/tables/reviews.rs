@@ -58,6 +58,7 @@ statements! {
     REVIEWS_OPEN_COUNT = "SELECT COUNT(*) FROM reviews WHERE account = $1 AND state = 'open'";
     REVIEW_DECIDE_IF_OPEN = "UPDATE reviews SET state = $4, decided_at = $5, decided_by = $6, decision = $7 \
         WHERE account = $1 AND id = $2 AND digest = $3 AND state = 'open'";
+    REVIEW_SCRUB = "UPDATE reviews SET body = $3, decision = $4 WHERE account = $1 AND id = $2";
     REVIEWS_OF_INQUIRY = concat!("SELECT ", columns!(), " FROM reviews WHERE account = $1 AND inquiry = $2 ORDER BY opened_at, id");
 }
 
@@ -125,4 +126,15 @@ pub async fn review_decide_if_open(
 /// The reviews of an inquiry, oldest first.
 pub async fn reviews_of_inquiry(tx: &mut Tx, account: &str, inquiry: &str) -> Result<Vec<ReviewRow>, Error> {
     rows!(tx, ReviewRow, REVIEWS_OF_INQUIRY, account, inquiry)
+}
+
+/// Takes the words out of a question and its answer, for the erasure of a person only.
+pub async fn review_scrub(
+    tx: &mut Tx,
+    account: &str,
+    id: &str,
+    body: &str,
+    decision: Option<&str>,
+) -> Result<(), Error> {
+    crate::tx::exec_one!(tx, REVIEW_SCRUB, account, id, body, decision)
 }

@@ -68,6 +68,7 @@ statements! {
             AND f.event = signals.event AND f.delivery_key = signals.delivery_key AND f.duplicate_of IS NULL AND f.state <> 'quarantined') \
             THEN 'folded' ELSE 'stored' END \
         WHERE account = $1 AND id = $2 AND state = 'quarantined'";
+    SIGNALS_REPEATING = concat!("SELECT ", columns!(), " FROM signals WHERE account = $1 AND duplicate_of = $2 ORDER BY received_at, id");
     SIGNALS_OF_CALL = concat!("SELECT ", columns!(), " FROM signals WHERE account = $1 AND call_id = $2 ORDER BY received_at, id");
     SIGNALS_LIST = concat!("SELECT ", columns!(), " FROM signals WHERE account = $1 AND (CAST($2 AS TEXT) IS NULL OR state = $2) \
         AND (received_at, id) < ($3, $4) ORDER BY received_at DESC, id DESC LIMIT $5");
@@ -161,4 +162,9 @@ pub async fn signals_count_by_state(tx: &mut Tx, account: &str) -> Result<Vec<(S
 /// Arrival of the oldest signal of any account that is not folded yet: the lag of the whole house.
 pub async fn signals_oldest_stored(tx: &mut Tx) -> Result<Option<i64>, Error> {
     crate::tx::value!(tx, Option<i64>, SIGNALS_OLDEST_STORED)
+}
+
+/// The provider's repeats of a signal. There is no index: for the erasure of a person only.
+pub async fn signals_repeating(tx: &mut Tx, account: &str, id: &str) -> Result<Vec<SignalRow>, Error> {
+    rows!(tx, SignalRow, SIGNALS_REPEATING, account, id)
 }
