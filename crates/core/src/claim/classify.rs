@@ -1,0 +1,220 @@
+//! What the call is about, how urgent it is, how the caller feels, and what needs special handling.
+//!
+//! Everything here is a cue somebody can point at: a choice is made only with the words that made it. What is not said
+//! is not inferred: "no heat" says nothing about gas.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{LazyLock, OnceLock};
+
+use regex::{Regex, RegexSet, RegexSetBuilder};
+
+use super::cues::CUES;
+use super::text::{Doc, pattern};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    Reason,
+    Urgency,
+    Sentiment,
+    Flag,
+}
+
+/// A choice with the words that speak for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) choice: &'static str,
+    pub(crate) range: Range<usize>,
+    /// Thousandths.
+    pub(crate) weight: u16,
+}
+
+/// Urgency levels, the most urgent first.
+pub(crate) const URGENCY: [&str; 5] = ["emergency", "high", "same_day", "this_week", "nurture"];
+
+#[derive(Debug, Default)]
+pub(crate) struct Classified {
+    pub(crate) reason: Option<Choice>,
+    pub(crate) intent: Option<Choice>,
+    pub(crate) urgency: Option<Choice>,
+    pub(crate) sentiment: Option<Choice>,
+    pub(crate) flags: Vec<Choice>,
+}
+
+fn source(text: &str) -> String {
+    text.replace('\'', "['’]?").replace(r"\b", r"(?-u:\b)")
+}
+
+static ALL: LazyLock<RegexSet> = LazyLock::new(set);
+
+#[expect(clippy::expect_used, reason = "the patterns are constants of this crate and a test compiles every one")]
+fn set() -> RegexSet {
+    RegexSetBuilder::new(CUES.iter().map(|c| source(c.text)))
+        .size_limit(64 << 20)
+        .dfa_size_limit(16 << 20)
+        .build()
+        .expect("constant patterns compile")
+}
+
+fn single(index: usize) -> Option<&'static Regex> {
+    static ONES: LazyLock<Vec<OnceLock<Regex>>> = LazyLock::new(|| CUES.iter().map(|_| OnceLock::new()).collect());
+    let cue = CUES.get(index)?;
+    Some(ONES.get(index)?.get_or_init(|| pattern(&cue.text.replace('\'', "['’]?"))))
+}
+
+/// Every cue that speaks, with its place; negated ones left out.
+fn hits(doc: &Doc) -> Vec<(usize, Range<usize>)> {
+    let mut out = Vec::new();
+    for index in ALL.matches(&doc.lower) {
+        let Some(one) = single(index) else { continue };
+        let negatable = CUES.get(index).is_some_and(|c| c.group != Group::Reason);
+        if let Some(found) = one.find_iter(&doc.lower).find(|m| !negatable || !negated(doc, m.start())) {
+            out.push((index, found.range()));
+        }
+    }
+    out
+}
+
+/// "no chest pain", "denies fainting", "it's not leaking": the cue is denied by a word shortly before it.
+fn negated(doc: &Doc, byte: usize) -> bool {
+    static DENIAL: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(
+            r"\b(?:no|not|denies|denied|denying|without|never|isn['’]?t|wasn['’]?t|aren['’]?t|doesn['’]?t|don['’]?t|didn['’]?t|nor|negative for|no signs? of)(?: (?:a|an|any|the|have|having|smell|smelling|severe|really|bad|major|even|currently|been|of|reported|it['’]?s|is))* ?$",
+        )
+    });
+    let head = doc.before(byte);
+    DENIAL.is_match(head.get(head.len().saturating_sub(40)..).unwrap_or(head))
+}
+
+pub(crate) fn classify(doc: &Doc) -> Classified {
+    let hits = hits(doc);
+    let mut out = Classified { reason: reason(&hits), ..Classified::default() };
+    out.intent = intent(&hits, out.reason.as_ref());
+    out.urgency = urgency(&hits);
+    out.sentiment =
+        first_of(&hits, Group::Sentiment, &["frustrated", "positive"]).or_else(|| neutral(doc, out.reason.as_ref()));
+    for (index, range) in &hits {
+        if let Some(cue) = CUES.get(*index).filter(|c| c.group == Group::Flag)
+            && !out.flags.iter().any(|f| f.choice == cue.choice)
+        {
+            out.flags.push(Choice { choice: cue.choice, range: range.clone(), weight: 800 });
+        }
+    }
+    // "Please don't call me an idiot" is rare; a refused contact is not, and opting out wins over everything else.
+    if let Some(flag) = ambiguous(doc, &out) {
+        out.flags.push(flag);
+    }
+    out.flags.sort_by_key(|f| f.choice);
+    out
+}
+
+/// Weighted votes, the heaviest choice wins; between equals the one said first.
+fn reason(hits: &[(usize, Range<usize>)]) -> Option<Choice> {
+    let mut votes: BTreeMap<&'static str, (i16, i16, Range<usize>)> = BTreeMap::new();
+    for (index, range) in hits {
+        let Some(cue) = CUES.get(*index).filter(|c| c.group == Group::Reason) else { continue };
+        let vote = votes.entry(cue.choice).or_insert((0, 0, range.clone()));
+        vote.0 += cue.weight;
+        if cue.weight > vote.1 {
+            (vote.1, vote.2) = (cue.weight, range.clone());
+        }
+    }
+    let total: i16 = votes.values().map(|v| v.0).sum();
+    let (choice, (votes, _, range)) =
+        votes.into_iter().max_by_key(|(_, (votes, best, range))| (*votes, *best, std::cmp::Reverse(range.start)))?;
+    let share = i32::from(votes) * 1000 / i32::from(total.max(1));
+    Some(Choice { choice, range, weight: (350 + share * 45 / 100).clamp(0, 900) as u16 })
+}
+
+/// The four intents of the house, each from the reason code's own words.
+fn intent(hits: &[(usize, Range<usize>)], reason: Option<&Choice>) -> Option<Choice> {
+    if let Some(complaint) = first_of(hits, Group::Flag, &["complaint"]) {
+        return Some(complaint);
+    }
+    let reason = reason?;
+    let choice = match reason.choice {
+        "complaint" => "complaint",
+        "appointment_booking" | "appointment_change" | "cancellation" | "new_service_request" | "demo_request" => {
+            "booking"
+        }
+        "support_issue" | "billing_question" | "emergency_urgent" => "support",
+        "pricing_question" | "information_request" => "inquiry",
+        _ => return None,
+    };
+    Some(Choice { choice, ..reason.clone() })
+}
+
+fn urgency(hits: &[(usize, Range<usize>)]) -> Option<Choice> {
+    // "no rush" unsays "today"; it does not unsay a burst pipe.
+    let calm = first_of(hits, Group::Urgency, &["nurture"]);
+    match first_of(hits, Group::Urgency, &URGENCY) {
+        Some(found) if matches!(found.choice, "same_day" | "this_week") && calm.is_some() => calm,
+        found => found,
+    }
+}
+
+fn first_of(hits: &[(usize, Range<usize>)], group: Group, order: &[&'static str]) -> Option<Choice> {
+    order.iter().find_map(|wanted| {
+        let (index, range) = hits
+            .iter()
+            .filter(|(i, _)| CUES.get(*i).is_some_and(|c| c.group == group && c.choice == *wanted))
+            .min_by_key(|(_, r)| r.start)?;
+        Some(Choice { choice: CUES.get(*index)?.choice, range: range.clone(), weight: 800 })
+    })
+}
+
+/// A caller who said what the call is about, without a word of feeling, is neutral; the words are the evidence.
+fn neutral(doc: &Doc, reason: Option<&Choice>) -> Option<Choice> {
+    let reason = reason?;
+    Some(Choice { choice: "neutral", range: doc.sentence(&reason.range), weight: 500 })
+}
+
+/// "hi it's me, call me": words were left, but nothing that says what for.
+fn ambiguous(doc: &Doc, so_far: &Classified) -> Option<Choice> {
+    let words = doc.tokens.iter().filter(|t| t.kind == super::text::Kind::Word).count();
+    let something = so_far.reason.is_some()
+        || so_far.urgency.is_some()
+        || so_far.flags.iter().any(|f| !matches!(f.choice, "existing_customer_issue"));
+    if words == 0 || something || words > 40 {
+        return None;
+    }
+    let all = doc.sentences();
+    let (first, last) = (all.first()?, all.last()?);
+    Some(Choice { choice: "ambiguous_voicemail", range: first.start..last.end, weight: 700 })
+}
+
+/// Whether the words of a quote themselves speak for a choice; for checking what any extractor claims.
+pub(crate) fn supports(quote: &str, field: &str, choice: &str) -> bool {
+    let doc = Doc::new(quote);
+    let hits = hits(&doc);
+    let has = |group, wanted: &str| {
+        hits.iter().any(|(i, _)| CUES.get(*i).is_some_and(|c| c.group == group && c.choice == wanted))
+    };
+    match field {
+        "reason_code" => has(Group::Reason, choice),
+        "urgency" => has(Group::Urgency, choice),
+        "sentiment" if choice == "neutral" => {
+            !has(Group::Sentiment, "frustrated") && !has(Group::Sentiment, "positive") && !doc.tokens.is_empty()
+        }
+        "sentiment" => has(Group::Sentiment, choice),
+        "intent" => {
+            let reasons: &[&str] = match choice {
+                "complaint" => return has(Group::Reason, "complaint") || has(Group::Flag, "complaint"),
+                "booking" => &[
+                    "appointment_booking",
+                    "appointment_change",
+                    "cancellation",
+                    "new_service_request",
+                    "demo_request",
+                ],
+                "support" => &["support_issue", "billing_question", "emergency_urgent"],
+                "inquiry" => &["pricing_question", "information_request"],
+                _ => return false,
+            };
+            reasons.iter().any(|r| has(Group::Reason, r))
+        }
+        "flag" if choice == "ambiguous_voicemail" => classify(&doc).flags.iter().any(|f| f.choice == choice),
+        "flag" => has(Group::Flag, choice),
+        _ => false,
+    }
+}
