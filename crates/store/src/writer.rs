@@ -268,3 +268,42 @@ pub(crate) fn after(hook: Option<&dyn CommitHook>, site: Option<Site>) -> Result
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Error, Options, Site, Store, cursor_get, cursor_put};
+
+    /// SQLite rolls a whole transaction back by itself on some errors. Then no unit of the group may be answered `Ok`, the unit
+    /// that came after must not have run outside of a transaction, and the next group works.
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_rolled_back_fails_its_whole_group() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("ringback.db").display());
+        let store = Store::open(Options::new(url)).await.unwrap();
+        let put = |name: &'static str, lose: bool| {
+            let store = store.clone();
+            async move {
+                store
+                    .write(Site::Other, move |tx| {
+                        Box::pin(async move {
+                            cursor_put(tx, "a", "c", name, "1", 1).await?;
+                            if lose { tx.raw("ROLLBACK", "as SQLite would").await } else { Ok(()) }
+                        })
+                    })
+                    .await
+            }
+        };
+        // One thread: all three are queued before the writer runs, so they are one group.
+        let (one, two, three) = tokio::join!(put("one", false), put("two", true), put("three", false));
+        for answer in [one, two, three] {
+            assert!(matches!(answer, Err(Error::Bug(_))), "{answer:?}");
+        }
+        put("four", false).await.unwrap();
+        for (name, there) in [("one", false), ("two", false), ("three", false), ("four", true)] {
+            let seen =
+                store.read(move |tx| Box::pin(async move { cursor_get(tx, "a", "c", name).await })).await.unwrap();
+            assert_eq!(seen.is_some(), there, "{name}");
+        }
+        assert_eq!(store.counts().reconnects, 1);
+    }
+}

@@ -82,7 +82,11 @@ pub async fn contract_insert_next(tx: &mut Tx, new: &ContractNew) -> Result<Cont
     )?;
     match inserted {
         Some(row) => Ok(row),
-        None => contract_latest(tx, &new.account, &new.name).await?.ok_or(Error::Conflict),
+        // On PostgreSQL another unit may have applied a version between the two statements: then this is not the latest any more.
+        None => contract_latest(tx, &new.account, &new.name)
+            .await?
+            .filter(|latest| latest.digest == new.digest)
+            .ok_or(Error::Conflict),
     }
 }
 

@@ -23,6 +23,7 @@ impl Place {
     }
 
     /// `None`, loudly, when no server is given.
+    #[expect(clippy::print_stderr, reason = "a half that was not run has to be seen")]
     pub(crate) async fn postgres() -> Option<Self> {
         let Ok(server) = std::env::var("RINGBACK_TEST_POSTGRES") else {
             eprintln!("SKIPPED (loudly): the PostgreSQL half of this test, because RINGBACK_TEST_POSTGRES is not set");
