@@ -1,0 +1,356 @@
+//! Setting a CRM up: our key property and the fields of the contract get a home, and the people who can own records are read.
+//!
+//! Everything here ensures: run again it changes nothing. What was made is believed only when the schema, read again, shows it.
+
+use crate::facts::ConnectionFacts;
+use crate::http::{Authorization, Fault, Outgoing};
+use crate::{Engine, Error};
+use jiff::Timestamp;
+use ringback_connect::{Auth, Crm};
+use ringback_core::contract;
+use ringback_core::crm::{CrmOp, Held, Object, Outcome, PropertySpec, PropertyType, Why};
+use ringback_core::http::{HttpReply, HttpRequest};
+use ringback_core::id::{AccountId, ConnectionId};
+use ringback_core::problem::Problem;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// The objects that records of ours are made of.
+const OBJECTS: [Object; 3] = [Object::Contact, Object::Call, Object::Task];
+/// How often one exchange is tried while the vendor only asks to wait.
+const TRIES_MAX: usize = 5;
+/// The longest wait between two tries that a vendor may ask for here.
+const WAIT_SECONDS_MAX: u64 = 30;
+/// Pages of owners read at most.
+const OWNER_PAGES_MAX: usize = 50;
+
+/// What set-up found and made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Connected {
+    /// `contact.rb_key`: made now, and seen in the schema afterwards.
+    pub created: Vec<String>,
+    /// There before.
+    pub present: Vec<String>,
+    pub owners: Vec<CrmOwner>,
+    /// What stands in the way, all of it, with a way out of each. Empty: the CRM can be written to.
+    pub problems: Vec<Problem>,
+}
+
+/// Somebody who can own records in the CRM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CrmOwner {
+    pub id: String,
+    pub email: Option<String>,
+    pub name: Option<String>,
+}
+
+/// The properties of contacts, calls and tasks as the CRM has them now.
+pub async fn schema(
+    engine: &Engine,
+    account: &AccountId,
+    connection: &ConnectionId,
+) -> Result<Result<Vec<(Object, PropertySpec)>, Problem>, Error> {
+    let facts = engine.facts(account).await?;
+    let Some(held) = facts.connections.get(connection.as_str()) else {
+        return Err(Error::Missing(format!("connection {connection}")));
+    };
+    let Some(crm) = held.crm() else { return Ok(Err(no_crm(held))) };
+    Ok(Setup { engine, held, crm }.schema().await)
+}
+
+/// Sets a CRM up: checks the settings and the credential, makes the properties that are missing, reads the owners.
+pub async fn connect(engine: &Engine, account: &AccountId, connection: &ConnectionId) -> Result<Connected, Error> {
+    let facts = engine.facts(account).await?;
+    let Some(held) = facts.connections.get(connection.as_str()) else {
+        return Err(Error::Missing(format!("connection {connection}")));
+    };
+    let mut connected = Connected::default();
+    let Some(crm) = held.crm() else {
+        connected.problems.push(no_crm(held));
+        return Ok(connected);
+    };
+    connected.problems = crm.check(&held.connection);
+    if !connected.problems.is_empty() {
+        return Ok(connected);
+    }
+    let setup = Setup { engine, held, crm };
+    let contract = facts.contract_applied.then_some(&facts.contract);
+    if let Err(problem) = setup.run(contract, &mut connected).await {
+        connected.problems.push(problem);
+    }
+    Ok(connected)
+}
+
+fn no_crm(held: &ConnectionFacts) -> Problem {
+    let cause = format!("the connection {} is to {}, which is no CRM", held.connection.name, held.connection.vendor);
+    Problem::new("RB-0701", cause, "name a connection of kind crm")
+}
+
+/// What one exchange gave, if nothing stands in the way.
+enum Asked {
+    Done(Held),
+    /// Nobody knows whether it was done.
+    Unknown(String),
+}
+
+struct Setup<'a> {
+    engine: &'a Engine,
+    held: &'a ConnectionFacts,
+    crm: &'static dyn Crm,
+}
+
+impl Setup<'_> {
+    async fn run(&self, contract: Option<&contract::Contract>, connected: &mut Connected) -> Result<(), Problem> {
+        let before = self.schema().await?;
+        let wanted = self.wanted(contract);
+        let mut asked = BTreeSet::new();
+        for ((object, name), spec) in &wanted {
+            match before.iter().find(|(o, s)| o == object && s.name == *name) {
+                Some((_, found)) if spec.unique && !found.unique => {
+                    let cause = format!(
+                        "{}.{name} exists and is not unique, so it cannot keep Ringback's key",
+                        object.as_str()
+                    );
+                    connected.problems.push(Problem::new(
+                        "RB-0704",
+                        cause,
+                        "remove or rename that property in the CRM, then run set-up again",
+                    ));
+                }
+                Some(_) => connected.present.push(word(*object, name)),
+                None => {
+                    if asked.insert(*object) {
+                        self.prepare(*object).await?;
+                    }
+                    if let Err(problem) = self.create(*object, spec).await {
+                        // What one property lacks the next lacks too, except what is about this property alone.
+                        if problem.code != "RB-0703" {
+                            return Err(problem);
+                        }
+                        connected.problems.push(problem);
+                    }
+                }
+            }
+        }
+        let after = if asked.is_empty() { before } else { self.schema().await? };
+        for ((object, name), spec) in &wanted {
+            let full = word(*object, name);
+            let refused = connected.problems.iter().any(|p| p.cause.contains(&full));
+            let there = after.iter().any(|(o, s)| o == object && s.name == *name && (!spec.unique || s.unique));
+            match (there, connected.present.contains(&full) || refused) {
+                (true, false) => connected.created.push(full),
+                (false, false) => {
+                    let cause = format!("{full} was made, but the CRM's schema does not show it");
+                    connected.problems.push(Problem::new("RB-0705", cause, "run set-up again in a minute"));
+                }
+                _ => {}
+            }
+        }
+        if let Some(contract) = contract {
+            connected.problems.extend(contract::check_schema(contract, &after));
+        }
+        connected.owners = self.owners().await?;
+        Ok(())
+    }
+
+    /// Our own properties, and those of the contract with their types, which win where both name one.
+    fn wanted(&self, contract: Option<&contract::Contract>) -> BTreeMap<(Object, String), PropertySpec> {
+        let mut wanted = BTreeMap::new();
+        for (object, name, label, unique) in self.crm.own_properties() {
+            let spec = PropertySpec {
+                name: (*name).to_owned(),
+                label: (*label).to_owned(),
+                kind: PropertyType::Text,
+                unique: *unique,
+                read_only: false,
+            };
+            wanted.insert((*object, (*name).to_owned()), spec);
+        }
+        for (object, mut spec) in contract.map(contract::Contract::own_properties).unwrap_or_default() {
+            let key = (object, spec.name.clone());
+            spec.unique = wanted.get(&key).is_some_and(|own| own.unique);
+            if spec.unique {
+                spec.kind = PropertyType::Text;
+            }
+            wanted.insert(key, spec);
+        }
+        wanted
+    }
+
+    async fn schema(&self) -> Result<Vec<(Object, PropertySpec)>, Problem> {
+        let mut all = Vec::new();
+        for object in OBJECTS {
+            let held = self.ask(CrmOp::ReadSchema { object }, object.as_str()).await?;
+            all.extend(held.schema.into_iter().map(|spec| (object, spec)));
+        }
+        Ok(all)
+    }
+
+    async fn prepare(&self, object: Object) -> Result<(), Problem> {
+        for request in self.crm.preparation(object, &self.held.connection) {
+            let read = |reply: &HttpReply, at| self.crm.prepared(reply, &self.held.connection, at);
+            // Unknown is good enough: what needs it will be refused if it is not there.
+            self.exchange(&request, object.as_str(), read).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a property. After an unanswered try the schema is read before another.
+    async fn create(&self, object: Object, spec: &PropertySpec) -> Result<(), Problem> {
+        let about = word(object, &spec.name);
+        let mut told = None;
+        for _ in 0..TRIES_MAX {
+            match self.ask_once(CrmOp::CreateProperty { object, property: spec.clone() }, &about).await? {
+                Asked::Done(_) => return Ok(()),
+                Asked::Unknown(why) => told = Some(why),
+            }
+            let now = self.ask(CrmOp::ReadSchema { object }, object.as_str()).await?;
+            if now.schema.iter().any(|known| known.name == spec.name) {
+                return Ok(());
+            }
+        }
+        Err(self.no_answer(&about, told))
+    }
+
+    async fn owners(&self) -> Result<Vec<CrmOwner>, Problem> {
+        let (mut owners, mut after) = (Vec::new(), None);
+        for _ in 0..OWNER_PAGES_MAX {
+            let held = self.ask(CrmOp::ListOwners { after: after.take() }, "owners").await?;
+            owners.extend(held.records.into_iter().filter(|r| !r.archived).map(|record| {
+                let text = |name: &str| record.properties.get(name).filter(|v| !v.is_empty()).cloned();
+                let names: Vec<String> = ["firstName", "lastName"].iter().filter_map(|n| text(n)).collect();
+                let name = (!names.is_empty()).then(|| names.join(" ")).or_else(|| text("name"));
+                CrmOwner { email: text("email"), name, id: record.id }
+            }));
+            after = held.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(owners)
+    }
+
+    /// A question that changes nothing: asked until it is answered.
+    async fn ask(&self, operation: CrmOp, about: &str) -> Result<Held, Problem> {
+        let mut told = None;
+        for n in 1..=TRIES_MAX {
+            match self.ask_once(operation.clone(), about).await? {
+                Asked::Done(held) => return Ok(held),
+                Asked::Unknown(why) => told = Some(why),
+            }
+            self.pause(n, None).await;
+        }
+        Err(self.no_answer(about, told))
+    }
+
+    async fn ask_once(&self, operation: CrmOp, about: &str) -> Result<Asked, Problem> {
+        let operations = [operation];
+        let request = self.crm.request(&operations, &self.held.connection).map_err(|unsupported| {
+            Problem::new("RB-0703", format!("{about}: {}", unsupported.0), "choose another type in the contract")
+        })?;
+        let read = |reply: &HttpReply, at| {
+            let replies = self.crm.reply(&operations, reply, &self.held.connection, at);
+            let first = replies.outcomes.into_iter().next();
+            first.unwrap_or_else(|| Outcome::Unknown { why: Why::new("no_outcome", "the reply says nothing") })
+        };
+        self.exchange(&request, about, read).await
+    }
+
+    /// Makes one exchange, again only where it certainly was not done and the vendor asks to wait.
+    async fn exchange(
+        &self,
+        request: &HttpRequest,
+        about: &str,
+        read: impl Fn(&HttpReply, Timestamp) -> Outcome,
+    ) -> Result<Asked, Problem> {
+        let vendor = self.crm.about();
+        let base_url = self.held.connection.base_url.as_deref().unwrap_or(vendor.base_url);
+        let timeout = vendor.writes.map_or(Duration::from_secs(10), |writes| writes.timeout);
+        let mut told = None;
+        for n in 1..=TRIES_MAX {
+            let auth = self.authorization()?;
+            let call = Outgoing { base_url, request, auth, timeout, connection: self.held.connection.id.as_str() };
+            match self.engine.inner.parts.transport.send(call).await {
+                Ok(reply) => match read(&reply, self.engine.now()) {
+                    Outcome::Done { held } | Outcome::Stale { held } => return Ok(Asked::Done(held)),
+                    Outcome::Duplicate { .. } => return Ok(Asked::Done(Held::default())),
+                    Outcome::AuthExpired { why } => return Err(self.unauthorized(&why)),
+                    Outcome::Refused { why } if why.status == Some(403) => return Err(self.unauthorized(&why)),
+                    Outcome::Refused { why } => return Err(refused(about, &why)),
+                    Outcome::Gone { .. } => return Err(refused(about, &Why::new("gone", "the CRM does not have it"))),
+                    Outcome::Unknown { why } => return Ok(Asked::Unknown(why.words)),
+                    Outcome::Exhausted { why, .. } => {
+                        let cause = format!("{}'s budget is used up: {}", vendor.title, why.words);
+                        return Err(Problem::new("RB-0705", cause, "run set-up again when the vendor's day is over"));
+                    }
+                    Outcome::Retry { after, why } => {
+                        told = Some(why.words);
+                        self.pause(n, after).await;
+                    }
+                },
+                Err(Fault::Forbidden(why)) => {
+                    let cause = format!("{base_url} may not be asked: {why}");
+                    let cure =
+                        "use the vendor's public https address, or allow private addresses for this installation";
+                    return Err(Problem::new("RB-0706", cause, cure));
+                }
+                Err(fault) if fault.left() => return Ok(Asked::Unknown(fault.to_string())),
+                Err(fault) => {
+                    told = Some(fault.to_string());
+                    self.pause(n, None).await;
+                }
+            }
+        }
+        Err(self.no_answer(about, told))
+    }
+
+    /// Waits as long as the vendor asks, else longer each time.
+    async fn pause(&self, n: usize, asked: Option<Duration>) {
+        let own = Duration::from_secs(1 << n.min(4));
+        let pause = asked.unwrap_or(own).min(Duration::from_secs(WAIT_SECONDS_MAX));
+        self.engine.inner.parts.clock.sleep(pause).await;
+    }
+
+    fn no_answer(&self, about: &str, told: Option<String>) -> Problem {
+        let told = told.unwrap_or_else(|| "silence".into());
+        let cause = format!("{} gave no usable answer for {about}: {told}", self.crm.about().title);
+        Problem::new("RB-0705", cause, "look at the vendor's status page, then run set-up again")
+    }
+
+    fn authorization(&self) -> Result<Option<Authorization>, Problem> {
+        let secret = self.held.secrets.first().cloned();
+        let lacking = || {
+            let cause = format!("the connection {} has no token", self.held.connection.name);
+            Problem::new("RB-0702", cause, "store the token with the connection, then run set-up again")
+        };
+        Ok(match self.crm.about().auth {
+            Auth::None => None,
+            Auth::Bearer => Some(Authorization::Bearer(secret.ok_or_else(lacking)?)),
+            Auth::Token => Some(Authorization::Token(secret.ok_or_else(lacking)?)),
+            Auth::Basic => {
+                let user = self.held.connection.setting("user").unwrap_or_default().to_owned();
+                Some(Authorization::Basic { user, password: secret.ok_or_else(lacking)? })
+            }
+        })
+    }
+
+    fn unauthorized(&self, why: &Why) -> Problem {
+        let cause = format!("{} does not accept the token: {}", self.crm.about().title, why.words);
+        Problem::new("RB-0702", cause, "make a token with the scopes of the connection's guide and store it")
+    }
+}
+
+fn word(object: Object, name: &str) -> String {
+    format!("{}.{name}", object.as_str())
+}
+
+fn refused(about: &str, why: &Why) -> Problem {
+    let cause = format!("{about} was refused: {}", why.words);
+    let cure =
+        "look at the vendor's words; the usual causes are a missing scope and no unique property left for the object";
+    Problem::new("RB-0703", cause, cure)
+}
+
+#[cfg(test)]
+mod tests;
