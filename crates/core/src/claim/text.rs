@@ -43,6 +43,8 @@ pub(crate) struct Doc<'a> {
     pub(crate) cased: bool,
     /// There is a capital inside a sentence, other than "I": names would have one too.
     pub(crate) names_cased: bool,
+    /// Byte offsets at which a new sentence begins.
+    cuts: Vec<usize>,
 }
 
 impl<'a> Doc<'a> {
@@ -60,13 +62,16 @@ impl<'a> Doc<'a> {
                 .iter()
                 .enumerate()
                 .any(|(i, t)| t.kind == Kind::Word && t.capital && t.end - t.start > 1 && !opens(i));
-        Doc {
+        let mut doc = Doc {
             names_cased,
             text,
             lower: text.to_ascii_lowercase(),
             tokens,
             cased: capitals > 0 && !(shouted && all > 2),
-        }
+            cuts: Vec::new(),
+        };
+        doc.cuts = doc.find_cuts();
+        doc
     }
 
     pub(crate) fn word(&self, token: &Token) -> &str {
@@ -104,7 +109,7 @@ impl<'a> Doc<'a> {
     pub(crate) fn sentence(&self, range: &Range<usize>) -> Range<usize> {
         let mut start = 0;
         let mut end = self.text.len();
-        for cut in self.cuts() {
+        for &cut in &self.cuts {
             if cut <= range.start {
                 start = cut;
             } else if cut >= range.end {
@@ -121,7 +126,7 @@ impl<'a> Doc<'a> {
     pub(crate) fn sentences(&self) -> Vec<Range<usize>> {
         let mut out = Vec::new();
         let mut start = 0;
-        for cut in self.cuts().into_iter().chain([self.text.len()]) {
+        for cut in self.cuts.iter().copied().chain([self.text.len()]) {
             let inside = self.text.get(start..cut).unwrap_or_default();
             let lead = inside.len() - inside.trim_start().len();
             if !inside.trim().is_empty() {
@@ -134,7 +139,7 @@ impl<'a> Doc<'a> {
 
     /// The byte offsets after which a new sentence begins: after `.`, `!` or `?` and white space, unless the point
     /// ends an abbreviation or a lower-case word follows a point; and at line breaks.
-    fn cuts(&self) -> Vec<usize> {
+    fn find_cuts(&self) -> Vec<usize> {
         let mut out = Vec::new();
         let mut chars = self.text.char_indices().peekable();
         while let Some((i, c)) = chars.next() {
