@@ -56,7 +56,7 @@ fn verdict(inquiry: &Inquiry, facts: &Facts<'_>, name: &str, rule: &FieldRule) -
     let location = inquiry.location.as_ref().and_then(|l| facts.roster.location(l));
     let slug = location.map_or("", |l| l.slug.as_str());
     let held = inquiry.claims.get(&rule.from);
-    let decided = decision(inquiry, &rule.from);
+    let decided = decision(inquiry, facts, rule);
     let value = held.map(|h| typed(&h.claim.value)).or_else(|| decided.clone().map(FieldValue::Text));
     let confidence = held.map(|h| h.claim.confidence.0).or(decided.as_ref().map(|_| 1000));
     let was = current(inquiry, rule);
@@ -247,8 +247,13 @@ pub fn change_digest(verdict: &Verdict, inquiry: &Inquiry, facts: &Facts<'_>) ->
 }
 
 /// What Ringback itself decided, for clauses that map it (F-089).
-fn decision(inquiry: &Inquiry, from: &str) -> Option<String> {
-    match from {
+fn decision(inquiry: &Inquiry, facts: &Facts<'_>, rule: &FieldRule) -> Option<String> {
+    match rule.from.as_str() {
+        // The CRM's own owner property takes the CRM's id of that person; any other field takes the name.
+        "owner" if rule.property == owner_property(facts) => {
+            let staff = facts.roster.person(&inquiry.owner.as_ref()?.staff)?;
+            staff.crm_owner.clone()
+        }
         "owner" => inquiry.owner.as_ref().map(|o| o.name.clone()),
         "next_action" => Some(if inquiry.open() { "call_back" } else { "none" }.to_owned()),
         "due_at" => inquiry.clock.as_ref().map(|c| c.due_at.to_string()),

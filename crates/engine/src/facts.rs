@@ -262,7 +262,9 @@ fn read_contract(row: Option<store::ContractRow>) -> Result<(Contract, ContractR
         }
         None => {
             // Without an applied contract calls are recorded, owned and clocked, and nothing is written anywhere (F-078).
-            let mut contract = contract::default_contract();
+            let Some(mut contract) = contract::parse(contract::DEFAULT_TEXT).0 else {
+                return Err(Error::Corrupt { what: "default contract".into(), why: "it has problems of its own".into() });
+            };
             contract.autonomy = contract::Autonomy::Observe;
             let reference = ContractRef { id: ContractId::from_text("ctr_none"), name: "none".into(), version: 0 };
             Ok((contract, reference, false))

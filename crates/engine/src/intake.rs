@@ -40,26 +40,27 @@ impl Engine {
                 return Ok(problem(413, "RB-0103", &format!("the body is larger than {limit} bytes"), "send one call per request"));
             }
             if let Err(refused) = source.screen(raw, &held.connection) {
-                return Ok(source.answer(raw, &refused));
+                return Ok(source.answer(raw, &held.connection, &refused));
             }
         }
-        let verified = source.verify(raw, &held.secrets, now);
+        let verified = source.verify(raw, &held.connection, &held.secrets, now);
         let intake = self.store_signal(&facts, held, raw, verified, now).await;
         Ok(match intake {
             Ok(intake) => {
                 self.changed();
-                source.answer(raw, &intake)
+                source.answer(raw, &held.connection, &intake)
             }
-            Err(error) => self.not_stored(source, raw, connection, &error),
+            Err(error) => self.not_stored(source, raw, held, &error),
         })
     }
 
-    fn not_stored(&self, source: &dyn Source, raw: &RawRequest, connection: &str, error: &Error) -> HttpReply {
+    fn not_stored(&self, source: &dyn Source, raw: &RawRequest, held: &ConnectionFacts, error: &Error) -> HttpReply {
+        let connection = held.connection.id.as_str();
         tracing::error!(%error, connection, "a request could not be stored; the provider is asked to send it again");
         if mutant::on("ack_before_commit") {
-            return source.answer(raw, &Intake::Stored);
+            return source.answer(raw, &held.connection, &Intake::Stored);
         }
-        source.answer(raw, &Intake::Unavailable)
+        source.answer(raw, &held.connection, &Intake::Unavailable)
     }
 
     async fn store_signal(
@@ -83,7 +84,7 @@ impl Engine {
             created_at: micros(now),
             expires_at: expiry(now, self.settings().raw_days),
         };
-        let delivery_key = if mutant::on("dedupe_key_dropped") { id.to_string() } else { delivery_key(raw) };
+        let delivery_key = if mutant::on("dedupe_key_dropped") { id.to_string() } else { held.source().and_then(|s| s.delivery(raw)).unwrap_or_else(|| delivery_key(raw)) };
         let stored = self
             .store()
             .intake(SignalIn {
