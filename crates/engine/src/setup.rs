@@ -84,7 +84,7 @@ pub async fn connect(engine: &Engine, account: &AccountId, connection: &Connecti
 
 fn no_crm(held: &ConnectionFacts) -> Problem {
     let cause = format!("the connection {} is to {}, which is no CRM", held.connection.name, held.connection.vendor);
-    Problem::new("RB-0701", cause, "name a connection of kind crm")
+    Problem::new("RB-0521", cause, "name a connection of kind crm")
 }
 
 /// What one exchange gave, if nothing stands in the way.
@@ -113,7 +113,7 @@ impl Setup<'_> {
                         object.as_str()
                     );
                     connected.problems.push(Problem::new(
-                        "RB-0704",
+                        "RB-0524",
                         cause,
                         "remove or rename that property in the CRM, then run set-up again",
                     ));
@@ -125,7 +125,7 @@ impl Setup<'_> {
                     }
                     if let Err(problem) = self.create(*object, spec).await {
                         // What one property lacks the next lacks too, except what is about this property alone.
-                        if problem.code != "RB-0703" {
+                        if problem.code != "RB-0523" {
                             return Err(problem);
                         }
                         connected.problems.push(problem);
@@ -142,7 +142,7 @@ impl Setup<'_> {
                 (true, false) => connected.created.push(full),
                 (false, false) => {
                     let cause = format!("{full} was made, but the CRM's schema does not show it");
-                    connected.problems.push(Problem::new("RB-0705", cause, "run set-up again in a minute"));
+                    connected.problems.push(Problem::new("RB-0525", cause, "run set-up again in a minute"));
                 }
                 _ => {}
             }
@@ -247,7 +247,7 @@ impl Setup<'_> {
     async fn ask_once(&self, operation: CrmOp, about: &str) -> Result<Asked, Problem> {
         let operations = [operation];
         let request = self.crm.request(&operations, &self.held.connection).map_err(|unsupported| {
-            Problem::new("RB-0703", format!("{about}: {}", unsupported.0), "choose another type in the contract")
+            Problem::new("RB-0523", format!("{about}: {}", unsupported.0), "choose another type in the contract")
         })?;
         let read = |reply: &HttpReply, at| {
             let replies = self.crm.reply(&operations, reply, &self.held.connection, at);
@@ -282,7 +282,7 @@ impl Setup<'_> {
                     Outcome::Unknown { why } => return Ok(Asked::Unknown(why.words)),
                     Outcome::Exhausted { why, .. } => {
                         let cause = format!("{}'s budget is used up: {}", vendor.title, why.words);
-                        return Err(Problem::new("RB-0705", cause, "run set-up again when the vendor's day is over"));
+                        return Err(Problem::new("RB-0525", cause, "run set-up again when the vendor's day is over"));
                     }
                     Outcome::Retry { after, why } => {
                         told = Some(why.words);
@@ -293,7 +293,7 @@ impl Setup<'_> {
                     let cause = format!("{base_url} may not be asked: {why}");
                     let cure =
                         "use the vendor's public https address, or allow private addresses for this installation";
-                    return Err(Problem::new("RB-0706", cause, cure));
+                    return Err(Problem::new("RB-0526", cause, cure));
                 }
                 Err(fault) if fault.left() => return Ok(Asked::Unknown(fault.to_string())),
                 Err(fault) => {
@@ -315,14 +315,14 @@ impl Setup<'_> {
     fn no_answer(&self, about: &str, told: Option<String>) -> Problem {
         let told = told.unwrap_or_else(|| "silence".into());
         let cause = format!("{} gave no usable answer for {about}: {told}", self.crm.about().title);
-        Problem::new("RB-0705", cause, "look at the vendor's status page, then run set-up again")
+        Problem::new("RB-0525", cause, "look at the vendor's status page, then run set-up again")
     }
 
     fn authorization(&self) -> Result<Option<Authorization>, Problem> {
         let secret = self.held.secrets.first().cloned();
         let lacking = || {
             let cause = format!("the connection {} has no token", self.held.connection.name);
-            Problem::new("RB-0702", cause, "store the token with the connection, then run set-up again")
+            Problem::new("RB-0522", cause, "store the token with the connection, then run set-up again")
         };
         Ok(match self.crm.about().auth {
             Auth::None => None,
@@ -337,7 +337,7 @@ impl Setup<'_> {
 
     fn unauthorized(&self, why: &Why) -> Problem {
         let cause = format!("{} does not accept the token: {}", self.crm.about().title, why.words);
-        Problem::new("RB-0702", cause, "make a token with the scopes of the connection's guide and store it")
+        Problem::new("RB-0522", cause, "make a token with the scopes of the connection's guide and store it")
     }
 }
 
@@ -349,7 +349,7 @@ fn refused(about: &str, why: &Why) -> Problem {
     let cause = format!("{about} was refused: {}", why.words);
     let cure =
         "look at the vendor's words; the usual causes are a missing scope and no unique property left for the object";
-    Problem::new("RB-0703", cause, cure)
+    Problem::new("RB-0523", cause, cure)
 }
 
 #[cfg(test)]

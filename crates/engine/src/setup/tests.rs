@@ -121,12 +121,12 @@ async fn a_key_that_is_not_unique_and_a_wrong_token_are_told_with_a_way_out() {
     let crm = Crm { token: "pat-1", made: vec![("contacts".into(), taken)], ..Crm::default() };
     let (world_one, _) = world(crm).await;
     let codes: Vec<_> = run(&world_one).await.problems.iter().map(|p| p.code).collect();
-    assert!(codes.contains(&"RB-0704"), "{codes:?}");
+    assert!(codes.contains(&"RB-0524"), "{codes:?}");
 
     let (world_two, crm) = world(Crm { token: "another", ..Crm::default() }).await;
     let refused = run(&world_two).await;
     let [problem] = refused.problems.as_slice() else { panic!("{refused:?}") };
-    assert_eq!(problem.code, "RB-0702");
+    assert_eq!(problem.code, "RB-0522");
     assert!(!problem.cause.contains("pat-1") && !problem.cure.is_empty());
     assert_eq!(crm.lock().unwrap().creates, 0);
 }
@@ -135,9 +135,9 @@ async fn a_key_that_is_not_unique_and_a_wrong_token_are_told_with_a_way_out() {
 async fn silence_and_strangers_end_with_a_problem() {
     let silent = World::with(Box::new(|_| Err(Fault::TimedOut))).await;
     let told = run(&silent).await;
-    assert_eq!(told.problems.iter().map(|p| p.code).collect::<Vec<_>>(), ["RB-0705"]);
+    assert_eq!(told.problems.iter().map(|p| p.code).collect::<Vec<_>>(), ["RB-0525"]);
     let inside = World::with(Box::new(|_| Err(Fault::Forbidden("10.0.0.1 is not a public address".into())))).await;
-    assert_eq!(run(&inside).await.problems.iter().map(|p| p.code).collect::<Vec<_>>(), ["RB-0706"]);
+    assert_eq!(run(&inside).await.problems.iter().map(|p| p.code).collect::<Vec<_>>(), ["RB-0526"]);
     let nobody = ConnectionId::from_text("conn_9");
     assert!(matches!(connect(&silent.engine, &silent.account, &nobody).await, Err(Error::Missing(_))));
 }
