@@ -1,0 +1,123 @@
+// Keeps a page fresh and adds keys. Everything works without it, except that times stand still.
+"use strict";
+(() => {
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const one = (selector, root = document) => root.querySelector(selector);
+
+  // The same words as `when::lasting`.
+  const lasting = (seconds) => {
+    const s = Math.max(0, Math.floor(seconds)), m = Math.floor(s / 60);
+    if (m < 1) return `${s} s`;
+    if (m < 60) return `${m} min`;
+    if (m < 2880) return `${Math.floor(m / 60)} h ${String(m % 60).padStart(2, "0")}`;
+    return `${Math.floor(m / 1440)} days`;
+  };
+
+  // The server's words are true at load; from then on only the passing of time is added, so a wrong clock here shows nothing wrong.
+  let base = new Map(), loaded = performance.now();
+  const units = { s: 1, min: 60, days: 86400 };
+  const seconds = (text) => {
+    const hours = text.match(/^(\d+) h (\d+)$/);
+    if (hours) return hours[1] * 3600 + hours[2] * 60;
+    const plain = text.match(/^(\d+) (s|min|days)$/);
+    return plain ? plain[1] * units[plain[2]] : null;
+  };
+  const note = () => {
+    loaded = performance.now();
+    base = new Map(all("[data-since]").map((el) => [el, seconds(el.textContent.trim())]));
+  };
+  const tick = () => {
+    const passed = (performance.now() - loaded) / 1000;
+    for (const [el, at] of base) if (at !== null) el.textContent = lasting(at + passed);
+  };
+
+  // Moving with j and k.
+  let at = null;
+  const rows = () => all("[data-row]");
+  const mark = (row, scroll = true) => {
+    all(".at").forEach((el) => el.classList.remove("at"));
+    at = row ? row.id : null;
+    if (!row) return;
+    row.classList.add("at");
+    if (scroll) row.scrollIntoView({ block: "nearest" });
+    const target = one("h3 a, h2, a, button", row);
+    if (target && scroll) {
+      if (!target.matches("a, button")) target.tabIndex = -1;
+      target.focus({ preventScroll: true });
+    }
+  };
+  const current = () => one(".at") || rows()[0] || null;
+  const move = (by) => {
+    const list = rows(), now = list.indexOf(one(".at"));
+    mark(list[Math.min(list.length - 1, Math.max(0, now + by))] || null);
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const typing = event.target.matches("input, select, textarea");
+    if (event.key === "Escape") { if (typing) event.target.blur(); all("details.menu[open]").forEach((d) => { d.open = false; }); return; }
+    if (typing) return;
+    const row = current(), inRow = (selector) => one(selector, row || document) || one(selector);
+    const keys = {
+      j: () => move(1),
+      k: () => move(-1),
+      c: () => inRow("[data-call]")?.click(),
+      a: () => (inRow("[data-approve]") || inRow("[data-take] button"))?.click(),
+      x: () => inRow("[data-reason]")?.focus(),
+      o: () => inRow("[data-open], h3 a")?.click(),
+      r: () => one('[data-key="r"]')?.click(),
+      "/": () => one('input[type="search"]')?.focus(),
+      "?": () => { const help = one("#help"); if (help) help.open = !help.open; },
+    };
+    if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
+  });
+
+  // A click says at once that it was heard.
+  document.addEventListener("submit", (event) => {
+    const button = event.submitter;
+    if (button) setTimeout(() => { button.disabled = true; button.setAttribute("aria-busy", "true"); });
+  });
+
+  // Live: the server says that something changed, the page asks for its part again and keeps place and focus.
+  const live = one("[data-live]");
+  let asking = false, again = false;
+  const refresh = async () => {
+    if (!live) return;
+    if (asking) { again = true; return; }
+    // What somebody is typing or choosing is not taken away.
+    if (live.contains(document.activeElement) && document.activeElement.matches("input, select")) return;
+    asking = true;
+    try {
+      const url = new URL(location.href);
+      url.searchParams.set("fragment", "1");
+      const answer = await fetch(url, { headers: { accept: "text/html" }, redirect: "error" });
+      if (!answer.ok) throw new Error(String(answer.status));
+      const focus = document.activeElement?.closest("[data-row]")?.id;
+      live.innerHTML = await answer.text();
+      note();
+      if (at) mark(document.getElementById(at), false);
+      if (focus) one("a, button", document.getElementById(focus) || live)?.focus({ preventScroll: true });
+      stale(false);
+    } catch { stale(true); }
+    asking = false;
+    if (again) { again = false; refresh(); }
+  };
+  const stale = (is) => {
+    const line = one("#stale"), head = one("[data-as-of]");
+    if (!line) return;
+    line.hidden = !is;
+    if (is && head) one("span", line).textContent = head.dataset.asOf;
+  };
+
+  note();
+  setInterval(tick, 1000);
+  if (live && document.body.hasAttribute("data-signed-in")) {
+    const events = new EventSource("/events");
+    let pending = null;
+    events.addEventListener("changed", () => { clearTimeout(pending); pending = setTimeout(refresh, 150); });
+    events.onopen = () => { if (!one("#stale").hidden) refresh(); };
+    events.onerror = () => stale(true);
+    // Due times pass without anything happening.
+    setInterval(refresh, 30000);
+  }
+})();

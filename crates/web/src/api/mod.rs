@@ -1,0 +1,158 @@
+//! `/api/v1`: what programs may ask and do. One table of routes is both the router and the document, so that neither can forget the other.
+
+mod idempotency;
+mod lists;
+mod one;
+mod openapi;
+mod things;
+mod token;
+
+use crate::App;
+use axum::Router;
+use axum::routing::{MethodRouter, get, post};
+use token::Scope;
+
+/// One route with everything its document says.
+struct Route {
+    method: &'static str,
+    path: &'static str,
+    scope: Scope,
+    summary: &'static str,
+    /// Query parameters: name and meaning. Path parameters are read off the path.
+    query: &'static [(&'static str, &'static str)],
+    /// Schema of the body, for a POST.
+    body: Option<&'static str>,
+    /// Schema of what is answered.
+    answer: &'static str,
+    /// What is answered is a page of these.
+    paged: bool,
+    handler: MethodRouter<App>,
+}
+
+const PAGE: (&str, &str) = ("limit", "how many, 1 to 200; 50 if absent");
+const CURSOR: (&str, &str) = ("cursor", "`next` of the page before");
+
+impl Route {
+    fn get(path: &'static str, summary: &'static str, answer: &'static str, handler: MethodRouter<App>) -> Self {
+        Self { method: "get", path, scope: Scope::Read, summary, query: &[], body: None, answer, paged: false, handler }
+    }
+
+    fn list(
+        path: &'static str,
+        summary: &'static str,
+        answer: &'static str,
+        query: &'static [(&'static str, &'static str)],
+        handler: MethodRouter<App>,
+    ) -> Self {
+        Self { query, paged: true, ..Self::get(path, summary, answer, handler) }
+    }
+
+    fn post(
+        path: &'static str,
+        scope: Scope,
+        summary: &'static str,
+        body: Option<&'static str>,
+        answer: &'static str,
+        handler: MethodRouter<App>,
+    ) -> Self {
+        Self { method: "post", scope, body, ..Self::get(path, summary, answer, handler) }
+    }
+}
+
+fn routes() -> Vec<Route> {
+    vec![
+        Route::list(
+            "/api/v1/inquiries",
+            "Inquiries, newest first",
+            "Inquiry",
+            &[
+                ("state", "`open` or `closed`"),
+                ("location", "id of a location"),
+                ("owner", "id of a member of staff"),
+                PAGE,
+                CURSOR,
+            ],
+            get(lists::inquiries),
+        ),
+        Route::get("/api/v1/inquiries/{id}", "One inquiry", "Inquiry", get(one::inquiry)),
+        Route::get("/api/v1/inquiries/{id}/entries", "Its ledger, oldest first", "Entries", get(one::entries)),
+        Route::get("/api/v1/inquiries/{id}/transcripts", "What was said", "Transcripts", get(one::transcripts)),
+        Route::post(
+            "/api/v1/inquiries/{id}/events",
+            Scope::Write,
+            "Take it, give it to somebody, or say how a callback ended",
+            Some("PersonEvent"),
+            "Inquiry",
+            post(one::event),
+        ),
+        Route::list("/api/v1/calls", "Calls, newest first", "Call", &[PAGE, CURSOR], get(lists::calls)),
+        Route::get("/api/v1/calls/{id}", "One call", "Call", get(one::call)),
+        Route::list(
+            "/api/v1/signals",
+            "Signals, newest first",
+            "Signal",
+            &[("state", "`stored`, `folded`, `unreadable`, `quarantined` or `parked`"), PAGE, CURSOR],
+            get(lists::signals),
+        ),
+        Route::list(
+            "/api/v1/signals/quarantined",
+            "Signals with a wrong signature, newest first",
+            "Signal",
+            &[PAGE, CURSOR],
+            get(lists::quarantined),
+        ),
+        Route::post(
+            "/api/v1/signals/{id}/accept",
+            Scope::Admin,
+            "Accept a quarantined signal",
+            None,
+            "Done",
+            post(one::accept),
+        ),
+        Route::list(
+            "/api/v1/reviews",
+            "Open reviews, newest first",
+            "Review",
+            &[("kind", "the kind word of a review"), PAGE, CURSOR],
+            get(lists::reviews),
+        ),
+        Route::post(
+            "/api/v1/reviews/{id}/decide",
+            Scope::Write,
+            "Answer a review about exactly the change of its digest",
+            Some("Decision"),
+            "Inquiry",
+            post(one::decide),
+        ),
+        Route::get("/api/v1/dead-letters", "Effects that need a person", "DeadLetters", get(things::dead_letters)),
+        Route::post(
+            "/api/v1/dead-letters/{id}/replay",
+            Scope::Admin,
+            "Try a dead letter again",
+            None,
+            "Done",
+            post(one::replay),
+        ),
+        Route::get("/api/v1/connections", "Connections and their lanes", "Connections", get(things::connections)),
+        Route {
+            query: &[
+                ("object", "`contact`, `call` or `task`"),
+                ("record", "id of the record in the CRM"),
+                ("property", "the CRM's name of the field"),
+            ],
+            ..Route::get("/api/v1/trace", "Why a CRM field holds its value", "Trace", get(things::trace))
+        },
+        Route::get("/api/v1/ledger/verify", "Check every chain", "LedgerReport", get(things::verify)),
+        Route::get("/api/v1/contract", "The contract in sentences", "Contract", get(things::contract)),
+        Route::get("/api/v1/contract/fields/{field}", "One clause and who wins", "Clause", get(things::clause)),
+    ]
+}
+
+pub(crate) fn router() -> Router<App> {
+    let documented = routes().into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler));
+    documented.route("/api/openapi.json", get(openapi::get)).route("/api/{*rest}", axum::routing::any(nowhere))
+}
+
+async fn nowhere() -> crate::problem::Problem {
+    crate::problem::Problem::missing("route at this address; /api/openapi.json lists them all")
+}

@@ -1,0 +1,133 @@
+//! The API's document, made from the table of routes.
+
+use super::{Route, routes};
+use axum::Json;
+use serde_json::{Map, Value, json};
+
+/// `GET /api/openapi.json`. Needs no token: it describes the program, not an account.
+pub(super) async fn get() -> Json<Value> {
+    Json(document())
+}
+
+/// The OpenAPI 3.1 document.
+pub(super) fn document() -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for route in routes() {
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        if let Some(path) = path.as_object_mut() {
+            path.insert(route.method.to_owned(), operation(&route));
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Ringback",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+            "description": "Calls, inquiries and what became of them. Instants are RFC 3339 in UTC; confidence is in thousandths.",
+        },
+        "servers": [{ "url": "/" }],
+        "security": [{ "token": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "description": "`rbt_…`, made by `ringback token add`; scopes read, write, admin, each including the one before" } },
+            "schemas": schemas(),
+            "responses": { "Problem": { "description": "A problem (RFC 9457) with code, cause and cure", "content": { "application/problem+json": { "schema": reference("Problem") } } } },
+        },
+    })
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn operation(route: &Route) -> Value {
+    let mut parameters: Vec<Value> = Vec::new();
+    for part in route.path.split('/').filter_map(|p| p.strip_prefix('{')?.strip_suffix('}')) {
+        parameters.push(json!({ "name": part, "in": "path", "required": true, "schema": { "type": "string" } }));
+    }
+    for (name, means) in route.query {
+        let required = route.path.ends_with("/trace");
+        let kind = if *name == "limit" { "integer" } else { "string" };
+        parameters.push(
+            json!({ "name": name, "in": "query", "required": required, "description": means, "schema": { "type": kind } }),
+        );
+    }
+    if route.method == "post" {
+        parameters.push(json!({ "name": "Idempotency-Key", "in": "header", "required": true,
+            "description": "Chosen by the caller; the same key with the same body gets the same answer for 24 hours",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 255 } }));
+    }
+    let answer = if route.paged {
+        json!({ "type": "object", "required": ["data"], "properties": {
+            "data": { "type": "array", "items": reference(route.answer) },
+            "next": { "type": ["string", "null"], "description": "cursor of the next page; null at the end" } } })
+    } else {
+        reference(route.answer)
+    };
+    let mut operation = json!({
+        "operationId": operation_id(route),
+        "summary": route.summary,
+        "x-scope": route.scope.word(),
+        "parameters": parameters,
+        "responses": {
+            "200": { "description": route.summary, "content": { "application/json": { "schema": answer } } },
+            "default": { "$ref": "#/components/responses/Problem" },
+        },
+    });
+    if let (Some(body), Some(map)) = (route.body, operation.as_object_mut()) {
+        let content = json!({ "application/json": { "schema": reference(body) } });
+        map.insert("requestBody".into(), json!({ "required": true, "content": content }));
+    }
+    operation
+}
+
+fn operation_id(route: &Route) -> String {
+    let words = route.path.trim_start_matches("/api/v1/").split('/').map(|p| p.trim_matches(['{', '}']));
+    format!("{}_{}", route.method, words.collect::<Vec<_>>().join("_").replace('-', "_"))
+}
+
+fn schemas() -> Value {
+    let text = || json!({ "type": "string" });
+    let maybe = || json!({ "type": ["string", "null"] });
+    let any = || json!({ "type": "object" });
+    let rows = |of: Value| json!({ "type": "object", "required": ["data"], "properties": { "data": { "type": "array", "items": of } } });
+    let outcomes = ["reached", "no_answer", "left_message", "booked", "wrong_number"];
+    json!({
+        "Problem": { "type": "object", "required": ["type", "title", "status", "code", "cause", "cure"], "properties": {
+            "type": text(), "title": text(), "status": { "type": "integer" }, "detail": text(),
+            "code": { "type": "string", "pattern": "^RB-[0-9]{4}$" }, "cause": text(), "cure": text() } },
+        "Inquiry": { "type": "object", "required": ["id", "state", "opened_at", "urgency", "tier", "stages"], "properties": {
+            "id": text(), "state": { "enum": ["open", "closed"] }, "outcome": maybe(), "opened_at": text(), "closed_at": maybe(),
+            "location": maybe(), "caller": any(), "calls": { "type": "array", "items": any() },
+            "claims": { "type": "array", "items": reference("Claim") }, "match": { "type": ["object", "null"] },
+            "urgency": text(), "owner": { "type": ["object", "null"] }, "tier": { "type": "integer" },
+            "clock": { "type": ["object", "null"] }, "past_due": { "type": "boolean" },
+            "verdicts": { "type": "array", "items": any() }, "effects": { "type": "array", "items": any() },
+            "reviews": { "type": "array", "items": reference("Review") }, "stages": { "type": "array", "items": any() } } },
+        "Claim": { "type": "object", "required": ["field", "value", "confidence", "quote"], "properties": {
+            "field": text(), "value": text(), "confidence": { "type": "integer", "minimum": 0, "maximum": 1000 }, "quote": text(),
+            "call": text(), "document": text(), "start": { "type": "integer" }, "end": { "type": "integer" },
+            "extractor": text(), "extractor_version": { "type": "integer" } } },
+        "Call": { "type": "object", "required": ["id", "started_at"], "properties": {
+            "id": text(), "location": maybe(), "category": maybe(), "after_hours": { "type": "boolean" }, "started_at": text(),
+            "inquiry": maybe(), "call": any() } },
+        "Signal": { "type": "object", "required": ["id", "connection", "event", "received_at", "state"], "properties": {
+            "id": text(), "connection": text(), "event": text(), "received_at": text(), "state": text(),
+            "duplicate_of": maybe(), "document": text(), "call": maybe(), "why": maybe() } },
+        "Review": { "type": "object", "required": ["id", "kind", "digest", "reason", "clause"], "properties": {
+            "id": text(), "inquiry": text(), "kind": text(), "field": maybe(), "proposed": maybe(), "current": maybe(),
+            "confidence": { "type": ["integer", "null"] }, "quote": maybe(), "reason": text(), "clause": text(),
+            "choices": { "type": "array" }, "digest": text() } },
+        "Decision": { "type": "object", "required": ["digest", "choice"], "properties": {
+            "digest": text(), "choice": { "enum": ["approve", "edit", "reject", "pick"] },
+            "value": { "type": "string", "description": "for edit" }, "reason": { "type": "string", "description": "for reject" },
+            "id": { "type": "string", "description": "for pick" } } },
+        "PersonEvent": { "type": "object", "required": ["event"], "properties": {
+            "event": { "enum": ["taken", "assigned", "called_back"] }, "to": { "type": "string", "description": "for assigned" },
+            "result": { "enum": outcomes }, "note": maybe() } },
+        "Done": { "type": "object", "required": ["done"], "properties": { "done": { "type": "boolean" } } },
+        "Entries": rows(any()), "Transcripts": rows(any()), "DeadLetters": rows(any()), "Connections": rows(any()), "Trace": rows(any()),
+        "LedgerReport": any(), "Contract": any(), "Clause": any(),
+    })
+}

@@ -1,0 +1,339 @@
+//! What one inquiry says in one row: who, how long, what was said, and what waiting costs. Pure: an inquiry and the facts around it in, words out.
+
+use crate::session::Session;
+use crate::texts::t;
+use crate::when::{Wall, lasting};
+use jiff::Timestamp;
+use ringback_core::contract::{Contract, TierTo};
+use ringback_core::followup::clock::{CountsIn, LateCause, Urgency, escalates_at_once, tiers};
+use ringback_core::identity::MatchKind;
+use ringback_core::inquiry::{HeldClaim, Inquiry, InquiryCall, ReviewKind};
+use ringback_core::roster::Location;
+use ringback_core::signal::Ending;
+
+/// Where a row stands on *Today*.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Group {
+    Now,
+    Later,
+    Decision,
+    Calling,
+}
+
+/// Due within this counts as now.
+const SOON_SECONDS: i64 = 60 * 60;
+
+/// One row.
+pub(crate) struct Card {
+    pub(crate) id: String,
+    pub(crate) group: Group,
+    /// The less, the sooner: see [`cost`].
+    pub(crate) order: (u8, i64, u8, i64),
+    pub(crate) cost: String,
+    /// `past`, `soon` or nothing: with a word, never colour alone.
+    pub(crate) tone: &'static str,
+    pub(crate) waiting: String,
+    pub(crate) since_ms: i64,
+    pub(crate) due: String,
+    pub(crate) in_whose_hours: String,
+    pub(crate) name: Option<String>,
+    pub(crate) phone: Option<String>,
+    pub(crate) tel: Option<String>,
+    pub(crate) known: String,
+    pub(crate) how: String,
+    pub(crate) rang: Option<String>,
+    pub(crate) quote: Option<String>,
+    pub(crate) silence: String,
+    pub(crate) sure: Option<String>,
+    pub(crate) said: Vec<(String, String)>,
+    pub(crate) tier: String,
+    pub(crate) place: String,
+    pub(crate) owner: String,
+    pub(crate) taken_by_me: bool,
+    pub(crate) taken: bool,
+    pub(crate) asks: usize,
+    pub(crate) urgent: bool,
+}
+
+/// What a row must know besides the inquiry.
+pub(crate) struct Around<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) contract: Option<&'a Contract>,
+    pub(crate) now: Timestamp,
+}
+
+/// The row of an inquiry.
+pub(crate) fn card(inquiry: &Inquiry, around: &Around<'_>) -> Card {
+    let now = around.now;
+    let wall = around.session.wall(inquiry.location.as_ref());
+    let place = inquiry.location.as_ref().and_then(|id| around.session.roster.location(id));
+    let since = inquiry.clock.as_ref().map_or(inquiry.opened_at, |c| c.started_at);
+    let due_at = inquiry.next_callback_at.or_else(|| inquiry.clock.as_ref().map(|c| c.due_at));
+    let left = due_at.map(|at| at.as_second() - now.as_second());
+    let tone = match left {
+        Some(left) if left < 0 => "past",
+        Some(left) if left < SOON_SECONDS / 4 => "soon",
+        _ => "",
+    };
+    let (order, cost) = cost(inquiry, due_at, now);
+    let voice = voice(inquiry);
+    Card {
+        id: inquiry.id.as_str().to_owned(),
+        group: group(inquiry, left),
+        order,
+        cost,
+        tone,
+        waiting: lasting(now.as_second() - since.as_second()),
+        since_ms: since.as_millisecond(),
+        due: due_word(due_at, now, &wall),
+        in_whose_hours: hours_word(inquiry, place, now, &wall),
+        name: name(inquiry),
+        phone: phone(inquiry),
+        tel: inquiry.callback_number(),
+        known: known(inquiry),
+        how: inquiry.last_call().map_or_else(String::new, how),
+        rang: (inquiry.calls.len() > 1).then(|| rang(inquiry, now, &wall)),
+        quote: voice.as_ref().map(|c| c.quote.clone()),
+        silence: silence(inquiry),
+        sure: sure(inquiry),
+        said: said(inquiry),
+        tier: tier(inquiry, around, place),
+        place: place.map_or_else(|| t("card.no_location").to_owned(), |l| l.name.clone()),
+        owner: owner(inquiry),
+        taken_by_me: inquiry.taken_by.as_ref() == Some(&around.session.user),
+        taken: inquiry.taken_by.is_some(),
+        asks: inquiry.reviews.len(),
+        urgent: inquiry.urgent(),
+    }
+}
+
+fn group(inquiry: &Inquiry, left: Option<i64>) -> Group {
+    let stops = |k: &ReviewKind| {
+        matches!(k, ReviewKind::NoNumber | ReviewKind::AmbiguousVoicemail | ReviewKind::UnknownLocation)
+    };
+    if inquiry.taken_by.is_some() {
+        Group::Calling
+    } else if inquiry.callback_number().is_none() || inquiry.reviews.iter().any(|r| stops(&r.kind)) {
+        Group::Decision
+    } else if inquiry.urgent() || left.is_none_or(|left| left < SOON_SECONDS) {
+        Group::Now
+    } else {
+        Group::Later
+    }
+}
+
+/// What waiting costs, as an order and as the sentence behind it: emergencies, then urgent callers, then promises already broken (longest
+/// first), then by the promise's time; among equals whoever is a customer with open business, then whoever rang most.
+fn cost(inquiry: &Inquiry, due_at: Option<Timestamp>, now: Timestamp) -> ((u8, i64, u8, i64), String) {
+    let mut why = Vec::new();
+    let urgency = inquiry.urgency();
+    let deals = open_deals(inquiry).count();
+    let past = due_at.filter(|at| *at < now);
+    let level = match (urgency.as_str(), past) {
+        ("emergency", _) => 0,
+        ("high", _) => 1,
+        (_, Some(_)) => 2,
+        (_, None) => 3,
+    };
+    match level {
+        0 => why.push(t("cost.emergency").to_owned()),
+        1 => why.push(t("cost.high").to_owned()),
+        _ => {}
+    }
+    match (past, due_at) {
+        (Some(at), _) => why.push(format!("{} {}", t("card.past_due"), lasting(now.as_second() - at.as_second()))),
+        (None, Some(at)) => why.push(format!("{} {}", t("cost.due_in"), lasting(at.as_second() - now.as_second()))),
+        (None, None) => why.push(t("cost.no_due").to_owned()),
+    }
+    if deals > 0 {
+        why.push(t("cost.deal").to_owned());
+    }
+    if inquiry.calls.len() > 1 {
+        why.push(format!("{} {}×", t("card.rang"), inquiry.calls.len()));
+    }
+    let known = u8::from(deals == 0) + u8::from(inquiry.matched.as_ref().map(|m| m.kind) != Some(MatchKind::Customer));
+    let rings = i64::try_from(inquiry.calls.len()).unwrap_or(i64::MAX);
+    ((level, due_at.map_or(i64::MAX, Timestamp::as_microsecond), known, -rings), why.join(" · "))
+}
+
+fn due_word(due_at: Option<Timestamp>, now: Timestamp, wall: &Wall) -> String {
+    match due_at {
+        None => t("card.no_due").to_owned(),
+        Some(at) if at < now => {
+            format!("{} {}", t("card.past_due"), lasting(now.as_second() - at.as_second()))
+        }
+        Some(at) => format!("{} {}", t("card.due"), wall.moment(at, now)),
+    }
+}
+
+fn hours_word(inquiry: &Inquiry, place: Option<&Location>, now: Timestamp, wall: &Wall) -> String {
+    let Some(clock) = &inquiry.clock else { return String::new() };
+    let late = match clock.late_cause {
+        Some(LateCause::SourceLate { seconds }) => format!(" · {} {}", t("card.source_late"), lasting(seconds)),
+        None => String::new(),
+    };
+    let counts = match (clock.counts_in, place.filter(|p| !p.calendar.is_open(now))) {
+        (CountsIn::Wall, _) => t("card.wall").to_owned(),
+        (CountsIn::OpenHours, Some(place)) => {
+            let opens = place.calendar.next_opening(now).map(|at| wall.moment(at, now)).unwrap_or_default();
+            format!("{} {opens}", t("hours.opens"))
+        }
+        (CountsIn::OpenHours, None) => t("card.open_hours").to_owned(),
+    };
+    counts + &late
+}
+
+/// As the CRM knows the caller, else as the caller said, else as a directory knows the number.
+pub(crate) fn name(inquiry: &Inquiry) -> Option<String> {
+    let linked = inquiry.contact.as_ref().map(|c| &c.record_held.properties);
+    let part = |n: &str| linked.and_then(|p| p.get(n)).map(|v| v.trim()).filter(|v| !v.is_empty());
+    let crm: Vec<&str> = ["firstname", "lastname"].into_iter().filter_map(part).collect();
+    if !crm.is_empty() && !inquiry.contact.as_ref().is_some_and(|c| c.made) {
+        return Some(crm.join(" "));
+    }
+    let said = inquiry.steering("caller_name").map(|c| c.claim.value.text());
+    said.or_else(|| inquiry.calls.iter().rev().find_map(|c| c.caller_name.clone()))
+}
+
+fn phone(inquiry: &Inquiry) -> Option<String> {
+    let number = inquiry.callback_number()?;
+    // The national form belongs to the number that showed; another one that was said is shown as it is dialled.
+    Some(if Some(&number) == inquiry.e164.as_ref() { inquiry.national.clone().unwrap_or(number) } else { number })
+}
+
+fn open_deals(inquiry: &Inquiry) -> impl Iterator<Item = &ringback_core::inquiry::Deal> {
+    inquiry.snapshot.iter().flat_map(|s| &s.deals).filter(|d| d.open)
+}
+
+/// `customer · open: Furnace estimate`.
+pub(crate) fn known(inquiry: &Inquiry) -> String {
+    let mut words = vec![match &inquiry.matched {
+        Some(m) => t(match m.kind {
+            MatchKind::Customer => "match.customer",
+            MatchKind::Lead => "match.lead",
+            MatchKind::New => "match.new",
+            MatchKind::Ambiguous => "match.ambiguous",
+            MatchKind::Anonymous => "match.anonymous",
+            MatchKind::Vendor => "match.vendor",
+        })
+        .to_owned(),
+        None if inquiry.e164.is_none() => t("match.anonymous").to_owned(),
+        None => t("match.waiting").to_owned(),
+    }];
+    words.extend(open_deals(inquiry).take(2).map(|d| format!("{} {}", t("card.open_deal"), d.name)));
+    words.join(" · ")
+}
+
+/// `voicemail, after hours · Google Ads`.
+pub(crate) fn how(call: &InquiryCall) -> String {
+    let mut text = t(category(&call.category)).to_owned();
+    if call.after_hours == Some(true) {
+        text = format!("{text}, {}", t("card.after_hours"));
+    }
+    match &call.attribution.source {
+        Some(source) => format!("{text} · {source}"),
+        None => text,
+    }
+}
+
+pub(crate) fn category(word: &str) -> &'static str {
+    match word {
+        "ring_no_answer" => "category.ring_no_answer",
+        "voicemail" => "category.voicemail",
+        "abandoned" => "category.abandoned",
+        "busy" => "category.busy",
+        "failed_after_form" => "category.failed_after_form",
+        "ai_answered" => "category.ai_answered",
+        "answered" => "category.answered",
+        "form" => "category.form",
+        _ => "category.unknown",
+    }
+}
+
+fn rang(inquiry: &Inquiry, now: Timestamp, wall: &Wall) -> String {
+    let last = inquiry.last_call().map(|c| wall.moment(c.started_at, now)).unwrap_or_default();
+    format!("{} {}×, {} {last}", t("card.rang"), inquiry.calls.len(), t("card.last"))
+}
+
+/// The sentence that says most about why to call: urgency, then the service, then why they called.
+fn voice(inquiry: &Inquiry) -> Option<&HeldClaim> {
+    let order = ["urgency", "service", "reason_code", "intent", "timeline", "when", "budget"];
+    order.into_iter().filter_map(|f| inquiry.steering(f)).find(|c| !c.quote.trim().is_empty())
+}
+
+fn silence(inquiry: &Inquiry) -> String {
+    let waits = |c: &InquiryCall| c.ending == Ending::Voicemail && c.transcripts.is_empty();
+    t(if inquiry.calls.iter().any(waits) { "card.words_pending" } else { "card.no_message" }).to_owned()
+}
+
+/// `emergency · 97 % sure`.
+fn sure(inquiry: &Inquiry) -> Option<String> {
+    let claim = inquiry.steering("urgency")?;
+    let word = urgency_word(&claim.claim.value.text());
+    Some(format!("{word} · {}", percent(claim.claim.confidence.0)))
+}
+
+pub(crate) fn urgency_word(word: &str) -> &'static str {
+    t(match word.parse().unwrap_or(Urgency::Unknown) {
+        Urgency::Emergency => "urgency.emergency",
+        Urgency::High => "urgency.high",
+        Urgency::SameDay => "urgency.same_day",
+        Urgency::ThisWeek => "urgency.this_week",
+        Urgency::Unknown => "urgency.unknown",
+        Urgency::Nurture => "urgency.nurture",
+    })
+}
+
+/// What else was said that helps on the phone: service, day, address.
+fn said(inquiry: &Inquiry) -> Vec<(String, String)> {
+    let fields = ["service", "when", "timeline", "address", "budget"];
+    let one = |f: &str| inquiry.steering(f).map(|c| (super::inquiry::field_word(f), c.claim.value.text()));
+    fields.into_iter().filter_map(one).take(3).collect()
+}
+
+pub(crate) fn percent(thousandths: u16) -> String {
+    format!("{} % {}", (u32::from(thousandths) + 5) / 10, t("card.sure"))
+}
+
+pub(crate) fn owner(inquiry: &Inquiry) -> String {
+    match &inquiry.owner {
+        Some(owner) if owner.provisional => format!("{} ({})", owner.name, t("card.provisional")),
+        Some(owner) => owner.name.clone(),
+        None => t("card.unowned").to_owned(),
+    }
+}
+
+pub(crate) fn tier_name(tier: u8) -> &'static str {
+    t(match tier {
+        0 | 1 => "tier.location",
+        2 => "tier.corporate",
+        _ => "tier.specialist",
+    })
+}
+
+/// `tier 1 → corporate in 3 min`.
+fn tier(inquiry: &Inquiry, around: &Around<'_>, place: Option<&Location>) -> String {
+    let here = format!("{} {}", t("card.tier"), inquiry.tier);
+    let next = || {
+        let (clock, contract, place) = (inquiry.clock.as_ref()?, around.contract?, place?);
+        let rules = contract.clock_for(&place.slug);
+        let flags = inquiry.flags();
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let urgency = inquiry.urgency().parse().unwrap_or_default();
+        let at_once = escalates_at_once(rules, urgency, &flags).is_some();
+        let climbs = tiers(clock, &rules.tiers, at_once, inquiry.opened_at, &place.calendar);
+        climbs.into_iter().find(|c| c.at > around.now && c.to.number() > inquiry.tier)
+    };
+    match next().filter(|_| inquiry.taken_by.is_none()) {
+        Some(climb) => {
+            let to = match climb.to {
+                TierTo::Location => 1,
+                TierTo::Corporate => 2,
+                TierTo::Specialist => 3,
+            };
+            let left = lasting(climb.at.as_second() - around.now.as_second());
+            format!("{here} → {} {} {left}", tier_name(to), t("card.in"))
+        }
+        None => here,
+    }
+}

@@ -1,0 +1,187 @@
+//! *Connections*: each lane's state in words, each source's last signal, and the quarantine.
+
+use super::{Fields, Page, Shell, back, shown};
+use crate::App;
+use crate::session::Session;
+use crate::texts::t;
+use crate::when::{Wall, lasting};
+use askama::Template;
+use axum::extract::{Path, State};
+use jiff::Timestamp;
+use ringback_core::id::SignalId;
+use ringback_engine::instant;
+use ringback_store::{Before, ConnectionRow, LaneRow};
+
+/// Quarantined signals on one page.
+const QUARANTINE_MAX: u32 = 100;
+
+/// One connection.
+struct Line {
+    name: String,
+    vendor: String,
+    kind: &'static str,
+    state: String,
+    tone: &'static str,
+    backlog: String,
+    breaker: String,
+    error: String,
+    hook: Option<String>,
+}
+
+struct Held {
+    id: String,
+    connection: String,
+    event: String,
+    at: String,
+    why: String,
+}
+
+#[derive(Template)]
+#[template(path = "connections.html")]
+struct Connections {
+    shell: Shell,
+    outgoing: Vec<Line>,
+    incoming: Vec<Line>,
+    quarantine: Vec<Held>,
+    more: bool,
+    operates: bool,
+    csrf: String,
+}
+
+struct Seen {
+    connection: ConnectionRow,
+    lane: Option<LaneRow>,
+    waiting: i64,
+    oldest: Option<i64>,
+    last_signal: Option<i64>,
+}
+
+/// `GET /connections`.
+pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
+    session.need(session.role.sees_operation())?;
+    let (now, wall) = (app.engine.now(), session.wall(None));
+    let account = session.account.as_str().to_owned();
+    let (seen, mut held) = app
+        .engine
+        .store()
+        .read(move |tx| {
+            Box::pin(async move {
+                let mut seen = Vec::new();
+                let last = ringback_store::connections_last_signal(tx, &account).await?;
+                for connection in ringback_store::connections_all(tx, &account).await? {
+                    let lane = ringback_store::lane_get(tx, &account, &connection.id).await?;
+                    let waiting = ringback_store::effects_unsettled_count(tx, &account, &connection.id).await?;
+                    let oldest = ringback_store::effects_oldest_unsettled(tx, &account, &connection.id).await?;
+                    let last_signal = last.iter().find(|(id, _)| *id == connection.id).and_then(|(_, at)| *at);
+                    seen.push(Seen { connection, lane, waiting, oldest, last_signal });
+                }
+                let end = Before::end();
+                let held = ringback_store::signals_quarantined(tx, &account, QUARANTINE_MAX + 1, &end).await?;
+                Ok((seen, held))
+            })
+        })
+        .await?;
+    let more = held.len() > QUARANTINE_MAX as usize;
+    held.truncate(QUARANTINE_MAX as usize);
+    let names: Vec<(String, String)> =
+        seen.iter().map(|s| (s.connection.id.clone(), s.connection.name.clone())).collect();
+    let name = |id: &str| names.iter().find(|(i, _)| i == id).map_or_else(|| id.to_owned(), |(_, n)| n.clone());
+    let quarantine = held
+        .into_iter()
+        .map(|s| Held {
+            connection: name(&s.connection),
+            event: s.event,
+            at: wall.moment(instant(s.received_at), now),
+            why: s.why.unwrap_or_default(),
+            id: s.id,
+        })
+        .collect();
+    let (incoming, outgoing): (Vec<Seen>, Vec<Seen>) = seen.into_iter().partition(|s| s.connection.kind == "source");
+    let public_url = &app.engine.settings().public_url;
+    let shell = Shell::of(&app, &session, "connections", t("connections.title")).await?;
+    shown(&Connections {
+        shell,
+        outgoing: outgoing.iter().map(|s| lane(s, now, &wall)).collect(),
+        incoming: incoming.iter().map(|s| source(s, now, &wall, public_url)).collect(),
+        quarantine,
+        more,
+        operates: session.role.operates(),
+        csrf: session.csrf.clone(),
+    })
+}
+
+fn kind(word: &str) -> &'static str {
+    t(match word {
+        "source" => "kind.source",
+        "crm" => "kind.crm",
+        "sink" => "kind.sink",
+        _ => "kind.other",
+    })
+}
+
+fn lane(seen: &Seen, now: Timestamp, wall: &Wall) -> Line {
+    let at = |micros: i64| wall.moment(instant(micros), now);
+    let ago = |micros: i64| lasting((now.as_microsecond() - micros) / 1_000_000);
+    let lane = seen.lane.as_ref();
+    let open = lane.and_then(|l| l.breaker.as_deref()).is_some_and(|b| b != "closed");
+    let failing = lane.is_some_and(|l| l.last_error_at > l.last_ok_at && seen.waiting > 0);
+    let (state, tone) = if open || failing {
+        let since = lane.and_then(|l| l.last_ok_at.or(l.last_error_at)).map(at).unwrap_or_default();
+        (format!("{} {since}", t("crm.down")), "bad")
+    } else if let Some(oldest) = seen.oldest {
+        (format!("{} {}", t("crm.behind"), ago(oldest)), "ask")
+    } else if let Some(ok) = lane.and_then(|l| l.last_ok_at) {
+        (format!("{}, {} {}", t("crm.in_step"), ago(ok), t("crm.ago")), "good")
+    } else {
+        (t("crm.idle").to_owned(), "none")
+    };
+    let breaker = match (open, lane.and_then(|l| l.breaker_until)) {
+        (true, Some(until)) => format!("{} {}", t("breaker.open_until"), at(until)),
+        (true, None) => t("breaker.open").to_owned(),
+        (false, _) => t("breaker.closed").to_owned(),
+    };
+    let error = lane
+        .filter(|l| l.last_error_at.is_some())
+        .map(|l| {
+            let when = l.last_error_at.map(at).unwrap_or_default();
+            format!("{} · {when}", l.last_error.clone().unwrap_or_default())
+        })
+        .unwrap_or_default();
+    Line {
+        name: seen.connection.name.clone(),
+        vendor: seen.connection.vendor.clone(),
+        kind: kind(&seen.connection.kind),
+        state,
+        tone,
+        backlog: format!("{} {}", seen.waiting, t("crm.waiting")),
+        breaker,
+        error,
+        hook: None,
+    }
+}
+
+fn source(seen: &Seen, now: Timestamp, wall: &Wall, public_url: &str) -> Line {
+    let (state, tone) = match seen.last_signal {
+        Some(at) => (format!("{} {}", t("source.last"), wall.moment(instant(at), now)), "good"),
+        None => (t("source.none").to_owned(), "ask"),
+    };
+    Line {
+        name: seen.connection.name.clone(),
+        vendor: seen.connection.vendor.clone(),
+        kind: kind(&seen.connection.kind),
+        state,
+        tone,
+        backlog: String::new(),
+        breaker: String::new(),
+        error: String::new(),
+        hook: Some(format!("{public_url}/hooks/{}/…", seen.connection.id)),
+    }
+}
+
+/// `POST /connections/quarantine/{id}/accept`.
+pub(crate) async fn accept(State(app): State<App>, session: Session, Path(id): Path<String>, fields: Fields) -> Page {
+    session.check_form(&fields.0)?;
+    session.need(session.role.operates())?;
+    app.engine.accept_quarantined(&session.account, &SignalId::from_text(id)).await?;
+    Ok(back(&fields.0, "/connections"))
+}

@@ -1,0 +1,233 @@
+//! *Reviews*: one decision at a time, with everything it needs: value, evidence, confidence, current value, the rule that stopped it, the choices.
+
+use super::cards::{category, percent};
+use super::inquiry::field_word;
+use super::{Fields, Page, Shell, back, shown};
+use crate::App;
+use crate::problem::Problem;
+use crate::session::Session;
+use crate::texts::t;
+use crate::when::lasting;
+use askama::Template;
+use axum::extract::{Path, State};
+use ringback_core::contract::Contract;
+use ringback_core::id::{InquiryId, ReviewId};
+use ringback_core::inquiry::{Choice, Inquiry, Review, ReviewKind};
+use ringback_store::Before;
+use std::collections::BTreeMap;
+
+/// Questions on one page.
+const REVIEWS_MAX: u32 = 200;
+
+/// One question.
+struct Question {
+    id: String,
+    digest: String,
+    inquiry: String,
+    who: String,
+    question: String,
+    about: String,
+    place: String,
+    proposed: Option<String>,
+    current: Option<String>,
+    sure: Option<String>,
+    before: String,
+    quote: String,
+    after: String,
+    reason: String,
+    clause: String,
+    winner: String,
+    choices: Vec<(String, String)>,
+    /// May be approved or edited; the others are picked or rejected.
+    approves: bool,
+    edits: bool,
+    waiting: String,
+    yes: &'static str,
+    no: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "reviews.html")]
+struct Reviews {
+    shell: Shell,
+    questions: Vec<Question>,
+    acts: bool,
+    csrf: String,
+}
+
+/// Open reviews that this person may see, oldest first, with the inquiry of each.
+pub(crate) async fn open(app: &App, session: &Session) -> Result<Vec<(Review, Inquiry)>, Problem> {
+    let account = session.account.as_str().to_owned();
+    let rows = app
+        .engine
+        .store()
+        .read(move |tx| {
+            Box::pin(async move { ringback_store::reviews_open(tx, &account, None, REVIEWS_MAX, &Before::end()).await })
+        })
+        .await?;
+    let mut inquiries: BTreeMap<String, Option<Inquiry>> = BTreeMap::new();
+    let mut out = Vec::new();
+    for row in rows.into_iter().rev() {
+        if !inquiries.contains_key(&row.inquiry) {
+            let id = InquiryId::from_text(row.inquiry.clone());
+            inquiries.insert(row.inquiry.clone(), app.engine.inquiry(&session.account, &id).await?);
+        }
+        let inquiry = inquiries.get(&row.inquiry).cloned().flatten();
+        let Some(inquiry) = inquiry.filter(|i| session.sees(i.location.as_ref())) else { continue };
+        // The inquiry knows the question as it stands now; the row's body is as it was asked.
+        let standing = inquiry.reviews.iter().find(|r| r.id.as_str() == row.id).cloned();
+        if let Some(review) = standing.or_else(|| serde_json::from_str(&row.body).ok()) {
+            out.push((review, inquiry));
+        }
+    }
+    Ok(out)
+}
+
+/// What is asked, in one sentence.
+pub(crate) fn question(review: &Review) -> String {
+    match review.kind {
+        ReviewKind::Field => {
+            format!("{} {}?", t("review.field"), review.field.as_deref().map(field_word).unwrap_or_default())
+        }
+        ReviewKind::Match => t("review.match").to_owned(),
+        ReviewKind::NoNumber => t("review.no_number").to_owned(),
+        ReviewKind::AmbiguousVoicemail => t("review.ambiguous_voicemail").to_owned(),
+        ReviewKind::OwnerTie => t("review.owner_tie").to_owned(),
+        ReviewKind::OwnerChange => t("review.owner_change").to_owned(),
+        ReviewKind::UnknownLocation => t("review.unknown_location").to_owned(),
+    }
+}
+
+/// `GET /reviews`.
+pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
+    let found = open(&app, &session).await?;
+    let contract = app.engine.contract(&session.account).await?;
+    let rules = contract.as_ref().map(|(_, c)| c.as_ref());
+    let mut questions = Vec::with_capacity(found.len());
+    for (review, inquiry) in &found {
+        let text = context(&app, &session, review).await?;
+        questions.push(line(&app, &session, rules, review, inquiry, text.as_deref()));
+    }
+    let shell = Shell::of(&app, &session, "reviews", t("reviews.title")).await?;
+    shown(&Reviews { shell, questions, acts: session.role.acts(), csrf: session.csrf.clone() })
+}
+
+/// The transcript a question points into, unless it was erased.
+async fn context(app: &App, session: &Session, review: &Review) -> Result<Option<String>, Problem> {
+    let Some(evidence) = &review.evidence else { return Ok(None) };
+    let (account, id) = (session.account.as_str().to_owned(), evidence.document.as_str().to_owned());
+    let row = app
+        .engine
+        .store()
+        .read(move |tx| Box::pin(async move { ringback_store::document_get(tx, &account, &id).await }))
+        .await?;
+    Ok(row.and_then(|r| r.body))
+}
+
+/// Characters of context before and after a quote.
+const CONTEXT_CHARS: usize = 160;
+
+fn around(text: Option<&str>, review: &Review) -> (String, String, String) {
+    let quote = review.quote.clone().unwrap_or_default();
+    let (Some(text), Some(e)) = (text, &review.evidence) else { return (String::new(), quote, String::new()) };
+    let chars: Vec<char> = text.chars().collect();
+    let (start, end) = (e.start as usize, (e.end as usize).min(chars.len()));
+    let part = |from: usize, to: usize| chars.get(from..to).unwrap_or_default().iter().collect::<String>();
+    if start >= end {
+        return (String::new(), quote, String::new());
+    }
+    let from = start.saturating_sub(CONTEXT_CHARS);
+    let to = (end + CONTEXT_CHARS).min(chars.len());
+    let dots = |cut: bool| if cut { "…" } else { "" };
+    let before = format!("{}{}", dots(from > 0), part(from, start));
+    let after = format!("{}{}", part(end, to), dots(to < chars.len()));
+    (before, part(start, end), after)
+}
+
+fn line(
+    app: &App,
+    session: &Session,
+    contract: Option<&Contract>,
+    review: &Review,
+    inquiry: &Inquiry,
+    text: Option<&str>,
+) -> Question {
+    let place = inquiry.location.as_ref().and_then(|l| session.roster.location(l)).map(|l| l.name.clone());
+    let who = super::cards::name(inquiry).or_else(|| inquiry.national.clone());
+    let (before, quote, after) = around(text, review);
+    let call = inquiry.last_call().map(|c| t(category(&c.category)).to_owned()).unwrap_or_default();
+    let (yes, no) = match review.kind {
+        ReviewKind::Field => (t("review.field_yes"), t("review.field_no")),
+        ReviewKind::Match => (t("review.match_yes"), t("review.match_no")),
+        ReviewKind::OwnerTie | ReviewKind::OwnerChange => (t("review.owner_yes"), t("review.owner_no")),
+        ReviewKind::NoNumber => (t("review.number_yes"), t("review.number_no")),
+        ReviewKind::AmbiguousVoicemail => (t("review.voicemail_yes"), t("review.voicemail_no")),
+        ReviewKind::UnknownLocation => (t("review.location_yes"), t("review.location_no")),
+    };
+    Question {
+        id: review.id.as_str().to_owned(),
+        digest: review.digest.clone(),
+        inquiry: inquiry.id.as_str().to_owned(),
+        who: who.unwrap_or_else(|| t("card.no_caller").to_owned()),
+        question: question(review),
+        about: format!("{call} · {}", super::cards::known(inquiry)),
+        place: place.unwrap_or_else(|| t("card.no_location").to_owned()),
+        proposed: review.proposed.clone(),
+        current: review.current.clone().filter(|c| !c.is_empty()),
+        sure: review.confidence.map(percent),
+        before,
+        quote,
+        after,
+        reason: review.reason.clone(),
+        clause: review.clause.clone(),
+        winner: review.field.as_ref().and_then(|f| contract?.explain(f)).unwrap_or_default(),
+        choices: review.choices.clone(),
+        approves: review.choices.is_empty() && matches!(review.kind, ReviewKind::Field | ReviewKind::OwnerChange)
+            || review.kind == ReviewKind::AmbiguousVoicemail,
+        edits: matches!(review.kind, ReviewKind::Field | ReviewKind::NoNumber),
+        waiting: lasting(app.engine.now().as_second() - review.opened_at.as_second()),
+        yes,
+        no,
+    }
+}
+
+/// The most characters of an edited value or a reason.
+const TEXT_CHARS_MAX: usize = 2_000;
+
+/// What the form chose.
+fn choice(fields: &Fields) -> Result<Choice, Problem> {
+    let text = |name: &str| fields.get(name).chars().take(TEXT_CHARS_MAX).collect::<String>();
+    let needed = |name: &'static str| {
+        Some(text(name)).filter(|v| !v.is_empty()).ok_or_else(|| Problem::bad_parameter(name, t("review.needed")))
+    };
+    match fields.get("choice") {
+        "approve" => Ok(Choice::Approve),
+        "edit" => Ok(Choice::Edit { value: needed("value")? }),
+        "reject" => Ok(Choice::Reject { reason: needed("reason")? }),
+        "pick" => Ok(Choice::Pick { id: needed("id")? }),
+        other => Err(Problem::bad_parameter("choice", &format!("{other:?} is none of approve, edit, reject, pick"))),
+    }
+}
+
+/// `POST /reviews/{id}`: the digest in the form says what exactly was shown.
+pub(crate) async fn decide(State(app): State<App>, session: Session, Path(id): Path<String>, fields: Fields) -> Page {
+    session.check_form(&fields.0)?;
+    session.need(session.role.acts())?;
+    let review = ReviewId::from_text(id);
+    visible(&app, &session, &review).await?;
+    let choice = choice(&fields)?;
+    app.engine.decide_review(&session.account, &review, fields.get("digest"), choice, &session.user).await?;
+    Ok(back(&fields.0, "/reviews"))
+}
+
+async fn visible(app: &App, session: &Session, review: &ReviewId) -> Result<(), Problem> {
+    let (account, id) = (session.account.as_str().to_owned(), review.as_str().to_owned());
+    let row = app
+        .engine
+        .store()
+        .read(move |tx| Box::pin(async move { ringback_store::review_get(tx, &account, &id).await }))
+        .await?
+        .ok_or_else(|| Problem::missing("review of that name"))?;
+    let inquiry = app.engine.inquiry(&session.account, &InquiryId::from_text(row.inquiry)).await?;
+    session.visible(inquiry).map(|_| ())
+}

@@ -1,0 +1,257 @@
+//! What went wrong over HTTP, as RFC 9457 problems: a code, a cause and a way out.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ringback_engine::Error;
+use serde_json::json;
+
+/// One refusal. Every code has a page that `ringback error` prints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) cause: String,
+    pub(crate) cure: &'static str,
+}
+
+impl Problem {
+    fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: &'static str,
+        cause: impl Into<String>,
+        cure: &'static str,
+    ) -> Self {
+        Self { status, code, title, cause: cause.into(), cure }
+    }
+
+    pub(crate) fn too_large(max_bytes: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RB-0102",
+            "Body too large",
+            format!("the body is larger than {max_bytes} bytes"),
+            "send it in smaller parts, or raise body_max_bytes",
+        )
+    }
+
+    pub(crate) fn not_json(why: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "RB-0103",
+            "Body is not JSON",
+            format!("the body could not be read: {why}"),
+            "send the JSON that the API's document describes",
+        )
+    }
+
+    pub(crate) fn not_stored(why: &str) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "RB-0108",
+            "Could not be stored",
+            why,
+            "try again in a moment; nothing was changed",
+        )
+    }
+
+    pub(crate) fn missing(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "RB-0130",
+            "Not found",
+            format!("there is no {what}"),
+            "look at the list it came from; what another account holds is never shown",
+        )
+    }
+
+    pub(crate) fn bad_parameter(name: &str, why: &str) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "RB-0131",
+            "A parameter that cannot be read",
+            format!("{name}: {why}"),
+            "use the values that the API's document lists; cursors come from the answer before",
+        )
+    }
+
+    pub(crate) fn no_key() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "RB-0132",
+            "Idempotency-Key is missing",
+            "a request that changes something needs the header Idempotency-Key with 1 to 255 characters",
+            "choose a new key per change, and send the same key again when you repeat it",
+        )
+    }
+
+    pub(crate) fn other_request() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "RB-0133",
+            "The key belongs to another request",
+            "this Idempotency-Key was used on this route with another body",
+            "use a new key for a new change",
+        )
+    }
+
+    pub(crate) fn moved_on(why: &str) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "RB-0134",
+            "It has moved on",
+            why,
+            "read it again and decide about what stands there now",
+        )
+    }
+
+    pub(crate) fn refused(why: &str) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "RB-0135", "Refused", why, "change what the cause names")
+    }
+
+    pub(crate) fn many_headers() -> Self {
+        Self::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "RB-0136",
+            "Too many headers",
+            "the request has more headers, or longer ones, than any provider sends",
+            "look at the proxies between the provider and here",
+        )
+    }
+
+    pub(crate) fn under_way() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "RB-0137",
+            "The same request is under way",
+            "a request with this Idempotency-Key is being worked on right now",
+            "repeat it in a moment; you will get its answer",
+        )
+    }
+
+    pub(crate) fn no_token() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "RB-0601",
+            "No token that counts",
+            "the request carries no token, or one that is unknown or revoked",
+            "send Authorization: Bearer rbt_… with a token made by `ringback token add`",
+        )
+    }
+
+    pub(crate) fn scope(needed: &str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "RB-0602",
+            "The token may not do that",
+            format!("this needs a token with the scope {needed}"),
+            "make a token with that scope",
+        )
+    }
+
+    pub(crate) fn sign_in_failed() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "RB-0603",
+            "Sign-in failed",
+            "e-mail and password do not belong together",
+            "try again, or ask an admin for a new password",
+        )
+    }
+
+    pub(crate) fn sign_in_pause() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "RB-0604",
+            "Too many tries",
+            "too many sign-ins failed in a short time",
+            "wait fifteen minutes, or ask an admin for a new password",
+        )
+    }
+
+    pub(crate) fn stale_form() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "RB-0605",
+            "This page is out of date",
+            "the form was not made for this session",
+            "load the page again and repeat the click; nothing was changed",
+        )
+    }
+
+    pub(crate) fn role(role: &str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "RB-0606",
+            "Your role may not do that",
+            format!("you are signed in as {role}"),
+            "ask an admin of the account; nothing was changed",
+        )
+    }
+
+    fn defect(why: &str) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "RB-0801",
+            "This could not be shown",
+            why,
+            "report it with the code; calls keep coming in and being worked on",
+        )
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Store(store) => store.into(),
+            Error::Missing(what) => Self::missing(&what),
+            Error::MovedOn(why) => Self::moved_on(&why),
+            Error::Refused(why) => Self::refused(&why),
+            Error::Corrupt { .. } => Self::defect(&error.to_string()),
+        }
+    }
+}
+
+impl From<ringback_store::Error> for Problem {
+    fn from(error: ringback_store::Error) -> Self {
+        if error.is_transient() { Self::not_stored(&error.to_string()) } else { Self::defect(&error.to_string()) }
+    }
+}
+
+impl From<askama::Error> for Problem {
+    fn from(error: askama::Error) -> Self {
+        Self::defect(&error.to_string())
+    }
+}
+
+impl Problem {
+    /// The problem as a JSON value.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        json!({
+            "type": format!("urn:ringback:error:{}", self.code),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.cause,
+            "code": self.code,
+            "cause": self.cause,
+            "cure": self.cure,
+        })
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        if self.status.is_server_error() {
+            tracing::warn!(code = self.code, cause = %self.cause, "a request failed");
+        }
+        let mut response = (self.status, Json(self.json())).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
