@@ -177,7 +177,7 @@ impl Engine {
 
     /// The vendor's published pace, kept from our side so that its refusals stay the exception. `Some`: not before then.
     fn budget(&self, account: &AccountId, held: &ConnectionFacts, search: bool) -> Option<Timestamp> {
-        let limits = held.crm().map(|c| c.about().limits)?;
+        let limits = held.crm().filter(|_| self.settings().pace).map(|c| c.about().limits)?;
         let now = self.now();
         let window = SignedDuration::from_millis(i64::from(limits.burst_window_ms));
         self.with_lane(account, held.connection.id.as_str(), |s| {

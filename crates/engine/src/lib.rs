@@ -56,6 +56,8 @@ pub struct Settings {
     pub signals_per_step_max: u32,
     /// Effects of one lane worked on at once.
     pub lane_concurrency_max: usize,
+    /// Whether lanes keep the vendors' published pace. Off only to measure: a real vendor would refuse what is over it.
+    pub pace: bool,
     /// How long a lane stays with a node that does not renew.
     pub lease_seconds: i64,
     /// The largest body of a hook request.
@@ -74,6 +76,7 @@ impl Default for Settings {
             public_url: "http://127.0.0.1:8787".into(),
             signals_per_step_max: 64,
             lane_concurrency_max: 8,
+            pace: true,
             lease_seconds: 30,
             body_max_bytes: 2 * 1024 * 1024,
             raw_days: 90,
