@@ -11,7 +11,7 @@ use crate::plan::VerdictKind;
 use crate::roster::{KnownNumber, Location};
 
 /// The placeholder where the CRM demands a name; marked, so that nobody takes it for something the caller said.
-pub const PLACEHOLDER: &str = "Caller";
+pub(super) const PLACEHOLDER: &str = "Caller";
 
 /// A wish, before it is bound to ids.
 pub(super) struct Wish {

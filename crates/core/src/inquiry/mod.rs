@@ -594,3 +594,6 @@ impl Inquiry {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use crate::roster::KnownNumber;
 use jiff::SignedDuration;
 
 /// After an unanswered or declined callback the next one is proposed this much later.
-pub const NEXT_CALLBACK_MINUTES: i64 = 120;
+pub(super) const NEXT_CALLBACK_MINUTES: i64 = 120;
 
 /// Moves an inquiry by one event. Total and deterministic.
 pub fn step(inquiry: Inquiry, event: &Event, facts: &Facts<'_>, now: Timestamp) -> Step {

@@ -1,0 +1,388 @@
+//! The way of an inquiry, event by event, without any store or network.
+
+use super::*;
+use crate::call;
+use crate::call::FoldFacts;
+use crate::claim::{self, ReadContext};
+use crate::contract::{self, Autonomy};
+use crate::crm::{CrmWords, Object, Properties, SetBy, Setter};
+use crate::effect::Desired;
+use crate::followup::calendar::{Block, Calendar, Week};
+use crate::id::{ConnectionId, ContractId, SignalId};
+use crate::identity::{self, MatchKind};
+use crate::ledger::Retention;
+use crate::plan::VerdictKind;
+use crate::roster::{KnownNumber, Line, Location, Staff};
+use crate::signal::{Ending, Signal, SignalKind};
+
+const CALLER: &str = "+16025550142";
+const LINE: &str = "+16025550100";
+
+static WORDS: CrmWords = CrmWords {
+    contact_phone: "phone",
+    contact_email: "email",
+    contact_name: "firstname",
+    contact_owner: "hubspot_owner_id",
+    contact_reads: &["firstname", "phone"],
+    call_at: "at",
+    call_title: "title",
+    call_body: "body",
+    call_direction: "direction",
+    call_inbound: "IN",
+    call_outbound: "OUT",
+    call_status: "status",
+    call_statuses: ["NO_ANSWER", "BUSY", "COMPLETED"],
+    call_duration_ms: "duration",
+    call_from: "from",
+    call_to: "to",
+    task_due: "due",
+    task_subject: "subject",
+    task_body: "task_body",
+    task_status: "task_status",
+    task_open: "NOT_STARTED",
+    task_done: "COMPLETED",
+    task_priority: "priority",
+    task_priorities: ["HIGH", "MEDIUM"],
+    task_type: "type",
+    task_type_call: "CALL",
+    owner: "owner",
+    deal_stage: "dealstage",
+    deal_closed: "hs_is_closed",
+};
+
+struct House {
+    roster: Roster,
+    contract: Contract,
+    contract_ref: ContractRef,
+    salt: Salt,
+    lane: LaneId,
+    page: LaneId,
+}
+
+impl House {
+    fn new() -> Self {
+        let location = LocationId::from_text("loc_phx");
+        let hours: Block = "08:00-17:00".parse().unwrap();
+        let roster = Roster {
+            version: 3,
+            locations: vec![Location {
+                id: location.clone(),
+                slug: "phoenix".into(),
+                name: "Phoenix".into(),
+                calendar: Calendar::new("America/Phoenix", Week::weekdays(&[hours])),
+                region: "US".into(),
+                locale: "en-US".into(),
+                currency: "USD".into(),
+                vertical: Some("hvac".into()),
+                version: 1,
+            }],
+            lines: vec![Line {
+                number: LINE.into(),
+                location: location.clone(),
+                kind: Some("service".into()),
+                source: Some("Google Ads".into()),
+                campaign: Some("drain-north".into()),
+                landing_page: None,
+            }],
+            staff: vec![
+                staff("ana", 1, Some(&location), Some("77")),
+                staff("cora", 2, None, None),
+                staff("sam", 3, None, None),
+            ],
+            known_numbers: Vec::new(),
+        };
+        let (contract, problems) = contract::parse(contract::DEFAULT_TEXT);
+        assert_eq!(problems, Vec::new());
+        Self {
+            roster,
+            contract: contract.unwrap(),
+            contract_ref: ContractRef { id: ContractId::from_text("ctr_1"), name: "missed-calls".into(), version: 4 },
+            salt: Salt(b"salt".to_vec()),
+            lane: ConnectionId::from_text("conn_crm"),
+            page: ConnectionId::from_text("conn_page"),
+        }
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            roster: &self.roster,
+            contract: &self.contract,
+            contract_ref: &self.contract_ref,
+            crm: Some((&self.lane, &WORDS)),
+            page_webhook: Some(&self.page),
+            page_email: None,
+            salt: &self.salt,
+            console_url: "https://console.example",
+        }
+    }
+
+    fn call(&self, n: u32, at: &str, ending: Ending, caller: &str) -> Call {
+        let mut signal = Signal::new(SignalKind::Ended, vec![format!("CAL{n}")]);
+        signal.ending = ending;
+        signal.caller = Some(caller.to_owned());
+        signal.dialled = Some(LINE.into());
+        signal.started_at = Some(when(at));
+        signal.duration_seconds = Some(20);
+        let connection = ConnectionId::from_text("conn_callrail");
+        let signal_id = SignalId::from_text(format!("sig_{n}"));
+        let received_at = when(at).checked_add(jiff::SignedDuration::from_secs(30)).unwrap();
+        let facts = FoldFacts {
+            roster: &self.roster,
+            connection: &connection,
+            connection_location: None,
+            region: "US",
+            signal: &signal_id,
+            received_at,
+            transcript: None,
+        };
+        let new = Call::new(CallId::from_text(format!("call_{n}")), AccountId::from_text("acct_a"), received_at);
+        call::fold(new, &signal, facts)
+    }
+
+    fn open(&self, call: &Call) -> Inquiry {
+        let person = call.caller.e164().map(|n| identity::person_key(&self.salt.0, &call.account, n));
+        Inquiry::new(InquiryId::from_text("inq_1"), call, person, call.first_received_at)
+    }
+
+    fn said(&self, call: &mut Call, text: &str) -> Event {
+        let document = self.salt.document(Retention::Speech, "transcript", text).id;
+        let transcript = Transcript { document, version: 1, signal: SignalId::from_text("sig_t") };
+        call.transcripts.push(transcript.clone());
+        let zone = jiff::tz::TimeZone::get("America/Phoenix").unwrap();
+        let context =
+            ReadContext { anchor: call.started_at, zone: &zone, region: "US", caller_digits: call.caller.e164() };
+        let reading = claim::read(text, &context);
+        let summary = claim::summary(text, &reading);
+        let chars: Vec<char> = text.chars().collect();
+        let quotes =
+            reading.claims.iter().map(|c| chars[c.quote.start as usize..c.quote.end as usize].iter().collect()).collect();
+        Event::Read { call: call.id.clone(), transcript, reading, summary, quotes }
+    }
+}
+
+fn staff(name: &str, tier: u8, location: Option<&LocationId>, crm_owner: Option<&str>) -> Staff {
+    Staff {
+        id: StaffId::from_text(format!("staff_{name}")),
+        name: name.to_owned(),
+        roles: Vec::new(),
+        locations: location.cloned().into_iter().collect(),
+        tier,
+        crm_owner: crm_owner.map(str::to_owned),
+        email: None,
+        shift: None,
+        away: false,
+    }
+}
+
+fn when(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn found(inquiry: &Inquiry, records: Vec<Record>) -> Event {
+    Event::Found { effect: inquiry.effects["find"].id.clone(), read_at: when("2026-03-04T17:01:00Z"), records }
+}
+
+fn record(id: &str, properties: &[(&str, &str)]) -> Record {
+    let properties: Properties = properties.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    let set_by = properties
+        .iter()
+        .map(|(n, v)| (n.clone(), SetBy { value: v.clone(), at: None, who: Setter::Person, source: "CRM_UI".into() }))
+        .collect();
+    Record { id: id.into(), properties, set_by, ..Record::default() }
+}
+
+fn targets(step: &Step) -> Vec<&str> {
+    step.plan.iter().flat_map(|p| &p.effects).map(|e| e.target.as_str()).collect()
+}
+
+/// Tuesday 4 March 2026, 10:00 in Phoenix.
+const OPEN: &str = "2026-03-03T17:00:00Z";
+
+#[test]
+fn a_missed_call_has_owner_clock_page_and_a_question_to_the_crm_at_once() {
+    let house = House::new();
+    let call = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);
+    let now = call.first_received_at;
+    let step = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    assert_eq!(step.inquiry.owner.as_ref().map(|o| o.name.as_str()), Some("ana"));
+    let clock = step.inquiry.clock.as_ref().unwrap();
+    assert_eq!(clock.due_at, when("2026-03-03T17:30:20Z"), "30 minutes from the end of the call");
+    assert!(targets(&step).contains(&"find"), "{:?}", targets(&step));
+    assert!(!targets(&step).contains(&"contact"), "nothing is created before somebody looked");
+    assert!(step.timers.iter().any(|t| t.kind == TimerKind::Due && t.at == clock.due_at));
+}
+
+#[test]
+fn an_unknown_caller_becomes_one_contact_one_call_one_task() {
+    let house = House::new();
+    let call = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);
+    let now = call.first_received_at;
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    let event = found(&one.inquiry, Vec::new());
+    let two = step(one.inquiry, &event, &house.facts(), now);
+    assert_eq!(two.inquiry.matched.as_ref().map(|m| m.kind), Some(MatchKind::New));
+    assert_eq!(targets(&two), ["contact", "call:1", "task"]);
+    let plan = two.plan.as_ref().unwrap();
+    let contact = &plan.effects[0];
+    for later in &plan.effects[1..] {
+        assert!(later.needs.iter().any(|n| n.effect == contact.id && !n.settled), "{} waits for the contact", later.target);
+    }
+    let properties = contact.desired.properties().unwrap();
+    assert_eq!(properties["phone"], CALLER);
+    assert_eq!(properties["firstname"], format!("Caller {CALLER}"), "a marked placeholder, not a name somebody said");
+    let again = step(two.inquiry.clone(), &Event::FactsChanged, &house.facts(), now);
+    assert!(again.plan.is_none(), "planning again changes nothing: {:?}", targets(&again));
+}
+
+#[test]
+fn a_customer_gets_the_activity_and_keeps_every_value() {
+    let house = House::new();
+    let mut call = house.call(1, OPEN, Ending::Voicemail, CALLER);
+    let now = call.first_received_at;
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    let words = house.said(&mut call, "Hi, we have no heat since last night, please call me back.");
+    let heard = step(one.inquiry, &words, &house.facts(), now);
+    assert!(heard.inquiry.urgent(), "no heat is urgent, in the caller's own words: {:?}", heard.inquiry.claims.keys());
+    let known = record("512", &[("phone", "(602) 555-0142"), ("lifecyclestage", "customer"), ("firstname", "Maria")]);
+    let event = found(&heard.inquiry, vec![known]);
+    let two = step(heard.inquiry, &event, &house.facts(), now);
+    assert_eq!(two.inquiry.matched.as_ref().map(|m| m.kind), Some(MatchKind::Customer));
+    assert_eq!(targets(&two), ["call:1", "task"], "no contact is made and none is changed");
+    assert!(two.inquiry.reviews.iter().any(|r| r.kind == ReviewKind::Field), "what was heard is suggested");
+    let task = two.plan.as_ref().unwrap().effects.iter().find(|e| e.target == "task").unwrap();
+    assert_eq!(task.desired.properties().unwrap()["priority"], "HIGH");
+}
+
+#[test]
+fn nobody_is_matched_or_written_without_a_number() {
+    let house = House::new();
+    let call = house.call(1, OPEN, Ending::Voicemail, "anonymous");
+    let now = call.first_received_at;
+    let step = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    assert_eq!(step.inquiry.matched.as_ref().map(|m| m.kind), Some(MatchKind::Anonymous));
+    let outside: Vec<&str> = targets(&step).into_iter().filter(|t| !t.starts_with("page")).collect();
+    assert_eq!(outside, Vec::<&str>::new());
+    assert!(step.inquiry.reviews.iter().any(|r| r.kind == ReviewKind::NoNumber));
+    assert!(step.inquiry.owner.is_some() && step.inquiry.clock.is_some(), "record, owner and clock go on");
+}
+
+#[test]
+fn a_shared_number_asks_and_a_pick_settles_it() {
+    let mut house = House::new();
+    house.roster.known_numbers.push((CALLER.into(), KnownNumber::Shared));
+    let call = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);
+    let now = call.first_received_at;
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    let two_people = vec![record("1", &[("phone", CALLER)]), record("2", &[("phone", CALLER)])];
+    let event = found(&one.inquiry, two_people);
+    let two = step(one.inquiry, &event, &house.facts(), now);
+    assert_eq!(two.inquiry.matched.as_ref().map(|m| m.kind), Some(MatchKind::Ambiguous));
+    assert_eq!(targets(&two), Vec::<&str>::new());
+    let review = two.inquiry.reviews.iter().find(|r| r.kind == ReviewKind::Match).unwrap().clone();
+    let pick = Event::Decided { review: review.id, choice: Choice::Pick { id: "2".into() }, by: UserId::from_text("user_1") };
+    let three = step(two.inquiry, &pick, &house.facts(), now);
+    assert_eq!(three.inquiry.contact.as_ref().map(|c| c.record.as_str()), Some("2"));
+    assert_eq!(targets(&three), ["call:1", "task"]);
+}
+
+#[test]
+fn repeated_calls_join_and_make_no_second_task() {
+    let house = House::new();
+    let first = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);
+    let now = first.first_received_at;
+    let one = step(house.open(&first), &Event::Call { call: InquiryCall::of(&first, None) }, &house.facts(), now);
+    let event = found(&one.inquiry, Vec::new());
+    let two = step(one.inquiry, &event, &house.facts(), now);
+    let due = two.inquiry.clock.as_ref().unwrap().due_at;
+    let second = house.call(2, "2026-03-03T17:05:00Z", Ending::Abandoned, CALLER);
+    let three = step(two.inquiry, &Event::Call { call: InquiryCall::of(&second, None) }, &house.facts(), second.first_received_at);
+    let outside: Vec<&str> = targets(&three).into_iter().filter(|t| !t.starts_with("page")).collect();
+    assert_eq!(outside, ["call:2", "task"], "the new call is logged, the same task says so");
+    assert_eq!(three.inquiry.clock.as_ref().unwrap().due_at, due, "one clock, from the first call");
+    let task = three.plan.as_ref().unwrap().effects.iter().find(|e| e.target == "task").unwrap();
+    let Desired::Activity { key, object, .. } = &task.desired else { panic!("{task:?}") };
+    assert_eq!((key.as_str(), *object), ("rb-task-1", Object::Task));
+}
+
+#[test]
+fn answered_after_all_closes_it_and_leaves_no_task() {
+    let house = House::new();
+    let call = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);
+    let now = call.first_received_at;
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    let event = found(&one.inquiry, Vec::new());
+    let two = step(one.inquiry, &event, &house.facts(), now);
+    let answered = InquiryCall { ending: Ending::Answered, category: "answered".into(), ..InquiryCall::of(&call, None) };
+    let three = step(two.inquiry.clone(), &Event::Call { call: answered }, &house.facts(), now);
+    assert!(matches!(three.inquiry.state, State::Closed { outcome: Outcome::AnsweredAfterAll, .. }));
+    let plan = three.plan.as_ref().unwrap();
+    assert!(plan.supersedes.contains(&two.inquiry.effects["task"].id), "the task that was not sent is taken back");
+    let task = plan.effects.iter().find(|e| e.target == "task").unwrap();
+    assert!(matches!(task.desired, Desired::ActivityIfMade { .. }), "one that was sent is closed, none is made");
+}
+
+#[test]
+fn an_approval_holds_for_exactly_the_change_that_was_shown() {
+    let mut house = House::new();
+    house.contract.autonomy = Autonomy::AutoLowRisk;
+    let mut call = house.call(1, OPEN, Ending::Voicemail, CALLER);
+    let now = call.first_received_at;
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    let words = house.said(&mut call, "We have no heat since last night, please call me back.");
+    let heard = step(one.inquiry, &words, &house.facts(), now);
+    let known = record("512", &[("phone", CALLER), ("rb_urgency", "")]);
+    let event = found(&heard.inquiry, vec![known]);
+    let two = step(heard.inquiry, &event, &house.facts(), now);
+    let review = two.inquiry.reviews.iter().find(|r| r.field.as_deref() == Some("urgency")).unwrap().clone();
+    let yes = Event::Decided { review: review.id.clone(), choice: Choice::Approve, by: UserId::from_text("user_1") };
+    let three = step(two.inquiry, &yes, &house.facts(), now);
+    let verdict = three.inquiry.verdicts.iter().find(|v| v.field == "urgency").unwrap();
+    assert_eq!((verdict.kind, verdict.actor.word()), (VerdictKind::Write, "human-approved AI"));
+    assert_eq!(targets(&three), ["fields"]);
+    // Somebody types another value before the write: the approval was for another change.
+    let moved = Event::Moved {
+        effect: three.inquiry.effects["fields"].id.clone(),
+        target: "fields".into(),
+        record: record("512", &[("rb_urgency", "nurture")]),
+    };
+    let four = step(three.inquiry, &moved, &house.facts(), now);
+    let verdict = four.inquiry.verdicts.iter().find(|v| v.field == "urgency").unwrap();
+    assert_eq!(verdict.kind, VerdictKind::Review);
+    assert!(four.inquiry.reviews.iter().any(|r| r.current.as_deref() == Some("nurture")), "asked again, with the new value");
+}
+
+#[test]
+fn tiers_climb_once_each_and_not_after_a_touch() {
+    let house = House::new();
+    let call = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);
+    let now = call.first_received_at;
+    let mut state = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    let timers = state.timers.clone();
+    for timer in timers.iter().chain(&timers) {
+        state = step(state.inquiry, &Event::Timer { kind: timer.kind }, &house.facts(), timer.at.max(now));
+    }
+    let tiers: Vec<u8> = state.inquiry.escalations.iter().map(|e| e.tier).collect();
+    assert_eq!(tiers, [2, 3]);
+    assert!(state.inquiry.breached_at.is_some() && state.inquiry.stale_at.is_some());
+    let call = house.call(2, OPEN, Ending::RingNoAnswer, CALLER);
+    let fresh = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    let mut taken = step(fresh.inquiry, &Event::Taken { by: UserId::from_text("user_1") }, &house.facts(), now);
+    for timer in &timers {
+        taken = step(taken.inquiry, &Event::Timer { kind: timer.kind }, &house.facts(), timer.at);
+    }
+    assert!(taken.inquiry.escalations.is_empty(), "{:?}", taken.inquiry.escalations);
+}
+
+#[test]
+fn the_same_inputs_give_the_same_step() {
+    let house = House::new();
+    let mut call = house.call(1, OPEN, Ending::Voicemail, CALLER);
+    let now = call.first_received_at;
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    let words = house.said(&mut call, "This is Dana Ruiz, my number is 602 555 0142, water is coming through the ceiling.");
+    let a = step(one.inquiry.clone(), &words, &house.facts(), now);
+    let b = step(one.inquiry, &words, &house.facts(), now);
+    assert_eq!(a.inquiry, b.inquiry);
+    assert_eq!(a.drafts, b.drafts);
+    assert_eq!(a.plan, b.plan);
+}
