@@ -296,10 +296,7 @@ fn fold_place(call: &mut Call, signal: &Signal, facts: FoldFacts<'_>) {
     };
     let dialled = signal.dialled.as_deref().map(read);
     let destination = signal.destination.as_deref().map(read);
-    let line = [dialled.as_deref(), destination.as_deref()]
-        .into_iter()
-        .flatten()
-        .find_map(|n| facts.roster.line(n));
+    let line = [dialled.as_deref(), destination.as_deref()].into_iter().flatten().find_map(|n| facts.roster.line(n));
     fill(&mut call.dialled, dialled.as_ref());
     if let Some(line) = line {
         call.location = Some(line.location.clone());
@@ -463,9 +460,9 @@ pub fn same_call(call: &Call, signal: &Signal, facts: FoldFacts<'_>) -> bool {
         return false;
     }
     let duration = i64::from(signal.duration_seconds.unwrap_or(0));
-    let started = signal.started_at.or_else(|| {
-        signal.ended_at.and_then(|at| at.checked_sub(SignedDuration::from_secs(duration)).ok())
-    });
+    let started = signal
+        .started_at
+        .or_else(|| signal.ended_at.and_then(|at| at.checked_sub(SignedDuration::from_secs(duration)).ok()));
     let begun = started.unwrap_or(facts.received_at);
     let apart = begun.duration_since(call.started_at).as_secs();
     let lasted = i64::from(call.duration_seconds.unwrap_or(0));
@@ -529,3 +526,6 @@ fn set_flag(flags: &mut BTreeSet<CallFlag>, flag: CallFlag, on: bool) {
         flags.remove(&flag);
     }
 }
+
+#[cfg(test)]
+mod tests;

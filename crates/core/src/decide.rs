@@ -16,7 +16,9 @@ pub fn decide(inquiry: &Inquiry, facts: &Facts<'_>) -> (Vec<Verdict>, Vec<String
     let contract = facts.contract;
     let verdicts = contract.fields.iter().filter_map(|(name, rule)| verdict(inquiry, facts, name, rule)).collect();
     let homeless = |field: &&String| {
-        !contract.fields.values().any(|r| r.from == **field) && !INTERNAL.contains(&field.as_str()) && !field.starts_with("flag.")
+        !contract.fields.values().any(|r| r.from == **field)
+            && !INTERNAL.contains(&field.as_str())
+            && !field.starts_with("flag.")
     };
     let unmapped = inquiry.claims.keys().filter(homeless).cloned().collect();
     (verdicts, unmapped)
@@ -136,7 +138,12 @@ fn judge(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>, autonomy: Autono
             return case.rule(Review, "person_set_it", format!("a person set it; {}", rule.winner), "winner");
         }
         if rule.machine == Machine::FillEmpty {
-            return case.rule(Review, "not_empty", "it is filled already; the machine only fills what is empty", "machine");
+            return case.rule(
+                Review,
+                "not_empty",
+                "it is filled already; the machine only fills what is empty",
+                "machine",
+            );
         }
         if matches!(rule.truth, Truth::Crm | Truth::Human) {
             return case.rule(Review, "winner", &rule.winner, "winner");

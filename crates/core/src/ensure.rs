@@ -213,12 +213,7 @@ pub fn words(outcome: &Outcome) -> String {
     }
 }
 
-fn find(
-    history: &History,
-    around: Circumstances<'_>,
-    keys: &[crate::crm::PersonKey],
-    properties: &[String],
-) -> Next {
+fn find(history: &History, around: Circumstances<'_>, keys: &[crate::crm::PersonKey], properties: &[String]) -> Next {
     let done: Vec<&Held> = history.exchanges.iter().filter_map(|e| held(e.outcome.as_ref())).collect();
     if let Some(refusal) = refusal(history) {
         return Next::DeadLetter(refusal);
@@ -241,8 +236,12 @@ fn find(
         };
         return Next::Exchange { purpose: Purpose::Look, operation };
     }
-    let mut found: Vec<Record> =
-        done.iter().skip(1).take(candidates.len().saturating_sub(gone)).flat_map(|h| h.records.iter().cloned()).collect();
+    let mut found: Vec<Record> = done
+        .iter()
+        .skip(1)
+        .take(candidates.len().saturating_sub(gone))
+        .flat_map(|h| h.records.iter().cloned())
+        .collect();
     let mut deals: Vec<String> =
         found.iter().filter_map(|r| r.associations.get(&Object::Deal)).flatten().cloned().collect();
     deals.sort();
@@ -320,7 +319,12 @@ fn keyed(history: &History, around: Circumstances<'_>, of: &Keyed<'_>) -> Next {
         }
         (Purpose::Write | Purpose::Associate, Some(Outcome::Done { held })) if mutant::on("read_back_skipped") => {
             let record = held.records.first().map(|r| r.id.clone()).unwrap_or_default();
-            Next::Done(Receipt { object: Some(of.object), record, properties: of.properties.clone(), ..Receipt::default() })
+            Next::Done(Receipt {
+                object: Some(of.object),
+                record,
+                properties: of.properties.clone(),
+                ..Receipt::default()
+            })
         }
         // Unanswered, and by now it has landed or never will: look before anything else.
         (Purpose::Write | Purpose::Associate, None | Some(Outcome::Unknown { .. })) => look(Purpose::Look),
@@ -394,7 +398,10 @@ fn missing(history: &History, of: &Keyed<'_>) -> Next {
         return Next::Done(Receipt { object: Some(of.object), ..Receipt::default() });
     }
     if not_taken(history) >= NOT_TAKEN_MAX {
-        return Next::DeadLetter(Why::new("write_not_taken", "the CRM acknowledged the write and holds no such record"));
+        return Next::DeadLetter(Why::new(
+            "write_not_taken",
+            "the CRM acknowledged the write and holds no such record",
+        ));
     }
     Next::Exchange { purpose: Purpose::Write, operation: of.write() }
 }
@@ -474,7 +481,10 @@ fn fields(
             object: Some(Object::Contact),
             record: now.id.clone(),
             read_at: last.ended_at.or(Some(around.now)),
-            properties: properties.keys().filter_map(|n| now.properties.get(n).map(|v| (n.clone(), v.clone()))).collect(),
+            properties: properties
+                .keys()
+                .filter_map(|n| now.properties.get(n).map(|v| (n.clone(), v.clone())))
+                .collect(),
             was: was.clone(),
             ..Receipt::default()
         });
@@ -558,9 +568,8 @@ fn refusal(history: &History) -> Option<Why> {
 
 /// How often a write was answered with success and a later read did not show it.
 fn not_taken(history: &History) -> usize {
-    history
-        .exchanges
-        .iter()
-        .filter(|e| e.purpose.changes() && matches!(e.outcome, Some(Outcome::Done { .. })))
-        .count()
+    history.exchanges.iter().filter(|e| e.purpose.changes() && matches!(e.outcome, Some(Outcome::Done { .. }))).count()
 }
+
+#[cfg(test)]
+mod tests;

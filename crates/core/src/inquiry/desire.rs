@@ -160,7 +160,12 @@ pub(super) fn matched(inquiry: &Inquiry, facts: &Facts<'_>) -> Option<Match> {
 pub(super) fn candidate_labels(candidates: &[Record], facts: &Facts<'_>) -> Vec<(String, String)> {
     let of = &facts.contract.matching.properties;
     let read = |record: &Record, names: &[String]| {
-        let parts: Vec<&str> = names.iter().filter_map(|n| record.properties.get(n)).map(String::as_str).filter(|v| !v.is_empty()).collect();
+        let parts: Vec<&str> = names
+            .iter()
+            .filter_map(|n| record.properties.get(n))
+            .map(String::as_str)
+            .filter(|v| !v.is_empty())
+            .collect();
         parts.join(" ")
     };
     let label = |record: &Record| {
@@ -185,7 +190,12 @@ pub(super) fn field_reviews(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Fac
         current: verdict.was.clone(),
         confidence: verdict.confidence,
         evidence: verdict.evidence.clone(),
-        quote: facts.contract.fields.get(&verdict.field).and_then(|r| inquiry.claims.get(&r.from)).map(|c| c.quote.clone()),
+        quote: facts
+            .contract
+            .fields
+            .get(&verdict.field)
+            .and_then(|r| inquiry.claims.get(&r.from))
+            .map(|c| c.quote.clone()),
         reason: verdict.reason.clone(),
         clause: verdict.clause.clone(),
         choices: Vec::new(),
@@ -202,7 +212,10 @@ fn pages(inquiry: &Inquiry, facts: &Facts<'_>) -> Vec<Wish> {
     let mut wishes = Vec::new();
     let mut tell = |name: &str, event: &str, staff: Option<&StaffId>, headline: String| {
         let person = staff.and_then(|s| facts.roster.person(s));
-        let sinks = [("webhook", facts.page_webhook, true), ("email", facts.page_email, person.is_some_and(|p| p.email.is_some()))];
+        let sinks = [
+            ("webhook", facts.page_webhook, true),
+            ("email", facts.page_email, person.is_some_and(|p| p.email.is_some())),
+        ];
         for (sink, lane, reachable) in sinks {
             let target = format!("page:{name}:{sink}");
             let Some(lane) = lane.filter(|_| reachable && !inquiry.effects.contains_key(&target)) else { continue };
@@ -297,7 +310,10 @@ impl Writing<'_> {
         if let Some(call) = call {
             stamps.insert("rb_call_id".into(), call.id.as_str().to_owned());
         }
-        stamps.insert("rb_version".into(), format!("ringback {} · {} v{}", crate::CODE_VERSION, contract.name, contract.version));
+        stamps.insert(
+            "rb_version".into(),
+            format!("ringback {} · {} v{}", crate::CODE_VERSION, contract.name, contract.version),
+        );
         stamps.insert("rb_written_at".into(), self.now.to_string());
         stamps.insert("rb_inquiry_url".into(), format!("{}/inquiries/{}", self.facts.console_url, self.inquiry.id));
         stamps
@@ -382,8 +398,7 @@ impl Writing<'_> {
             Ending::Answered | Ending::AiAnswered => words.call_statuses[2],
             _ => words.call_statuses[0],
         };
-        let direction =
-            if call.direction == Direction::Outbound { words.call_outbound } else { words.call_inbound };
+        let direction = if call.direction == Direction::Outbound { words.call_outbound } else { words.call_inbound };
         let title = if call.missed() { "Missed call from" } else { "Call from" };
         for (name, value) in [
             (words.call_at, call.started_at.to_string()),
@@ -393,7 +408,10 @@ impl Writing<'_> {
             (words.call_status, status.to_owned()),
             (words.call_from, from),
             (words.call_to, call.dialled.clone().unwrap_or_default()),
-            (words.call_duration_ms, call.duration_seconds.map_or_else(String::new, |s| (u64::from(s) * 1000).to_string())),
+            (
+                words.call_duration_ms,
+                call.duration_seconds.map_or_else(String::new, |s| (u64::from(s) * 1000).to_string()),
+            ),
             (words.owner, self.owner_id().unwrap_or_default()),
         ] {
             if !value.is_empty() {

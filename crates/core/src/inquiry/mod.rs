@@ -304,10 +304,16 @@ pub struct Approval {
 pub enum Choice {
     Approve,
     /// Another value than the proposed one.
-    Edit { value: String },
-    Reject { reason: String },
+    Edit {
+        value: String,
+    },
+    Reject {
+        reason: String,
+    },
     /// A record id, a staff id, or `new`.
-    Pick { id: String },
+    Pick {
+        id: String,
+    },
 }
 
 /// One caller's need.
@@ -565,7 +571,9 @@ impl Inquiry {
             Failed
         } else if asking(&[ReviewKind::Match, ReviewKind::NoNumber]) {
             Asking
-        } else if outward().any(|(_, e)| e.progress == Progress::Planned) || self.effects.get("find").is_some_and(|e| e.progress == Progress::Planned) {
+        } else if outward().any(|(_, e)| e.progress == Progress::Planned)
+            || self.effects.get("find").is_some_and(|e| e.progress == Progress::Planned)
+        {
             Waiting
         } else if outward().next().is_none() {
             NotNeeded

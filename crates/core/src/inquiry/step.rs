@@ -19,7 +19,8 @@ pub(super) const NEXT_CALLBACK_MINUTES: i64 = 120;
 /// Moves an inquiry by one event. Total and deterministic.
 pub fn step(inquiry: Inquiry, event: &Event, facts: &Facts<'_>, now: Timestamp) -> Step {
     let before = inquiry.clone();
-    let mut moving = Moving { inquiry, drafts: Vec::new(), timers: Vec::new(), opened: Vec::new(), closed: Vec::new(), facts, now };
+    let mut moving =
+        Moving { inquiry, drafts: Vec::new(), timers: Vec::new(), opened: Vec::new(), closed: Vec::new(), facts, now };
     moving.take_in(event);
     moving.match_caller();
     moving.run_clock();
@@ -82,7 +83,9 @@ impl<'a> Moving<'a> {
                 self.settle_target(target, effect, Progress::Planned, None, None);
                 self.drafts.push(Draft::new("replayed").with("effect", effect).with("target", target).with("by", by));
             }
-            Event::FactsChanged => self.drafts.push(Draft::new("facts_changed").with("contract", self.facts.contract_ref)),
+            Event::FactsChanged => {
+                self.drafts.push(Draft::new("facts_changed").with("contract", self.facts.contract_ref))
+            }
         }
     }
 
@@ -196,13 +199,9 @@ impl<'a> Moving<'a> {
         self.write_audit(effect, target, &word, receipt);
         let current = self.settle_target(target, effect, Progress::Done, Some(&receipt.record), None);
         if target == "contact" && current {
-            let record = Record {
-                id: receipt.record.clone(),
-                properties: receipt.properties.clone(),
-                ..Record::default()
-            };
-            self.inquiry.contact =
-                Some(Contact { record: receipt.record.clone(), made: true, record_held: record });
+            let record =
+                Record { id: receipt.record.clone(), properties: receipt.properties.clone(), ..Record::default() };
+            self.inquiry.contact = Some(Contact { record: receipt.record.clone(), made: true, record_held: record });
         }
         if target == "fields"
             && let Some(contact) = self.inquiry.contact.as_mut()
@@ -253,7 +252,11 @@ impl<'a> Moving<'a> {
                     .with("source", verdict.map_or("call event", |_| "the caller's words"))
                     .with("confidence", verdict.map_or(Some(1000), |v| v.confidence))
                     .with("actor", verdict.map_or(Actor::Machine, |v| v.actor).word())
-                    .with("reason", verdict.map_or_else(|| format!("{word}: kept by every {}", object.as_str()), |v| v.reason.clone()))
+                    .with(
+                        "reason",
+                        verdict
+                            .map_or_else(|| format!("{word}: kept by every {}", object.as_str()), |v| v.reason.clone()),
+                    )
                     .with("clause", verdict.map_or_else(|| format!("workflow.{word}"), |v| v.clause.clone()))
                     .with("evidence", verdict.and_then(|v| v.evidence.clone()))
                     .with("effect", effect)
@@ -322,7 +325,10 @@ impl<'a> Moving<'a> {
                 if self.inquiry.breached_at.is_none() {
                     self.inquiry.breached_at = Some(self.now);
                     self.drafts.push(
-                        Draft::new("breached").with("due_at", clock.due_at).with("rule", clock.rule.clause()).with("late_cause", clock.late_cause),
+                        Draft::new("breached")
+                            .with("due_at", clock.due_at)
+                            .with("rule", clock.rule.clause())
+                            .with("late_cause", clock.late_cause),
                     );
                 }
             }
@@ -356,16 +362,22 @@ impl<'a> Moving<'a> {
                 .with("field", &asked.field)
                 .with("digest", &asked.digest)
                 .with("by", by)
-                .with("choice", match choice {
-                    Choice::Approve => "approve",
-                    Choice::Edit { .. } => "edit",
-                    Choice::Reject { .. } => "reject",
-                    Choice::Pick { .. } => "pick",
-                })
-                .with("reason", match choice {
-                    Choice::Reject { reason } => Some(reason),
-                    _ => None,
-                })
+                .with(
+                    "choice",
+                    match choice {
+                        Choice::Approve => "approve",
+                        Choice::Edit { .. } => "edit",
+                        Choice::Reject { .. } => "reject",
+                        Choice::Pick { .. } => "pick",
+                    },
+                )
+                .with(
+                    "reason",
+                    match choice {
+                        Choice::Reject { reason } => Some(reason),
+                        _ => None,
+                    },
+                )
                 .seal("value", sealed),
         );
         match (asked.kind, choice) {
@@ -397,8 +409,7 @@ impl<'a> Moving<'a> {
     fn name_caller(&mut self, value: &str) {
         let region = self.location().map_or("US", |l| l.region.as_str());
         if let identity::Phone::E164 { e164, national, .. } = identity::phone(value, region) {
-            self.inquiry.person =
-                Some(identity::person_key(&self.facts.salt.0, &self.inquiry.account, &e164));
+            self.inquiry.person = Some(identity::person_key(&self.facts.salt.0, &self.inquiry.account, &e164));
             self.inquiry.e164 = Some(e164);
             self.inquiry.national = Some(national);
         }
@@ -479,7 +490,8 @@ impl<'a> Moving<'a> {
                 .with("read_at", self.inquiry.snapshot.as_ref().map(|s| s.read_at)),
         );
         if let (Some(record), MatchKind::Customer | MatchKind::Lead) = (&found.record, found.kind)
-            && let Some(held) = self.inquiry.snapshot.as_ref().and_then(|s| s.candidates.iter().find(|c| c.id == *record))
+            && let Some(held) =
+                self.inquiry.snapshot.as_ref().and_then(|s| s.candidates.iter().find(|c| c.id == *record))
         {
             self.inquiry.contact = Some(Contact { record: record.clone(), made: false, record_held: held.clone() });
         }
@@ -558,17 +570,25 @@ impl<'a> Moving<'a> {
             self.inquiry.unowned_because = Some("no number or connection says which location was called".into());
             let choices =
                 self.facts.roster.locations.iter().map(|l| (l.id.as_str().to_owned(), l.name.clone())).collect();
-            self.question(ReviewKind::UnknownLocation, "the dialled number belongs to no location", "roster.lines", choices);
+            self.question(
+                ReviewKind::UnknownLocation,
+                "the dialled number belongs to no location",
+                "roster.lines",
+                choices,
+            );
             return;
         };
         self.void_reviews(&[ReviewKind::UnknownLocation]);
-        let assignment = owner::assign(&self.facts.contract.owner, &self.owner_facts(location), self.facts.roster, self.now);
+        let assignment =
+            owner::assign(&self.facts.contract.owner, &self.owner_facts(location), self.facts.roster, self.now);
         self.apply_assignment(assignment);
     }
 
     fn apply_assignment(&mut self, assignment: Assignment) {
         if let Some(ask) = &assignment.ask {
-            let label = |id: &StaffId| (id.as_str().to_owned(), self.facts.roster.person(id).map_or_else(String::new, |s| s.name.clone()));
+            let label = |id: &StaffId| {
+                (id.as_str().to_owned(), self.facts.roster.person(id).map_or_else(String::new, |s| s.name.clone()))
+            };
             let choices = ask.candidates.iter().map(label).collect();
             self.question(ReviewKind::OwnerTie, &ask.why, &ask.clauses.join(", "), choices);
         }
@@ -688,8 +708,11 @@ impl<'a> Moving<'a> {
         }
         match self.inquiry.matched.as_ref() {
             Some(found) if found.kind == MatchKind::Ambiguous => {
-                let mut choices: Vec<(String, String)> =
-                    self.inquiry.snapshot.as_ref().map_or_else(Vec::new, |s| desire::candidate_labels(&s.candidates, self.facts));
+                let mut choices: Vec<(String, String)> = self
+                    .inquiry
+                    .snapshot
+                    .as_ref()
+                    .map_or_else(Vec::new, |s| desire::candidate_labels(&s.candidates, self.facts));
                 choices.push(("new".into(), "somebody else: make a new contact".into()));
                 let why = found.why.clone();
                 self.question(ReviewKind::Match, &why, "match", choices);
@@ -712,13 +735,16 @@ impl<'a> Moving<'a> {
     fn question(&mut self, kind: ReviewKind, reason: &str, clause: &str, choices: Vec<(String, String)>) {
         let mut sorted: Vec<&str> = choices.iter().map(|(id, _)| id.as_str()).collect();
         sorted.sort_unstable();
-        let digest = self.facts.salt.commit("review", &format!("{}|{}|{}", self.inquiry.id, kind.word(), sorted.join(",")));
+        let digest =
+            self.facts.salt.commit("review", &format!("{}|{}|{}", self.inquiry.id, kind.word(), sorted.join(",")));
         let asked = self.inquiry.reviews.iter().any(|r| r.kind == kind)
             || self.inquiry.approvals.iter().any(|a| a.kind == kind && a.digest == digest);
         if asked {
             return;
         }
-        let claim = (kind == ReviewKind::AmbiguousVoicemail).then(|| self.inquiry.claims.get("flag.ambiguous_voicemail")).flatten();
+        let claim = (kind == ReviewKind::AmbiguousVoicemail)
+            .then(|| self.inquiry.claims.get("flag.ambiguous_voicemail"))
+            .flatten();
         let review = Review {
             id: self.inquiry.id.review(0),
             kind,
@@ -768,7 +794,9 @@ impl<'a> Moving<'a> {
             .inquiry
             .effects
             .iter()
-            .filter(|(t, e)| e.progress == Progress::Planned && !t.starts_with("page") && !wanted.iter().any(|w| w.target == **t))
+            .filter(|(t, e)| {
+                e.progress == Progress::Planned && !t.starts_with("page") && !wanted.iter().any(|w| w.target == **t)
+            })
             .map(|(t, _)| t.clone())
             .collect();
         for target in gone {
@@ -793,7 +821,15 @@ impl<'a> Moving<'a> {
             let id = self.inquiry.id.effect(self.inquiry.effects_made);
             let word = want.desired.word().to_owned();
             let desired = want.desired.bind(&effects);
-            let held = EffectRef { id: id.clone(), word, digest, progress: Progress::Planned, record, settled_at: None, why: None };
+            let held = EffectRef {
+                id: id.clone(),
+                word,
+                digest,
+                progress: Progress::Planned,
+                record,
+                settled_at: None,
+                why: None,
+            };
             self.inquiry.effects.insert(want.target.clone(), held);
             effects.push(Effect {
                 schema: EFFECT_SCHEMA,

@@ -154,8 +154,11 @@ impl House {
         let reading = claim::read(text, &context);
         let summary = claim::summary(text, &reading);
         let chars: Vec<char> = text.chars().collect();
-        let quotes =
-            reading.claims.iter().map(|c| chars[c.quote.start as usize..c.quote.end as usize].iter().collect()).collect();
+        let quotes = reading
+            .claims
+            .iter()
+            .map(|c| chars[c.quote.start as usize..c.quote.end as usize].iter().collect())
+            .collect();
         Event::Read { call: call.id.clone(), transcript, reading, summary, quotes }
     }
 }
@@ -225,7 +228,11 @@ fn an_unknown_caller_becomes_one_contact_one_call_one_task() {
     let plan = two.plan.as_ref().unwrap();
     let contact = &plan.effects[0];
     for later in &plan.effects[1..] {
-        assert!(later.needs.iter().any(|n| n.effect == contact.id && !n.settled), "{} waits for the contact", later.target);
+        assert!(
+            later.needs.iter().any(|n| n.effect == contact.id && !n.settled),
+            "{} waits for the contact",
+            later.target
+        );
     }
     let properties = contact.desired.properties().unwrap();
     assert_eq!(properties["phone"], CALLER);
@@ -279,7 +286,8 @@ fn a_shared_number_asks_and_a_pick_settles_it() {
     assert_eq!(two.inquiry.matched.as_ref().map(|m| m.kind), Some(MatchKind::Ambiguous));
     assert_eq!(targets(&two), Vec::<&str>::new());
     let review = two.inquiry.reviews.iter().find(|r| r.kind == ReviewKind::Match).unwrap().clone();
-    let pick = Event::Decided { review: review.id, choice: Choice::Pick { id: "2".into() }, by: UserId::from_text("user_1") };
+    let pick =
+        Event::Decided { review: review.id, choice: Choice::Pick { id: "2".into() }, by: UserId::from_text("user_1") };
     let three = step(two.inquiry, &pick, &house.facts(), now);
     assert_eq!(three.inquiry.contact.as_ref().map(|c| c.record.as_str()), Some("2"));
     assert_eq!(targets(&three), ["call:1", "task"]);
@@ -295,7 +303,12 @@ fn repeated_calls_join_and_make_no_second_task() {
     let two = step(one.inquiry, &event, &house.facts(), now);
     let due = two.inquiry.clock.as_ref().unwrap().due_at;
     let second = house.call(2, "2026-03-03T17:05:00Z", Ending::Abandoned, CALLER);
-    let three = step(two.inquiry, &Event::Call { call: InquiryCall::of(&second, None) }, &house.facts(), second.first_received_at);
+    let three = step(
+        two.inquiry,
+        &Event::Call { call: InquiryCall::of(&second, None) },
+        &house.facts(),
+        second.first_received_at,
+    );
     let outside: Vec<&str> = targets(&three).into_iter().filter(|t| !t.starts_with("page")).collect();
     assert_eq!(outside, ["call:2", "task"], "the new call is logged, the same task says so");
     assert_eq!(three.inquiry.clock.as_ref().unwrap().due_at, due, "one clock, from the first call");
@@ -312,7 +325,8 @@ fn answered_after_all_closes_it_and_leaves_no_task() {
     let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
     let event = found(&one.inquiry, Vec::new());
     let two = step(one.inquiry, &event, &house.facts(), now);
-    let answered = InquiryCall { ending: Ending::Answered, category: "answered".into(), ..InquiryCall::of(&call, None) };
+    let answered =
+        InquiryCall { ending: Ending::Answered, category: "answered".into(), ..InquiryCall::of(&call, None) };
     let three = step(two.inquiry.clone(), &Event::Call { call: answered }, &house.facts(), now);
     assert!(matches!(three.inquiry.state, State::Closed { outcome: Outcome::AnsweredAfterAll, .. }));
     let plan = three.plan.as_ref().unwrap();
@@ -348,7 +362,10 @@ fn an_approval_holds_for_exactly_the_change_that_was_shown() {
     let four = step(three.inquiry, &moved, &house.facts(), now);
     let verdict = four.inquiry.verdicts.iter().find(|v| v.field == "urgency").unwrap();
     assert_eq!(verdict.kind, VerdictKind::Review);
-    assert!(four.inquiry.reviews.iter().any(|r| r.current.as_deref() == Some("nurture")), "asked again, with the new value");
+    assert!(
+        four.inquiry.reviews.iter().any(|r| r.current.as_deref() == Some("nurture")),
+        "asked again, with the new value"
+    );
 }
 
 #[test]
@@ -379,7 +396,8 @@ fn the_same_inputs_give_the_same_step() {
     let mut call = house.call(1, OPEN, Ending::Voicemail, CALLER);
     let now = call.first_received_at;
     let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
-    let words = house.said(&mut call, "This is Dana Ruiz, my number is 602 555 0142, water is coming through the ceiling.");
+    let words =
+        house.said(&mut call, "This is Dana Ruiz, my number is 602 555 0142, water is coming through the ceiling.");
     let a = step(one.inquiry.clone(), &words, &house.facts(), now);
     let b = step(one.inquiry, &words, &house.facts(), now);
     assert_eq!(a.inquiry, b.inquiry);

@@ -1,0 +1,192 @@
+use super::*;
+use proptest::prelude::*;
+
+fn roster() -> Roster {
+    Roster::default()
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_772_550_000 + second).unwrap()
+}
+
+fn signal(kind: SignalKind, ending: Ending) -> Signal {
+    let mut signal = Signal::new(kind, vec!["CAL1".into()]);
+    signal.ending = ending;
+    signal.caller = Some("+16025550142".into());
+    signal.dialled = Some("+16025550100".into());
+    signal.started_at = Some(at(0));
+    signal.duration_seconds = Some(20);
+    signal
+}
+
+fn fold_all(signals: &[(usize, Signal)], received: i64) -> Call {
+    let roster = roster();
+    let connection = ConnectionId::from_text("conn_1");
+    let mut call = Call::new(CallId::from_text("call_1"), AccountId::from_text("acct_1"), at(received));
+    for (n, signal) in signals {
+        let document = signal.transcript.as_ref().map(|t| DocumentId::from_text(format!("doc_{t}")));
+        let id = SignalId::from_text(format!("sig_{n}"));
+        let facts = FoldFacts {
+            roster: &roster,
+            connection: &connection,
+            connection_location: None,
+            region: "US",
+            signal: &id,
+            received_at: at(received),
+            transcript: document.as_ref(),
+        };
+        call = fold(call, signal, facts);
+    }
+    call
+}
+
+fn numbered(signals: Vec<Signal>) -> Vec<(usize, Signal)> {
+    signals.into_iter().enumerate().collect()
+}
+
+#[test]
+fn a_call_that_only_rings_is_not_missed_yet() {
+    let call = fold_all(&numbered(vec![signal(SignalKind::Ringing, Ending::Unsaid)]), 30);
+    assert!(!call.settled() && !call.missed());
+    let due = call.verdict_due.unwrap();
+    assert_eq!(due, at(30 + FINAL_REPORT_SECONDS_MAX));
+    let early = verdict(call.clone(), at(60));
+    assert!(!early.settled());
+    let judged = verdict(call, due);
+    assert!(judged.settled() && judged.flags.contains(&CallFlag::NoFinalReport));
+    assert_eq!(judged.category(), "unknown", "unknown is a value of a call's state");
+}
+
+#[test]
+fn what_each_provider_flow_ends_in() {
+    use Ending::{Abandoned, Answered, Busy, RingNoAnswer, Unsaid, Voicemail};
+    use SignalKind::{Ended, Leg, Modified, Recording, Ringing};
+    let table: &[(&str, &[(SignalKind, Ending)], &str)] = &[
+        ("post-call, missed", &[(Ringing, Unsaid), (Ended, RingNoAnswer)], "ring_no_answer"),
+        (
+            "two telephones of a ring group, the second answers",
+            &[(Leg, RingNoAnswer), (Leg, Answered), (Ended, Unsaid)],
+            "answered",
+        ),
+        (
+            "nobody answers, then a voicemail",
+            &[(Leg, RingNoAnswer), (Ended, Unsaid), (Recording, Voicemail)],
+            "voicemail",
+        ),
+        ("busy telephone", &[(Leg, Busy), (Ended, Unsaid)], "busy"),
+        ("the caller hangs up while it rings", &[(Leg, Abandoned), (Ended, Unsaid)], "abandoned"),
+        ("answered after all", &[(Ended, RingNoAnswer), (Modified, Answered)], "answered"),
+        ("the telephone's own mailbox had answered", &[(Ended, Answered), (Modified, Voicemail)], "voicemail"),
+    ];
+    for (name, flow, category) in table {
+        let signals: Vec<Signal> = flow.iter().map(|(k, e)| signal(*k, *e)).collect();
+        let call = fold_all(&numbered(signals), 60);
+        assert_eq!(call.category(), *category, "{name}");
+        assert!(call.settled(), "{name}");
+    }
+}
+
+#[test]
+fn over_without_a_leg_or_a_recording_is_abandoned_only_after_waiting() {
+    let call = fold_all(&numbered(vec![signal(SignalKind::Ended, Ending::Unsaid)]), 30);
+    assert!(!call.settled());
+    let judged = verdict(call, at(30 + LATE_PARTS_SECONDS));
+    assert_eq!(judged.category(), "abandoned");
+}
+
+#[test]
+fn the_same_words_are_added_once() {
+    let mut said = signal(SignalKind::Ended, Ending::Voicemail);
+    said.transcript = Some("words".into());
+    let call = fold_all(&numbered(vec![said.clone(), said.clone(), said]), 30);
+    assert_eq!(call.transcripts.len(), 1);
+    assert_eq!(call.heard.len(), 3, "every delivery is listed");
+}
+
+#[test]
+fn wrong_clocks_and_missing_parts_are_flagged_and_counted_from_arrival() {
+    let mut future = signal(SignalKind::Ended, Ending::RingNoAnswer);
+    future.started_at = Some(at(7 * 24 * 3600));
+    let call = fold_all(&numbered(vec![future]), 30);
+    assert!(call.flags.contains(&CallFlag::FutureTime));
+    assert_eq!(call.clock_from(), at(30));
+    let mut old = signal(SignalKind::Ended, Ending::RingNoAnswer);
+    old.started_at = Some(at(-3 * 365 * 24 * 3600));
+    assert!(fold_all(&numbered(vec![old]), 30).flags.contains(&CallFlag::OldTime));
+    let mut bare = Signal::new(SignalKind::Ended, vec!["CAL1".into()]);
+    bare.ending = Ending::RingNoAnswer;
+    let call = fold_all(&numbered(vec![bare]), 30);
+    for flag in [CallFlag::MissingCallerId, CallFlag::MissingTimestamp, CallFlag::MissingSource] {
+        assert!(call.flags.contains(&flag), "{flag:?}");
+    }
+    assert!(call.missed(), "flagged, not dropped");
+    let mut nonsense = signal(SignalKind::Ended, Ending::RingNoAnswer);
+    nonsense.caller = Some("12".into());
+    let call = fold_all(&numbered(vec![nonsense]), 30);
+    assert!(call.flags.contains(&CallFlag::InvalidNumber) && call.caller.e164().is_none());
+}
+
+#[test]
+fn another_tracker_reports_the_same_call_and_a_redial_is_another() {
+    let roster = roster();
+    let call = fold_all(&numbered(vec![signal(SignalKind::Ended, Ending::RingNoAnswer)]), 30);
+    let same = |connection: &str, dialled: &str, seconds: i64| {
+        let mut other = signal(SignalKind::Ended, Ending::RingNoAnswer);
+        other.call_keys = vec!["CA2".into()];
+        other.dialled = Some(dialled.into());
+        other.started_at = Some(at(seconds));
+        let connection = ConnectionId::from_text(connection);
+        let id = SignalId::from_text("sig_x");
+        let facts = FoldFacts {
+            roster: &roster,
+            connection: &connection,
+            connection_location: None,
+            region: "US",
+            signal: &id,
+            received_at: at(seconds + 30),
+            transcript: None,
+        };
+        same_call(&call, &other, facts)
+    };
+    assert!(same("conn_2", "+16025550111", 4), "another provider, the same moment");
+    assert!(same("conn_1", "+16025550111", 4), "another tracking number of the same provider");
+    assert!(!same("conn_1", "+16025550100", 4), "the same number again is a redial");
+    assert!(!same("conn_2", "+16025550111", 300), "five minutes later is another call");
+}
+
+fn any_signal() -> impl Strategy<Value = Signal> {
+    let kinds = prop::sample::select(vec![
+        SignalKind::Ringing,
+        SignalKind::Leg,
+        SignalKind::Ended,
+        SignalKind::Recording,
+        SignalKind::Transcript,
+        SignalKind::Modified,
+    ]);
+    let endings = prop::sample::select(vec![
+        Ending::Unsaid,
+        Ending::RingNoAnswer,
+        Ending::Busy,
+        Ending::Abandoned,
+        Ending::Voicemail,
+        Ending::Answered,
+    ]);
+    (kinds, endings, 0_u32..90).prop_map(|(kind, ending, seconds)| {
+        let mut signal = signal(kind, ending);
+        signal.duration_seconds = Some(seconds);
+        signal
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_order_gives_the_same_call(
+        (signals, shuffled) in prop::collection::vec(any_signal(), 1..7).prop_map(numbered).prop_flat_map(|s| (Just(s.clone()), Just(s).prop_shuffle()))
+    ) {
+        let (a, b) = (fold_all(&signals, 90), fold_all(&shuffled, 90));
+        prop_assert_eq!(a.category(), b.category());
+        prop_assert_eq!(a.settled(), b.settled());
+        prop_assert_eq!(a.clock_from(), b.clock_from());
+        prop_assert_eq!(a.duration_seconds, b.duration_seconds);
+    }
+}

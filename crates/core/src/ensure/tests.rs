@@ -1,0 +1,223 @@
+use super::*;
+use crate::crm::{PersonKey, SetBy};
+use crate::effect::ContactRef;
+
+const TRAITS: WriteTraits = WriteTraits {
+    settling: Duration::from_secs(90),
+    timeout: Duration::from_secs(10),
+    search_lag: Duration::from_secs(60),
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_772_550_000 + second).unwrap()
+}
+
+fn properties(pairs: &[(&str, &str)]) -> Properties {
+    pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect()
+}
+
+fn task() -> Desired {
+    Desired::Activity {
+        object: Object::Task,
+        key: "rb-task-1".into(),
+        properties: properties(&[("subject", "Call back"), ("due", "2026-03-03T17:30:00Z")]),
+        contact: ContactRef::Record("512".into()),
+    }
+}
+
+fn done(records: Vec<Record>) -> Option<Outcome> {
+    Some(Outcome::Done { held: Held { records, ..Held::default() } })
+}
+
+fn record(pairs: &[(&str, &str)], contact: Option<&str>) -> Record {
+    let associations = contact.map(|c| (Object::Contact, vec![c.to_owned()])).into_iter().collect();
+    Record { id: "9".into(), properties: properties(pairs), associations, ..Record::default() }
+}
+
+fn unknown() -> Option<Outcome> {
+    Some(Outcome::Unknown { why: Why::new("no_answer", "timed out") })
+}
+
+struct Told(History, i64);
+
+impl Told {
+    fn new() -> Self {
+        Self(History::default(), 0)
+    }
+    fn then(mut self, purpose: Purpose, outcome: Option<Outcome>) -> Self {
+        self.1 += 1;
+        let ended_at = outcome.is_some().then(|| at(self.1));
+        self.0.exchanges.push(Exchange { purpose, started_at: at(self.1), ended_at, outcome });
+        self
+    }
+    fn next_at(&self, desired: &Desired, second: i64) -> Next {
+        next(desired, &self.0, Circumstances { traits: TRAITS, now: at(second), contact: Some("512") })
+    }
+    fn later(&self, desired: &Desired) -> Next {
+        self.next_at(desired, 100_000)
+    }
+}
+
+fn purpose(next: &Next) -> &'static str {
+    match next {
+        Next::Exchange { purpose, .. } => purpose.word(),
+        Next::Tell => "tell",
+        Next::Wait { .. } => "wait",
+        Next::Done(_) => "done",
+        Next::Moved(_) => "moved",
+        Next::DeadLetter(_) => "dead",
+    }
+}
+
+const WHOLE: &[(&str, &str)] = &[("subject", "Call back"), ("due", "2026-03-03T17:30:00.000Z")];
+
+#[test]
+fn write_associate_read_back_done() {
+    let told = Told::new();
+    assert_eq!(purpose(&told.later(&task())), "write");
+    let told = told.then(Purpose::Write, done(vec![record(&[], None)]));
+    assert_eq!(purpose(&told.later(&task())), "associate");
+    let told = told.then(Purpose::Associate, done(vec![]));
+    assert_eq!(purpose(&told.later(&task())), "read_back");
+    let told = told.then(Purpose::ReadBack, done(vec![record(WHOLE, Some("512"))]));
+    let Next::Done(receipt) = told.later(&task()) else { panic!() };
+    assert_eq!(receipt.record, "9");
+    assert_eq!(receipt.properties.len(), 2);
+    assert_eq!(receipt.associations[&Object::Contact], ["512"]);
+}
+
+#[test]
+fn after_unknown_nobody_moves_until_it_can_no_longer_land_and_then_looks() {
+    for outcome in [unknown(), None] {
+        let told = Told::new().then(Purpose::Write, outcome);
+        let Next::Wait { until, .. } = told.next_at(&task(), 30) else { panic!("it must wait") };
+        assert_eq!(until, at(1 + 100), "time-out and settling time from when it left");
+        assert_eq!(purpose(&told.next_at(&task(), 101)), "look");
+    }
+}
+
+#[test]
+fn what_was_looked_for_decides_what_is_written() {
+    let lost = Told::new().then(Purpose::Write, unknown());
+    let landed = Told(lost.0.clone(), 1).then(Purpose::Look, done(vec![record(WHOLE, Some("512"))]));
+    assert_eq!(purpose(&landed.later(&task())), "done");
+    let unlinked = Told(lost.0.clone(), 1).then(Purpose::Look, done(vec![record(WHOLE, None)]));
+    assert_eq!(purpose(&unlinked.later(&task())), "associate");
+    let half = Told(lost.0.clone(), 1).then(Purpose::Look, done(vec![record(&WHOLE[..1], Some("512"))]));
+    assert_eq!(purpose(&half.later(&task())), "write", "the missing fields are sent again under the same key");
+    let gone = Told(lost.0, 1).then(Purpose::Look, Some(Outcome::Gone { merged_into: None }));
+    assert_eq!(purpose(&gone.later(&task())), "write");
+}
+
+#[test]
+fn acknowledged_and_not_there_ends_with_a_person_not_in_a_loop() {
+    let mut told = Told::new();
+    for _ in 0..NOT_TAKEN_MAX {
+        assert_eq!(purpose(&told.later(&task())), "write");
+        told =
+            told.then(Purpose::Write, done(vec![])).then(Purpose::ReadBack, Some(Outcome::Gone { merged_into: None }));
+    }
+    let Next::DeadLetter(why) = told.later(&task()) else { panic!() };
+    assert_eq!(why.class, "write_not_taken");
+}
+
+#[test]
+fn certain_failures_wait_and_try_again() {
+    let why = Why::new("rate_limited", "ten seconds");
+    let told = Told::new()
+        .then(Purpose::Write, Some(Outcome::Retry { after: Some(Duration::from_secs(10)), why: why.clone() }));
+    let Next::Wait { until, .. } = told.next_at(&task(), 2) else { panic!() };
+    assert_eq!(until, at(11));
+    assert_eq!(purpose(&told.next_at(&task(), 11)), "write", "it was certainly not done: no look is needed");
+    let spent = Told::new().then(Purpose::Write, Some(Outcome::Exhausted { until: at(5000), why }));
+    assert_eq!(purpose(&spent.next_at(&task(), 4999)), "wait");
+    assert_eq!(purpose(&spent.next_at(&task(), 5000)), "write");
+}
+
+#[test]
+fn a_refusal_is_a_dead_letter_with_the_vendors_words() {
+    let told =
+        Told::new().then(Purpose::Write, Some(Outcome::Refused { why: Why::new("validation", "no such property") }));
+    let Next::DeadLetter(why) = told.later(&task()) else { panic!() };
+    assert_eq!(why.words, "no such property");
+}
+
+#[test]
+fn a_duplicate_is_read_and_taken_not_changed() {
+    let contact =
+        Desired::NewContact { key: "rb-contact-1".into(), properties: properties(&[("email", "a@b.example")]) };
+    let duplicate = Some(Outcome::Duplicate { existing: vec!["77".into()], why: Why::new("conflict", "exists") });
+    let told = Told::new().then(Purpose::Write, duplicate);
+    let Next::Exchange { purpose, operation: CrmOp::ReadById { id, .. } } = told.later(&contact) else { panic!() };
+    assert_eq!((purpose.word(), id.as_str()), ("look", "77"));
+    let existing = Record { id: "77".into(), properties: properties(&[("email", "a@b.example")]), ..Record::default() };
+    let told = told.then(Purpose::Look, done(vec![existing]));
+    let Next::Done(receipt) = told.later(&contact) else { panic!() };
+    assert!(receipt.adopted && receipt.record == "77");
+}
+
+#[test]
+fn a_task_that_was_never_made_is_not_made_to_be_closed() {
+    let close = Desired::ActivityIfMade {
+        object: Object::Task,
+        key: "rb-task-1".into(),
+        properties: properties(&[("status", "COMPLETED")]),
+    };
+    let told = Told::new();
+    assert_eq!(purpose(&told.later(&close)), "look");
+    let never = Told::new().then(Purpose::Look, Some(Outcome::Gone { merged_into: None }));
+    let Next::Done(receipt) = never.later(&close) else { panic!() };
+    assert_eq!(receipt.record, "");
+    let made = Told::new().then(Purpose::Look, done(vec![record(&[("status", "NOT_STARTED")], None)]));
+    assert_eq!(purpose(&made.later(&close)), "write");
+}
+
+#[test]
+fn a_value_that_somebody_changed_meanwhile_is_not_overwritten() {
+    let fields = Desired::ContactFields {
+        record: "512".into(),
+        properties: properties(&[("rb_urgency", "high")]),
+        was: properties(&[("rb_urgency", "")]),
+    };
+    let told = Told::new();
+    assert_eq!(purpose(&told.later(&fields)), "look");
+    let read = |value: &str| Record {
+        id: "512".into(),
+        properties: properties(&[("rb_urgency", value)]),
+        set_by: [(
+            "rb_urgency".to_owned(),
+            SetBy { value: value.into(), at: None, who: crate::crm::Setter::Person, source: String::new() },
+        )]
+        .into(),
+        ..Record::default()
+    };
+    let same = Told::new().then(Purpose::Look, done(vec![read("")]));
+    assert_eq!(purpose(&same.later(&fields)), "write");
+    let moved = Told::new().then(Purpose::Look, done(vec![read("nurture")]));
+    assert_eq!(purpose(&moved.later(&fields)), "moved");
+    let already = Told::new().then(Purpose::Look, done(vec![read("high")]));
+    assert_eq!(purpose(&already.later(&fields)), "done");
+}
+
+#[test]
+fn a_find_reads_every_candidate_and_their_deals() {
+    let keys = vec![PersonKey::Phone { e164: "+16025550142".into(), national: "6025550142".into() }];
+    let find = Desired::FindPerson { keys, properties: vec!["phone".into()] };
+    let id = |id: &str| Record { id: id.into(), ..Record::default() };
+    let told = Told::new().then(Purpose::Look, done(vec![id("1"), id("2")]));
+    let Next::Exchange { operation: CrmOp::ReadById { id: first, .. }, .. } = told.later(&find) else { panic!() };
+    assert_eq!(first, "1");
+    let with_deal = Record { associations: [(Object::Deal, vec!["d1".to_owned()])].into(), ..id("1") };
+    let told =
+        told.then(Purpose::Look, done(vec![with_deal])).then(Purpose::Look, Some(Outcome::Gone { merged_into: None }));
+    let Next::Exchange { operation: CrmOp::ReadMany { object: Object::Deal, ids, .. }, .. } = told.later(&find) else {
+        panic!()
+    };
+    assert_eq!(ids, ["d1"]);
+    let told = told.then(Purpose::Look, done(vec![id("d1")]));
+    let Next::Done(receipt) = told.later(&find) else { panic!() };
+    let found: Vec<&str> = receipt.found.iter().map(|r| r.id.as_str()).collect();
+    assert_eq!(found, ["1", "d1"], "the one that is gone is left out");
+    let nobody = Told::new().then(Purpose::Look, done(vec![]));
+    assert_eq!(purpose(&nobody.later(&find)), "done");
+}
