@@ -72,7 +72,13 @@ fn verdict(claim: &Claim, said: &str, quote: &str, context: &ReadContext<'_>) ->
             let name = claim.field.strip_prefix("flag.").unwrap_or_default();
             *set && (classify::supports(said, "flag", name) || classify::supports(quote, "flag", name))
         }
-        ClaimValue::Phone { digits, e164 } => return phone_verdict(said, digits, e164.as_deref(), context),
+        ClaimValue::Phone { digits, e164 } => {
+            let caller_id = claim.qualifier.as_deref() == Some("caller_id") && context.caller_digits.is_some();
+            if caller_id && e164.as_deref() == context.caller_digits && phone::this_number(&Doc::new(quote)).is_some() {
+                return None;
+            }
+            return phone_verdict(said, digits, e164.as_deref(), context);
+        }
         ClaimValue::Email(email) => email::normalised(said).as_deref() == Some(email),
         ClaimValue::Money { minor, currency, upper_minor, .. } => {
             money_follows(said, *minor, currency, *upper_minor, context)

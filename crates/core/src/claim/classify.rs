@@ -10,6 +10,7 @@ use std::sync::{LazyLock, OnceLock};
 use regex::{Regex, RegexSet, RegexSetBuilder};
 
 use super::cues::CUES;
+use super::service;
 use super::text::{Doc, pattern};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +68,7 @@ fn hits(doc: &Doc) -> Vec<(usize, Range<usize>)> {
     let mut out = Vec::new();
     for index in ALL.matches(&doc.lower) {
         let Some(one) = single(index) else { continue };
-        let negatable = CUES.get(index).is_some_and(|c| c.group != Group::Reason);
+        let negatable = CUES.get(index).is_some_and(|c| c.group != Group::Reason || c.choice == "emergency_urgent");
         if let Some(found) = one.find_iter(&doc.lower).find(|m| !negatable || !negated(doc, m.start())) {
             out.push((index, found.range()));
         }
@@ -169,13 +170,26 @@ fn neutral(doc: &Doc, reason: Option<&Choice>) -> Option<Choice> {
     Some(Choice { choice: "neutral", range: doc.sentence(&reason.range), weight: 500 })
 }
 
+/// Words of a greeting or of a wish to be called, which say nothing about why.
+const CALLBACK_TALK: &str = "hi hello hey yeah um uh it s me this is just call called calling back please give a ring when you can get my number i am m at the to ll be \
+thanks thank bye name again need want would like d talk speak with someone somebody have missed your returning try and soon as possible message trying reach for \
+important hope all well good morning afternoon evening day there ok okay so number us we you re chance moment in on or by later know let number cell phone home work";
+/// More words than these beside the greeting say something, even if no cue knows it.
+const UNSAID_WORDS_MAX: usize = 2;
+
 /// "hi it's me, call me": words were left, but nothing that says what for.
 fn ambiguous(doc: &Doc, so_far: &Classified) -> Option<Choice> {
+    let said = |t: &&super::text::Token| {
+        t.kind == super::text::Kind::Word && !CALLBACK_TALK.split_whitespace().any(|w| w == doc.word(t))
+    };
     let words = doc.tokens.iter().filter(|t| t.kind == super::text::Kind::Word).count();
-    let something = so_far.reason.is_some()
-        || so_far.urgency.is_some()
-        || so_far.flags.iter().any(|f| !matches!(f.choice, "existing_customer_issue"));
-    if words == 0 || something || words > 40 {
+    let something = so_far.reason.is_some() || so_far.urgency.is_some() || !so_far.flags.is_empty();
+    if words == 0
+        || something
+        || service::find(doc).is_some()
+        || doc.tokens.iter().filter(said).filter(|t| super::number::unit(doc.word(t)).is_none()).count()
+            > UNSAID_WORDS_MAX
+    {
         return None;
     }
     let all = doc.sentences();

@@ -72,7 +72,7 @@ pub(crate) const CUES: &[Cue] = &[
     r(
         "billing_question",
         5,
-        r"\b(?:invoices?|billing|my bill|bills?|the bill|statement fee|minimum payment|amount due|balance due|overdue|past due)\b",
+        r"\b(?:invoices?|billing|(?:my|the|our|your|this|last|latest|phone|electric|gas|cable|power|internet|water|energy|edison) bill|bills|statement fee|minimum payment|amount due|balance due|overdue|past due)\b",
     ),
     r(
         "billing_question",
@@ -320,6 +320,53 @@ pub(crate) const CUES: &[Cue] = &[
         3,
         r"\b(?:information|info|details|tell me (?:more|about)|find out|know (?:if|about|more|what|whether)|wondering|explain|how (?:do|does|can|long|many|often)|what (?:do i|does|kind|documents|are the)|which|can i|is it possible|eligible|requirements?|policy|newsletter|shipping|delivery|deliver)\b",
     ),
+    // Turns of phrase that tell two of the above apart.
+    r(
+        "information_request",
+        7,
+        r"\b(?:do|does|can|will|would|able|allow|if|know|whether)\b.{0,50}\b(?:take|takes|accept|accepts|do|does|allow|allows|make|get|schedule|offer) (?:a |any )?reservations?\b",
+    ),
+    r(
+        "information_request",
+        5,
+        r"\b(?:how busy|very busy|wait ?time|what is the wait|how long .{0,20}wait|whereabouts|what street|near me|near here|nearby|branches|cash machines?|(?:provide|tell|give|get|what's|what is|need) .{0,25}(?:phone number|their number|address))\b",
+    ),
+    r(
+        "billing_question",
+        6,
+        r"\bwhy (?:is|are|did|do|was|am|were|have)\b.{0,40}\b(?:fees?|charges?|charging|charged)\b|\b(?:got|saw|see|have|noticed|incur|paid) (?:a|an|some|another|additional|any)? ?(?:\S+ )?(?:fees?|charges?)\b.{0,40}\b(?:why|for|on my|statement|account)?",
+    ),
+    r(
+        "billing_question",
+        6,
+        r"\b(?:how much|what)\b.{0,30}\b(?:have to|need to|must|do i) (?:pay|owe)\b|\b(?:pay|due|minimum|total|cost|amount|owe|month|monthly)\b.{0,40}\bbill\b|\b(?:problems?|errors?|issues?|troubles?) with (?:online )?payments?\b|\brestitution\b",
+    ),
+    r(
+        "cancellation",
+        7,
+        r"\baccount\b.{0,20}\b(?:deleted|closed|cancelled|canceled|terminated|removed)\b|\bstop (?:my|the|our) (?:standing orders?|subscription|service|direct debits?)\b",
+    ),
+    r(
+        "new_service_request",
+        5,
+        r"\b(?:shop|shopping|buy|buying|purchase|purchasing|order|ordering|earn|acquire|get)\b.{0,20}\b(?:items?|articles?|products?)\b|\b(?:get|getting|suggest|recommend)\b.{0,20}\b(?:american express|credit cards?)\b",
+    ),
+    r(
+        "support_issue",
+        5,
+        r"\b(?:wouldn't|won't (?:let|give|go|work|accept|turn|start|close|open|stop)|locked|unlock|unblock|out of order|chipped|chewed|something wrong|was wrong with|wrong with|not successful|unsuccessful|not go through|go through|cannot i|can i not|why cannot)\b",
+    ),
+    r(
+        "appointment_booking",
+        6,
+        r"\b(?:go(?:ing)? to|visit(?:ing)?|see) (?:a|the|my) (?:doctor|dentist|salon|therapist|property|apartment)\b|\b(?:appointment|appoinment|appointments) (?:with|at|for|on|to)\b|\bcheck engine light\b|\b(?:looking|want|like) to stay\b|\bget an? (?:\S+ ){0,2}(?:room|suite)\b|\btable should be reserved\b",
+    ),
+    r(
+        "appointment_change",
+        6,
+        r"\b(?:change the (?:number|date|time|day|name)|bring forward|push back|delay it|check ?out late|late for my|reservation and i need to change)\b",
+    ),
+    r("emergency_urgent", 5, r"\b(?:accident|not responding|fell over|heard a snap|being used by someone)\b"),
     // Nobody for us.
     r(
         "wrong_number_spam",

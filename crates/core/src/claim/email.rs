@@ -5,13 +5,16 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::text::{Doc, pattern};
+use super::text::{Doc, Kind, pattern};
+use super::words;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) range: Range<usize>,
     /// Lower case, with `@` and points.
     pub(crate) email: String,
+    /// False when words before it may belong to it ("mary ann smith at …"): good for pointing at, not for writing.
+    pub(crate) sure: bool,
 }
 
 const LABEL: &str = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?";
@@ -83,7 +86,7 @@ pub(crate) fn find(doc: &Doc) -> Vec<Address> {
             || after.is_some_and(|c| matches!(c, '_' | '@'));
         if !broken && !doc.after(range.end).starts_with(" dot ") {
             let email = text.to_owned();
-            out.push(Address { range, email });
+            out.push(Address { range, email, sure: true });
         }
     }
     for caps in SPOKEN.captures_iter(&doc.lower) {
@@ -113,7 +116,8 @@ pub(crate) fn find(doc: &Doc) -> Vec<Address> {
         {
             continue;
         }
-        out.push(Address { range, email: format!("{name}@{host_text}") });
+        let sure = !by_word || stands_alone(doc, start);
+        out.push(Address { range, email: format!("{name}@{host_text}"), sure });
     }
     out.sort_by_key(|a| a.range.start);
     out
@@ -122,6 +126,14 @@ pub(crate) fn find(doc: &Doc) -> Vec<Address> {
 /// A local part that a mail server takes: no point at either end, none doubled, at most 64 octets (RFC 5321, RFC 5322).
 fn sound(local: &str) -> bool {
     !local.is_empty() && !local.starts_with('.') && !local.ends_with('.') && !local.contains("..") && local.len() <= 64
+}
+
+/// Nothing before the spoken name of the mailbox could be a part of it.
+fn stands_alone(doc: &Doc, start: usize) -> bool {
+    match doc.token_from(start).checked_sub(1).and_then(|i| doc.tokens.get(i)) {
+        None => true,
+        Some(before) => before.kind == Kind::Mark || words::common(doc.word(before)) || doc.word(before).len() < 2,
+    }
 }
 
 /// Letters spelled one by one before the sign: "j o h n at example dot com".

@@ -229,6 +229,7 @@ pub fn read(text: &str, context: &ReadContext<'_>) -> Reading {
     let mut taker = Taker { doc: &doc, context, reading: Reading::default() };
     let numbers = phone::find(&doc);
     taker.phones(&numbers);
+    taker.number_of_the_call();
     taker.emails();
     taker.names();
     taker.addresses();
@@ -354,8 +355,19 @@ impl Taker<'_, '_> {
         }
     }
 
+    /// "Call me at this number" means the caller ID, when there is one.
+    fn number_of_the_call(&mut self) {
+        if let (Some(range), Some(caller)) = (phone::this_number(self.doc), self.context.caller_digits)
+            && self.reading.claim("callback_number").is_none()
+        {
+            let digits = caller.trim_start_matches('+').to_owned();
+            let value = ClaimValue::Phone { digits, e164: Some(caller.to_owned()) };
+            self.offer("callback_number", value, 900, &range, Some("caller_id".to_owned()));
+        }
+    }
+
     fn emails(&mut self) {
-        for found in email::find(self.doc) {
+        for found in email::find(self.doc).into_iter().filter(|e| e.sure) {
             let spoken = !self.doc.lower_of(&found.range).contains('@');
             let already = self.reading.claims.iter().any(|c| c.value == ClaimValue::Email(found.email.clone()));
             if !already {
@@ -368,7 +380,9 @@ impl Taker<'_, '_> {
 
     /// The caller's own name; a name under which something is booked stands in when the caller gave none.
     fn names(&mut self) {
-        let names = name::find(self.doc);
+        let mut names = name::find(self.doc);
+        let days = when::find(self.doc);
+        names.retain(|n| days.iter().all(|d| apart(&d.range, &n.range)));
         let own = names.iter().filter(|n| n.role == name::Role::Caller).max_by_key(|n| n.weight);
         let booking = || names.iter().filter(|n| n.role == name::Role::Booking).max_by_key(|n| n.weight);
         if let Some(found) = own {

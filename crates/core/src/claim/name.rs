@@ -38,6 +38,8 @@ enum Trust {
     Likely,
     /// A known first name, or two words that are no common ones.
     Guarded,
+    /// As [`Trust::Guarded`], but a single strange word does not do: it can be a restaurant.
+    Held,
     /// A known first name, or two lower-case words that are no common ones.
     Pair,
     /// A known first name only.
@@ -54,7 +56,7 @@ struct Cue {
 
 static CUES: LazyLock<Vec<Cue>> = LazyLock::new(|| {
     use Role::{Booking, Caller, Other};
-    use Trust::{Guarded, Known, Likely, Pair, Stated};
+    use Trust::{Guarded, Held, Known, Likely, Pair, Stated};
     let cue = |text: &str, role, trust| Cue { pattern: pattern(text), context: None, role, trust };
     let within = |context: &str, text: &str, role, trust| Cue {
         pattern: pattern(text),
@@ -108,7 +110,7 @@ static CUES: LazyLock<Vec<Cue>> = LazyLock::new(|| {
             r"\b(?:reservations?|booking|table|appointment|booked|reserved|visit|cancel|lunch|dinner|listed|room|book)\b",
             r"\bfor ",
             Booking,
-            Guarded,
+            Held,
         ),
         cue(r"\bi(?:'m|’m| am) here fore? ", Booking, Likely),
         within(
@@ -176,7 +178,7 @@ pub(crate) fn find(doc: &Doc) -> Vec<Name> {
                 let weight = match cue.trust {
                     Trust::Stated => 950,
                     Trust::Likely => 850,
-                    Trust::Guarded | Trust::Pair => 750,
+                    Trust::Guarded | Trust::Held | Trust::Pair => 750,
                     Trust::Known => 650,
                 };
                 all.push(Name { range, role: cue.role, weight });
@@ -289,7 +291,17 @@ fn name_at(doc: &Doc, byte: usize, trust: Trust, role: Role) -> Option<Range<usi
     {
         at += 1;
     }
+    while matches!(doc.at(at), "um" | "uh" | "er" | "uhm")
+        || (doc.at(at) == "," && matches!(doc.at(at.wrapping_sub(1)), "um" | "uh" | "er"))
+    {
+        at += 1;
+    }
     let first = doc.tokens.get(at)?;
+    if matches!(doc.at(at.wrapping_sub(1)), "san" | "saint" | "santa" | "fort" | "mount" | "lake")
+        || geographic(doc.word(first))
+    {
+        return None;
+    }
     if doc.before(first.start).ends_with(['@', '#', '$', '/', '.']) {
         return None;
     }
@@ -302,7 +314,7 @@ fn name_at(doc: &Doc, byte: usize, trust: Trust, role: Role) -> Option<Range<usi
             .get(byte.min(first.start)..)
             .unwrap_or_default()
             .chars()
-            .all(|c| c.is_whitespace() || c.is_alphabetic() || c == '.')
+            .all(|c| c.is_whitespace() || c.is_alphabetic() || matches!(c, '.' | ','))
     {
         return None;
     }
@@ -322,24 +334,31 @@ fn name_at(doc: &Doc, byte: usize, trust: Trust, role: Role) -> Option<Range<usi
     }
     let capital = first.capital && doc.cased;
     let organisation = is_organisation(doc, end, range.clone());
+    if trust != Trust::Stated
+        && ((!capital && is_infinitive(doc, at, end)) || (role != Role::Caller && is_shop(doc, at, end)))
+    {
+        return None;
+    }
     let fine = match trust {
         Trust::Stated => {
             (!organisation || known)
                 && (capital || known || !doc.cased || parts >= 2 || role != Role::Other || first.capital)
         }
         Trust::Likely => {
-            !organisation
-                && ((capital && !words::place(word) && !words::brand(word))
-                    || known && !words::ambiguous(word)
-                    || (known && parts >= 2))
+            const AFTER: &str = "and from with calling here again speaking i at but";
+            let alone = parts == 1 && role == Role::Caller && !known;
+            let next = doc.at(end);
+            let ends_well = !alone || next.is_empty() || is_mark(doc, end) || AFTER.split(' ').any(|w| w == next);
+            let by_capital = capital && ends_well && !words::looks_common(word) && !is_company_run(doc, at);
+            !organisation && (by_capital || (known && (!words::ambiguous(word) || parts >= 2 || capital)))
         }
-        Trust::Guarded => {
+        Trust::Guarded | Trust::Held => {
             let place_or_brand = (words::place(word) && !(role == Role::Booking && parts >= 2)) || words::brand(word);
             let by_capital =
                 capital && (parts >= 2 || role == Role::Other || doc.at(end).is_empty() || is_mark(doc, end));
             let by_strangeness = !first.capital
                 && !words::looks_common(word)
-                && (!doc.names_cased || parts >= 2 || role == Role::Booking);
+                && (parts >= 2 || (trust != Trust::Held && (!doc.names_cased || role == Role::Booking)));
             !organisation
                 && !place_or_brand
                 && (known && (!words::ambiguous(word) || capital || parts >= 2) || by_capital || by_strangeness)
@@ -354,6 +373,39 @@ fn name_at(doc: &Doc, byte: usize, trust: Trust, role: Role) -> Option<Range<usi
         Trust::Known => !organisation && known && !words::ambiguous(word) && !words::brand(word),
     };
     fine.then_some(range)
+}
+
+/// The first half of a town's name.
+fn geographic(word: &str) -> bool {
+    matches!(word, "san" | "santa" | "saint" | "fort" | "mount" | "los" | "las" | "lake")
+}
+
+/// After "to": a verb has an object with its article, a name has not; and "have to", "how to" announce verbs.
+fn is_infinitive(doc: &Doc, first: usize, end: usize) -> bool {
+    if doc.at(first.wrapping_sub(1)) != "to" {
+        return false;
+    }
+    const ASKS: &str = "have need want like love going how able got used trying supposed wish help where what";
+    const OBJECTS: &str = "a an the my me us it of if what you your them him her this that our any some";
+    let among = |list: &str, word: &str| list.split(' ').any(|w| w == word);
+    among(ASKS, doc.at(first.wrapping_sub(2))) || among(OBJECTS, doc.at(end))
+}
+
+/// "Ruth's at seven", "hannahs in town": the s of a possessive, and what is owned is nothing a person has.
+fn is_shop(doc: &Doc, first: usize, end: usize) -> bool {
+    let apostrophe = matches!(doc.at(end), "'" | "’") && doc.at(end + 1) == "s";
+    if apostrophe {
+        return !words::possessed(doc.at(end + 2));
+    }
+    let bare_s = end == first + 1 && words::first_name(doc.at(first)) && !words::given(doc.at(first));
+    bare_s && !words::possessed(doc.at(end))
+}
+
+/// A run of capitals with the word for a kind of company in it: "Priority Home Services".
+fn is_company_run(doc: &Doc, first: usize) -> bool {
+    let run =
+        doc.tokens.get(first..).unwrap_or_default().iter().take(6).take_while(|t| t.kind == Kind::Word && t.capital);
+    run.skip(1).any(|t| words::organisation(doc.word(t)))
 }
 
 fn is_mark(doc: &Doc, at: usize) -> bool {

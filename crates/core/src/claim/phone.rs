@@ -83,6 +83,12 @@ static CUE: LazyLock<Regex> = LazyLock::new(|| {
         r"\b(?:phone|telephone|tel|cell|cellphone|mobile|fax|landline|call(?:ing)?(?: me| us| back| her| him)?|reach(?: me| us| him| her)?|text(?: me| us)?|callback|contact(?: me| us)?|ring|hotline|dial|number(?:'s| is| to| we| here| for| would|:|$)|at)\b[^.!?\d]{0,45}$",
     )
 });
+/// Of those, the ones that mean a telephone whatever the length. "Customer number" is a number too.
+static STRONG_CUE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"\b(?:phone|telephone|tel|cell|cellphone|mobile|fax|landline|call(?:ing)?|reach|text|callback|contact|ring|hotline|dial|my (?:prefer\w+ |best |new |home |work )?number|best number)\b",
+    )
+});
 static NOT_A_PHONE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"\b(?:card|credit|debit|check|cheque|account|acct|policy|ssn|social security|routing|order|invoice|confirmation|tracking|reference|ref|case|ticket|claim|serial|model|vin|zip|pin|passport|license|licence|member(?:ship)?|id|omb|code|visa|mastercard|discover|born|birth|dob)\b[^.!?\d]{0,30}$|\b(?:card|account)\b[^.!?]{0,45}$",
@@ -195,6 +201,9 @@ fn accepts(doc: &Doc, range: &Range<usize>, digits: &str) -> bool {
         return false;
     }
     let whole = doc.text.trim().len() == range.len();
+    if cued && !(STRONG_CUE.is_match(near) || digits.len() == 10 || digits.len() == 11 || text.contains('+')) {
+        return false;
+    }
     if cued {
         return digits.len() >= 6 && (digits.len() >= 7 || !text.contains(' ')) && !text.contains('/');
     }
@@ -211,6 +220,16 @@ fn accepts(doc: &Doc, range: &Range<usize>, digits: &str) -> bool {
     whole
         && !text.contains('/')
         && (ten_or_eleven || (text.contains(['-', '.', ' ']) && digits.len() >= 7 && !text.contains(':')))
+}
+
+/// "Call me back at this number": the words that mean the number the call came from.
+pub(crate) fn this_number(doc: &Doc) -> Option<Range<usize>> {
+    static THIS: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(
+            r"\b(?:call|reach|text|ring|get|contact)\b[^.!?\d]{0,40}\b((?:at|on) (?:this|the same) (?:phone |cell )?number|(?:at |on )?the number i(?:['’]?m| am) calling from)\b",
+        )
+    });
+    THIS.captures(&doc.lower).and_then(|c| c.get(1)).map(|m| m.range())
 }
 
 /// Numbers dictated in words: at least seven digits, most of them words, and announced or of North American length.

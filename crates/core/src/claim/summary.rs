@@ -92,7 +92,7 @@ fn sentence(text: &str, lead: &str, claim: &Claim, span: Span) -> Option<Summary
     let about = claim
         .qualifier
         .as_deref()
-        .filter(|q| !q.starts_with("role:") && *q != "another")
+        .filter(|q| !q.starts_with("role:") && *q != "another" && *q != "caller_id")
         .map(|q| format!("{q} "))
         .unwrap_or_default();
     Some(SummarySentence { text: format!("{lead}: {about}{value}."), quote: Some(claim.quote) })

@@ -78,6 +78,35 @@ fn a_number_said_twice_is_one_and_a_second_one_is_another() {
 }
 
 #[test]
+fn this_number_is_the_callers_own() {
+    let got = reading("please call me back on this number");
+    let claim = got.claim("callback_number").unwrap();
+    assert_eq!((claim.value.text().as_str(), claim.qualifier.as_deref()), ("+16025550100", Some("caller_id")));
+    let zone = TimeZone::UTC;
+    let unknown = ReadContext { anchor: Timestamp::UNIX_EPOCH, zone: &zone, region: "US", caller_digits: None };
+    assert_eq!(read("please call me back on this number", &unknown).claim("callback_number"), None);
+}
+
+#[test]
+fn what_looks_like_a_value_and_is_none() {
+    for (text, field) in [
+        ("My account number is 602 555 0199", "callback_number"),
+        ("The model number is 480-555-0199-A", "callback_number"),
+        ("It's Raining in my kitchen", "caller_name"),
+        ("My name isn't important", "caller_name"),
+        ("Hello this is Priority Home Services", "caller_name"),
+        ("I am Catholic and would like a wedding date", "caller_name"),
+        ("reservation for Thanksgiving", "caller_name"),
+        ("my email is mary ann smith at gmail dot com", "email"),
+        ("I have 12 windows on Elm Street that need replacing", "address"),
+        ("I already paid it on the 12th", "when"),
+        ("a smell of gas? no, nothing", "amount"),
+    ] {
+        assert_eq!(value(text, field), None, "{text}");
+    }
+}
+
+#[test]
 fn amounts_keep_their_figure_and_their_qualifier() {
     for (text, minor, qualifier) in [
         ("about four hundred fifty", 45_000, Some("about")),

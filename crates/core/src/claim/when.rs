@@ -548,7 +548,20 @@ pub(crate) fn resolve(said: &str, context: &ReadContext<'_>) -> ClaimValue {
 pub(crate) fn looks_back(doc: &Doc, found: &Found) -> bool {
     let text = doc.lower_of(&found.range);
     let before = previous_words(doc, found.range.start);
-    text.contains("yesterday")
+    static HAPPENED: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(
+            r"\b(?:already|was|were|paid|bought|broke|happened|died|stopped|came|went|started|installed|ordered|received|charged|left|lost|passed|fell|failed|quit)\b[^.!?,;]*$",
+        )
+    });
+    // "I paid it on the 12th": a day that by itself would lie ahead.
+    let head = doc.before(found.range.start);
+    let ahead = text.contains("tomorrow") || text.contains("next") || text.starts_with("in ");
+    // "move it from Thursday to Friday": the old day.
+    static MOVED: LazyLock<Regex> =
+        LazyLock::new(|| pattern(r"\b(?:move|reschedul\w+|chang\w+|switch)\b[^.!?]*\bfrom (?:the )?$"));
+    (!ahead && HAPPENED.is_match(head))
+        || MOVED.is_match(head)
+        || text.contains("yesterday")
         || text.contains("ago")
         || text.starts_with("last ")
         || text.contains(" past ") && text.contains("day")
@@ -656,6 +669,10 @@ fn time(words: &str) -> Option<Time> {
             "quarter" => 15,
             other => small_number(other)?,
         };
+        // "10 to 4" can be ten minutes before four, or a range.
+        if c.name("way")?.as_str() == "to" && step <= 12 && !words.contains("min") {
+            return None;
+        }
         let sign = if matches!(c.name("way")?.as_str(), "past" | "after") { 1 } else { -1 };
         let four_figures = hour >= 13;
         (i64::from(hour) * 60 + sign * i64::from(step), c, four_figures)

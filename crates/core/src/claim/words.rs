@@ -106,7 +106,10 @@ mice rats electrician locksmith handyman contractor estimate inspection installa
 blocking freeze frozen pending declined stolen lost expired fraudulent suspicious confirmed unconfirmed existing joint current deposit withdrawal withdraw pedicure manicure haircut hair nails facial gel color \
 table's booking's reservation's dinner's brunch supper buffet birthday-party toddler infant baby babies girls boys ladies gentlemen folks everyone's nobody's gentleman girl boy mate guys dude \
 recommend recommended cancellation confirmation subscription unsubscribe membership gift donation donate charity taxes tuition rent's groceries grocery utilities electricity broadband internet's \
-opera cinema concert tweet discuss overall resend cancelled massage show shows showing tonight's dispute declare describe design develop discover drink drive drop eat edit educate employ enable encourage \
+isn don doesn wasn couldn ain aren didn hasn haven wouldn shouldn weren hadn mustn needn won ll ve re um uh er uhm \
+christmas thanksgiving easter halloween hanukkah ramadan catholic jewish muslim hindu buddhist protestant baptist atheist republican democrat texan \
+decide choose notify consult jot confirm connect exchange criminal legal activity federal specialists advisor advisors advisory associates arrest fraud kindly \
+important raining snowing freezing currencies penalties further supervisor's opera cinema concert tweet discuss overall resend cancelled massage show shows showing tonight's dispute declare describe design develop discover drink drive drop eat edit educate employ enable encourage \
 enjoy enter establish evaluate examine exist expand expect explore express extend fail fall fight fit fly follow force form gain gather generate grow guarantee guess guide handle hang happen hide hire hit identify ignore imagine \
 improve increase decrease indicate influence introduce invest invite involve join judge jump keep kick kill kiss laugh launch lay lie lift link listen load maintain manage mark match measure mix monitor multiply obtain occur \
 operate organize overcome paint pass perform pack plant play point post pour practice practise praise pray preach predict prepare press pretend prevent print proceed produce promise promote propose protect prove publish pull punish push \
@@ -133,7 +136,7 @@ const AFTER_NAME: &str = "from with at on in for and or about to calling here sp
 
 /// Words that make what they stand in an organisation, a place or a thing.
 const ORGANISATION: &str = "\
-deli emporium restaurant restaurants bar grill cafe coffee bistro brasserie brasseries kitchen pizza pizzeria diner tavern pub inn hotel hotels motel suites resort lodge bank banking \
+deli emporium garden gardens steakhouse steaks lobster robin hills heights beach valley springs creek falls crossing saloon specialists department restaurant restaurants bar grill cafe coffee bistro brasserie brasseries kitchen pizza pizzeria diner tavern pub inn hotel hotels motel suites resort lodge bank banking \
 insurance company corp corporation inc llc ltd co group services service store stores shop shops salon spa clinic hospital medical dental dentistry pharmacy center centre \
 school college university church station airport mall plaza park street avenue road drive lane boulevard apartments apartment property account accounts card cards \
 app website support administration department agency office team foundation association club gym theatre theater museum stadium county city beach bakery laundry \
@@ -156,11 +159,15 @@ berkeley antioch petaluma novato fremont concord walnut vacaville burlingame sun
 const BRANDS: &str = "\
 wendy wendys mcdonald mcdonalds denny dennys arby arbys macy macys walmart amazon google apple uber lyft netflix spotify starbucks target costco visa mastercard chase citi wells \
 fargo barclays santander lloyds monzo revolut paypal venmo zelle hyatt hilton marriott airbnb expedia tesco sainsbury waitrose asda morrisons boots greggs pret nando nandos domino dominos papa \
-ford tesla honda toyota nissan bmw audi mercedes yahoo gmail hotmail outlook facebook twitter instagram whatsapp microsoft samsung verizon comcast xfinity sprint bose nike adidas ebay etsy bbc cnn deliveroo wallmart doordash grubhub instacart opentable yelp toyota bank anthropology patagonia sephora argos currys boohoo zara uniqlo primark \
+ford tesla honda toyota nissan bmw audi mercedes yahoo gmail hotmail outlook facebook twitter instagram whatsapp microsoft samsung verizon comcast xfinity sprint bose nike adidas ebay etsy sony lg panasonic dell hp spectrum directv at&t bbc cnn deliveroo wallmart doordash grubhub instacart opentable yelp toyota bank anthropology patagonia sephora argos currys boohoo zara uniqlo primark \
 fedex ups usps dhl godaddy telegraph hulu disney subway kfc popeyes ikea lowes depot kroger safeway publix aldi lidl walgreens cvs gamestop adobe medicare medicaid siri alexa cortana";
 
 /// What belongs to a person, though an organisation can have it too: "Frieda's home address", "johns office number".
 const BELONGING: &str = "home house office mobile phone card account property email number school car business group team order policy plan shares package";
+
+/// What a person has in sentences that name the person: "Mary's number". A shop's name has anything else after it.
+const POSSESSED: &str = "home house office mobile phone number email emails mail birthday birthdays address party wedding meeting name calendar cell telephone contact contacts \
+work info information card account savings saving checking details mother father wife husband son daughter sister brother appointment message messages car place room";
 
 /// What carries a name and is no person.
 const THINGS: &str = "place dog cat pet puppy kitten horse street road brand file product project model user username screen domain medication drug plan company \
@@ -206,12 +213,13 @@ macro_rules! lists {
 
 lists! {
     known_first = FIRST_NAMES, "A common given name.";
-    ambiguous = AMBIGUOUS, "A given name that is as often something else.";
+    often_else = AMBIGUOUS, "A given name that is as often something else.";
     common_word = COMMON, "A common word, no name.";
     after_name = AFTER_NAME, "A word that follows a name.";
     organisation = ORGANISATION, "A word that names a kind of organisation.";
     place = PLACES, "A town, state or country.";
     belonging = BELONGING, "Something a person has.";
+    possessed = POSSESSED, "Something a person has, in a sentence about the person.";
     thing = THINGS, "Something with a name that is no person.";
     counted = COUNTED, "What a number before it counts, so that it is no hour.";
     after_day = AFTER_DAY, "What can follow a bare day of the month .";
@@ -223,6 +231,16 @@ lists! {
 /// A given name, or its possessive without the apostrophe ("johns").
 pub(crate) fn first_name(word: &str) -> bool {
     known_first(word) || word.strip_suffix('s').is_some_and(|stem| stem.len() > 2 && known_first(stem))
+}
+
+/// A given name exactly as listed, without a possessive s.
+pub(crate) fn given(word: &str) -> bool {
+    known_first(word)
+}
+
+/// A given name that is as often something else, also with the s of a possessive.
+pub(crate) fn ambiguous(word: &str) -> bool {
+    often_else(word) || (!known_first(word) && word.strip_suffix('s').is_some_and(often_else))
 }
 
 /// Given names that are common words too, and mostly those.
