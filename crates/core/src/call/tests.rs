@@ -61,7 +61,8 @@ fn a_call_that_only_rings_is_not_missed_yet() {
 fn what_each_provider_flow_ends_in() {
     use Ending::{Abandoned, Answered, Busy, RingNoAnswer, Unsaid, Voicemail};
     use SignalKind::{Ended, Leg, Modified, Recording, Ringing};
-    let table: &[(&str, &[(SignalKind, Ending)], &str)] = &[
+    type Row<'a> = (&'a str, &'a [(SignalKind, Ending)], &'a str);
+    let table: &[Row<'_>] = &[
         ("post-call, missed", &[(Ringing, Unsaid), (Ended, RingNoAnswer)], "ring_no_answer"),
         (
             "two telephones of a ring group, the second answers",

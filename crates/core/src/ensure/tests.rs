@@ -5,7 +5,7 @@ use crate::effect::ContactRef;
 const TRAITS: WriteTraits = WriteTraits {
     settling: Duration::from_secs(90),
     timeout: Duration::from_secs(10),
-    search_lag: Duration::from_secs(60),
+    search_lag: Duration::from_mins(1),
 };
 
 fn at(second: i64) -> Timestamp {

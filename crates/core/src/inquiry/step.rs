@@ -84,7 +84,7 @@ impl<'a> Moving<'a> {
                 self.drafts.push(Draft::new("replayed").with("effect", effect).with("target", target).with("by", by));
             }
             Event::FactsChanged => {
-                self.drafts.push(Draft::new("facts_changed").with("contract", self.facts.contract_ref))
+                self.drafts.push(Draft::new("facts_changed").with("contract", self.facts.contract_ref));
             }
         }
     }
@@ -320,24 +320,18 @@ impl<'a> Moving<'a> {
             return;
         }
         let Some(clock) = self.inquiry.clock.clone() else { return };
+        let due = clock.due_at <= self.now;
         match kind {
-            TimerKind::Due if clock.is_breached(self.now) || clock.due_at == self.now => {
-                if self.inquiry.breached_at.is_none() {
-                    self.inquiry.breached_at = Some(self.now);
-                    self.drafts.push(
-                        Draft::new("breached")
-                            .with("due_at", clock.due_at)
-                            .with("rule", clock.rule.clause())
-                            .with("late_cause", clock.late_cause),
-                    );
-                }
+            TimerKind::Due if due && self.inquiry.breached_at.is_none() => {
+                self.inquiry.breached_at = Some(self.now);
+                let draft = Draft::new("breached").with("due_at", clock.due_at).with("rule", clock.rule.clause());
+                self.drafts.push(draft.with("late_cause", clock.late_cause));
             }
-            TimerKind::Stale if self.stale_at().is_some_and(|at| at <= self.now) => {
-                if self.inquiry.stale_at.is_none() {
-                    self.inquiry.stale_at = Some(self.now);
-                    self.drafts.push(Draft::new("stale").with("owner", self.inquiry.owner.as_ref().map(|o| &o.staff)));
-                }
+            TimerKind::Stale if self.inquiry.stale_at.is_none() && self.stale_at().is_some_and(|at| at <= self.now) => {
+                self.inquiry.stale_at = Some(self.now);
+                self.drafts.push(Draft::new("stale").with("owner", self.inquiry.owner.as_ref().map(|o| &o.staff)));
             }
+            // A tier climbs by what `climb` sees; a timer of an older clock finds nothing due.
             _ => {}
         }
     }
