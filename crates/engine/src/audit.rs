@@ -3,6 +3,10 @@
 //! A chain says that nothing within it was changed. A checkpoint says which chains stood where at a moment, and is signed with a key that is
 //! not in the database: so a shortened or missing chain is found too. Words may be gone by policy; that is told, and breaks nothing.
 
+mod replay;
+
+pub use replay::{Difference, ReplayReport};
+
 use crate::{Engine, Error, instant, micros};
 use jiff::Timestamp;
 use ringback_core::id::{AccountId, InquiryId};

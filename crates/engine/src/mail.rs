@@ -71,7 +71,7 @@ pub struct SmtpSettings {
     pub password: Option<Secret>,
     /// `Ringback <ringback@example.com>`.
     pub from: String,
-    /// For each answer of the server.
+    /// For reaching the server, and again for handing the mail over.
     pub timeout: Duration,
 }
 
@@ -79,6 +79,7 @@ pub struct SmtpSettings {
 pub struct SmtpMailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
+    timeout: Duration,
 }
 
 impl SmtpMailer {
@@ -101,7 +102,7 @@ impl SmtpMailer {
         if let (Some(user), Some(password)) = (&settings.user, &settings.password) {
             builder = builder.credentials(Credentials::new(user.clone(), password.reveal().to_owned()));
         }
-        Ok(Self { transport: builder.build(), from })
+        Ok(Self { transport: builder.build(), from, timeout: settings.timeout })
     }
 
     /// The part of the sender after `@`, for message ids.
@@ -127,13 +128,16 @@ impl Mailer for SmtpMailer {
                 .body(mail.text)
                 .map_err(|e| MailFault::Refused(format!("the mail cannot be built: {e}")))?;
             // First a connection of its own, so that a server that cannot be reached is known to have been told nothing.
-            match self.transport.test_connection().await {
-                Ok(true) => {}
-                Ok(false) => return Err(MailFault::Later("the mail server does not answer".into())),
-                Err(error) if error.is_permanent() => return Err(MailFault::Refused(words(&error))),
-                Err(error) => return Err(MailFault::Later(words(&error))),
+            match within(self.timeout, self.transport.test_connection()).await {
+                Some(Ok(true)) => {}
+                None | Some(Ok(false)) => return Err(MailFault::Later("the mail server does not answer".into())),
+                Some(Err(error)) if error.is_permanent() => return Err(MailFault::Refused(words(&error))),
+                Some(Err(error)) => return Err(MailFault::Later(words(&error))),
             }
-            match self.transport.send(message).await {
+            let Some(handed) = within(self.timeout, self.transport.send(message)).await else {
+                return Err(MailFault::Unknown("no answer in time".into()));
+            };
+            match handed {
                 Ok(_) => Ok(()),
                 Err(error) if error.is_permanent() => Err(MailFault::Refused(words(&error))),
                 // 421 is a server that goes away: after the text was handed over nobody knows (RFC 5321 3.8).
@@ -146,6 +150,11 @@ impl Mailer for SmtpMailer {
             }
         })
     }
+}
+
+/// The library's own time-out covers the connection only. Real time on purpose: this is about a socket, as in the HTTP client.
+async fn within<T>(timeout: Duration, answer: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(timeout, answer).await.ok()
 }
 
 /// The server's code where there is one, else the kind of failure; never an address.

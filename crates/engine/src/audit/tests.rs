@@ -442,11 +442,36 @@ async fn an_exported_trail_verifies_by_itself() {
     let trail: Value = serde_json::from_str(&text).unwrap();
     let count = verify_export(&trail).unwrap();
     assert_eq!(count, trail["entries"].as_array().unwrap().len() as u64);
-    let changed: Value = serde_json::from_str(&text.replacen("voicemail", "abandoned", 1)).unwrap();
-    assert!(verify_export(&changed).is_err());
+    let mut changed = trail.clone();
+    let body = changed["entries"][1]["body"].as_str().unwrap().replace("voicemail", "abandoned");
+    assert_ne!(trail["entries"][1]["body"], Value::from(body.as_str()));
+    changed["entries"][1]["body"] = body.into();
+    assert_eq!(verify_export(&changed).unwrap_err().seq, 2);
     let mut cut = trail.clone();
     cut["entries"].as_array_mut().unwrap().pop();
     assert_eq!(verify_export(&cut).unwrap_err().cause, "it is not what a checkpoint says");
     let nobody = InquiryId::from_text("inq_2");
     assert_eq!(world.engine.export(&world.account, &nobody).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn every_decision_comes_out_again_from_what_was_kept() {
+    let (world, inquiry) = world().await;
+    world.close(&inquiry).await;
+    let report = world.engine.replay(&world.account, &inquiry).await.unwrap();
+    assert!(report.ok(), "{report:#?}");
+    assert!(report.events >= 5 && report.same > 20, "{report:?}");
+
+    // Another contract in force at that moment decides otherwise, and it shows.
+    world
+        .tamper(
+            "UPDATE contracts SET compiled = replace(compiled, '\"autonomy\":\"auto\"', '\"autonomy\":\"observe\"')",
+        )
+        .await;
+    let other = world.engine.replay(&world.account, &inquiry).await.unwrap();
+    assert!(!other.differences.is_empty(), "{other:?}");
+
+    world.engine.erase_person(&world.account, &world.person(), "asked").await.unwrap();
+    let gone = world.engine.replay(&world.account, &inquiry).await.unwrap();
+    assert!(gone.stopped.is_some_and(|why| why.contains("erased: asked")));
 }

@@ -217,11 +217,11 @@ async fn a_credential_with_a_line_break_goes_nowhere() {
     let call = Outgoing {
         base_url: "http://127.0.0.1:1",
         request: &request,
-        auth: Some(Authorization::Bearer(Secret::new("pat\r\nx: y"))),
+        auth: Some(Authorization::Bearer(Secret::new("hidden\r\nx: y"))),
         timeout: Duration::from_millis(100),
         connection: "conn_1",
     };
-    assert!(!format!("{call:?}").contains("pat"));
+    assert!(!format!("{call:?}").contains("hidden"));
     let fault = inside().send(call).await.unwrap_err();
     assert!(matches!(fault, Fault::Other(_)), "{fault:?}");
     assert!(!fault.left());

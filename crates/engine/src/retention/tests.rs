@@ -41,7 +41,8 @@ async fn nobody_is_dropped_by_being_erased() {
     assert!(matches!(&open, Err(Error::Refused(why)) if why.contains("still open")), "{open:?}");
     world.contact_made(&inquiry).await;
     world.close(&inquiry).await;
-    world.tamper("UPDATE effects SET state = 'in_flight' WHERE target = 'task'").await;
+    let sql = "UPDATE effects SET state = 'in_flight' WHERE lane <> 'timer' AND state = 'dead'";
+    assert!(world.tamper(sql).await > 0);
     let moving = world.engine.erase_person(&world.account, &world.person(), "asked").await;
     assert!(matches!(&moving, Err(Error::Refused(why)) if why.contains("under way")), "{moving:?}");
     assert!(world.all_text().await.contains(NUMBER));

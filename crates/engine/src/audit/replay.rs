@@ -1,0 +1,145 @@
+//! Making every decision of an inquiry again, from what the ledger kept, and comparing (F-187).
+
+use super::{Sealed, Told};
+use crate::facts::{AccountFacts, read_roster};
+use crate::{Engine, Error, micros};
+use ringback_core::contract::{self, Autonomy, Contract};
+use ringback_core::id::{AccountId, ContractId, InquiryId};
+use ringback_core::inquiry::{self, Event, Facts, INQUIRY_SCHEMA, Inquiry};
+use ringback_core::ledger;
+use ringback_core::plan::ContractRef;
+use ringback_store::{self as store, ContractRow, RosterRow};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Kinds of entries that the engine adds between events; no decision, so nothing to make again.
+const BETWEEN: [&str; 2] = ["attempt", super::ERASED];
+
+/// What making the decisions again gave.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ReplayReport {
+    /// Events that were decided again.
+    pub events: u64,
+    /// Entries that came out the same, byte for byte.
+    pub same: u64,
+    pub differences: Vec<Difference>,
+    /// Why it could not be replayed (to the end), if it could not.
+    pub stopped: Option<String>,
+}
+
+impl ReplayReport {
+    /// Everything was decided again and came out the same.
+    pub fn ok(&self) -> bool {
+        self.differences.is_empty() && self.stopped.is_none()
+    }
+}
+
+/// An entry that came out otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    pub seq: i64,
+    /// Kind and body as they stand in the ledger; none if the replay says more than the ledger.
+    pub was: Option<String>,
+    /// What comes out now; none if the replay says less.
+    pub is: Option<String>,
+}
+
+impl Engine {
+    /// Decides every stored event of an inquiry again, with the contract and roster of its moment, and compares what comes out with the
+    /// entries. Addresses of the console and the connected CRM are not versioned: they are those of now.
+    pub async fn replay(&self, account: &AccountId, inquiry: &InquiryId) -> Result<ReplayReport, Error> {
+        let trail = self.trail(account, inquiry.as_str()).await?;
+        let facts = self.facts(account).await?;
+        let id = account.as_str().to_owned();
+        let contracts =
+            self.store().read(move |tx| Box::pin(async move { store::contracts_all(tx, &id).await })).await?;
+        let told = trail.told()?;
+        let mut report = ReplayReport::default();
+        let mut current: Option<Inquiry> = None;
+        for (n, entry) in told.iter().enumerate().filter(|(_, entry)| entry.kind == "event") {
+            let (event, born) = match read(entry) {
+                Ok(read) => read,
+                Err(why) => {
+                    report.stopped = Some(why);
+                    break;
+                }
+            };
+            let Some(before) = current.take().or(born) else {
+                report.stopped = Some(format!("entry {} has no inquiry to begin with", entry.seq));
+                break;
+            };
+            let (id, at) = (account.as_str().to_owned(), micros(entry.at));
+            let rows =
+                self.store().read(move |tx| Box::pin(async move { store::roster_at(tx, &id, at).await })).await?;
+            let step = decide(&facts, &contracts, &rows, before, &event, entry)?;
+            let (made, _) = ledger::seal(step.drafts, None, entry.at, &facts.salt);
+            let of_event: Vec<_> = trail
+                .rows
+                .iter()
+                .skip(n + 1)
+                .take_while(|row| row.kind != "event")
+                .filter(|row| !BETWEEN.contains(&row.kind.as_str()))
+                .collect();
+            report.events += 1;
+            for k in 0..made.len().max(of_event.len()) {
+                let was = of_event.get(k).map(|row| format!("{} {}", row.kind, row.body));
+                let is = made.get(k).map(|made| format!("{} {}", made.kind, made.body));
+                if was == is {
+                    report.same += 1;
+                } else {
+                    let seq = of_event.get(k).map_or(entry.seq, |row| row.seq);
+                    report.differences.push(Difference { seq, was, is });
+                }
+            }
+            current = Some(step.inquiry);
+        }
+        Ok(report)
+    }
+}
+
+/// The event of an entry, and the inquiry it began with where it is the first; else why not.
+fn read(entry: &Told) -> Result<(Event, Option<Inquiry>), String> {
+    let schema = entry.body.get("schema").and_then(Value::as_u64);
+    if schema != Some(u64::from(INQUIRY_SCHEMA)) {
+        return Err(format!("entry {} has schema {schema:?}, which this version cannot read", entry.seq));
+    }
+    let text = |name: &str| match entry.sealed.get(name) {
+        Some(Sealed::Text(text)) => Ok(Some(text.as_str())),
+        Some(Sealed::Expired { why, at }) => Err(format!("the words of entry {} are gone: {why} on {at}", entry.seq)),
+        None => Ok(None),
+    };
+    let unreadable = |e: serde_json::Error| format!("entry {} cannot be read: {e}", entry.seq);
+    let event = text("event")?.ok_or_else(|| format!("entry {} holds no event", entry.seq))?;
+    let event = serde_json::from_str(event).map_err(unreadable)?;
+    let born = text("born")?.map(serde_json::from_str).transpose().map_err(unreadable)?;
+    Ok((event, born))
+}
+
+fn decide(
+    now: &AccountFacts,
+    contracts: &[ContractRow],
+    roster: &[RosterRow],
+    before: Inquiry,
+    event: &Event,
+    entry: &Told,
+) -> Result<inquiry::Step, Error> {
+    let roster = read_roster(roster)?;
+    let (contract, contract_ref) = contract_at(contracts, micros(entry.at))?;
+    let facts = Facts { roster: &roster, contract: &contract, contract_ref: &contract_ref, ..now.facts() };
+    Ok(inquiry::step(before, event, &facts, entry.at))
+}
+
+/// The contract in force at a moment; before the first one the built-in default that writes nothing.
+fn contract_at(contracts: &[ContractRow], at: i64) -> Result<(Contract, ContractRef), Error> {
+    let corrupt = |id: &str, why: String| Error::Corrupt { what: format!("contract {id}"), why };
+    let in_force = contracts.iter().filter(|row| row.applied_at <= at).max_by_key(|row| (row.applied_at, row.version));
+    let Some(row) = in_force else {
+        let parsed = contract::parse(contract::DEFAULT_TEXT).0;
+        let mut contract = parsed.ok_or_else(|| corrupt("none", "the built-in contract cannot be read".into()))?;
+        contract.autonomy = Autonomy::Observe;
+        return Ok((contract, ContractRef { id: ContractId::from_text("ctr_none"), name: "none".into(), version: 0 }));
+    };
+    let contract = serde_json::from_str(&row.compiled).map_err(|e| corrupt(&row.id, e.to_string()))?;
+    let version = u32::try_from(row.version).unwrap_or(0);
+    Ok((contract, ContractRef { id: ContractId::from_text(row.id.clone()), name: row.name.clone(), version }))
+}
