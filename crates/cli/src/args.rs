@@ -1,0 +1,303 @@
+//! What may be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Every missed call exactly one inquiry, with one owner, one clock, and a proof.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ringback",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 done · 1 a check found something wrong · 2 command line, settings or contract cannot be used · \
+                  3 the database, the port or the CRM is not available · 4 what was named does not exist or has moved on"
+)]
+pub(crate) struct Cli {
+    /// One JSON value on stdout; everything else goes to stderr.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// The settings file.
+    #[arg(long, global = true, value_name = "FILE", default_value = "ringback.toml", env = "RINGBACK_CONFIG")]
+    pub(crate) config: PathBuf,
+    /// The account, by its slug; needed only when there are several.
+    #[arg(long, global = true, value_name = "SLUG")]
+    pub(crate) account: Option<String>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Play twelve calls against simulated vendors, and show the console.
+    Demo(Demo),
+    /// Write ringback.toml, contract.toml and a key; existing files stay.
+    Init {
+        /// Where to.
+        #[arg(default_value = ".")]
+        directory: PathBuf,
+    },
+    /// Take calls: hooks, workers, console.
+    Serve,
+    /// Look at everything that has to be right, and list what is not.
+    Doctor,
+    /// Set up a CRM: its own properties, its owners, the URLs that providers need.
+    Connect {
+        /// The connection's name.
+        name: String,
+    },
+    /// Bring in a phone log (CSV); importing it again changes nothing.
+    Import {
+        file: PathBuf,
+        /// The connection of vendor phone-log.
+        #[arg(long, value_name = "NAME")]
+        connection: String,
+    },
+    /// Why a CRM field says what it says: call, words, clause, actor, time, receipt.
+    Trace {
+        /// contact, call, task, …
+        object: String,
+        /// The CRM's id of the record.
+        record: String,
+        /// The CRM's internal name of the field.
+        field: String,
+    },
+    /// The written rules.
+    #[command(subcommand)]
+    Contract(Contract),
+    /// Effects that cannot succeed without a person.
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
+    /// Signals with a wrong signature.
+    #[command(subcommand)]
+    Quarantine(Quarantine),
+    /// The ledger.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Check every chain and checkpoint of the ledger.
+    Verify,
+    /// Questions that wait for a person.
+    #[command(subcommand)]
+    Review(Review),
+    /// A simulated vendor over HTTP.
+    Twin(Twin),
+    /// People who sign in.
+    #[command(subcommand)]
+    User(User),
+    /// Tokens of the API.
+    #[command(subcommand)]
+    Token(Token),
+    /// The settings in force.
+    #[command(subcommand)]
+    Config(Config),
+    /// The page of an error code; without one, the list.
+    Error { code: Option<String> },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Play to the end and stop, instead of opening the console.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Names, numbers, order, times, wording and faults vary with it.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Where the console is opened.
+    #[arg(long, default_value = "127.0.0.1:8787")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Contract {
+    /// Every problem of a contract at once, with line, cause and cure.
+    Check {
+        /// The file; else the one the settings name.
+        file: Option<PathBuf>,
+    },
+    /// Read the rules aloud: all clauses, or the one of a field.
+    Explain {
+        field: Option<String>,
+        /// The file; else the contract in force.
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+    /// Make a new version of it.
+    Apply { file: PathBuf },
+    /// The contract in force, as it was written, and its versions.
+    Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetters {
+    List,
+    Show {
+        id: String,
+    },
+    /// Try again; what the vendor holds is looked up first.
+    Replay {
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Quarantine {
+    List,
+    /// Take it for authentic; it goes the same way as any other signal.
+    Accept {
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Check every chain and checkpoint.
+    Verify,
+    /// The ledger of one inquiry.
+    Export {
+        #[arg(long, value_name = "ID")]
+        inquiry: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Review {
+    List,
+    /// Decide one; the digest makes sure that it is the change you looked at.
+    Decide(Decide),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Decide {
+    pub(crate) id: String,
+    /// As `review list` shows it.
+    #[arg(long)]
+    pub(crate) digest: String,
+    /// Who decides: the address of a user.
+    #[arg(long, value_name = "EMAIL")]
+    pub(crate) by: String,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Choice {
+    #[arg(long)]
+    pub(crate) approve: bool,
+    /// Approve this value instead.
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) edit: Option<String>,
+    /// Refuse, and why.
+    #[arg(long, value_name = "REASON")]
+    pub(crate) reject: Option<String>,
+    /// The right one of the choices shown.
+    #[arg(long, value_name = "ID")]
+    pub(crate) pick: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Twin {
+    pub(crate) vendor: TwinVendor,
+    #[arg(long, default_value = "127.0.0.1:8790")]
+    pub(crate) listen: SocketAddr,
+    /// The token or secret it accepts.
+    #[arg(long)]
+    pub(crate) token: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum TwinVendor {
+    Hubspot,
+    Callrail,
+    Sink,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Add a person; the password comes from --password-file, or is made up and shown once.
+    Add {
+        email: String,
+        #[arg(long)]
+        name: Option<String>,
+        #[arg(long, value_enum, default_value = "coordinator")]
+        role: Role,
+        /// Slugs of the locations this person sees; none: all.
+        #[arg(long, value_name = "SLUG")]
+        location: Vec<String>,
+        /// A file with the password; - is stdin.
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    List,
+    /// Set a new password; ends every session of that person.
+    Password {
+        email: String,
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// No more signing in; ends every session.
+    Disable {
+        email: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Everything.
+    Admin,
+    /// Rules, reviews, dead letters, connections.
+    Revops,
+    /// Calls of their locations.
+    Coordinator,
+    /// Sees everything, changes nothing.
+    Auditor,
+}
+
+impl Role {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Revops => "revops",
+            Self::Coordinator => "coordinator",
+            Self::Auditor => "auditor",
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Make one; it is shown once.
+    Add {
+        name: String,
+        /// What it may do.
+        #[arg(long, value_enum, default_value = "read")]
+        scope: Vec<Scope>,
+    },
+    List,
+    Revoke {
+        id: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scope {
+    Read,
+    Write,
+    Admin,
+}
+
+impl Scope {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Every value, and whether it comes from the file, the environment or the default.
+    Show,
+}

@@ -1,0 +1,49 @@
+//! `connect`: set-up of a CRM.
+
+use crate::commands::serve::hook_urls;
+use crate::config::{Account, Kind};
+use crate::house::House;
+use crate::out::{Out, table};
+use crate::problems::{Exit, Fail};
+use ringback_core::id::ConnectionId;
+use ringback_engine::setup;
+use serde_json::{Value, json};
+
+/// Makes what is missing in the CRM, lists its owners, and says what to configure at the providers. Again changes nothing.
+pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) -> Result<(), Fail> {
+    let Some(wanted) = account.connections.iter().find(|c| c.connection.name == name) else {
+        let all: Vec<&str> = account.connections.iter().map(|c| c.connection.name.as_str()).collect();
+        let cure = format!("there are {}", all.join(", "));
+        return Err(Fail::new(Exit::Missing, "RB-0313", format!("there is no connection {name:?}"), cure));
+    };
+    house.apply().await?;
+    let hooks: Vec<Value> =
+        hook_urls(house.config()).into_iter().filter(|h| h["account"] == account.slug.as_str()).collect();
+    if wanted.kind != Kind::Crm {
+        let own: Vec<&Value> = hooks.iter().filter(|h| h["connection"] == name).collect();
+        out.result(&json!({ "connection": name, "hooks": own }), || hook_table(&own));
+        return Ok(());
+    }
+    let id = ConnectionId::from_text(name);
+    let connected = setup::connect(&house.engine, &account.id(), &id).await?;
+    let shown = json!({ "connection": name, "created": connected.created, "present": connected.present, "owners": connected.owners, "problems": connected.problems, "hooks": hooks });
+    out.result(&shown, || {
+        let list = |key: &str| shown[key].as_array().map_or(0, Vec::len);
+        let mut text = format!("{name}: {} properties made, {} were there\n", list("created"), list("present"));
+        text.push_str(&crate::commands::audit::pretty(&json!({ "made": shown["created"], "owners": shown["owners"] })));
+        text.push_str("\nGive each person of [[account.staff]] the crm_owner from above. Providers send to:\n\n");
+        text.push_str(&hook_table(&hooks.iter().collect::<Vec<_>>()));
+        text
+    });
+    match Fail::of(Exit::Unavailable, vec![(None, connected.problems)]) {
+        Some(fail) => Err(fail.told()),
+        None => Ok(()),
+    }
+}
+
+fn hook_table(hooks: &[&Value]) -> String {
+    let part = |h: &Value, key: &str| h[key].as_str().unwrap_or_default().to_owned();
+    let rows: Vec<Vec<String>> =
+        hooks.iter().map(|h| vec![part(h, "connection"), part(h, "event"), part(h, "url")]).collect();
+    table(&["connection", "event", "URL"], &rows)
+}

@@ -1,0 +1,132 @@
+//! `contract`: check, read aloud, apply, show.
+
+use crate::args::Contract as Command;
+use crate::config::apply::apply_contract;
+use crate::config::{Account, Depth, bounded, load};
+use crate::house::{self, House, pick_account};
+use crate::out::{Out, table};
+use crate::problems::{Exit, Fail, Source};
+use ringback_core::contract::{self, Contract, Sentence};
+use ringback_store as store;
+use serde_json::json;
+use std::path::Path;
+
+/// The longest contract file, in bytes; parsing has its own, smaller bound and a better message.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Runs one of the commands.
+pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &Command) -> Result<(), Fail> {
+    match command {
+        Command::Check { file } => check(out, config, named, file.as_deref()),
+        Command::Explain { field, file: Some(file) } => {
+            let (_, contract) = read(file, None)?;
+            explain(out, &contract, field.as_deref())
+        }
+        Command::Explain { field, file: None } => {
+            let house = house::open(config, Depth::Lookup).await?;
+            let id = house.account(named)?.id();
+            let Some((_, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
+            explain(out, &contract, field.as_deref())
+        }
+        Command::Apply { file } => {
+            let house = house::open(config, Depth::Lookup).await?;
+            let account = house.account(named)?;
+            let (text, contract) = read(file, Some(account))?;
+            let by = format!("file {}", file.display());
+            let row = apply_contract(&house.engine, account.id().as_str(), &text, &contract, &by).await?;
+            let shown =
+                json!({ "account": account.slug, "contract": row.name, "version": row.version, "digest": row.digest });
+            out.result(&shown, || format!("{} is in force in version {}", row.name, row.version));
+            Ok(())
+        }
+        Command::Show => {
+            let house = house::open(config, Depth::Lookup).await?;
+            show(out, &house, house.account(named)?).await
+        }
+    }
+}
+
+fn check(out: Out, config: &Path, named: Option<&str>, file: Option<&Path>) -> Result<(), Fail> {
+    // With settings at hand the roster is checked too; a contract on its own is checked on its own.
+    let reading = if config.exists() { Some(load(config, Depth::Lookup)?) } else { None };
+    let account = reading.as_ref().map(|r| pick_account(&r.config, named)).transpose()?;
+    let configured = account.and_then(|a| a.contract_file.clone());
+    let Some(path) = file.map(Path::to_owned).or(configured) else {
+        let cure = "name a file, or name one in [[account]] contract";
+        return Err(Fail::new(Exit::Usage, "RB-0310", "there is no contract to check", cure));
+    };
+    let (_, contract) = read(&path, account)?;
+    let shown = json!({ "ok": true, "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(), "roster": account.is_some() });
+    out.result(&shown, || {
+        let roster =
+            if account.is_some() { "and fits the roster" } else { "(no settings here: the roster was not checked)" };
+        format!("{} can be used {roster}: {} fields", contract.name, contract.fields.len())
+    });
+    Ok(())
+}
+
+/// The contract of a file, or everything that is wrong with it.
+pub(crate) fn read(path: &Path, account: Option<&Account>) -> Result<(String, Contract), Fail> {
+    let text = bounded(path, FILE_BYTES_MAX).map_err(|error| {
+        let cause = format!("the contract {} cannot be read: {error}", path.display());
+        Fail::new(Exit::Usage, "RB-0310", cause, "name a file that is there")
+    })?;
+    let (contract, mut problems) = contract::parse(&text);
+    if let Some((contract, account)) = contract.as_ref().zip(account) {
+        problems.extend(contract::check_roster(contract, &account.roster));
+    }
+    let source = Source { path: path.display().to_string(), text: text.clone() };
+    match (contract, Fail::of(Exit::Check, vec![(Some(source), problems)])) {
+        (Some(contract), None) => Ok((text, contract)),
+        (_, Some(fail)) => Err(fail),
+        (None, None) => {
+            Err(Fail::new(Exit::Check, "RB-0203", "the contract says nothing", "start from `ringback init`"))
+        }
+    }
+}
+
+fn explain(out: Out, contract: &Contract, field: Option<&str>) -> Result<(), Fail> {
+    let wanted = field.map(|f| format!("field.{}", f.trim_start_matches("field.")));
+    let all: Vec<Sentence> =
+        contract.sentences().into_iter().filter(|s| wanted.as_ref().is_none_or(|w| *w == s.clause)).collect();
+    if let (Some(field), true) = (field, all.is_empty()) {
+        let known: Vec<&str> = contract.fields.keys().map(String::as_str).collect();
+        let cure = format!("there are {}", known.join(", "));
+        return Err(Fail::new(Exit::Missing, "RB-0313", format!("the contract has no clause for {field:?}"), cure));
+    }
+    out.result(&all, || all.iter().map(|s| format!("{}\n  {}\n\n", s.clause, s.text)).collect());
+    Ok(())
+}
+
+async fn show(out: Out, house: &House, account: &Account) -> Result<(), Fail> {
+    let id = account.id();
+    let Some((reference, _)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
+    let of = id.as_str().to_owned();
+    let rows =
+        house.engine.store().read(move |tx| Box::pin(async move { store::contracts_all(tx, &of).await })).await?;
+    let source = rows.iter().find(|r| r.id == reference.id.as_str()).map(|r| r.source.clone()).unwrap_or_default();
+    let when = |micros: i64| ringback_engine::instant(micros).to_string();
+    let versions: Vec<_> = rows
+        .iter()
+        .map(|r| json!({ "name": r.name, "version": r.version, "digest": r.digest, "applied_at": when(r.applied_at), "applied_by": r.applied_by }))
+        .collect();
+    let shown = json!({ "name": reference.name, "version": reference.version, "source": source, "versions": versions });
+    out.result(&shown, || {
+        let cells = |r: &store::ContractRow| {
+            vec![r.name.clone(), r.version.to_string(), when(r.applied_at), r.applied_by.clone()]
+        };
+        let versions = table(&["contract", "version", "applied", "by"], &rows.iter().map(cells).collect::<Vec<_>>());
+        format!(
+            "{source}\n# in force: {} version {}\n# {}",
+            reference.name,
+            reference.version,
+            versions.replace('\n', "\n# ")
+        )
+    });
+    Ok(())
+}
+
+fn none_applied() -> Fail {
+    let cure = "name one in [[account]] contract and start, or `ringback contract apply FILE`";
+    Fail::new(Exit::Missing, "RB-0313", "no contract was applied to this account", cure)
+}

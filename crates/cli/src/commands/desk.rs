@@ -1,0 +1,191 @@
+//! What waits for a person: dead letters, quarantine, reviews.
+
+use crate::args::{DeadLetters, Decide, Quarantine, Review};
+use crate::commands::user;
+use crate::config::Account;
+use crate::house::House;
+use crate::out::{Out, table};
+use crate::problems::{Exit, Fail};
+use ringback_core::id::{EffectId, ReviewId, SignalId, UserId};
+use ringback_core::inquiry::Choice;
+use ringback_engine::instant;
+use ringback_store::{self as store, Before, EffectRow};
+use serde_json::{Value, json};
+
+/// The most rows of one list.
+const ROWS_MAX: u32 = 500;
+/// Who acts from a shell: whoever may read the key may do everything.
+const OPERATOR: &str = "user_cli";
+
+/// Dead letters.
+pub(crate) async fn dead_letters(
+    out: Out,
+    house: &House,
+    account: &Account,
+    command: &DeadLetters,
+) -> Result<(), Fail> {
+    let of = account.id().as_str().to_owned();
+    match command {
+        DeadLetters::List => {
+            let rows = house
+                .engine
+                .store()
+                .read(move |tx| Box::pin(async move { store::effects_dead(tx, &of, ROWS_MAX).await }))
+                .await?;
+            let all: Vec<Value> = rows.iter().map(dead).collect();
+            out.result(&all, || {
+                let cells = |r: &EffectRow| {
+                    let since = r.settled_at.map(|at| instant(at).to_string()).unwrap_or_default();
+                    vec![r.id.clone(), r.kind.clone(), r.lane.clone(), since, r.why.clone().unwrap_or_default()]
+                };
+                if rows.is_empty() {
+                    return "no dead letters".to_owned();
+                }
+                table(&["id", "what", "lane", "since", "why"], &rows.iter().map(cells).collect::<Vec<_>>())
+            });
+        }
+        DeadLetters::Show { id } => {
+            let wanted = id.clone();
+            let (row, attempts) = house
+                .engine
+                .store()
+                .read(move |tx| {
+                    Box::pin(async move {
+                        let row = store::effect_get(tx, &of, &wanted).await?;
+                        Ok((row, store::attempts_of(tx, &of, &wanted).await?))
+                    })
+                })
+                .await?;
+            let Some(row) = row else { return Err(missing("effect", id)) };
+            let tries: Vec<Value> = attempts
+                .iter()
+                .map(|a| json!({ "id": a.id, "at": instant(a.started_at).to_string(), "outcome": a.outcome, "why": a.why }))
+                .collect();
+            let mut shown = dead(&row);
+            if let Value::Object(map) = &mut shown {
+                map.insert("attempts".to_owned(), tries.into());
+            }
+            out.result(&shown, || serde_json::to_string_pretty(&shown).unwrap_or_default());
+        }
+        DeadLetters::Replay { id } => {
+            let by = UserId::from_text(OPERATOR);
+            house.engine.replay_dead_letter(&account.id(), &EffectId::from_text(id), &by).await?;
+            out.result(&json!({ "id": id, "replayed": true }), || format!("{id} is on its way again"));
+        }
+    }
+    Ok(())
+}
+
+fn dead(row: &EffectRow) -> Value {
+    json!({
+        "id": row.id, "inquiry": row.inquiry, "kind": row.kind, "lane": row.lane, "target": row.target, "state": row.state,
+        "attempt_count": row.attempts, "why": row.why, "since": row.settled_at.map(|at| instant(at).to_string()),
+    })
+}
+
+/// Signals with a wrong signature.
+pub(crate) async fn quarantine(out: Out, house: &House, account: &Account, command: &Quarantine) -> Result<(), Fail> {
+    let of = account.id().as_str().to_owned();
+    match command {
+        Quarantine::List => {
+            let rows = house
+                .engine
+                .store()
+                .read(move |tx| {
+                    Box::pin(async move { store::signals_quarantined(tx, &of, ROWS_MAX, &Before::end()).await })
+                })
+                .await?;
+            let all: Vec<Value> = rows
+                .iter()
+                .map(|r| {
+                    json!({ "id": r.id, "connection": r.connection, "event": r.event,
+                            "received_at": instant(r.received_at).to_string(), "why": r.why })
+                })
+                .collect();
+            out.result(&all, || {
+                let cells = |r: &store::SignalRow| {
+                    let why = r.why.clone().unwrap_or_default();
+                    vec![r.id.clone(), r.connection.clone(), r.event.clone(), instant(r.received_at).to_string(), why]
+                };
+                if rows.is_empty() {
+                    return "the quarantine is empty".to_owned();
+                }
+                table(&["id", "connection", "event", "received", "why"], &rows.iter().map(cells).collect::<Vec<_>>())
+            });
+        }
+        Quarantine::Accept { id } => {
+            house.engine.accept_quarantined(&account.id(), &SignalId::from_text(id)).await?;
+            out.result(&json!({ "id": id, "accepted": true }), || format!("{id} goes the way of every other signal"));
+        }
+    }
+    Ok(())
+}
+
+/// Questions that wait for a person.
+pub(crate) async fn review(out: Out, house: &House, account: &Account, command: &Review) -> Result<(), Fail> {
+    match command {
+        Review::List => {
+            let of = account.id().as_str().to_owned();
+            let rows = house
+                .engine
+                .store()
+                .read(move |tx| {
+                    Box::pin(async move { store::reviews_open(tx, &of, None, ROWS_MAX, &Before::end()).await })
+                })
+                .await?;
+            let all: Vec<Value> = rows
+                .iter()
+                .map(|r| {
+                    let body: Value = serde_json::from_str(&r.body).unwrap_or_default();
+                    json!({ "id": r.id, "inquiry": r.inquiry, "kind": r.kind, "digest": r.digest,
+                            "opened_at": instant(r.opened_at).to_string(), "question": body })
+                })
+                .collect();
+            out.result(&all, || {
+                let part = |r: &store::ReviewRow, key: &str| {
+                    let body: Value = serde_json::from_str(&r.body).unwrap_or_default();
+                    body.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+                };
+                let cells = |r: &store::ReviewRow| {
+                    vec![
+                        r.id.clone(),
+                        r.kind.clone(),
+                        part(r, "field"),
+                        part(r, "proposed"),
+                        r.digest.clone(),
+                        part(r, "reason"),
+                    ]
+                };
+                if rows.is_empty() {
+                    return "nothing waits for a decision".to_owned();
+                }
+                table(
+                    &["id", "kind", "field", "proposed", "digest", "why"],
+                    &rows.iter().map(cells).collect::<Vec<_>>(),
+                )
+            });
+            Ok(())
+        }
+        Review::Decide(decide) => decided(out, house, account, decide).await,
+    }
+}
+
+async fn decided(out: Out, house: &House, account: &Account, decide: &Decide) -> Result<(), Fail> {
+    let by = user::by_email(house, account, &decide.by).await?;
+    let choice = match (&decide.choice.edit, &decide.choice.reject, &decide.choice.pick) {
+        (Some(value), _, _) => Choice::Edit { value: value.clone() },
+        (_, Some(reason), _) => Choice::Reject { reason: reason.clone() },
+        (_, _, Some(id)) => Choice::Pick { id: id.clone() },
+        _ => Choice::Approve,
+    };
+    let review = ReviewId::from_text(&decide.id);
+    let inquiry = house.engine.decide_review(&account.id(), &review, &decide.digest, choice, &by).await?;
+    out.result(&json!({ "id": decide.id, "inquiry": inquiry.id, "decided": true }), || {
+        format!("{} is decided", decide.id)
+    });
+    Ok(())
+}
+
+fn missing(what: &str, id: &str) -> Fail {
+    Fail::new(Exit::Missing, "RB-0313", format!("there is no {what} {id}"), "list what there is and use its id")
+}

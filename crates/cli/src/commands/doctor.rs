@@ -1,0 +1,251 @@
+//! `doctor`: everything that has to be right, looked at once, each finding with its way out.
+
+use crate::commands::serve::hook_urls;
+use crate::config::{Account, Config, Kind, Wanted};
+use crate::house::House;
+use crate::out::Out;
+use crate::problems::{Exit, Fail};
+use ringback_core::contract;
+use ringback_core::id::ConnectionId;
+use ringback_engine::setup;
+use serde::Serialize;
+use serde_json::json;
+use std::path::Path;
+
+/// Before this the clock of the machine is certainly wrong: the year this program was written in.
+const CLOCK_EARLIEST: &str = "2026-01-01T00:00:00Z";
+
+/// How a look ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    /// It works, but somebody should know.
+    Warning,
+    Wrong,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: String,
+    state: State,
+    says: String,
+    cure: Option<String>,
+}
+
+/// The findings so far.
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn ok(&mut self, check: &str, says: impl Into<String>) {
+        self.0.push(Finding { check: check.to_owned(), state: State::Ok, says: says.into(), cure: None });
+    }
+    fn bad(&mut self, state: State, check: &str, says: impl Into<String>, cure: impl Into<String>) {
+        self.0.push(Finding { check: check.to_owned(), state, says: says.into(), cure: Some(cure.into()) });
+    }
+}
+
+/// Looks at everything; fails when something is wrong (a warning is not).
+pub(crate) async fn run(out: Out, house: &House) -> Result<(), Fail> {
+    let mut found = Findings::default();
+    found.ok("settings", format!("{} can be used", house.reading.source.path));
+    key_file(house.config(), &mut found);
+    addresses(house.config(), &mut found);
+    store(house, &mut found).await;
+    clock(house, &mut found);
+    for account in &house.config().accounts {
+        connections(house, account, &mut found).await;
+    }
+    let hooks = hook_urls(house.config());
+    let wrong = found.0.iter().filter(|f| f.state == State::Wrong).count();
+    out.result(&json!({ "ok": wrong == 0, "findings": found.0, "hooks": hooks }), || {
+        let mut text = String::new();
+        for finding in &found.0 {
+            let mark = match finding.state {
+                State::Ok => "ok     ",
+                State::Warning => "warning",
+                State::Wrong => "WRONG  ",
+            };
+            text.push_str(&format!("{mark}  {}: {}\n", finding.check, finding.says));
+            if let Some(cure) = &finding.cure {
+                text.push_str(&format!("         hint: {cure}\n"));
+            }
+        }
+        text.push_str("\nProviders send to:\n");
+        for hook in &hooks {
+            text.push_str(&format!("  {}\n", hook["url"].as_str().unwrap_or_default()));
+        }
+        text
+    });
+    if wrong == 0 {
+        return Ok(());
+    }
+    Err(Fail::new(Exit::Check, "RB-0317", format!("{wrong} findings"), "mend what is marked WRONG").told())
+}
+
+fn key_file(config: &Config, found: &mut Findings) {
+    if config.secrets.key.is_some() {
+        found.ok("key", "from RINGBACK_KEY");
+        return;
+    }
+    let path = &config.secrets.key_file;
+    if readable_by_others(path) {
+        let cure = format!("chmod 600 {}", path.display());
+        found.bad(State::Warning, "key", format!("{} can be read by others", path.display()), cure);
+    } else {
+        found.ok("key", path.display().to_string());
+    }
+}
+
+#[cfg(unix)]
+fn readable_by_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn readable_by_others(_path: &Path) -> bool {
+    false
+}
+
+fn addresses(config: &Config, found: &mut Findings) {
+    for (what, url) in [("public_url", &config.server.public_url), ("console_url", &config.server.console_url)] {
+        if url.starts_with("https://") {
+            found.ok(what, url.clone());
+        } else if is_private(url) {
+            let cure = "fine for trying; providers and people elsewhere need an https address";
+            found.bad(State::Warning, what, format!("{url} is this machine only"), cure);
+        } else {
+            let cure = "put a proxy with TLS in front and write the https address";
+            found.bad(State::Wrong, what, format!("{url} is not protected"), cure);
+        }
+    }
+    if config.mail.is_none() {
+        found.bad(State::Warning, "mail", "nobody is mailed", "add [mail], or a webhook that the contract pages");
+    } else {
+        found.ok("mail", "a mail server is set up");
+    }
+}
+
+/// Names and literal addresses of this machine and of private networks; names that resolve there are the client's to refuse.
+fn is_private(url: &str) -> bool {
+    let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+    name == "localhost"
+        || match name.parse::<std::net::IpAddr>() {
+            Ok(std::net::IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_unspecified(),
+            Ok(std::net::IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local(),
+            Err(_) => false,
+        }
+}
+
+async fn store(house: &House, found: &mut Findings) {
+    let store = house.engine.store();
+    let url = crate::config::url_shown(&house.config().store.url);
+    match store.ping().await {
+        Ok(()) => found.ok("store", format!("{url} answers")),
+        Err(error) => found.bad(State::Wrong, "store", format!("{url}: {error}"), "`ringback error RB-0402`"),
+    }
+    match store.synced().await {
+        Ok(synced) if synced.waits_for_disk => found.ok("commits", format!("wait for the disk ({})", synced.settings)),
+        Ok(synced) => {
+            let cure = "what is acknowledged would not survive a power cut: turn it on in the database";
+            found.bad(State::Wrong, "commits", format!("do not wait for the disk ({})", synced.settings), cure);
+        }
+        Err(error) => found.bad(State::Wrong, "commits", error.to_string(), "`ringback error RB-0404`"),
+    }
+}
+
+fn clock(house: &House, found: &mut Findings) {
+    let now = house.engine.now();
+    match CLOCK_EARLIEST.parse::<jiff::Timestamp>() {
+        Ok(earliest) if now < earliest => {
+            found.bad(
+                State::Wrong,
+                "clock",
+                format!("this machine says {now}"),
+                "set the clock; every due time hangs on it",
+            );
+        }
+        _ => found.ok("clock", now.to_string()),
+    }
+}
+
+async fn connections(house: &House, account: &Account, found: &mut Findings) {
+    if account.connections.iter().all(|c| c.kind != Kind::Source) {
+        let cure = "add an [[account.connection]] of vendor callrail, twilio, generic or phone-log";
+        found.bad(State::Warning, &account.slug, "no calls can come in", cure);
+    }
+    if account.contract.is_none() {
+        let cure = "name one in [[account]] contract; until then calls are recorded and owned, and no CRM is written";
+        found.bad(State::Warning, &account.slug, "there is no contract", cure);
+    }
+    for wanted in &account.connections {
+        let name = format!("{}/{}", account.slug, wanted.connection.name);
+        let private = wanted.connection.base_url.as_deref().is_some_and(is_private);
+        if private && !house.config().http.allow_private_addresses {
+            let cure = "set allow_private_addresses = true under [http] if that is what you want";
+            found.bad(State::Wrong, &name, "base_url is a private address, which requests are not sent to", cure);
+        } else if wanted.kind == Kind::Crm {
+            crm(house, account, wanted, &name, found).await;
+        } else {
+            found.ok(&name, format!("{}, {} secrets", wanted.connection.vendor, wanted.secrets.len()));
+        }
+    }
+}
+
+async fn crm(house: &House, account: &Account, wanted: &Wanted, name: &str, found: &mut Findings) {
+    let id = ConnectionId::from_text(wanted.connection.name.as_str());
+    let schema = match setup::schema(&house.engine, &account.id(), &id).await {
+        Ok(Ok(schema)) => schema,
+        Ok(Err(problem)) => {
+            found.bad(State::Wrong, name, format!("{} {}", problem.code, problem.cause), problem.cure);
+            return;
+        }
+        Err(error) => {
+            found.bad(State::Wrong, name, error.to_string(), "check base_url and the token with its scopes");
+            return;
+        }
+    };
+    found.ok(name, format!("answers, {} properties", schema.len()));
+    let own = ringback_connect::crm(&wanted.connection.vendor).map(|c| c.own_properties()).unwrap_or_default();
+    let lacking: Vec<&str> = own
+        .iter()
+        .filter(|(object, property, ..)| !schema.iter().any(|(o, spec)| o == object && spec.name == *property))
+        .map(|(_, property, ..)| *property)
+        .collect();
+    if lacking.is_empty() {
+        found.ok(name, "has Ringback's own properties");
+    } else {
+        let cure = format!("ringback connect {}", wanted.connection.name);
+        found.bad(State::Wrong, name, format!("lacks {}", lacking.join(", ")), cure);
+    }
+    let Some((_, contract)) = account.contract.as_ref().filter(|(_, c)| c.crm == wanted.connection.name) else {
+        return;
+    };
+    let problems = contract::check_schema(contract, &schema);
+    if problems.is_empty() {
+        found.ok(name, format!("fits the contract {}", contract.name));
+    }
+    for problem in problems {
+        found.bad(State::Wrong, name, format!("{} {}", problem.code, problem.cause), problem.cure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_private;
+
+    #[test]
+    fn private_addresses_are_known() {
+        for url in
+            ["http://127.0.0.1:1", "http://localhost/x", "http://[::1]:8", "https://10.0.0.8", "http://0.0.0.0:1"]
+        {
+            assert!(is_private(url), "{url}");
+        }
+        for url in ["https://api.hubapi.com", "http://8.8.8.8", "https://example.com:8443/x"] {
+            assert!(!is_private(url), "{url}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! One file per command.
+
+pub(crate) mod audit;
+pub(crate) mod config;
+pub(crate) mod connect;
+pub(crate) mod contract;
+pub(crate) mod demo;
+pub(crate) mod desk;
+pub(crate) mod doctor;
+pub(crate) mod import;
+pub(crate) mod init;
+pub(crate) mod serve;
+pub(crate) mod token;
+pub(crate) mod twin;
+pub(crate) mod user;

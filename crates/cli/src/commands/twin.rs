@@ -1,0 +1,57 @@
+//! `twin`: a simulated vendor over HTTP, to try things without an account anywhere.
+
+use crate::args::{Twin, TwinVendor};
+use crate::commands::serve::signalled;
+use crate::out::Out;
+use crate::problems::{Exit, Fail};
+use ringback_engine::clock::{Clock as _, SystemClock};
+use ringback_twins::callrail::CallRail;
+use ringback_twins::fault::{Faulty, Script, Vendor};
+use ringback_twins::hubspot::{HubSpot, Options, Token};
+use ringback_twins::sink::WebhookSink;
+use serde_json::json;
+use std::sync::{Arc, Mutex};
+use tokio::net::TcpListener;
+
+/// Serves until it is told to stop.
+pub(crate) async fn run(out: Out, twin: &Twin) -> Result<(), Fail> {
+    let listener = TcpListener::bind(twin.listen).await.map_err(|error| {
+        let (code, cause) = if error.kind() == std::io::ErrorKind::AddrInUse {
+            ("RB-0301", format!("another program listens on {}", twin.listen))
+        } else {
+            ("RB-0314", format!("cannot listen on {}: {error}", twin.listen))
+        };
+        Fail::new(Exit::Unavailable, code, cause, "choose another address with --listen")
+    })?;
+    let address = listener.local_addr().map_or(twin.listen, |a| a);
+    let secret = |default: &str| twin.token.clone().unwrap_or_else(|| default.to_owned());
+    let token = match twin.vendor {
+        TwinVendor::Hubspot => secret("pat-twin"),
+        TwinVendor::Callrail => secret("callrail-twin"),
+        TwinVendor::Sink => secret("whsec_cmluZ2JhY2stdHdpbi1zZWNyZXQtMDEyMzQ1Njc4OQ=="),
+    };
+    if out.json {
+        out.note(json!({ "listening": address, "token": token }).to_string());
+    } else {
+        out.note(format!("a twin on http://{address}, token {token}; what it saw: http://{address}/_twin/log"));
+    }
+    match twin.vendor {
+        TwinVendor::Hubspot => {
+            let options = Options { tokens: vec![Token::new(&token, "7001")], ..Options::default() };
+            serve(HubSpot::new(options), listener).await
+        }
+        TwinVendor::Callrail => serve(CallRail::new("ACC00000000000000000000000000000001", &token), listener).await,
+        TwinVendor::Sink => serve(WebhookSink::new(&token), listener).await,
+    }
+}
+
+async fn serve<V: Vendor + Send + 'static>(vendor: V, listener: TcpListener) -> Result<(), Fail> {
+    let shared = Arc::new(Mutex::new(Faulty::new(vendor, Script::default())));
+    let served = ringback_twins::serve::serve(shared, listener, || SystemClock.now().as_millisecond());
+    tokio::select! {
+        ended = served => ended.map_err(|error| {
+            Fail::new(Exit::Unavailable, "RB-0314", format!("the twin stopped: {error}"), "start it again")
+        }),
+        () = signalled() => Ok(()),
+    }
+}

@@ -1,0 +1,246 @@
+//! `user`: people who sign in.
+
+use crate::args::{Role, User};
+use crate::config::{Account, bounded};
+use crate::house::House;
+use crate::out::{Out, table};
+use crate::problems::{Exit, Fail};
+use ringback_core::id::{UserId, base32};
+use ringback_core::identity;
+use ringback_engine::Engine;
+use ringback_store::{self as store, Site, UserRow};
+use ringback_web::password;
+use serde::Serialize;
+use serde_json::json;
+use std::path::Path;
+
+/// The shortest password a person may set.
+const PASSWORD_CHARS_MIN: usize = 12;
+/// Who signs in first.
+const FIRST_EMAIL: &str = "admin@localhost";
+
+/// A user made at the first start.
+#[derive(Debug, Serialize)]
+pub(crate) struct First {
+    pub(crate) account: String,
+    pub(crate) email: String,
+    /// Shown once.
+    pub(crate) password: String,
+}
+
+/// An administrator for every account that has no user yet.
+pub(crate) async fn first_admins(house: &House) -> Result<Vec<First>, Fail> {
+    let mut made = Vec::new();
+    for account in &house.config().accounts {
+        let id = account.id().as_str().to_owned();
+        let users = {
+            let id = id.clone();
+            house.engine.store().read(move |tx| Box::pin(async move { store::users_all(tx, &id).await })).await?
+        };
+        if !users.is_empty() {
+            continue;
+        }
+        let password = made_up(&house.engine);
+        let row = new_row(&house.engine, &id, FIRST_EMAIL, "Administrator", Role::Admin, &[], &password)?;
+        house
+            .engine
+            .store()
+            .write(Site::Setup, move |tx| Box::pin(async move { store::user_insert(tx, &row).await }))
+            .await?;
+        made.push(First { account: account.slug.clone(), email: FIRST_EMAIL.to_owned(), password });
+    }
+    Ok(made)
+}
+
+/// Runs one of the commands.
+pub(crate) async fn run(out: Out, house: &House, account: &Account, command: &User) -> Result<(), Fail> {
+    match command {
+        User::Add { email, name, role, location, password_file } => {
+            let given = password_file.as_deref().map(read_password).transpose()?;
+            add(out, house, account, email, name.as_deref(), *role, location, given).await
+        }
+        User::List => list(out, house, account).await,
+        User::Password { email, password_file } => {
+            let given = password_file.as_deref().map(read_password).transpose()?;
+            let made_up = given.is_none().then(|| made_up(&house.engine));
+            let password = given.or_else(|| made_up.clone()).unwrap_or_default();
+            let hash = hash(&house.engine, &password)?;
+            change(house, account, email, move |row| row.password_hash = hash).await?;
+            out.result(&json!({ "email": email, "password": made_up }), || shown_once(email, made_up.as_deref()));
+            Ok(())
+        }
+        User::Disable { email } => {
+            change(house, account, email, |row| row.active = false).await?;
+            out.result(&json!({ "email": email, "active": false }), || format!("{email} cannot sign in any more"));
+            Ok(())
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "each is one option of the command line")]
+async fn add(
+    out: Out,
+    house: &House,
+    account: &Account,
+    email: &str,
+    name: Option<&str>,
+    role: Role,
+    locations: &[String],
+    given: Option<String>,
+) -> Result<(), Fail> {
+    if identity::email(email).is_none() && email != FIRST_EMAIL {
+        return Err(Fail::new(
+            Exit::Usage,
+            "RB-0305",
+            format!("{email:?} is no e-mail address"),
+            "write it as name@example.com",
+        ));
+    }
+    let known: Vec<&str> = account.roster.locations.iter().map(|l| l.slug.as_str()).collect();
+    if let Some(unknown) = locations.iter().find(|l| !known.contains(&l.as_str())) {
+        let cure = format!("known are {}", known.join(", "));
+        return Err(Fail::new(Exit::Missing, "RB-0313", format!("there is no location {unknown:?}"), cure));
+    }
+    let made_up = given.is_none().then(|| made_up(&house.engine));
+    let password = given.or_else(|| made_up.clone()).unwrap_or_default();
+    // A coordinator without locations named sees all of the account's.
+    let seen: Vec<String> =
+        if locations.is_empty() { known.iter().map(|s| (*s).to_owned()).collect() } else { locations.to_vec() };
+    let row = new_row(&house.engine, account.id().as_str(), email, name.unwrap_or(email), role, &seen, &password)?;
+    let (id, shown) = (
+        row.id.clone(),
+        json!({ "id": row.id, "email": email, "role": role.word(), "locations": seen, "password": made_up }),
+    );
+    let stored = house
+        .engine
+        .store()
+        .write(Site::Setup, move |tx| Box::pin(async move { store::user_insert(tx, &row).await }))
+        .await;
+    match stored {
+        Err(store::Error::Conflict) => {
+            let cure = "use another address, or `ringback user password`";
+            return Err(Fail::new(Exit::Usage, "RB-0307", format!("there is a user {email} already"), cure));
+        }
+        other => other?,
+    }
+    out.result(&shown, || format!("added {email} ({}, {id})\n{}", role.word(), shown_once(email, made_up.as_deref())));
+    Ok(())
+}
+
+async fn list(out: Out, house: &House, account: &Account) -> Result<(), Fail> {
+    let id = account.id().as_str().to_owned();
+    let rows = house.engine.store().read(move |tx| Box::pin(async move { store::users_all(tx, &id).await })).await?;
+    let all: Vec<_> = rows
+        .iter()
+        .map(|r| {
+            let locations: Vec<String> = serde_json::from_str(&r.locations).unwrap_or_default();
+            json!({ "id": r.id, "email": r.email, "name": r.name, "role": r.role, "locations": locations, "active": r.active })
+        })
+        .collect();
+    out.result(&all, || {
+        let cells = |r: &UserRow| {
+            let active = if r.active { "active" } else { "disabled" };
+            vec![r.email.clone(), r.name.clone(), r.role.clone(), active.to_owned()]
+        };
+        table(&["email", "name", "role", "state"], &rows.iter().map(cells).collect::<Vec<_>>())
+    });
+    Ok(())
+}
+
+/// Changes a user and ends every session of theirs, in one unit.
+async fn change(
+    house: &House,
+    account: &Account,
+    email: &str,
+    change: impl FnOnce(&mut UserRow) + Send + 'static,
+) -> Result<(), Fail> {
+    let (id, folded) = (account.id().as_str().to_owned(), password::fold_email(email));
+    let found = house
+        .engine
+        .store()
+        .write(Site::Setup, move |tx| {
+            Box::pin(async move {
+                let Some(mut row) = store::user_by_email(tx, &id, &folded).await? else { return Ok(false) };
+                change(&mut row);
+                store::user_update(tx, &row).await?;
+                store::sessions_delete_of(tx, &id, &row.id).await?;
+                Ok(true)
+            })
+        })
+        .await?;
+    if found { Ok(()) } else { Err(missing(email)) }
+}
+
+/// The user of that address.
+pub(crate) async fn by_email(house: &House, account: &Account, email: &str) -> Result<UserId, Fail> {
+    let (id, folded) = (account.id().as_str().to_owned(), password::fold_email(email));
+    let row = house
+        .engine
+        .store()
+        .read(move |tx| Box::pin(async move { store::user_by_email(tx, &id, &folded).await }))
+        .await?;
+    row.filter(|r| r.active).map(|r| UserId::from_text(r.id)).ok_or_else(|| missing(email))
+}
+
+fn missing(email: &str) -> Fail {
+    Fail::new(Exit::Missing, "RB-0313", format!("there is no user {email}"), "`ringback user list` shows who there is")
+}
+
+fn new_row(
+    engine: &Engine,
+    account: &str,
+    email: &str,
+    name: &str,
+    role: Role,
+    locations: &[String],
+    password: &str,
+) -> Result<UserRow, Fail> {
+    Ok(UserRow {
+        account: account.to_owned(),
+        id: UserId::new(engine.now(), engine.random()).as_str().to_owned(),
+        email_folded: password::fold_email(email),
+        email: email.trim().to_owned(),
+        name: name.to_owned(),
+        role: role.word().to_owned(),
+        password_hash: hash(engine, password)?,
+        locations: serde_json::to_string(locations).unwrap_or_else(|_| "[]".to_owned()),
+        active: true,
+        created_at: engine.now().as_microsecond(),
+    })
+}
+
+fn hash(engine: &Engine, text: &str) -> Result<String, Fail> {
+    let short = text.chars().count() < PASSWORD_CHARS_MIN;
+    let hashed = if short { None } else { password::hash(text, engine.random()) };
+    hashed.ok_or_else(|| {
+        let cause =
+            format!("a password has from {PASSWORD_CHARS_MIN} characters to {} bytes", password::PASSWORD_BYTES_MAX);
+        Fail::new(Exit::Usage, "RB-0305", cause, "choose another, or leave it out and have one made up")
+    })
+}
+
+fn made_up(engine: &Engine) -> String {
+    base32(engine.random())
+}
+
+fn shown_once(email: &str, password: Option<&str>) -> String {
+    password.map_or_else(
+        || format!("the password of {email} is set"),
+        |p| format!("the password of {email} is shown only now:\n\n    {p}"),
+    )
+}
+
+/// The first line of a file, or of stdin for `-`.
+fn read_password(path: &Path) -> Result<String, Fail> {
+    let text = if path == Path::new("-") {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line)
+    } else {
+        bounded(path, 4_096)
+    };
+    let text = text.map_err(|error| {
+        let cause = format!("the password in {} cannot be read: {error}", path.display());
+        Fail::new(Exit::Usage, "RB-0310", cause, "name a file with the password in its first line, or - for stdin")
+    })?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}

@@ -1,0 +1,238 @@
+//! From the settings to the store: accounts, roster, connections, contracts. Applying the same again changes nothing.
+//!
+//! Roster rows are versioned, so only what differs is written; a secret is sealed again only when it changed; a contract that says the
+//! same keeps its version. What left the file is ended (roster) or paused (connections), never deleted: decisions were made on it.
+
+use super::{Account, Config, Kind, Wanted};
+use crate::problems::Fail;
+use ringback_connect::{Connection, Secret};
+use ringback_core::contract::Contract;
+use ringback_core::id::{ContractId, base32};
+use ringback_core::roster::{Location, Roster};
+use ringback_engine::Engine;
+use ringback_engine::facts::{PAGE_EMAIL, secret_place};
+use ringback_engine::keyring::Sealed;
+use ringback_store::{self as store, AccountRow, ConnectionRow, ContractNew, Site, Tx};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What applying one account did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Applied {
+    pub(crate) account: String,
+    /// The account was not there before.
+    pub(crate) new: bool,
+    /// Roster entries added, changed or ended.
+    pub(crate) roster_changes: usize,
+    /// Connections added, changed or paused.
+    pub(crate) connection_changes: usize,
+    /// Name and version of the contract in force.
+    pub(crate) contract: Option<(String, i64)>,
+}
+
+/// Applies every account of the file.
+pub(crate) async fn apply(engine: &Engine, config: &Config, by: &str) -> Result<Vec<Applied>, Fail> {
+    let mut all = Vec::new();
+    for account in &config.accounts {
+        let id = account.id();
+        let (task, mut wanted) = (engine.clone(), account.clone());
+        wanted.connections.extend(config.mail.as_ref().map(|_| mail_connection(account)));
+        let by = by.to_owned();
+        let applied = engine
+            .store()
+            .write(Site::Setup, move |tx| Box::pin(async move { one(tx, &task, &wanted, &by).await }))
+            .await?;
+        engine.facts_changed(&id);
+        all.push(applied);
+    }
+    Ok(all)
+}
+
+/// Stores a contract as the next version, unless it says what the latest says.
+pub(crate) async fn apply_contract(
+    engine: &Engine,
+    account: &str,
+    text: &str,
+    contract: &Contract,
+    by: &str,
+) -> Result<store::ContractRow, Fail> {
+    let new = contract_new(engine, account, text, contract, by);
+    let row = engine
+        .store()
+        .write(Site::Setup, move |tx| Box::pin(async move { store::contract_insert_next(tx, &new).await }))
+        .await?;
+    engine.facts_changed(&ringback_core::id::AccountId::from_text(account));
+    Ok(row)
+}
+
+fn contract_new(engine: &Engine, account: &str, text: &str, contract: &Contract, by: &str) -> ContractNew {
+    ContractNew {
+        account: account.to_owned(),
+        id: ContractId::new(engine.now(), engine.random()).as_str().to_owned(),
+        name: contract.name.clone(),
+        digest: contract.digest(),
+        source: text.to_owned(),
+        compiled: serde_json::to_string(contract).unwrap_or_default(),
+        applied_at: engine.now().as_microsecond(),
+        applied_by: by.to_owned(),
+    }
+}
+
+/// Pages by e-mail go out by a connection of their own: one lane, one breaker. The dot keeps its name apart from every name of a file.
+fn mail_connection(account: &Account) -> Wanted {
+    let name = format!("mail.{}", account.slug);
+    let connection = Connection {
+        id: ringback_core::id::ConnectionId::from_text(name.clone()),
+        account: account.id(),
+        name,
+        vendor: PAGE_EMAIL.to_owned(),
+        base_url: None,
+        zone: "UTC".to_owned(),
+        region: String::new(),
+        settings: BTreeMap::new(),
+    };
+    Wanted { connection, kind: Kind::Sink, secrets: Vec::new(), at: 0..0 }
+}
+
+async fn one(tx: &mut Tx, engine: &Engine, wanted: &Account, by: &str) -> Result<Applied, store::Error> {
+    let id = wanted.id();
+    let account = id.as_str();
+    let now = engine.now().as_microsecond();
+    let row = AccountRow {
+        id: account.to_owned(),
+        name: wanted.name.clone(),
+        salt: base32(engine.random()) + &base32(engine.random()),
+        created_at: now,
+    };
+    let new = store::account_insert_once(tx, &row).await?;
+    let roster_changes = roster(tx, account, &wanted.roster, now).await?;
+    let connection_changes = connections(tx, engine, account, &wanted.connections, now).await?;
+    let contract = match &wanted.contract {
+        Some((text, contract)) => {
+            let row = store::contract_insert_next(tx, &contract_new(engine, account, text, contract, by)).await?;
+            Some((row.name, row.version))
+        }
+        None => None,
+    };
+    Ok(Applied { account: account.to_owned(), new, roster_changes, connection_changes, contract })
+}
+
+/// Kind and id of a roster row.
+type Place = (String, String);
+
+async fn roster(tx: &mut Tx, account: &str, wanted: &Roster, now: i64) -> Result<usize, store::Error> {
+    let current = store::roster_current(tx, account).await?;
+    let held: BTreeMap<Place, (String, i64)> =
+        current.into_iter().map(|r| ((r.kind, r.id), (r.body, r.version))).collect();
+    let wanted = bodies(wanted, &held);
+    let mut changes = 0;
+    for ((kind, id), body) in &wanted {
+        if held.get(&(kind.clone(), id.clone())).is_none_or(|(b, _)| b != body) {
+            store::roster_put(tx, account, kind, id, body, now).await?;
+            changes += 1;
+        }
+    }
+    for (kind, id) in held.keys().filter(|place| !wanted.contains_key(place)) {
+        store::roster_end(tx, account, kind, id, now).await?;
+        changes += 1;
+    }
+    Ok(changes)
+}
+
+/// Each row's text; a location carries the version of its row, which rises only when something else of it changed.
+fn bodies(wanted: &Roster, held: &BTreeMap<Place, (String, i64)>) -> BTreeMap<Place, String> {
+    let text = |value: serde_json::Result<String>| value.unwrap_or_default();
+    let mut all = BTreeMap::new();
+    for location in &wanted.locations {
+        let place = ("location".to_owned(), location.id.as_str().to_owned());
+        let before = held.get(&place).and_then(|(body, _)| serde_json::from_str::<Location>(body).ok());
+        let version = before.as_ref().map_or(0, |l| l.version);
+        let same = before.is_some_and(|b| Location { version: 0, ..b } == Location { version: 0, ..location.clone() });
+        let next = Location { version: if same { version } else { version + 1 }, ..location.clone() };
+        all.insert(place, text(serde_json::to_string(&next)));
+    }
+    for line in &wanted.lines {
+        all.insert(("line".to_owned(), line.number.clone()), text(serde_json::to_string(line)));
+    }
+    for person in &wanted.staff {
+        all.insert(("staff".to_owned(), person.id.as_str().to_owned()), text(serde_json::to_string(person)));
+    }
+    for known in &wanted.known_numbers {
+        all.insert(("known_number".to_owned(), known.0.clone()), text(serde_json::to_string(known)));
+    }
+    all
+}
+
+async fn connections(
+    tx: &mut Tx,
+    engine: &Engine,
+    account: &str,
+    wanted: &[Wanted],
+    now: i64,
+) -> Result<usize, store::Error> {
+    let mut changes = 0;
+    let mut named = BTreeSet::new();
+    for one in wanted {
+        let id = one.connection.id.as_str();
+        named.insert(id.to_owned());
+        let held = store::connection_get(tx, account, id).await?;
+        if let Some(row) = changed(engine, account, one, held.as_ref(), now) {
+            store::connection_upsert(tx, &row).await?;
+            changes += 1;
+        }
+    }
+    for row in store::connections_all(tx, account).await? {
+        if row.state == "active" && !named.contains(&row.id) {
+            store::connection_state_set(tx, account, &row.id, "paused", now).await?;
+            changes += 1;
+        }
+    }
+    Ok(changes)
+}
+
+/// The row to be stored, if it differs from the one that is.
+fn changed(
+    engine: &Engine,
+    account: &str,
+    wanted: &Wanted,
+    held: Option<&ConnectionRow>,
+    now: i64,
+) -> Option<ConnectionRow> {
+    let connection = &wanted.connection;
+    let row = ConnectionRow {
+        account: account.to_owned(),
+        id: connection.id.as_str().to_owned(),
+        name: connection.name.clone(),
+        vendor: connection.vendor.clone(),
+        kind: wanted.kind.word().to_owned(),
+        settings: serde_json::to_string(&connection.settings).unwrap_or_default(),
+        sealed_secrets: held.map(|h| h.sealed_secrets.clone()).unwrap_or_default(),
+        key_id: held.map(|h| h.key_id.clone()).unwrap_or_default(),
+        base_url: connection.base_url.clone(),
+        zone: Some(connection.zone.clone()),
+        region: Some(connection.region.clone()),
+        state: "active".to_owned(),
+        created_at: held.map_or(now, |h| h.created_at),
+        updated_at: held.map_or(now, |h| h.updated_at),
+    };
+    let same_secrets = held.is_some_and(|h| opened(engine, account, h).as_ref() == Some(&wanted.secrets));
+    if same_secrets && held == Some(&row) {
+        return None;
+    }
+    let (sealed_secrets, key_id) = if same_secrets {
+        (row.sealed_secrets.clone(), row.key_id.clone())
+    } else {
+        engine.seal_secrets(account, &row.id, &wanted.secrets)
+    };
+    Some(ConnectionRow { sealed_secrets, key_id, updated_at: now, ..row })
+}
+
+/// The secrets of a stored connection; `None` when this node's key does not open them, which sealing them again mends.
+fn opened(engine: &Engine, account: &str, row: &ConnectionRow) -> Option<Vec<Secret>> {
+    if row.sealed_secrets.is_empty() {
+        return Some(Vec::new());
+    }
+    let sealed: Vec<Sealed> = serde_json::from_str(&row.sealed_secrets).ok()?;
+    let place = secret_place(account, &row.id);
+    sealed.iter().map(|one| engine.keyring().open(one, &place).ok()).collect()
+}
