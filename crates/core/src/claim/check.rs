@@ -2,7 +2,7 @@
 //! words it points at, digits and figures must agree.
 
 use super::text::Doc;
-use super::{Claim, ClaimValue, ReadContext, RejectReason, RejectedClaim, Span, classify, email, money, phone, when};
+use super::{Claim, ClaimValue, ReadContext, RejectReason, RejectedClaim, Span, classify, day, email, money, phone};
 
 /// Accepts a claim or says why not. Pure; knows nothing about who made the claim.
 ///
@@ -83,11 +83,11 @@ fn verdict(claim: &Claim, said: &str, quote: &str, context: &ReadContext<'_>) ->
         ClaimValue::Money { minor, currency, upper_minor, .. } => {
             money_follows(said, *minor, currency, *upper_minor, context)
         }
-        ClaimValue::Date(date) => when::resolve(said, context) == ClaimValue::Date(*date),
+        ClaimValue::Date(date) => day::resolve(said, context) == ClaimValue::Date(*date),
         ClaimValue::Time { at, .. } => {
-            matches!(when::resolve(said, context), ClaimValue::Time { at: heard, .. } if heard == *at)
+            matches!(day::resolve(said, context), ClaimValue::Time { at: heard, .. } if heard == *at)
         }
-        ClaimValue::DateTime(at) => when::resolve(said, context) == ClaimValue::DateTime(*at),
+        ClaimValue::DateTime(at) => day::resolve(said, context) == ClaimValue::DateTime(*at),
     };
     (!follows).then_some(RejectReason::NotFollowing)
 }

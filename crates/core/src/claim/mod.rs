@@ -10,7 +10,7 @@
 //! same pure [`check`] judges every extractor, this one included, so that a model that makes things up gets no further
 //! than rules that misread.
 //!
-//! One file per kind: `number` and `text` are the ground, `phone`, `email`, `name`, `address`, `when`, `money` find
+//! One file per kind: `number` and `text` are the ground, `phone`, `email`, `name`, `address`, `when` with `day`, `money` find
 //! values, `classify` with its table `cues` finds what the call is about. What is absent on purpose: likely intent
 //! (a prior, not a claim), anything about the caller that is not in the words, and every guess.
 
@@ -18,6 +18,7 @@ mod address;
 mod check;
 mod classify;
 mod cues;
+mod day;
 mod email;
 mod money;
 mod name;
@@ -456,13 +457,13 @@ impl Taker<'_, '_> {
             let mut range = found.range.clone();
             if let Some(next) = ahead.get(i + 1).filter(|n| when::belongs_together(self.doc, found, n)) {
                 let joined = range.start..next.range.end;
-                if matches!(when::resolve(&self.words(&joined), self.context), ClaimValue::DateTime(_)) {
+                if matches!(day::resolve(&self.words(&joined), self.context), ClaimValue::DateTime(_)) {
                     range = joined;
                     skip = true;
                 }
             }
             let meaning = when::meaning(self.doc, &range);
-            let value = match when::resolve(&self.words(&range), self.context) {
+            let value = match day::resolve(&self.words(&range), self.context) {
                 ClaimValue::Time { at, .. } => ClaimValue::Time { at, meaning },
                 other => other,
             };

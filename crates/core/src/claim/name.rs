@@ -84,7 +84,7 @@ static CUES: LazyLock<Vec<Cue>> = LazyLock::new(|| {
         cue(r"\b(?:the )?name(?:'s| is| would be| should be) ", Booking, Stated),
         cue(r"\b(?:her|his|their|whose) (?:full |first |last )?name(?:'s| is) ", Other, Stated),
         cue(
-            r"\b(?:under|on|in|by|for|use|with|at|it's|is)(?: the| my| a)? name(?:s)?(?: of| is|:)?,? ",
+            r"\b(?:under|on|in|by|for|use|using|with|at|it's|is)(?: the| my| a)? name(?:s)?(?: of| is|:)?,? ",
             Booking,
             Stated,
         ),
@@ -112,6 +112,7 @@ static CUES: LazyLock<Vec<Cue>> = LazyLock::new(|| {
             Booking,
             Held,
         ),
+        cue(r"\b(?:, |\. )it['’]?s ", Caller, Known),
         cue(r"\bi(?:'m|’m| am) here fore? ", Booking, Likely),
         within(
             r"\b(?:transfer|transferred|transfers|transferring|send|sent|sending|resend|pay|paid|wire|wired|deposit|bucks|dollars|pounds|euros|request|recipient|transaction|refer|money)\b",
@@ -231,7 +232,12 @@ fn by_following(doc: &Doc) -> Vec<Name> {
     });
     static IS_THE_NAME: LazyLock<Regex> = LazyLock::new(|| {
         pattern(
-            r"(?P<name>[a-z][a-z'’-]+(?: [a-z][a-z'’-]+)?) (?:is (?:the|my)(?: family| last| first| full)? (?:name|recipient|receiver|payee)|party have|name\b)",
+            r"(?P<name>[a-z][a-z'’-]+(?: [a-z][a-z'’-]+)?),? (?:(?:that |that['’])?(?:is|s) (?:the|my)(?: family| last| first| full)? (?:name|recipient|receiver|payee)|party have|name\b)",
+        )
+    });
+    static HOLDS: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(
+            r"\b(?:the|an?|our) (?P<name>[a-z][a-z'’-]+ [a-z][a-z'’-]+) (?:table|booking|reservation|appointment|party|order|account)\b",
         )
     });
     static OPENING: LazyLock<Regex> = LazyLock::new(|| {
@@ -249,6 +255,7 @@ fn by_following(doc: &Doc) -> Vec<Name> {
     for (form, trust, role, weight) in [
         (&*HERE, Trust::Likely, Role::Caller, 900),
         (&*IS_THE_NAME, Trust::Likely, Role::Booking, 900),
+        (&*HOLDS, Trust::Guarded, Role::Booking, 700),
         (&*OPENING, Trust::Guarded, Role::Booking, 600),
         (&*OWNED, Trust::Known, Role::Other, 600),
         (&*DOING, Trust::Known, Role::Other, 600),
@@ -261,7 +268,11 @@ fn by_following(doc: &Doc) -> Vec<Name> {
             for start in starts {
                 if let Some(range) =
                     name_at(doc, start, trust, role).filter(|r| r.end >= whole.end() - 2 && r.end <= whole.end() + 2)
-                    && plausible_owner(doc, &range, form.as_str() == OPENING.as_str())
+                    && plausible_owner(
+                        doc,
+                        &range,
+                        form.as_str() == OPENING.as_str() || form.as_str() == HOLDS.as_str(),
+                    )
                 {
                     out.push(Name { range, role, weight });
                     break;
