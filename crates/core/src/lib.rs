@@ -27,6 +27,7 @@ pub mod plan;
 pub mod problem;
 pub mod roster;
 pub mod signal;
+pub mod upcast;
 
 /// The version of the deciding code, kept with every decision so that a replay knows which rules it must reproduce.
 pub const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");

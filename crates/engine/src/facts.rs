@@ -110,7 +110,9 @@ impl Engine {
     pub async fn facts(&self, account: &AccountId) -> Result<Arc<AccountFacts>, Error> {
         let now = self.now();
         let cached = self.inner.facts.held.lock().ok().and_then(|held| held.get(account.as_str()).cloned());
-        if let Some(facts) = cached.filter(|f| now.duration_since(f.loaded_at) < SignedDuration::from_secs(FACTS_SECONDS_MAX)) {
+        if let Some(facts) =
+            cached.filter(|f| now.duration_since(f.loaded_at) < SignedDuration::from_secs(FACTS_SECONDS_MAX))
+        {
             return Ok(facts);
         }
         let id = account.as_str().to_owned();
@@ -237,8 +239,10 @@ async fn load(tx: &mut Tx, account: &str) -> Result<Rows, store::Error> {
 pub(crate) fn read_roster(rows: &[RosterRow]) -> Result<Roster, Error> {
     let mut roster = Roster::default();
     for row in rows {
-        let corrupt =
-            |e: serde_json::Error| Error::Corrupt { what: format!("roster {} {}", row.kind, row.id), why: e.to_string() };
+        let corrupt = |e: serde_json::Error| Error::Corrupt {
+            what: format!("roster {} {}", row.kind, row.id),
+            why: e.to_string(),
+        };
         match row.kind.as_str() {
             "location" => roster.locations.push(serde_json::from_str(&row.body).map_err(corrupt)?),
             "line" => roster.lines.push(serde_json::from_str(&row.body).map_err(corrupt)?),
@@ -254,7 +258,8 @@ pub(crate) fn read_roster(rows: &[RosterRow]) -> Result<Roster, Error> {
 fn read_contract(row: Option<store::ContractRow>) -> Result<(Contract, ContractRef, bool), Error> {
     match row {
         Some(row) => {
-            let corrupt = |e: serde_json::Error| Error::Corrupt { what: format!("contract {}", row.id), why: e.to_string() };
+            let corrupt =
+                |e: serde_json::Error| Error::Corrupt { what: format!("contract {}", row.id), why: e.to_string() };
             let contract: Contract = serde_json::from_str(&row.compiled).map_err(corrupt)?;
             let version = u32::try_from(row.version).unwrap_or(0);
             let reference = ContractRef { id: ContractId::from_text(row.id.clone()), name: row.name, version };
@@ -263,7 +268,10 @@ fn read_contract(row: Option<store::ContractRow>) -> Result<(Contract, ContractR
         None => {
             // Without an applied contract calls are recorded, owned and clocked, and nothing is written anywhere (F-078).
             let Some(mut contract) = contract::parse(contract::DEFAULT_TEXT).0 else {
-                return Err(Error::Corrupt { what: "default contract".into(), why: "it has problems of its own".into() });
+                return Err(Error::Corrupt {
+                    what: "default contract".into(),
+                    why: "it has problems of its own".into(),
+                });
             };
             contract.autonomy = contract::Autonomy::Observe;
             let reference = ContractRef { id: ContractId::from_text("ctr_none"), name: "none".into(), version: 0 };

@@ -19,6 +19,7 @@ use ringback_core::inquiry::{Event, Inquiry, InquiryCall, wants_reading};
 use ringback_core::ledger::{Document, Retention};
 use ringback_core::mutant;
 use ringback_core::signal::{Direction, Signal};
+use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, CallRow, DocumentNew, SignalRow, Site, Tx};
 use std::sync::Arc;
 
@@ -60,7 +61,8 @@ impl Engine {
     /// Folds what waits. Several at once; one at a time when `one_by_one` (the simulation, for a fixed order).
     pub async fn step_signals(&self, one_by_one: bool) -> Result<Looked, Error> {
         let (now, limit) = (micros(self.now()), self.settings().signals_per_step_max);
-        let rows = self.store().read(move |tx| Box::pin(async move { store::signals_due(tx, now, limit).await })).await?;
+        let rows =
+            self.store().read(move |tx| Box::pin(async move { store::signals_due(tx, now, limit).await })).await?;
         let found = rows.len();
         let at_once = if one_by_one { 1 } else { FOLDS_AT_ONCE_MAX };
         let results: Vec<Result<(), Error>> =
@@ -77,7 +79,9 @@ impl Engine {
     async fn take_up(&self, row: SignalRow) -> Result<(), Error> {
         match self.fold_row(&row).await {
             Ok(()) => Ok(()),
-            Err(Error::Store(error)) if error.is_transient() || matches!(error, store::Error::Crash(_)) => Err(error.into()),
+            Err(Error::Store(error)) if error.is_transient() || matches!(error, store::Error::Crash(_)) => {
+                Err(error.into())
+            }
             Err(error) => self.put_back(&row, &error.to_string()).await,
         }
     }
@@ -93,7 +97,8 @@ impl Engine {
             .write(Site::Fold, move |tx| {
                 Box::pin(async move {
                     if parked {
-                        store::signal_settle_if(tx, &row.account, &row.id, "stored", "parked", None, Some(&why)).await?;
+                        store::signal_settle_if(tx, &row.account, &row.id, "stored", "parked", None, Some(&why))
+                            .await?;
                     } else {
                         let later = now.checked_add(SignedDuration::from_secs(10 << row.tries.min(6))).unwrap_or(now);
                         store::signal_retry(tx, &row.account, &row.id, row.tries + 1, micros(later), &why).await?;
@@ -128,7 +133,8 @@ impl Engine {
                 self.store()
                     .write(Site::Fold, move |tx| {
                         Box::pin(async move {
-                            store::signal_settle_if(tx, &row.account, &row.id, "stored", "unreadable", None, Some(&why)).await
+                            store::signal_settle_if(tx, &row.account, &row.id, "stored", "unreadable", None, Some(&why))
+                                .await
                         })
                     })
                     .await?;
@@ -137,7 +143,12 @@ impl Engine {
         }
     }
 
-    async fn fold_signals(&self, row: &SignalRow, facts: &Arc<AccountFacts>, signals: Vec<Signal>) -> Result<(), Error> {
+    async fn fold_signals(
+        &self,
+        row: &SignalRow,
+        facts: &Arc<AccountFacts>,
+        signals: Vec<Signal>,
+    ) -> Result<(), Error> {
         let signals = Arc::new(signals);
         for _ in 0..MEETINGS_MAX {
             let ids: Vec<(CallId, InquiryId)> =
@@ -171,7 +182,12 @@ impl Engine {
     }
 
     /// The absence of further signals decides how a call ended (a timer asked).
-    pub(crate) async fn judge_call(&self, account: &AccountId, call: &str, timer: store::EffectRow) -> Result<(), Error> {
+    pub(crate) async fn judge_call(
+        &self,
+        account: &AccountId,
+        call: &str,
+        timer: store::EffectRow,
+    ) -> Result<(), Error> {
         let facts = self.facts(account).await?;
         let (call, now, inquiry_id) = (call.to_owned(), self.now(), self.new_inquiry_id());
         self.store()
@@ -179,7 +195,8 @@ impl Engine {
                 Box::pin(async move {
                     crate::timers::finish(tx, timer, now).await?;
                     let Some(row) = store::call_get(tx, facts.account.as_str(), &call).await? else { return Ok(()) };
-                    let before: Call = serde_json::from_str(&row.snapshot).map_err(|e| corrupt("call", &row.id, e))?;
+                    let before: Call =
+                        upcast::read_own(Form::Call, &row.snapshot).map_err(|e| corrupt("call", &row.id, e))?;
                     if before.settled() {
                         return Ok(());
                     }
@@ -197,7 +214,12 @@ impl Engine {
     }
 
     /// Takes in a phone log: each row as a signal of its own, so that importing twice makes nothing twice.
-    pub async fn import(&self, account: &AccountId, connection: &ConnectionId, bytes: &[u8]) -> Result<Imported, Error> {
+    pub async fn import(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        bytes: &[u8],
+    ) -> Result<Imported, Error> {
         let facts = self.facts(account).await?;
         let held = facts
             .connections
@@ -208,7 +230,8 @@ impl Engine {
         for (_, signal) in &rows {
             let now = self.now();
             let id = SignalId::new(now, self.random());
-            let body = serde_json::to_vec(signal).map_err(|e| Error::Corrupt { what: "row".into(), why: e.to_string() })?;
+            let body =
+                serde_json::to_vec(signal).map_err(|e| Error::Corrupt { what: "row".into(), why: e.to_string() })?;
             let raw = RawRequest {
                 method: "IMPORT".into(),
                 url: String::new(),
@@ -253,7 +276,8 @@ fn read_signals(held: &ConnectionFacts, body: Option<String>) -> Result<Vec<Sign
     let body = body.ok_or(("expired", "the request was erased before it was read".to_owned()))?;
     let raw: RawRequest = serde_json::from_str(&body).map_err(|e| ("not_a_request", e.to_string()))?;
     if raw.method == "IMPORT" {
-        return serde_json::from_slice(&raw.body).map(|s| vec![s]).map_err(|e| ("not_a_row", e.to_string()));
+        let text = String::from_utf8_lossy(&raw.body);
+        return upcast::read_own(Form::Signal, &text).map(|s| vec![s]).map_err(|e| ("not_a_row", e.to_string()));
     }
     let source = held.source().ok_or(("no_source", "this connection takes no requests".to_owned()))?;
     source.read(&raw, &held.connection).map_err(|u| (u.class, u.words))
@@ -266,7 +290,13 @@ struct Folding<'a> {
 }
 
 impl Folding<'_> {
-    async fn fold(&self, tx: &mut Tx, signal: &Signal, new_id: CallId, inquiry_id: InquiryId) -> Result<CallId, store::Error> {
+    async fn fold(
+        &self,
+        tx: &mut Tx,
+        signal: &Signal,
+        new_id: CallId,
+        inquiry_id: InquiryId,
+    ) -> Result<CallId, store::Error> {
         let account = self.facts.account.as_str();
         let connection = ConnectionId::from_text(self.row.connection.clone());
         let held = self.facts.connections.get(&self.row.connection);
@@ -329,10 +359,15 @@ impl Folding<'_> {
     }
 
     /// The call this signal is about: by the provider's own keys, else one that another tracker reported.
-    async fn find(&self, tx: &mut Tx, signal: &Signal, facts: FoldFacts<'_>) -> Result<Option<(Call, i64)>, store::Error> {
+    async fn find(
+        &self,
+        tx: &mut Tx,
+        signal: &Signal,
+        facts: FoldFacts<'_>,
+    ) -> Result<Option<(Call, i64)>, store::Error> {
         let account = self.facts.account.as_str();
         let read = |row: CallRow| -> Result<(Call, i64), store::Error> {
-            let call = serde_json::from_str(&row.snapshot).map_err(|e| corrupt("call", &row.id, e))?;
+            let call = upcast::read_own(Form::Call, &row.snapshot).map_err(|e| corrupt("call", &row.id, e))?;
             Ok((call, row.version))
         };
         if mutant::on("dedupe_key_dropped") {
@@ -343,7 +378,9 @@ impl Folding<'_> {
                 return read(row).map(Some);
             }
         }
-        let Some(identity::Phone::E164 { e164, .. }) = signal.caller.as_deref().map(|raw| identity::phone(raw, facts.region)) else {
+        let Some(identity::Phone::E164 { e164, .. }) =
+            signal.caller.as_deref().map(|raw| identity::phone(raw, facts.region))
+        else {
             return Ok(None);
         };
         let person = identity::person_key(&self.facts.salt.0, &self.facts.account, &e164);
@@ -420,7 +457,12 @@ fn person_of(facts: &AccountFacts, call: &Call) -> Option<String> {
 }
 
 /// A form of the same person that still waits for its failed call (F-004).
-async fn waiting_form(tx: &mut Tx, facts: &AccountFacts, call: &Call, person: Option<&str>) -> Result<Option<CallId>, store::Error> {
+async fn waiting_form(
+    tx: &mut Tx,
+    facts: &AccountFacts,
+    call: &Call,
+    person: Option<&str>,
+) -> Result<Option<CallId>, store::Error> {
     let (Some(person), false, true) = (person, call.form, call.settled() && !call.answered()) else { return Ok(None) };
     if call.direction == Direction::Unsaid && call.inquiry.is_some() {
         return Ok(None);
@@ -431,10 +473,17 @@ async fn waiting_form(tx: &mut Tx, facts: &AccountFacts, call: &Call, person: Op
 }
 
 /// The call as news for its inquiry, then what was said in it, read once per transcript.
-async fn events_of(tx: &mut Tx, facts: &AccountFacts, inquiry: &Inquiry, call: InquiryCall) -> Result<Vec<Event>, store::Error> {
+async fn events_of(
+    tx: &mut Tx,
+    facts: &AccountFacts,
+    inquiry: &Inquiry,
+    call: InquiryCall,
+) -> Result<Vec<Event>, store::Error> {
     let unread: Vec<_> = wants_reading(inquiry, &call).into_iter().cloned().collect();
     let known = inquiry.calls.iter().find(|c| c.id == call.id);
-    let same = known.is_some_and(|k| InquiryCall { summary: None, deliveries: 0, ..k.clone() } == InquiryCall { deliveries: 0, ..call.clone() });
+    let same = known.is_some_and(|k| {
+        InquiryCall { summary: None, deliveries: 0, ..k.clone() } == InquiryCall { deliveries: 0, ..call.clone() }
+    });
     let mut events = Vec::new();
     if !same {
         events.push(Event::Call { call: call.clone() });
@@ -443,7 +492,8 @@ async fn events_of(tx: &mut Tx, facts: &AccountFacts, inquiry: &Inquiry, call: I
         let document = store::document_get(tx, facts.account.as_str(), transcript.document.as_str()).await?;
         let Some(text) = document.and_then(|d| d.body) else { continue };
         let location = inquiry.location.as_ref().and_then(|l| facts.roster.location(l));
-        let zone = location.and_then(|l| jiff::tz::TimeZone::get(&l.calendar.zone).ok()).unwrap_or(jiff::tz::TimeZone::UTC);
+        let zone =
+            location.and_then(|l| jiff::tz::TimeZone::get(&l.calendar.zone).ok()).unwrap_or(jiff::tz::TimeZone::UTC);
         let context = ReadContext {
             anchor: call.started_at,
             zone: &zone,
@@ -453,7 +503,9 @@ async fn events_of(tx: &mut Tx, facts: &AccountFacts, inquiry: &Inquiry, call: I
         let reading = claim::read(&text, &context);
         let summary = claim::summary(&text, &reading);
         let words: Vec<char> = text.chars().collect();
-        let quote = |span: claim::Span| words.get(span.start as usize..span.end as usize).map(|w| w.iter().collect()).unwrap_or_default();
+        let quote = |span: claim::Span| {
+            words.get(span.start as usize..span.end as usize).map(|w| w.iter().collect()).unwrap_or_default()
+        };
         let quotes = reading.claims.iter().map(|c| quote(c.quote)).collect();
         events.push(Event::Read { call: call.id.clone(), transcript, reading, summary, quotes });
     }

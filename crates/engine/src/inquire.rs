@@ -9,6 +9,7 @@ use ringback_core::id::{AccountId, EffectId, InquiryId, ReviewId, UserId};
 use ringback_core::inquiry::{self, Choice, Event, INQUIRY_SCHEMA, Inquiry, Review, State, Step};
 use ringback_core::ledger::{Document, Draft, ENTRY_SCHEMA, seal};
 use ringback_core::plan::PLAN_SCHEMA;
+use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, DocumentNew, EffectRow, EntryRow, InquiryRow, PlanRow, ReviewRow, Site, Tx};
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub(crate) async fn load(tx: &mut Tx, account: &str, id: &str) -> Result<Option<
 }
 
 pub(crate) fn of_row(row: InquiryRow) -> Result<Loaded, store::Error> {
-    let inquiry = serde_json::from_str(&row.snapshot).map_err(|e| corrupt("inquiry", &row.id, e))?;
+    let inquiry = upcast::read_own(Form::Inquiry, &row.snapshot).map_err(|e| corrupt("inquiry", &row.id, e))?;
     Ok(Loaded { inquiry, version: Some(row.version), open_key: row.open_key })
 }
 
@@ -111,7 +112,12 @@ fn event_draft(event: &Event, before: &Inquiry) -> Draft {
     draft
 }
 
-async fn store_plan(tx: &mut Tx, account: &str, plan: &ringback_core::plan::Plan, now: Timestamp) -> Result<(), store::Error> {
+async fn store_plan(
+    tx: &mut Tx,
+    account: &str,
+    plan: &ringback_core::plan::Plan,
+    now: Timestamp,
+) -> Result<(), store::Error> {
     let body = serde_json::to_string(plan).map_err(|e| corrupt("plan", plan.id.as_str(), e))?;
     let row = PlanRow {
         account: account.to_owned(),
@@ -151,9 +157,9 @@ async fn store_plan(tx: &mut Tx, account: &str, plan: &ringback_core::plan::Plan
 /// Is everything settled (and done, where it must be) that an effect needs?
 pub(crate) async fn needs_met(tx: &mut Tx, account: &str, effect: &Effect) -> Result<bool, store::Error> {
     for need in &effect.needs {
-        let met = match store::effect_get(tx, account, need.effect.as_str()).await? {
-            Some(row) if need.settled => matches!(row.state.as_str(), "done" | "dead" | "superseded"),
-            Some(row) => row.state == "done",
+        let met = match store::effect_state(tx, account, need.effect.as_str()).await?.as_deref() {
+            Some(state) if need.settled => matches!(state, "done" | "dead" | "superseded"),
+            Some(state) => state == "done",
             // Planned in the same plan and not stored yet.
             None => false,
         };
@@ -200,7 +206,10 @@ pub(crate) struct Kept {
 }
 
 /// Stores a moment to come back.
-#[expect(clippy::too_many_arguments, reason = "a timer is a row of eight plain values; a struct for one call site says no more")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a timer is a row of eight plain values; a struct for one call site says no more"
+)]
 pub(crate) async fn store_timer(
     tx: &mut Tx,
     account: &str,
@@ -253,7 +262,13 @@ fn review_row(account: &str, inquiry: &InquiryId, review: &Review, now: Timestam
     })
 }
 
-async fn close_review(tx: &mut Tx, account: &str, review: &ReviewId, event: &Event, now: Timestamp) -> Result<(), store::Error> {
+async fn close_review(
+    tx: &mut Tx,
+    account: &str,
+    review: &ReviewId,
+    event: &Event,
+    now: Timestamp,
+) -> Result<(), store::Error> {
     let (state, by, decision) = match event {
         Event::Decided { review: asked, choice, by } if asked == review => {
             ("decided", by.as_str().to_owned(), serde_json::to_string(choice).unwrap_or_default())
@@ -266,19 +281,22 @@ async fn close_review(tx: &mut Tx, account: &str, review: &ReviewId, event: &Eve
     Ok(())
 }
 
-pub(crate) async fn put_documents(tx: &mut Tx, account: &str, documents: &[Document], now: Timestamp) -> Result<(), store::Error> {
-    for document in documents {
-        let new = DocumentNew {
-            id: document.id.as_str().to_owned(),
-            class: document.class.word().to_owned(),
-            kind: document.kind.to_owned(),
-            body: document.body.clone(),
-            created_at: micros(now),
-            expires_at: None,
-        };
-        store::document_put_once(tx, account, &new).await?;
-    }
-    Ok(())
+pub(crate) async fn put_documents(
+    tx: &mut Tx,
+    account: &str,
+    documents: &[Document],
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    let new = |document: &Document| DocumentNew {
+        id: document.id.as_str().to_owned(),
+        class: document.class.word().to_owned(),
+        kind: document.kind.to_owned(),
+        body: document.body.clone(),
+        created_at: micros(now),
+        expires_at: None,
+    };
+    let rows: Vec<DocumentNew> = documents.iter().map(new).collect();
+    store::documents_put_once(tx, account, &rows).await.map(|_| ())
 }
 
 async fn save(tx: &mut Tx, account: &str, loaded: &Loaded, now: Timestamp) -> Result<(), store::Error> {
@@ -288,7 +306,9 @@ async fn save(tx: &mut Tx, account: &str, loaded: &Loaded, now: Timestamp) -> Re
         None
     } else if inquiry.taken_by.is_some() {
         Some("being_called")
-    } else if inquiry.reviews.iter().any(|r| r.kind != inquiry::ReviewKind::Field) && inquiry.callback_number().is_none() {
+    } else if inquiry.reviews.iter().any(|r| r.kind != inquiry::ReviewKind::Field)
+        && inquiry.callback_number().is_none()
+    {
         Some("decide")
     } else {
         Some("call")
@@ -328,11 +348,8 @@ async fn save(tx: &mut Tx, account: &str, loaded: &Loaded, now: Timestamp) -> Re
 
 /// An effect came to its end: what waited for it may go.
 pub(crate) async fn release(tx: &mut Tx, account: &str, inquiry: &str, now: Timestamp) -> Result<(), store::Error> {
-    for mut row in store::effects_of_inquiry(tx, account, inquiry).await? {
-        if row.state != "waiting" || row.lane == store::TIMER_LANE {
-            continue;
-        }
-        let effect: Effect = serde_json::from_str(&row.body).map_err(|e| corrupt("effect", &row.id, e))?;
+    for mut row in store::effects_waiting_of_inquiry(tx, account, inquiry).await? {
+        let effect: Effect = upcast::read_own(Form::Effect, &row.body).map_err(|e| corrupt("effect", &row.id, e))?;
         if needs_met(tx, account, &effect).await? {
             row.state = "due".into();
             row.due_at = micros(now);
@@ -412,10 +429,12 @@ impl Engine {
                     if row.state != "dead" {
                         return Ok(false);
                     }
-                    let old: Kept = serde_json::from_str(&row.history).map_err(|e| corrupt("history", &row.id, e))?;
+                    let old: Kept =
+                        upcast::read_own(Form::History, &row.history).map_err(|e| corrupt("history", &row.id, e))?;
                     // A fresh start, but what may have landed unseen is still to be looked for first.
                     let doubtful = |e: &ringback_core::ensure::Exchange| {
-                        e.purpose.changes() && matches!(e.outcome, None | Some(ringback_core::crm::Outcome::Unknown { .. }))
+                        e.purpose.changes()
+                            && matches!(e.outcome, None | Some(ringback_core::crm::Outcome::Unknown { .. }))
                     };
                     let exchanges = old.history.exchanges.into_iter().rev().find(doubtful).into_iter().collect();
                     let kept = Kept { schema: HISTORY_SCHEMA, history: History { exchanges } };

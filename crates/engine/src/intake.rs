@@ -27,17 +27,32 @@ impl Engine {
 
     async fn try_receive(&self, connection: &str, raw: &RawRequest) -> Result<HttpReply, Error> {
         let Some(account) = self.account_of(connection).await? else {
-            return Ok(problem(404, "RB-0101", "no connection has this address", "copy the hook URL from the Connections page"));
+            return Ok(problem(
+                404,
+                "RB-0101",
+                "no connection has this address",
+                "copy the hook URL from the Connections page",
+            ));
         };
         let facts = self.facts(&account).await?;
         let Some((held, source)) = facts.connections.get(connection).and_then(|c| Some((c, c.source()?))) else {
-            return Ok(problem(404, "RB-0101", "this connection takes no requests", "copy the hook URL from the Connections page"));
+            return Ok(problem(
+                404,
+                "RB-0101",
+                "this connection takes no requests",
+                "copy the hook URL from the Connections page",
+            ));
         };
         let now = self.now();
         if source.strict() {
             if raw.body.len() > self.settings().body_max_bytes {
                 let limit = self.settings().body_max_bytes;
-                return Ok(problem(413, "RB-0103", &format!("the body is larger than {limit} bytes"), "send one call per request"));
+                return Ok(problem(
+                    413,
+                    "RB-0103",
+                    &format!("the body is larger than {limit} bytes"),
+                    "send one call per request",
+                ));
             }
             if let Err(refused) = source.screen(raw, &held.connection) {
                 return Ok(source.answer(raw, &held.connection, &refused));
@@ -71,7 +86,8 @@ impl Engine {
         verified: Result<(), Rejected>,
         now: Timestamp,
     ) -> Result<Intake, Error> {
-        let body = serde_json::to_string(raw).map_err(|e| Error::Corrupt { what: "request".into(), why: e.to_string() })?;
+        let body =
+            serde_json::to_string(raw).map_err(|e| Error::Corrupt { what: "request".into(), why: e.to_string() })?;
         let id = SignalId::new(now, self.random());
         let rejected = verified.err();
         // The whole request is kept, so that its signature can be checked again. Its document is named by the signal: two deliveries of the
@@ -84,7 +100,11 @@ impl Engine {
             created_at: micros(now),
             expires_at: expiry(now, self.settings().raw_days),
         };
-        let delivery_key = if mutant::on("dedupe_key_dropped") { id.to_string() } else { held.source().and_then(|s| s.delivery(raw)).unwrap_or_else(|| delivery_key(raw)) };
+        let delivery_key = if mutant::on("dedupe_key_dropped") {
+            id.to_string()
+        } else {
+            held.source().and_then(|s| s.delivery(raw)).unwrap_or_else(|| delivery_key(raw))
+        };
         let stored = self
             .store()
             .intake(SignalIn {
@@ -107,7 +127,13 @@ impl Engine {
     }
 
     /// Raises an alarm once; it stands until somebody clears it.
-    pub(crate) async fn raise_alarm(&self, account: &AccountId, kind: &str, subject: &str, words: &str) -> Result<(), Error> {
+    pub(crate) async fn raise_alarm(
+        &self,
+        account: &AccountId,
+        kind: &str,
+        subject: &str,
+        words: &str,
+    ) -> Result<(), Error> {
         let now = self.now();
         let row = AlarmRow {
             account: account.as_str().to_owned(),

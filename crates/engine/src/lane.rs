@@ -20,6 +20,7 @@ use ringback_core::http::{HttpRequest, Method};
 use ringback_core::id::{AccountId, AttemptId};
 use ringback_core::inquiry::Event;
 use ringback_core::ledger::Draft;
+use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, AttemptRow, EffectRow, LaneReport, Site};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -67,7 +68,9 @@ impl Engine {
             return Ok(Looked::default());
         }
         let facts = self.facts(account).await?;
-        let Some(held) = facts.connections.get(lane).filter(|c| c.state == "active") else { return Ok(Looked::default()) };
+        let Some(held) = facts.connections.get(lane).filter(|c| c.state == "active") else {
+            return Ok(Looked::default());
+        };
         let probing = match self.with_lane(account, lane, |s| (s.closed_until, s.failures)) {
             (Some(until), _) if until > now => return Ok(Looked::default()),
             (Some(_), _) => true,
@@ -109,7 +112,8 @@ impl Engine {
             return Ok(true);
         }
         let until = now.checked_add(SignedDuration::from_secs(self.settings().lease_seconds)).unwrap_or(now);
-        let (account_text, lane_text, node) = (account.as_str().to_owned(), lane.to_owned(), self.settings().node.clone());
+        let (account_text, lane_text, node) =
+            (account.as_str().to_owned(), lane.to_owned(), self.settings().node.clone());
         let mine = self
             .store()
             .write(Site::Lease, move |tx| {
@@ -133,14 +137,24 @@ impl Engine {
 
     /// Brings one effect as far as it goes now.
     async fn work_on(&self, facts: &Arc<AccountFacts>, held: &ConnectionFacts, row: EffectRow) -> Result<Ended, Error> {
-        let bad = |e: serde_json::Error| Error::Corrupt { what: format!("effect {}", row.id), why: e.to_string() };
-        let effect: Effect = serde_json::from_str(&row.body).map_err(bad)?;
-        let kept: Kept = serde_json::from_str(&row.history).map_err(bad)?;
+        let bad = |e: upcast::Unreadable| Error::Corrupt { what: format!("effect {}", row.id), why: e.to_string() };
+        let effect: Effect = upcast::read_own(Form::Effect, &row.body).map_err(bad)?;
+        let kept: Kept = upcast::read_own(Form::History, &row.history).map_err(bad)?;
         let contact = self.contact_of(facts, &effect).await?;
         let crm = held.crm();
         let traits = crm.and_then(|c| c.about().writes).unwrap_or(PAGE_TRAITS);
-        let mut work =
-            Work { engine: self, facts, held, effect, row, history: kept.history, contact, traits, drafts: Vec::new(), fresh: Vec::new() };
+        let mut work = Work {
+            engine: self,
+            facts,
+            held,
+            effect,
+            row,
+            history: kept.history,
+            contact,
+            traits,
+            drafts: Vec::new(),
+            fresh: Vec::new(),
+        };
         loop {
             let around = Circumstances { traits, now: self.now(), contact: work.contact.as_deref() };
             match ensure::next(&work.effect.desired, &work.history, around) {
@@ -150,7 +164,9 @@ impl Engine {
                 Next::DeadLetter(why) => return work.dead(why).await,
                 Next::Tell => work.tell().await?,
                 Next::Exchange { purpose, operation } => {
-                    if let Some(until) = self.budget(&facts.account, held, matches!(operation, CrmOp::FindPerson { .. })) {
+                    if let Some(until) =
+                        self.budget(&facts.account, held, matches!(operation, CrmOp::FindPerson { .. }))
+                    {
                         work.hold(until).await?;
                         return Ok(Ended::Held(until));
                     }
@@ -170,7 +186,8 @@ impl Engine {
             ContactRef::MadeBy(effect) => effect.as_str().to_owned(),
         };
         let account = facts.account.as_str().to_owned();
-        let row = self.store().read(move |tx| Box::pin(async move { store::effect_get(tx, &account, &maker).await })).await?;
+        let row =
+            self.store().read(move |tx| Box::pin(async move { store::effect_get(tx, &account, &maker).await })).await?;
         let receipt = row.and_then(|r| r.receipt).and_then(|r| serde_json::from_str::<Receipt>(&r).ok());
         Ok(receipt.map(|r| r.record).filter(|r| !r.is_empty()))
     }
@@ -187,8 +204,11 @@ impl Engine {
                 let crowded = most > 0 && moments.len() >= most as usize;
                 crowded.then(|| moments.first().and_then(|t| t.checked_add(span).ok())).flatten()
             };
-            let wait = full(&s.burst, limits.burst_requests, window)
-                .max(if search { full(&s.searches, limits.search_per_second, SignedDuration::from_secs(1)) } else { None });
+            let wait = full(&s.burst, limits.burst_requests, window).max(if search {
+                full(&s.searches, limits.search_per_second, SignedDuration::from_secs(1))
+            } else {
+                None
+            });
             if wait.is_none() {
                 s.burst.push(now);
                 if search {
@@ -212,7 +232,9 @@ impl Engine {
             _ => None,
         };
         self.with_lane(account, lane, |s| {
-            if let Some(until) = pause.and_then(|p| SignedDuration::try_from(p).ok()).and_then(|p| now.checked_add(p).ok()) {
+            if let Some(until) =
+                pause.and_then(|p| SignedDuration::try_from(p).ok()).and_then(|p| now.checked_add(p).ok())
+            {
                 s.closed_until = s.closed_until.max(Some(until));
                 return;
             }
@@ -346,7 +368,10 @@ impl Work<'_> {
         let outcome = match sent {
             Ok(reply) => {
                 let Replies { outcomes, .. } = crm.reply(&operations, &reply, &self.held.connection, self.engine.now());
-                outcomes.into_iter().next().unwrap_or_else(|| Outcome::Unknown { why: Why::new("no_outcome", "the reply says nothing") })
+                outcomes
+                    .into_iter()
+                    .next()
+                    .unwrap_or_else(|| Outcome::Unknown { why: Why::new("no_outcome", "the reply says nothing") })
             }
             Err(fault) => fault_outcome(&fault, purpose),
         };
@@ -354,7 +379,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn send(&self, about: &About, request: &HttpRequest, timeout: Duration) -> Result<ringback_core::http::HttpReply, Fault> {
+    async fn send(
+        &self,
+        about: &About,
+        request: &HttpRequest,
+        timeout: Duration,
+    ) -> Result<ringback_core::http::HttpReply, Fault> {
         let base_url = self.held.connection.base_url.as_deref().unwrap_or(about.base_url);
         let auth = match (about.auth, self.held.secrets.first()) {
             (Auth::Bearer, Some(secret)) => Some(Authorization::Bearer(secret.clone())),
@@ -396,7 +426,13 @@ impl Work<'_> {
         let Some(url) = self.held.connection.base_url.as_deref() else {
             return Outcome::Refused { why: Why::new("no_url", "the webhook connection has no address") };
         };
-        let call = Outgoing { base_url: url, request: &request, auth: None, timeout: PAGE_TRAITS.timeout, connection: self.held.connection.id.as_str() };
+        let call = Outgoing {
+            base_url: url,
+            request: &request,
+            auth: None,
+            timeout: PAGE_TRAITS.timeout,
+            connection: self.held.connection.id.as_str(),
+        };
         match self.engine.inner.parts.transport.send(call).await {
             Ok(reply) => sinks::webhook::reply(&reply, self.engine.now()),
             Err(fault) => fault_outcome(&fault, Purpose::Write),
@@ -423,7 +459,8 @@ impl Work<'_> {
     fn packed(&self) -> Result<EffectRow, Error> {
         let mut row = self.row.clone();
         let kept = Kept { schema: HISTORY_SCHEMA, history: self.history.clone() };
-        row.history = serde_json::to_string(&kept).map_err(|e| Error::Corrupt { what: format!("history {}", row.id), why: e.to_string() })?;
+        row.history = serde_json::to_string(&kept)
+            .map_err(|e| Error::Corrupt { what: format!("history {}", row.id), why: e.to_string() })?;
         Ok(row)
     }
 
@@ -438,7 +475,8 @@ impl Work<'_> {
     async fn wait(mut self, until: Timestamp, why: &str) -> Result<Ended, Error> {
         let mut row = self.packed()?;
         row.state = "due".into();
-        row.due_at = micros(until.max(self.engine.now().checked_add(SignedDuration::from_millis(200)).unwrap_or(until)));
+        row.due_at =
+            micros(until.max(self.engine.now().checked_add(SignedDuration::from_millis(200)).unwrap_or(until)));
         row.in_flight_until = None;
         row.why = Some(why.to_owned());
         self.commit(Site::Outcome, row, Vec::new(), false).await?;
@@ -507,7 +545,8 @@ impl Work<'_> {
         let (events, now) = (Arc::new(events), self.engine.now());
         let pending = fresh.last().filter(|(a, _)| a.ended_at.is_none()).map(|(a, _)| (a.clone(), true));
         for meeting in 0..MEETINGS_MAX {
-            let (facts, row, events, drafts, fresh) = (self.facts.clone(), row.clone(), events.clone(), drafts.clone(), fresh.clone());
+            let (facts, row, events, drafts, fresh) =
+                (self.facts.clone(), row.clone(), events.clone(), drafts.clone(), fresh.clone());
             let stored = self
                 .engine
                 .store()

@@ -51,7 +51,8 @@ impl Engine {
         self.store()
             .write(Site::Timer, move |tx| {
                 Box::pin(async move {
-                    let kind: TimerKind = serde_json::from_str(&timer.body).map_err(|e| corrupt("timer", &timer.id, e))?;
+                    let kind: TimerKind =
+                        serde_json::from_str(&timer.body).map_err(|e| corrupt("timer", &timer.id, e))?;
                     let inquiry = timer.inquiry.clone();
                     finish(tx, timer, now).await?;
                     let Some(loaded) = load(tx, facts.account.as_str(), &inquiry).await? else { return Ok(()) };

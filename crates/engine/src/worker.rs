@@ -22,8 +22,15 @@ impl Engine {
     /// Every lane that has something due, of every account.
     pub async fn lanes_due(&self) -> Result<Vec<(AccountId, String)>, Error> {
         let now = micros(self.now());
-        let due = self.store().read(move |tx| Box::pin(async move { store::lanes_with_due(tx, now, LANES_PER_LOOK_MAX).await })).await?;
-        Ok(due.into_iter().filter(|(_, lane)| lane != store::TIMER_LANE).map(|(a, l)| (AccountId::from_text(a), l)).collect())
+        let due = self
+            .store()
+            .read(move |tx| Box::pin(async move { store::lanes_with_due(tx, now, LANES_PER_LOOK_MAX).await }))
+            .await?;
+        Ok(due
+            .into_iter()
+            .filter(|(_, lane)| lane != store::TIMER_LANE)
+            .map(|(a, l)| (AccountId::from_text(a), l))
+            .collect())
     }
 
     /// The next moment at which anything stored wants attention; `None` when nothing does.
@@ -46,14 +53,18 @@ impl Engine {
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) {
         let stop = Arc::new(tokio::sync::Notify::new());
         let stopped = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let signals = self.spawn("signals", REST, stopped.clone(), stop.clone(), |e| Box::pin(async move { e.step_signals(false).await }));
-        let timers = self.spawn("timers", REST, stopped.clone(), stop.clone(), |e| Box::pin(async move { e.step_timers().await }));
+        let signals = self.spawn("signals", REST, stopped.clone(), stop.clone(), |e| {
+            Box::pin(async move { e.step_signals(false).await })
+        });
+        let timers = self
+            .spawn("timers", REST, stopped.clone(), stop.clone(), |e| Box::pin(async move { e.step_timers().await }));
         let busy = Arc::new(Mutex::new(HashSet::new()));
         let lanes = self.spawn("lanes", REST, stopped.clone(), stop.clone(), move |e| {
             let busy = busy.clone();
             Box::pin(async move { e.start_lanes(&busy).await })
         });
-        let upkeep = self.spawn("upkeep", UPKEEP_REST, stopped.clone(), stop.clone(), |e| Box::pin(async move { e.upkeep().await }));
+        let upkeep = self
+            .spawn("upkeep", UPKEEP_REST, stopped.clone(), stop.clone(), |e| Box::pin(async move { e.upkeep().await }));
         shutdown.await;
         stopped.store(true, std::sync::atomic::Ordering::SeqCst);
         stop.notify_waiters();

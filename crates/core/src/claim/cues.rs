@@ -45,7 +45,7 @@ pub(crate) const CUES: &[Cue] = &[
     r(
         "pricing_question",
         4,
-        r"\b(?:exit|withdrawal|termination|cancellation|transaction|exchange|conversion|early|foreign|international) (?:fee?s?|fes|charges?|penalt(?:y|ies))\b",
+        r"\b(?:exit|withdrawal|termination|cancellation|transaction|exchange|conversion|early|foreign|international) (?:fee?s?|charges?|penalt(?:y|ies))\b",
     ),
     r(
         "pricing_question",
@@ -72,7 +72,7 @@ pub(crate) const CUES: &[Cue] = &[
     r(
         "billing_question",
         5,
-        r"\b(?:invoices?|billing|(?:my|the|our|your|this|last|latest|phone|electric|gas|cable|power|internet|water|energy|edison) bill|bills|statement fee|minimum payment|amount due|balance due|overdue|past due)\b",
+        r"\b(?:invoices?|billing|(?:my|the|our|your|this|last|latest|phone|electric|gas|cable|power|internet|water|energy) bill|bills|statement fee|minimum payment|amount due|balance due|overdue|past due)\b",
     ),
     r(
         "billing_question",
@@ -115,7 +115,7 @@ pub(crate) const CUES: &[Cue] = &[
     r(
         "cancellation",
         7,
-        r"\b(?:close|closing|closed|delete|deleting|deletion|terminate|terminating|deactivate|shut down|remove|removing|removal|removals|erase|get rid of|deletions|end|close out)\b.{0,30}\b(?:accounts?|azccount|profile|membership|subscription|credit card|service|contract)\b",
+        r"\b(?:close|closing|closed|delete|deleting|deletion|terminate|terminating|deactivate|shut down|remove|removing|removal|removals|erase|get rid of|deletions|end|close out)\b.{0,30}\b(?:accounts?|profile|membership|subscription|credit card|service|contract)\b",
     ),
     r(
         "cancellation",
@@ -136,7 +136,7 @@ pub(crate) const CUES: &[Cue] = &[
     r(
         "appointment_change",
         7,
-        r"\b(?:reschedule|rescheduling|rebook|re-schedule|reservation that i need to amend|late check ?-?out|early check ?-?in)\b",
+        r"\b(?:reschedule|rescheduling|rebook|re-schedule|late check ?-?out|early check ?-?in)\b",
     ),
     r(
         "appointment_change",
@@ -243,11 +243,7 @@ pub(crate) const CUES: &[Cue] = &[
         r"\b(?:activate|activating|activation|verify|verification|reinstall\w*|troubleshoot\w*|password)\b",
     ),
     // Dissatisfaction.
-    r(
-        "complaint",
-        8,
-        r"\b(?:complain|complaint|complaints|complaining|reclamations?|reclaqmation|grievance|claim against)\b",
-    ),
+    r("complaint", 8, r"\b(?:complain|complaint|complaints|complaining|reclamations?|grievance|claim against)\b"),
     r(
         "complaint",
         6,
@@ -282,7 +278,7 @@ pub(crate) const CUES: &[Cue] = &[
     r(
         "emergency_urgent",
         6,
-        r"\b(?:didn't|did not|never|haven't|don't|do not|wasn't|not) (?:make|made|authorize|authorise|do|recognize|recognise|approve|me|by me|buy|remember)\b.{0,30}\b(?:charges?|transactions?|purchases?|payments?|withdrawals?|this|it|that|these)?|\b(?:transactions?|charges?|purchases?|payments?|withdrawals?)\b.{0,40}\b(?:i|we) (?:didn't|did not|never|don't|do not|haven't)\b|\b(?:strange|questionable|bs|bogus|weird|shady|not mine|unknown|unrecogni[sz]ed) (?:transaction|charge|purchase|withdrawal|payment)s?\b",
+        r"\b(?:didn't|did not|never|haven't|don't|do not|wasn't|not) (?:make|made|authorize|authorise|do|recognize|recognise|approve|me|by me|buy|remember)\b.{0,30}\b(?:charges?|transactions?|purchases?|payments?|withdrawals?|this|it|that|these)?|\b(?:transactions?|charges?|purchases?|payments?|withdrawals?)\b.{0,40}\b(?:i|we) (?:didn't|did not|never|don't|do not|haven't)\b|\b(?:strange|questionable|bogus|weird|shady|not mine|unknown|unrecogni[sz]ed) (?:transaction|charge|purchase|withdrawal|payment)s?\b",
     ),
     r(
         "emergency_urgent",
@@ -292,7 +288,7 @@ pub(crate) const CUES: &[Cue] = &[
     r(
         "emergency_urgent",
         8,
-        r"\b(?:can't breathe|cannot breathe|isn't breathing|not breathing|trouble breathing|struggling to breathe|unconscious|won't wake|not waking|collapsed|passed out|seizure|chest pain|chest is|bleeding|choking|overdose|severe headache|worst headache|heart attack|stroke|shaking uncontrollably|blood everywhere|can't move|turning blue|allergic reaction|throwing up|catch my breath|wheezing|burning up|underwater|thunderclap|lightning hit|stabbing pain|splitting|killing me|vomiting)\b",
+        r"\b(?:can't breathe|cannot breathe|isn't breathing|not breathing|trouble breathing|struggling to breathe|unconscious|won't wake|not waking|collapsed|passed out|seizure|chest pain|chest is|bleeding|choking|overdose|severe headache|worst headache|heart attack|stroke|shaking uncontrollably|blood everywhere|can't move|turning blue|allergic reaction|throwing up|catch my breath|wheezing|burning up|underwater|thunderclap|stabbing pain|splitting|killing me|vomiting)\b",
     ),
     r(
         "emergency_urgent",
@@ -349,7 +345,7 @@ pub(crate) const CUES: &[Cue] = &[
     r(
         "new_service_request",
         5,
-        r"\b(?:shop|shopping|buy|buying|purchase|purchasing|order|ordering|earn|acquire|get)\b.{0,20}\b(?:items?|articles?|products?)\b|\b(?:get|getting|suggest|recommend)\b.{0,20}\b(?:american express|credit cards?)\b",
+        r"\b(?:shop|shopping|buy|buying|purchase|purchasing|order|ordering|acquire|get)\b.{0,20}\b(?:items?|articles?|products?)\b|\b(?:get|getting|suggest|recommend)\b.{0,20}\b(?:american express|credit cards?)\b",
     ),
     r(
         "support_issue",
@@ -359,12 +355,12 @@ pub(crate) const CUES: &[Cue] = &[
     r(
         "appointment_booking",
         6,
-        r"\b(?:go(?:ing)? to|visit(?:ing)?|see) (?:a|the|my) (?:doctor|dentist|salon|therapist|property|apartment)\b|\b(?:appointment|appoinment|appointments) (?:with|at|for|on|to)\b|\bcheck engine light\b|\b(?:looking|want|like) to stay\b|\bget an? (?:\S+ ){0,2}(?:room|suite)\b|\btable should be reserved\b",
+        r"\b(?:go(?:ing)? to|visit(?:ing)?|see) (?:a|the|my) (?:doctor|dentist|salon|therapist|property|apartment)\b|\b(?:appointment|appoinment|appointments) (?:with|at|for|on|to)\b|\bcheck engine light\b|\b(?:looking|want|like) to stay\b|\bget an? (?:\S+ ){0,2}(?:room|suite)\b",
     ),
     r(
         "appointment_change",
         6,
-        r"\b(?:change the (?:number|date|time|day|name)|bring forward|push back|delay it|check ?out late|late for my|reservation and i need to change)\b",
+        r"\b(?:change the (?:number|date|time|day|name)|bring forward|push back|delay it|check ?out late|late for my)\b",
     ),
     r("emergency_urgent", 5, r"\b(?:accident|not responding|fell over|heard a snap|being used by someone)\b"),
     // Nobody for us.
@@ -407,7 +403,7 @@ pub(crate) const CUES: &[Cue] = &[
     ),
     u(
         "high",
-        r"\b(?:stolen|stole|steal|theft|robbed|mugged|fraud\w*|fradulent|scam(?:med)?|hacked|hacker|hackers|compromised|unauthori[sz]ed|identity theft|suspicious (?:activity|charge|charges|transaction|transactions|purchase|purchases)|lost (?:my |the |a |one of my |his |her |our |an )?(?:\S+ ){0,3}(?:card|wallet|purse|credit|debit|visa|mastercard|amex)|(?:card|cards|visa|mastercard|wallet|amex|express|it) (?:\S+ ){0,5}(?:lost|missing|gone)|(?:misplaced|can't find|cannot find|couldn't find|can't locate|missing|left|dropped|locate|find) (?:my|a|the) (?:\S+ ){0,3}(?:card|wallet|visa|mastercard)|lost card|card lost|card loss)\b",
+        r"\b(?:stolen|stole|steal|theft|robbed|mugged|fraud\w*|scam(?:med)?|hacked|hacker|hackers|compromised|unauthori[sz]ed|identity theft|suspicious (?:activity|charge|charges|transaction|transactions|purchase|purchases)|lost (?:my |the |a |one of my |his |her |our |an )?(?:\S+ ){0,3}(?:card|wallet|purse|credit|debit|visa|mastercard|amex)|(?:card|cards|visa|mastercard|wallet|amex|express|it) (?:\S+ ){0,5}(?:lost|missing|gone)|(?:misplaced|can't find|cannot find|couldn't find|can't locate|missing|left|dropped|locate|find) (?:my|a|the) (?:\S+ ){0,3}(?:card|wallet|visa|mastercard)|lost card|card lost|card loss)\b",
     ),
     u(
         "high",
@@ -419,7 +415,7 @@ pub(crate) const CUES: &[Cue] = &[
     ),
     u(
         "high",
-        r"\b(?:didn't|did not|never|don't|do not|haven't|not) (?:\S+ )?(?:mak\w+|made|authori[sz]\w+|recogni[sz]\w+|approv\w+|remember|buy|bought) (?:\S+ ){0,4}(?:charges?|transactions?|purchases?|payments?|withdrawals?|card|account|debit)\b|\b(?:bogus|bs|questionable|strange|weird|odd|shady|wrong|unknown|unrecogni[sz]ed|unfamiliar|false|fake|illegal|weird|unusual|illegitimate|foreign|random) (?:\S+ )?(?:charges?|transactions?|purchases?|withdrawals?|activity|payments?)\b|\b(?:not (?:mine|me)|isn't mine|wasn't me|weren't (?:mine|me|by me)|not make|breach(?:ed)?)\b",
+        r"\b(?:didn't|did not|never|don't|do not|haven't|not) (?:\S+ )?(?:mak\w+|made|authori[sz]\w+|recogni[sz]\w+|approv\w+|remember|buy|bought) (?:\S+ ){0,4}(?:charges?|transactions?|purchases?|payments?|withdrawals?|card|account|debit)\b|\b(?:bogus|questionable|strange|weird|odd|shady|wrong|unknown|unrecogni[sz]ed|unfamiliar|false|fake|illegal|weird|unusual|illegitimate|foreign|random) (?:\S+ )?(?:charges?|transactions?|purchases?|withdrawals?|activity|payments?)\b|\b(?:not (?:mine|me)|isn't mine|wasn't me|weren't (?:mine|me|by me)|not make|breach(?:ed)?)\b",
     ),
     u(
         "high",
@@ -427,7 +423,7 @@ pub(crate) const CUES: &[Cue] = &[
     ),
     u(
         "high",
-        r"\b(?:severe|sudden(?:ly)?|worst|thunderclap|excruciating|unbearable|splitting|terrible|extreme|intense|so much pain|hurts? (?:so (?:much|bad)|a lot|really bad)|killing me|burning up|high fever|throwing up|vomiting|vomit|emesis|wheez\w+|faint(?:ed|ing)|pass(?:ed|ing) out|syncope|aphasia|dysarthria|dyspnea|hemoptysis|melena|black (?:tarry )?stools?|tarry|bright red blood|blood (?:in|per)|coughing (?:up )?blood|(?:one|left|right)-?(?: |-)?sided|weakness on|numbness on|confus\w+|drowsy|not making sense|ams\b|spotting|miscarriage|contractions|swollen and (?:hurts|painful)|broken (?:bone|arm|leg|tooth)|heard a snap|snapped|head injury|hit (?:his|her|my) head|dehydrated|abscess|tooth (?:knocked|broke|fell)|knocked out|can't (?:stop|walk|feel|see|keep|swallow|put weight)|lethargic|stiff neck|inhaler (?:isn't|not|is not)|palpitations|shortness of breath|short of breath|trouble (?:finding words|understanding|swallowing|speaking)|allergic reaction|hives|bolt of lightning|swollen and it|shivering|crushing)\b",
+        r"\b(?:severe|sudden(?:ly)?|worst|thunderclap|excruciating|unbearable|splitting|terrible|extreme|intense|so much pain|hurts? (?:so (?:much|bad)|a lot|really bad)|killing me|burning up|high fever|throwing up|vomiting|vomit|emesis|wheez\w+|faint(?:ed|ing)|pass(?:ed|ing) out|syncope|aphasia|dysarthria|dyspnea|hemoptysis|melena|black (?:tarry )?stools?|tarry|bright red blood|blood (?:in|per)|coughing (?:up )?blood|(?:one|left|right)-?(?: |-)?sided|weakness on|numbness on|confus\w+|drowsy|not making sense|ams\b|spotting|miscarriage|contractions|swollen and (?:hurts|painful)|broken (?:bone|arm|leg|tooth)|heard a snap|snapped|head injury|hit (?:his|her|my) head|dehydrated|abscess|tooth (?:knocked|broke|fell)|knocked out|can't (?:stop|walk|feel|see|keep|swallow|put weight)|lethargic|stiff neck|inhaler (?:isn't|not|is not)|palpitations|shortness of breath|short of breath|trouble (?:finding words|understanding|swallowing|speaking)|allergic reaction|hives|swollen and it|shivering|crushing)\b",
     ),
     u(
         "high",

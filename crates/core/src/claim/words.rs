@@ -25,7 +25,7 @@ heidi helen henry herbert herman hilary hiroshi holly hope howard hugh hugo ian 
 isabella isaiah isla ivan ivy jack jackie jackson jacob jacqueline jacques jade jaime jake james jamie jan jane janet janice jared jasbir jasmine jason javier \
 jay jayesh jean jeanette jeanne jeff jeffrey jen jenna jennifer jenny jeremiah jeremy jerome jerry jesse jessica jessie jesus jill jim jimmie jimmy jin jo joan \
 joann joanna joanne joe joel joey johanna john johnny jon jonathan jonah jordan jorge jose joseph josephine josh joshua joy joyce juan juana juanita judith \
-judy julia julian juliana julie juliet julio june justin kagiso kamal karan karen karim karina karl kate katherine kathleen kathryn kathy katie katrina \
+judy julia julian juliana julie juliet julio june justin kamal karan karen karim karina karl kate katherine kathleen kathryn kathy katie katrina \
 kavita kay kayla keith kelly kelsey ken kendra kenji kenneth kenny kent kerry kevin khadija khalid kim kimberly kiran kirk kishore krishna kristen \
 kristi kristin kristina kristy kumar kurt kyle lakshmi lance larry latisha laura lauren laurence laurie lawrence layla leah lee leila lena leo leon leonard leroy \
 leslie lester lewis li liam lillian lily lin linda lindsay lindsey lisa lloyd logan lois lola loretta lori lorraine louis louise lucas lucia \
@@ -33,20 +33,20 @@ lucille lucy luis luke luna luther lydia lynn mabel mackenzie maddie madeline ma
 marco marcos marcus margaret margarita maria mariah marian marianne marie marilyn mario marion marisol marissa marjorie mark marlene marsha marshall martha \
 martin marvin mary mason mateo mathew matt matthew maureen maurice max maxine may maya megan meghan mei melanie melinda melissa melody melvin mercedes \
 meredith mia micah michael michele michelle miguel mike mildred miles milton mindy ming miranda miriam mitchell mohamed mohammad mohammed mohan \
-moira molly mona monica monique morgan morris moses muhammad murad myra myron nadia nancy naomi natalia natalie nathan nathaniel neal neha neil nelson \
+moira molly mona monica monique morgan morris moses muhammad myra myron nadia nancy naomi natalia natalie nathan nathaniel neal neha neil nelson \
 nia nicholas nick nicola nicolas nicole nigel nikhil nikki nina nisha noah noel nora norma norman olga oliver olivia omar oscar owen pablo paige pam \
-pamela parker pat patel patricia patrick patty paul paula pauline pawel pearl pedro peggy penelope penny percy perry pete peter phil philip phillip phoebe \
+pamela parker pat patel patricia patrick patty paul paula pauline pearl pedro peggy penelope penny percy perry pete peter phil philip phillip phoebe \
 phyllis pierre piotr pooja pranav preston priya priyanka rachel rafael raghav rahul raj rajesh ralph ramesh ramon ramona randall randy raquel rashid raul ravi \
-ray raymond rebecca reena reeta reggie regina reginald rekha renee rex rhonda ricardo richard rick ricky riley rita rj rob robert roberta roberto robin \
+ray raymond rebecca reena reggie regina reginald rekha renee rex rhonda ricardo richard rick ricky riley rita rj rob robert roberta roberto robin \
 rochelle rodney roger rohan rohit roland ron ronald ronnie rosa rosalie rose rosemary rosie ross roy ruben ruby rudy rufus russell ruth ryan sabrina \
-sadie sally salma salvador sam samantha samir samuel sandeep sandra sandy sanjay santiago sanuj sara sarah saul scott sean sebastian selena serena sergei sergio \
+sadie sally salma salvador sam samantha samir samuel sandeep sandra sandy sanjay santiago sara sarah saul scott sean sebastian selena serena sergei sergio \
 seth shane shannon sharon shaun shawn sheila shelby shelley shelly sherri sherry sheryl shirley sid sidney sierra silvia simon simone sofia sonia sonya \
 sophia sophie spencer srinivas stacey stacy stan stanley stefan stella stephanie stephen steve steven stewart stuart sue sunil suresh susan susana \
 susanna susie suzanne svetlana sydney sylvia tamara tammy tanya tara tasha tatiana taylor ted teresa terrance terri terry tessa thelma theo theodore \
 theresa thomas tiffany tim timothy tina toby todd tom tomas tommy toni tony tonya tracey traci tracy travis trent trevor tricia trisha troy tyler \
-tyrone ursula valerie valia vanessa vera vernon veronica vicki vicky victor victoria vijay vikram vincent viola violet virginia vivian vladimir wade walter \
-wanda warren wayne wei wendy wesley whitney will willard william willie wilma wilson winston xavier xiao xiaoxue yan yasmin yolanda yosef yuki yumi yusuf yvette \
-yvonne zach zachary zane zara zoe zoey emil hongbin bola heath sheryl rosario marlon tessa allie alison janelle jeanelle lashaunda tanisha latoya \
+tyrone ursula valerie vanessa vera vernon veronica vicki vicky victor victoria vijay vikram vincent viola violet virginia vivian vladimir wade walter \
+wanda warren wayne wei wendy wesley whitney will willard william willie wilma wilson winston xavier xiao yan yasmin yolanda yosef yuki yumi yusuf yvette \
+yvonne zach zachary zane zara zoe zoey emil heath sheryl rosario marlon tessa allie alison janelle tanisha latoya \
 keisha shanice deshawn darnell jamal malik tyrell ebony precious kiara jada aaliyah destiny imani";
 
 /// Given names that are as often another word, a place or a brand: alone they prove nothing.
@@ -152,14 +152,13 @@ london paris sydney berlin rome madrid dublin toronto vancouver chicago houston 
 detroit oakland sacramento fresno anaheim vegas orlando tampa charlotte nashville memphis baltimore cleveland columbus indianapolis milwaukee minneapolis york jersey \
 francisco diego jose angeles antonio england britain ireland scotland wales france germany spain italy canada mexico india china japan australia europe asia africa america \
 usa uk us la sf nyc ny ca tx mumbai delhi chennai bangalore kolkata pune oxford cambridge manchester liverpool leeds bristol brussels amsterdam vienna prague zurich dubai \
-singapore bangkok tokyo beijing shanghai seoul jakarta manila lisbon athens istanbul moscow cairo nairobi lagos johannesburg cuba brazil argentina chile peru colombia \
-berkeley antioch petaluma novato fremont concord walnut vacaville burlingame sunnyvale sebastopol livermore hayward dover jackson tustin dayton";
+singapore bangkok tokyo beijing shanghai seoul jakarta manila lisbon athens istanbul moscow cairo nairobi lagos johannesburg cuba brazil argentina chile peru colombia";
 
 /// Brands that look like people.
 const BRANDS: &str = "\
 wendy wendys mcdonald mcdonalds denny dennys arby arbys macy macys walmart amazon google apple uber lyft netflix spotify starbucks target costco visa mastercard chase citi wells \
 fargo barclays santander lloyds monzo revolut paypal venmo zelle hyatt hilton marriott airbnb expedia tesco sainsbury waitrose asda morrisons boots greggs pret nando nandos domino dominos papa \
-ford tesla honda toyota nissan bmw audi mercedes yahoo gmail hotmail outlook facebook twitter instagram whatsapp microsoft samsung verizon comcast xfinity sprint bose nike adidas ebay etsy sony lg panasonic dell hp spectrum directv at&t bbc cnn deliveroo wallmart doordash grubhub instacart opentable yelp toyota bank anthropology patagonia sephora argos currys boohoo zara uniqlo primark \
+ford tesla honda toyota nissan bmw audi mercedes yahoo gmail hotmail outlook facebook twitter instagram whatsapp microsoft samsung verizon comcast xfinity sprint bose nike adidas ebay etsy sony lg panasonic dell hp spectrum directv at&t bbc cnn doordash grubhub instacart opentable yelp toyota bank patagonia sephora argos currys boohoo zara uniqlo primark \
 fedex ups usps dhl godaddy telegraph hulu disney subway kfc popeyes ikea lowes depot kroger safeway publix aldi lidl walgreens cvs gamestop adobe medicare medicaid siri alexa cortana";
 
 /// What belongs to a person, though an organisation can have it too: "Frieda's home address", "johns office number".

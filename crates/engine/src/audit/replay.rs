@@ -5,9 +5,10 @@ use crate::facts::{AccountFacts, read_roster};
 use crate::{Engine, Error, micros};
 use ringback_core::contract::{self, Autonomy, Contract};
 use ringback_core::id::{AccountId, ContractId, InquiryId};
-use ringback_core::inquiry::{self, Event, Facts, INQUIRY_SCHEMA, Inquiry};
+use ringback_core::inquiry::{self, Event, Facts, Inquiry};
 use ringback_core::ledger;
 use ringback_core::plan::ContractRef;
+use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, ContractRow, RosterRow};
 use serde::Serialize;
 use serde_json::Value;
@@ -99,19 +100,16 @@ impl Engine {
 
 /// The event of an entry, and the inquiry it began with where it is the first; else why not.
 fn read(entry: &Told) -> Result<(Event, Option<Inquiry>), String> {
-    let schema = entry.body.get("schema").and_then(Value::as_u64);
-    if schema != Some(u64::from(INQUIRY_SCHEMA)) {
-        return Err(format!("entry {} has schema {schema:?}, which this version cannot read", entry.seq));
-    }
+    let schema = entry.body.get("schema").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
     let text = |name: &str| match entry.sealed.get(name) {
         Some(Sealed::Text(text)) => Ok(Some(text.as_str())),
         Some(Sealed::Expired { why, at }) => Err(format!("the words of entry {} are gone: {why} on {at}", entry.seq)),
         None => Ok(None),
     };
-    let unreadable = |e: serde_json::Error| format!("entry {} cannot be read: {e}", entry.seq);
+    let unreadable = |e: upcast::Unreadable| format!("entry {} cannot be read: {e}", entry.seq);
     let event = text("event")?.ok_or_else(|| format!("entry {} holds no event", entry.seq))?;
-    let event = serde_json::from_str(event).map_err(unreadable)?;
-    let born = text("born")?.map(serde_json::from_str).transpose().map_err(unreadable)?;
+    let event = upcast::read(Form::Event, schema, event).map_err(unreadable)?;
+    let born = text("born")?.map(|born| upcast::read_own(Form::Inquiry, born)).transpose().map_err(unreadable)?;
     Ok((event, born))
 }
 

@@ -74,16 +74,20 @@ statements! {
 
 /// Stores a document; `false` when the id exists. An erased one stays erased.
 pub async fn document_put_once(tx: &mut Tx, account: &str, document: &DocumentNew) -> Result<bool, Error> {
-    let one = [document];
-    let touched = exec_many!(tx, DOCUMENTS_PUT, &one[..], |query, document| query
+    let touched = documents_put_once(tx, account, std::slice::from_ref(document)).await?;
+    tx.touched_if(touched, DOCUMENTS_PUT.name)
+}
+
+/// Stores those of the documents whose ids do not exist; gives how many. An erased one stays erased.
+pub async fn documents_put_once(tx: &mut Tx, account: &str, documents: &[DocumentNew]) -> Result<u64, Error> {
+    Ok(exec_many!(tx, DOCUMENTS_PUT, documents, |query, document| query
         .bind(account)
         .bind(&document.id)
         .bind(&document.class)
         .bind(&document.kind)
         .bind(&document.body)
         .bind(document.created_at)
-        .bind(document.expires_at));
-    tx.touched_if(touched, DOCUMENTS_PUT.name)
+        .bind(document.expires_at)))
 }
 
 /// One document.

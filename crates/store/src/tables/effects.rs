@@ -91,6 +91,9 @@ statements! {
     LANE_OF_EFFECT_INSERT_ONCE = "INSERT INTO lanes (account, id, connection) VALUES ($1, $2, $3) ON CONFLICT (account, id) DO NOTHING";
     EFFECT_GET = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND id = $2");
     EFFECTS_OF_INQUIRY = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND inquiry = $2 ORDER BY created_at, rank, id");
+    EFFECTS_WAITING_OF_INQUIRY = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND inquiry = $2 AND state = 'waiting' \
+        AND lane <> 'timer' ORDER BY created_at, rank, id");
+    EFFECT_STATE = "SELECT state FROM effects WHERE account = $1 AND id = $2";
     EFFECTS_DUE = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND lane = $2 AND ", ready!("$3"),
         " ORDER BY urgent DESC, rank, due_at, id LIMIT $4");
     EFFECTS_DUE_TIMERS = concat!("SELECT ", columns!(), " FROM effects WHERE lane = 'timer' AND ", unsettled!(),
@@ -156,6 +159,17 @@ pub async fn effect_get(tx: &mut Tx, account: &str, id: &str) -> Result<Option<E
 /// Every effect of an inquiry, timers included, oldest first.
 pub async fn effects_of_inquiry(tx: &mut Tx, account: &str, inquiry: &str) -> Result<Vec<EffectRow>, Error> {
     rows!(tx, EffectRow, EFFECTS_OF_INQUIRY, account, inquiry)
+}
+
+/// The effects of an inquiry that wait for others, timers not included, oldest first.
+pub async fn effects_waiting_of_inquiry(tx: &mut Tx, account: &str, inquiry: &str) -> Result<Vec<EffectRow>, Error> {
+    rows!(tx, EffectRow, EFFECTS_WAITING_OF_INQUIRY, account, inquiry)
+}
+
+/// The state of an effect, without its history.
+pub async fn effect_state(tx: &mut Tx, account: &str, id: &str) -> Result<Option<String>, Error> {
+    let row = row!(tx, (String,), EFFECT_STATE, account, id)?;
+    Ok(row.map(|(state,)| state))
 }
 
 /// Up to `limit` effects of a lane that are ready at `now`: waiting or due with `due_at` reached, or in flight with

@@ -62,6 +62,7 @@ async fn seen(tx: &mut Tx, of: &str) -> Result<Vec<(&'static str, String)>, Erro
         plan_get("plan1"),
         plans_of("i1"),
         effect_get("e1"),
+        effect_state("e1"),
         effects_of_inquiry("i1"),
         effects_due("hubspot", 1_000, 10),
         effects_unsettled_count("hubspot"),

@@ -151,6 +151,10 @@ on_both!(documents_lose_their_words_and_stay, |store| {
     // The same words arriving again do not bring an erased document back.
     let again = DocumentNew { id: "d2".into(), ..seeds::document("a") };
     assert_eq!(unit!(store, |tx| document_put_once(tx, "a", &again).await), Ok(false));
+    // Known, known twice over, and new: only the new one is stored, once.
+    let new = DocumentNew { id: "d0".into(), created_at: 0, ..seeds::document("a") };
+    let some = [again.clone(), new.clone(), new];
+    assert_eq!(unit!(store, |tx| documents_put_once(tx, "a", &some).await), Ok(1));
     let ids = ["d2".to_owned(), "d1".to_owned(), "unknown".to_owned()];
     let both = look!(store, |tx| documents_get(tx, "a", &ids).await).unwrap();
     assert_eq!(
@@ -522,6 +526,12 @@ on_both!(effects_come_out_in_their_order_and_in_their_time, |store| {
     assert_eq!(look!(store, |tx| effect_by_target(tx, "a", "task:1").await).unwrap(), Some(newest.clone()));
     assert_eq!(look!(store, |tx| effects_of_target(tx, "a", "task:1").await).unwrap(), [oldest, newest]);
     assert_eq!(look!(store, |tx| effects_of_inquiry(tx, "a", "i1").await).unwrap().len(), 15);
+    let waiting = look!(store, |tx| effects_waiting_of_inquiry(tx, "a", "i1").await).unwrap();
+    assert!(waiting.iter().any(|row| row.id == "f3"));
+    assert!(waiting.iter().all(|row| row.state == "waiting" && row.lane != TIMER_LANE));
+    assert_eq!(look!(store, |tx| effects_waiting_of_inquiry(tx, "b", "i1").await).unwrap(), []);
+    assert_eq!(look!(store, |tx| effect_state(tx, "a", "f7").await), Ok(Some("done".to_owned())));
+    assert_eq!(look!(store, |tx| effect_state(tx, "a", "none").await), Ok(None));
     let counts = look!(store, |tx| effects_count_by_state(tx, "a").await).unwrap();
     assert_eq!(counts.iter().map(|(_, n)| n).sum::<i64>(), 15);
     let taken =
