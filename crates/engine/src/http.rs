@@ -307,13 +307,11 @@ enum Place {
 impl Reach {
     fn check(self, ip: IpAddr) -> Result<(), Fault> {
         let allowed = match (place(ip), self) {
-            (Place::Never, _) => false,
-            (Place::Public, Self::Public | Self::PublicAndPrivate) => true,
-            (Place::Private, Self::Private | Self::PublicAndPrivate) => true,
             (Place::Public, Self::Private) => {
                 return Err(Fault::Forbidden(format!("{ip} is public and may be asked by https only")));
             }
-            (Place::Private, Self::Public) => false,
+            (Place::Public, _) | (Place::Private, Self::Private | Self::PublicAndPrivate) => true,
+            (Place::Private, Self::Public) | (Place::Never, _) => false,
         };
         if allowed { Ok(()) } else { Err(Fault::Forbidden(format!("{ip} is not a public address"))) }
     }
@@ -334,13 +332,9 @@ fn place_v4(ip: Ipv4Addr) -> Place {
         // Carrier-grade NAT (RFC 6598): another house's inside, but an inside.
         (100, 64..=127, _) => Place::Private,
         // Link-local: 169.254.169.254 is where clouds hand out their machines' credentials.
-        (0, ..)
-        | (169, 254, _)
-        | (192, 0, 0 | 2)
-        | (198, 18 | 19, _)
-        | (198, 51, 100)
-        | (203, 0, 113)
-        | (224.., ..) => Place::Never,
+        (0 | 224.., ..) | (169, 254, _) | (192, 0, 0 | 2) | (198, 18 | 19, _) | (198, 51, 100) | (203, 0, 113) => {
+            Place::Never
+        }
         _ => Place::Public,
     }
 }
@@ -349,26 +343,22 @@ fn place_v6(ip: Ipv6Addr) -> Place {
     if let Some(v4) = ip.to_ipv4_mapped() {
         return place_v4(v4);
     }
-    let [a, b, c, d, e, f, g, h] = ip.segments();
     let v4 = |high: u16, low: u16| {
         let ([p, q], [r, s]) = (high.to_be_bytes(), low.to_be_bytes());
         place_v4(Ipv4Addr::new(p, q, r, s))
     };
-    match (a, b) {
+    match ip.segments() {
         _ if ip.is_loopback() => Place::Private,
         // The old "compatible" form and the unspecified address.
-        (0, 0) if (c, d, e, f) == (0, 0, 0, 0) => Place::Never,
+        [0, 0, 0, 0, 0, 0, ..] => Place::Never,
         // NAT64 (RFC 6052) and 6to4 (RFC 3056) carry an IPv4 address.
-        (0x64, 0xff9b) if (c, d, e, f) == (0, 0, 0, 0) => v4(g, h),
-        (0x64, 0xff9b) => Place::Never,
-        (0x2002, high) => v4(high, c),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => v4(high, low),
         // Teredo, documentation, discard-only.
-        (0x2001, 0 | 0xdb8) | (0x100, 0) => Place::Never,
+        [0x64, 0xff9b, ..] | [0x2001, 0 | 0xdb8, ..] | [0x100, 0, ..] => Place::Never,
         // Where AWS hands out its machines' credentials over IPv6.
-        (0xfd00, 0xec2) if (c, d, e, f, g, h) == (0, 0, 0, 0, 0, 0x254) => Place::Never,
-        (0xfc00..=0xfdff, _) => Place::Private,
-        (0xfe80..=0xffff, _) => Place::Never,
-        (0x2000..=0x3fff, _) => Place::Public,
+        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] => Place::Never,
+        [0xfc00..=0xfdff, ..] => Place::Private,
+        [0x2000..=0x3fff, ..] => Place::Public,
         _ => Place::Never,
     }
 }

@@ -109,7 +109,8 @@ impl Keyring {
 
     /// The file's form.
     pub fn to_text(&self) -> String {
-        self.keys.iter().map(|(id, key)| format!("{id}:{}\n", STANDARD.encode(key))).collect()
+        let lines: Vec<String> = self.keys.iter().map(|(id, key)| format!("{id}:{}", STANDARD.encode(key))).collect();
+        lines.join("\n") + "\n"
     }
 
     /// Reads a key file.

@@ -46,7 +46,7 @@ impl Crm {
                 self.groups.push(path);
                 json_reply(201, &body)
             }
-            Method::Get if path.contains("owners") => json_reply(200, &self.owners(&call.request.path)),
+            Method::Get if path.contains("owners") => json_reply(200, &owners(&call.request.path)),
             Method::Get => {
                 let of = self.made.iter().filter(|(o, _)| *o == object).map(|(_, p)| p.clone());
                 json_reply(200, &json!({ "results": of.collect::<Vec<_>>() }))
@@ -62,16 +62,16 @@ impl Crm {
             _ => json_reply(405, &Value::Null),
         }
     }
+}
 
-    fn owners(&self, path: &str) -> Value {
-        if path.contains("after=2") {
-            return json!({ "results": [{ "id": "12", "email": "bo@example.com", "firstName": "Bo", "lastName": "", "archived": false }] });
-        }
-        json!({
-            "results": [{ "id": "11", "email": "ana@example.com", "firstName": "Ana", "lastName": "Ruiz", "archived": false }],
-            "paging": { "next": { "after": "2" } },
-        })
+fn owners(path: &str) -> Value {
+    if path.contains("after=2") {
+        return json!({ "results": [{ "id": "12", "email": "bo@example.com", "firstName": "Bo", "lastName": "", "archived": false }] });
     }
+    json!({
+        "results": [{ "id": "11", "email": "ana@example.com", "firstName": "Ana", "lastName": "Ruiz", "archived": false }],
+        "paging": { "next": { "after": "2" } },
+    })
 }
 
 async fn world(crm: Crm) -> (World, Arc<Mutex<Crm>>) {
