@@ -86,8 +86,8 @@ pub struct Draft {
     /// `signal`, `call`, `match`, `claims`, `plan`, `verdict`, `attempt`, `receipt`, `owner`, `escalation`, `decision`, …
     pub kind: &'static str,
     pub body: Map<String, Value>,
-    /// Name → personal value; only its commitment and document id enter the chain.
-    pub sealed: BTreeMap<String, String>,
+    /// Name → personal value and how long it may be kept; only its document's id (a keyed hash) enters the chain.
+    pub sealed: BTreeMap<String, (Retention, String)>,
 }
 
 impl Draft {
@@ -107,9 +107,17 @@ impl Draft {
     }
     /// Adds a personal value.
     #[must_use]
-    pub fn seal(mut self, name: &str, value: Option<&str>) -> Self {
+    pub fn seal(self, name: &str, value: Option<&str>) -> Self {
+        self.keep(Retention::Value, name, value)
+    }
+    /// Adds what a person said: kept no longer than the transcript it is part of.
+    #[must_use]
+    pub fn seal_words(self, name: &str, words: Option<&str>) -> Self {
+        self.keep(Retention::Speech, name, words)
+    }
+    fn keep(mut self, class: Retention, name: &str, value: Option<&str>) -> Self {
         if let Some(value) = value {
-            self.sealed.insert(name.to_owned(), value.to_owned());
+            self.sealed.insert(name.to_owned(), (class, value.to_owned()));
         }
         self
     }
@@ -134,8 +142,8 @@ pub fn seal(drafts: Vec<Draft>, last: Option<(i64, &str)>, at: Timestamp, salt: 
     for draft in drafts {
         let mut body = draft.body;
         let mut sealed = Map::new();
-        for (name, value) in draft.sealed {
-            let document = salt.document(Retention::Value, "value", value);
+        for (name, (class, value)) in draft.sealed {
+            let document = salt.document(class, "value", value);
             sealed.insert(name, Value::String(document.id.as_str().to_owned()));
             documents.push(document);
         }

@@ -1,6 +1,7 @@
 //! What decisions of an account read: roster, contract, connections and salt, loaded together and kept for a moment.
 
-use crate::{Engine, Error, instant};
+use crate::inquire::KeptDays;
+use crate::{Engine, Error};
 use jiff::{SignedDuration, Timestamp};
 use ringback_connect::{Connection, Crm, Secret, Source};
 use ringback_core::contract::{self, Contract};
@@ -57,6 +58,7 @@ pub struct AccountFacts {
     page_webhook: Option<LaneId>,
     page_email: Option<LaneId>,
     pub console_url: String,
+    pub(crate) days: KeptDays,
     loaded_at: Timestamp,
 }
 
@@ -183,6 +185,11 @@ impl Engine {
             page_webhook,
             page_email,
             console_url: self.settings().console_url.clone(),
+            days: KeptDays {
+                raw: self.settings().raw_days,
+                speech: self.settings().speech_days,
+                value: self.settings().value_days,
+            },
             loaded_at: now,
         })
     }
@@ -278,9 +285,4 @@ fn read_contract(row: Option<store::ContractRow>) -> Result<(Contract, ContractR
             Ok((contract, reference, false))
         }
     }
-}
-
-/// When a row was written, as an instant.
-pub(crate) fn at(micros: i64) -> Timestamp {
-    instant(micros)
 }

@@ -354,7 +354,8 @@ impl Folding<'_> {
     async fn keep_words(&self, tx: &mut Tx, text: &str) -> Result<Document, store::Error> {
         let text: String = text.chars().take(ringback_core::signal::TRANSCRIPT_CHARS_MAX).collect();
         let document = self.facts.salt.document(Retention::Speech, "transcript", text);
-        put_documents(tx, self.facts.account.as_str(), std::slice::from_ref(&document), self.now).await?;
+        put_documents(tx, self.facts.account.as_str(), self.facts.days, std::slice::from_ref(&document), self.now)
+            .await?;
         Ok(document)
     }
 

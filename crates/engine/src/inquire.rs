@@ -7,7 +7,7 @@ use ringback_core::effect::Effect;
 use ringback_core::ensure::{HISTORY_SCHEMA, History};
 use ringback_core::id::{AccountId, EffectId, InquiryId, ReviewId, UserId};
 use ringback_core::inquiry::{self, Choice, Event, INQUIRY_SCHEMA, Inquiry, Review, State, Step};
-use ringback_core::ledger::{Document, Draft, ENTRY_SCHEMA, seal};
+use ringback_core::ledger::{Document, Draft, ENTRY_SCHEMA, Retention, seal};
 use ringback_core::plan::PLAN_SCHEMA;
 use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, DocumentNew, EffectRow, EntryRow, InquiryRow, PlanRow, ReviewRow, Site, Tx};
@@ -80,7 +80,7 @@ pub(crate) async fn apply(
     }
     let last = last.as_ref().map(|e| (e.seq, e.hash.as_str()));
     let (entries, documents) = seal(drafts, last, now, &facts.salt);
-    put_documents(tx, account, &documents, now).await?;
+    put_documents(tx, account, facts.days, &documents, now).await?;
     let rows: Vec<EntryRow> = entries
         .into_iter()
         .map(|e| EntryRow {
@@ -104,10 +104,10 @@ pub(crate) async fn apply(
 /// Every event is kept whole (as an erasable document) with its schema version, so that the decision can be made again.
 fn event_draft(event: &Event, before: &Inquiry) -> Draft {
     let json = serde_json::to_string(event).unwrap_or_default();
-    let draft = Draft::new("event").with("schema", INQUIRY_SCHEMA).seal("event", Some(&json));
+    let draft = Draft::new("event").with("schema", INQUIRY_SCHEMA).seal_words("event", Some(&json));
     if before.calls.is_empty() {
         let birth = serde_json::to_string(before).unwrap_or_default();
-        return draft.seal("born", Some(&birth));
+        return draft.seal_words("born", Some(&birth));
     }
     draft
 }
@@ -281,9 +281,28 @@ async fn close_review(
     Ok(())
 }
 
+/// Days that documents of each class are kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeptDays {
+    pub(crate) raw: i64,
+    pub(crate) speech: i64,
+    pub(crate) value: i64,
+}
+
+impl KeptDays {
+    fn of(self, class: Retention) -> i64 {
+        match class {
+            Retention::Raw => self.raw,
+            Retention::Speech => self.speech,
+            Retention::Value => self.value,
+        }
+    }
+}
+
 pub(crate) async fn put_documents(
     tx: &mut Tx,
     account: &str,
+    days: KeptDays,
     documents: &[Document],
     now: Timestamp,
 ) -> Result<(), store::Error> {
@@ -293,7 +312,7 @@ pub(crate) async fn put_documents(
         kind: document.kind.to_owned(),
         body: document.body.clone(),
         created_at: micros(now),
-        expires_at: None,
+        expires_at: crate::intake::expiry(now, days.of(document.class)),
     };
     let rows: Vec<DocumentNew> = documents.iter().map(new).collect();
     store::documents_put_once(tx, account, &rows).await.map(|_| ())

@@ -65,17 +65,8 @@ impl Engine {
                 self.changed();
                 source.answer(raw, &held.connection, &intake)
             }
-            Err(error) => self.not_stored(source, raw, held, &error),
+            Err(error) => not_stored(source, raw, held, &error),
         })
-    }
-
-    fn not_stored(&self, source: &dyn Source, raw: &RawRequest, held: &ConnectionFacts, error: &Error) -> HttpReply {
-        let connection = held.connection.id.as_str();
-        tracing::error!(%error, connection, "a request could not be stored; the provider is asked to send it again");
-        if mutant::on("ack_before_commit") {
-            return source.answer(raw, &held.connection, &Intake::Stored);
-        }
-        source.answer(raw, &held.connection, &Intake::Unavailable)
     }
 
     async fn store_signal(
@@ -169,6 +160,16 @@ impl Engine {
         self.changed();
         Ok(())
     }
+}
+
+/// Asks the provider to send it again; nothing was stored.
+fn not_stored(source: &dyn Source, raw: &RawRequest, held: &ConnectionFacts, error: &Error) -> HttpReply {
+    let connection = held.connection.id.as_str();
+    tracing::error!(%error, connection, "a request could not be stored; the provider is asked to send it again");
+    if mutant::on("ack_before_commit") {
+        return source.answer(raw, &held.connection, &Intake::Stored);
+    }
+    source.answer(raw, &held.connection, &Intake::Unavailable)
 }
 
 /// What is the same when a provider sends the same thing again: event, query and body (headers such as dates differ).

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// The longest rest of a worker that found nothing: what another node stored is seen by then.
 pub const REST: Duration = Duration::from_millis(500);
 /// The rest between two rounds of upkeep.
-pub const UPKEEP_REST: Duration = Duration::from_secs(60);
+pub const UPKEEP_REST: Duration = Duration::from_mins(1);
 /// The rest after an error of the store.
 pub const REST_AFTER_ERROR: Duration = Duration::from_secs(1);
 /// Lanes looked at per round.
@@ -110,7 +110,7 @@ impl Engine {
     async fn start_lanes(&self, busy: &Arc<Mutex<HashSet<String>>>) -> Result<Looked, Error> {
         for (account, lane) in self.lanes_due().await? {
             let key = format!("{account}/{lane}");
-            let free = busy.lock().map(|mut b| b.insert(key.clone())).unwrap_or(false);
+            let free = busy.lock().is_ok_and(|mut b| b.insert(key.clone()));
             if !free {
                 continue;
             }

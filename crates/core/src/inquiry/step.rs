@@ -151,7 +151,7 @@ impl<'a> Moving<'a> {
                     .with("confidence", claim.confidence.0)
                     .with("evidence", &evidence)
                     .seal("value", Some(&claim.value.text()))
-                    .seal("quote", Some(quote)),
+                    .seal_words("quote", Some(quote)),
             );
             let held = HeldClaim { claim: claim.clone(), evidence, quote: quote.clone() };
             // Lower confidence never replaces higher (F-117); among equals the later word counts.

@@ -225,7 +225,14 @@ pub(crate) mod support {
                         updated_at: micros(now),
                     };
                     store::call_insert(tx, &row).await?;
-                    crate::inquire::put_documents(tx, account, &[document], now).await?;
+                    crate::inquire::put_documents(
+                        tx,
+                        account,
+                        crate::inquire::KeptDays { raw: 1, speech: 1, value: 1 },
+                        &[document],
+                        now,
+                    )
+                    .await?;
                     let loaded = Loaded { open_key: Some(inquiry.id.as_str().into()), inquiry, version: None };
                     apply(tx, &facts, loaded, &events, Vec::new(), now).await.map(|_| ())
                 })
