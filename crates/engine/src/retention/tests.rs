@@ -79,7 +79,9 @@ async fn quotes_go_with_the_transcript_they_were_cut_from() {
     assert!(quotes().await > 0);
     assert_eq!(world.engine.expire_documents().await.unwrap(), 0);
     assert!(quotes().await > 0);
-    world.tamper("UPDATE documents SET expires_at = created_at + 1000000 WHERE class = 'speech'").await;
+    world
+        .tamper("UPDATE documents SET expires_at = created_at + 1000000 WHERE class = 'speech' AND kind = 'transcript'")
+        .await;
     world.clock.forward(SignedDuration::from_secs(2));
     assert_eq!(world.engine.expire_documents().await.unwrap(), 1);
     assert_eq!(quotes().await, 0);
