@@ -4,7 +4,7 @@
 //! how sure is it. The first that says no answers, so every verdict has one reason.
 
 use crate::claim::ClaimValue;
-use crate::contract::{Autonomy, FieldRule, FieldValue, Machine, OnMissing, SuppressClass, Truth, fit};
+use crate::contract::{Autonomy, FieldRule, FieldValue, Machine, OnMissing, Protected, SuppressClass, Truth, fit};
 use crate::crm::{Object, Setter};
 use crate::identity::MatchKind;
 use crate::inquiry::{Approval, Choice, Facts, Inquiry, ReviewKind};
@@ -63,7 +63,8 @@ fn verdict(inquiry: &Inquiry, facts: &Facts<'_>, name: &str, rule: &FieldRule) -
     let confidence = held.map(|h| h.claim.confidence.0).or(decided.as_ref().map(|_| 1000));
     let was = current(inquiry, rule);
     let mut case = Case { name, rule, was, is: None, confidence, evidence: held.map(|h| h.evidence.clone()) };
-    let Some(value) = value else { return missing(&case, inquiry) };
+    let autonomy = facts.contract.autonomy_for(slug, Some(name));
+    let Some(value) = value else { return missing(&case, inquiry, autonomy) };
     let value = cast(value, rule);
     match fit(&value, &rule.kind, location.map(|l| l.currency.as_str())) {
         Ok(text) => case.is = Some(text),
@@ -72,14 +73,13 @@ fn verdict(inquiry: &Inquiry, facts: &Facts<'_>, name: &str, rule: &FieldRule) -
             return Some(case.rule(VerdictKind::Keep, "type_mismatch", reason, "type"));
         }
     }
-    let autonomy = facts.contract.autonomy_for(slug, Some(name));
     let own_record = matches!(rule.object, Object::Call | Object::Task);
     let verdict = judge(&case, inquiry, facts, autonomy, own_record);
     Some(approved(verdict, inquiry, facts))
 }
 
 /// Nothing was said: a default, a flag, or nothing; never a block and never a half-filled record (F-085).
-fn missing(case: &Case<'_>, inquiry: &Inquiry) -> Option<Verdict> {
+fn missing(case: &Case<'_>, inquiry: &Inquiry, autonomy: Autonomy) -> Option<Verdict> {
     match &case.rule.on_missing {
         OnMissing::Leave => None,
         OnMissing::Flag => {
@@ -88,7 +88,7 @@ fn missing(case: &Case<'_>, inquiry: &Inquiry) -> Option<Verdict> {
         OnMissing::Default(text) => {
             let made = inquiry.matched.as_ref().is_some_and(|m| m.kind == MatchKind::New);
             let own_record = matches!(case.rule.object, Object::Call | Object::Task);
-            if !(made || own_record) || case.was.as_ref().is_some_and(|w| !w.is_empty()) {
+            if !(own_record || made && autonomy == Autonomy::Auto) || case.was.as_ref().is_some_and(|w| !w.is_empty()) {
                 return None;
             }
             let mut verdict =
@@ -123,6 +123,11 @@ fn judge(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>, autonomy: Autono
             return case.rule(Write, "own_record", &rule.winner, "winner");
         }
         return case.rule(Keep, "below_write_threshold", format!("{}: not sure enough", percent(sure)), "write_at");
+    }
+    if rule.protected == Some(Protected::AccountOwner) && was.is_empty() {
+        let reason =
+            "the record has no owner; the callback task has one, and giving the record away is a person's step";
+        return case.rule(Keep, "unowned", reason, "protected");
     }
     if rule.protected.is_some() {
         return case.rule(Review, "protected", "one of the eight kinds that are never changed silently", "protected");
