@@ -474,7 +474,7 @@ fn the_properties_a_contract_needs_pass_its_own_check() {
     assert!(
         needed
             .iter()
-            .any(|(o, p)| *o == Object::Contact && p.name == "rb_callback_due" && p.kind == PropertyType::DateTime)
+            .any(|(o, p)| *o == Object::Task && p.name == "rb_callback_due" && p.kind == PropertyType::DateTime)
     );
     let foreign: Vec<String> = check_schema(&contract, &needed).into_iter().map(|p| p.cause).collect();
     assert_eq!(foreign.len(), 2, "only the CRM's own properties are missing: {foreign:?}");
