@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn tries_run_out_and_come_back() {
-        let at = |s| Timestamp::from_second(1_700_000_000 + s).unwrap();
+        let at = |s: i64| Timestamp::from_second(1_700_000_000 + s).unwrap();
         let mut tries = Tries::default();
         let allowed: Vec<bool> = (0..4).map(|n| tries.allow("a@b.example", at(n), 3, 900)).collect();
         assert_eq!(allowed, [true, true, true, false]);

@@ -73,11 +73,6 @@ impl Wall {
     pub(crate) fn same_day(&self, a: Timestamp, b: Timestamp) -> bool {
         a.to_zoned(self.zone.clone()).date() == b.to_zoned(self.zone.clone()).date()
     }
-
-    /// Midnight this way differs from that way: they are different zones at that moment.
-    pub(crate) fn differs_from(&self, other: &Self, at: Timestamp) -> bool {
-        self.zone.to_offset(at) != other.zone.to_offset(at)
-    }
 }
 
 /// A length of time in the two largest words: `12 min`, `3 h 05`, `2 days`. The page's script writes the same.

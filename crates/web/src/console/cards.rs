@@ -20,6 +20,9 @@ pub(crate) enum Group {
     Calling,
 }
 
+/// Level, due time, how little is at stake, minus the rings, since when: compared in that order.
+pub(crate) type Order = (u8, i64, u8, i64, i64);
+
 /// Due within this counts as now.
 const SOON_SECONDS: i64 = 60 * 60;
 
@@ -28,7 +31,7 @@ pub(crate) struct Card {
     pub(crate) id: String,
     pub(crate) group: Group,
     /// The less, the sooner: see [`cost`].
-    pub(crate) order: (u8, i64, u8, i64),
+    pub(crate) order: Order,
     pub(crate) cost: String,
     /// `past`, `soon` or nothing: with a word, never colour alone.
     pub(crate) tone: &'static str,
@@ -51,6 +54,7 @@ pub(crate) struct Card {
     pub(crate) owner: String,
     pub(crate) taken_by_me: bool,
     pub(crate) taken: bool,
+    pub(crate) taken_by: Option<String>,
     pub(crate) asks: usize,
     pub(crate) urgent: bool,
 }
@@ -102,6 +106,7 @@ pub(crate) fn card(inquiry: &Inquiry, around: &Around<'_>) -> Card {
         owner: owner(inquiry),
         taken_by_me: inquiry.taken_by.as_ref() == Some(&around.session.user),
         taken: inquiry.taken_by.is_some(),
+        taken_by: inquiry.taken_by.as_ref().map(|u| u.as_str().to_owned()),
         asks: inquiry.reviews.len(),
         urgent: inquiry.urgent(),
     }
@@ -124,7 +129,7 @@ fn group(inquiry: &Inquiry, left: Option<i64>) -> Group {
 
 /// What waiting costs, as an order and as the sentence behind it: emergencies, then urgent callers, then promises already broken (longest
 /// first), then by the promise's time; among equals whoever is a customer with open business, then whoever rang most.
-fn cost(inquiry: &Inquiry, due_at: Option<Timestamp>, now: Timestamp) -> ((u8, i64, u8, i64), String) {
+fn cost(inquiry: &Inquiry, due_at: Option<Timestamp>, now: Timestamp) -> (Order, String) {
     let mut why = Vec::new();
     let urgency = inquiry.urgency();
     let deals = open_deals(inquiry).count();
@@ -153,7 +158,8 @@ fn cost(inquiry: &Inquiry, due_at: Option<Timestamp>, now: Timestamp) -> ((u8, i
     }
     let known = u8::from(deals == 0) + u8::from(inquiry.matched.as_ref().map(|m| m.kind) != Some(MatchKind::Customer));
     let rings = i64::try_from(inquiry.calls.len()).unwrap_or(i64::MAX);
-    ((level, due_at.map_or(i64::MAX, Timestamp::as_microsecond), known, -rings), why.join(" · "))
+    let since = inquiry.opened_at.as_microsecond();
+    ((level, due_at.map_or(i64::MAX, Timestamp::as_microsecond), known, -rings, since), why.join(" · "))
 }
 
 fn due_word(due_at: Option<Timestamp>, now: Timestamp, wall: &Wall) -> String {
@@ -195,10 +201,24 @@ pub(crate) fn name(inquiry: &Inquiry) -> Option<String> {
     said.or_else(|| inquiry.calls.iter().rev().find_map(|c| c.caller_name.clone()))
 }
 
-fn phone(inquiry: &Inquiry) -> Option<String> {
+pub(crate) fn phone(inquiry: &Inquiry) -> Option<String> {
     let number = inquiry.callback_number()?;
-    // The national form belongs to the number that showed; another one that was said is shown as it is dialled.
-    Some(if Some(&number) == inquiry.e164.as_ref() { inquiry.national.clone().unwrap_or(number) } else { number })
+    // The national part is known of the number that showed; another one that was said is written as it is dialled.
+    let national = inquiry.national.as_deref().filter(|_| Some(&number) == inquiry.e164.as_ref());
+    Some(readable_number(&number, national))
+}
+
+/// `(602) 555-0142` in the North American plan, else country code, a space and the rest.
+pub(crate) fn readable_number(e164: &str, national: Option<&str>) -> String {
+    if let Some(ten) = e164.strip_prefix("+1").filter(|n| n.len() == 10)
+        && let (Some(area), Some(office), Some(line)) = (ten.get(..3), ten.get(3..6), ten.get(6..))
+    {
+        return format!("({area}) {office}-{line}");
+    }
+    match national.and_then(|n| e164.strip_suffix(n).map(|code| (code, n))) {
+        Some((code, rest)) => format!("{code} {rest}"),
+        None => e164.to_owned(),
+    }
 }
 
 fn open_deals(inquiry: &Inquiry) -> impl Iterator<Item = &ringback_core::inquiry::Deal> {
@@ -335,5 +355,17 @@ fn tier(inquiry: &Inquiry, around: &Around<'_>, place: Option<&Location>) -> Str
             format!("{here} → {} {} {left}", tier_name(to), t("card.in"))
         }
         None => here,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::readable_number;
+
+    #[test]
+    fn numbers_are_written_as_people_read_them() {
+        assert_eq!(readable_number("+16025550142", Some("6025550142")), "(602) 555-0142");
+        assert_eq!(readable_number("+49405550142", Some("405550142")), "+49 405550142");
+        assert_eq!(readable_number("+49405550142", None), "+49405550142");
     }
 }

@@ -34,6 +34,8 @@ struct FieldLine {
     clause: String,
     winner: String,
     crm_says: String,
+    /// The open question about it: id and digest.
+    ask: Option<(String, String)>,
 }
 
 /// A piece of a transcript; with a field when something was heard there.
@@ -77,7 +79,6 @@ struct InquiryPage {
     closed: Option<String>,
     match_why: String,
     owner_why: String,
-    opened: String,
     stages: Vec<Stage>,
     failing: Option<&'static str>,
     timeline: Vec<Moment>,
@@ -114,7 +115,8 @@ pub(crate) async fn page(State(app): State<App>, session: Session, Path(id): Pat
     let title = card.name.clone().or_else(|| card.phone.clone()).unwrap_or_else(|| t("card.no_caller").to_owned());
     let stages = stages(&inquiry);
     let shell = Shell::of(&app, &session, "inquiry", &title).await?;
-    let question = |r: &ringback_core::inquiry::Review| (r.id.as_str().to_owned(), super::reviews::question(r));
+    let question =
+        |r: &ringback_core::inquiry::Review| (r.id.as_str().to_owned(), super::reviews::question(r, now, &wall));
     shown(&InquiryPage {
         shell,
         title,
@@ -122,7 +124,6 @@ pub(crate) async fn page(State(app): State<App>, session: Session, Path(id): Pat
         closed: closed(&inquiry, now, &wall),
         match_why: inquiry.matched.as_ref().map(|m| m.why.clone()).unwrap_or_default(),
         owner_why: owner_why(&inquiry),
-        opened: wall.moment(inquiry.opened_at, now),
         failing: stages.iter().find(|s| s.tone == "bad").map(|s| s.word),
         stages,
         timeline: timeline(&inquiry, now, &wall),
@@ -160,7 +161,8 @@ pub(crate) fn field_word(field: &str) -> String {
         "sentiment" => "field.sentiment",
         "next_action" => "field.next_action",
         "callback_owner" => "field.callback_owner",
-        _ => return field.replace(['_', '.'], " "),
+        "callback_due" => "field.callback_due",
+        _ => return field.trim_start_matches("flag.").replace(['_', '.'], " "),
     };
     t(id).to_owned()
 }
@@ -371,7 +373,15 @@ fn field_lines(
             is: plain(&v.is).unwrap_or_else(|| t("field.nothing").to_owned()),
             quote: held.map(|h| h.quote.clone()).filter(|q| !q.is_empty()),
             anchor: v.evidence.as_ref().map(|e| anchor(e.document.as_str(), e.start)),
-            sure: v.confidence.map_or_else(|| t("field.decided").to_owned(), cards::percent),
+            sure: match (v.confidence, &v.evidence) {
+                (Some(sure), Some(_)) => cards::percent(sure),
+                _ => t("field.decided").to_owned(),
+            },
+            ask: inquiry
+                .reviews
+                .iter()
+                .find(|r| r.field.as_ref() == Some(&v.field))
+                .map(|r| (r.id.as_str().to_owned(), r.digest.clone())),
             verdict: t(verdict),
             tone,
             reason: v.reason.clone(),
@@ -384,7 +394,7 @@ fn field_lines(
 }
 
 /// Instants as this place writes them; everything else as it is.
-fn readable(value: &str, now: Timestamp, wall: &Wall) -> String {
+pub(crate) fn readable(value: &str, now: Timestamp, wall: &Wall) -> String {
     value.parse::<Timestamp>().map_or_else(|_| value.to_owned(), |at| wall.moment(at, now))
 }
 

@@ -1,20 +1,22 @@
 //! *Reviews*: one decision at a time, with everything it needs: value, evidence, confidence, current value, the rule that stopped it, the choices.
 
 use super::cards::{category, percent};
-use super::inquiry::field_word;
+use super::inquiry::{field_word, readable};
 use super::{Fields, Page, Shell, back, shown};
 use crate::App;
 use crate::problem::Problem;
 use crate::session::Session;
 use crate::texts::t;
+use crate::when::Wall;
 use crate::when::lasting;
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
+use jiff::Timestamp;
 use ringback_core::contract::Contract;
 use ringback_core::id::{InquiryId, ReviewId};
 use ringback_core::inquiry::{Choice, Inquiry, Review, ReviewKind};
 use ringback_store::Before;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Questions on one page.
 const REVIEWS_MAX: u32 = 200;
@@ -44,6 +46,8 @@ struct Question {
     waiting: String,
     yes: &'static str,
     no: &'static str,
+    /// This and the others of this caller that the same rule stopped, as `id:digest`; on the first of them only.
+    alike: Vec<String>,
 }
 
 #[derive(Template)]
@@ -84,10 +88,14 @@ pub(crate) async fn open(app: &App, session: &Session) -> Result<Vec<(Review, In
 }
 
 /// What is asked, in one sentence.
-pub(crate) fn question(review: &Review) -> String {
+pub(crate) fn question(review: &Review, now: Timestamp, wall: &Wall) -> String {
     match review.kind {
         ReviewKind::Field => {
-            format!("{} {}?", t("review.field"), review.field.as_deref().map(field_word).unwrap_or_default())
+            let field = review.field.as_deref().map(field_word).unwrap_or_default();
+            let value = review.proposed.as_deref().map(|v| readable(v, now, wall)).unwrap_or_default();
+            let mut letters = field.chars();
+            let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+            format!("{}: {value}?", first.chain(letters).collect::<String>())
         }
         ReviewKind::Match => t("review.match").to_owned(),
         ReviewKind::NoNumber => t("review.no_number").to_owned(),
@@ -99,14 +107,31 @@ pub(crate) fn question(review: &Review) -> String {
 }
 
 /// `GET /reviews`.
-pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
-    let found = open(&app, &session).await?;
+pub(crate) async fn page(
+    State(app): State<App>,
+    session: Session,
+    Query(query): Query<HashMap<String, String>>,
+) -> Page {
+    let mut found = open(&app, &session).await?;
+    if let Some(only) = query.get("inquiry") {
+        found.retain(|(_, inquiry)| inquiry.id.as_str() == only);
+    }
     let contract = app.engine.contract(&session.account).await?;
     let rules = contract.as_ref().map(|(_, c)| c.as_ref());
     let mut questions = Vec::with_capacity(found.len());
     for (review, inquiry) in &found {
         let text = context(&app, &session, review).await?;
         questions.push(line(&app, &session, rules, review, inquiry, text.as_deref()));
+    }
+    // The first of several that one rule stopped for one caller offers to approve them in one gesture.
+    let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for at in 0..questions.len() {
+        let Some(q) = questions.get(at).filter(|q| q.approves) else { continue };
+        let (key, pair) = ((q.inquiry.clone(), q.reason.clone()), format!("{}:{}", q.id, q.digest));
+        let first = *seen.entry(key).or_insert(at);
+        if let Some(q) = questions.get_mut(first) {
+            q.alike.push(pair);
+        }
     }
     let shell = Shell::of(&app, &session, "reviews", t("reviews.title")).await?;
     shown(&Reviews { shell, questions, acts: session.role.acts(), csrf: session.csrf.clone() })
@@ -152,8 +177,10 @@ fn line(
     inquiry: &Inquiry,
     text: Option<&str>,
 ) -> Question {
+    let (now, wall) = (app.engine.now(), session.wall(inquiry.location.as_ref()));
+    let value = |v: &String| readable(v, now, &wall);
     let place = inquiry.location.as_ref().and_then(|l| session.roster.location(l)).map(|l| l.name.clone());
-    let who = super::cards::name(inquiry).or_else(|| inquiry.national.clone());
+    let who = super::cards::name(inquiry).or_else(|| super::cards::phone(inquiry));
     let (before, quote, after) = around(text, review);
     let call = inquiry.last_call().map(|c| t(category(&c.category)).to_owned()).unwrap_or_default();
     let (yes, no) = match review.kind {
@@ -169,12 +196,13 @@ fn line(
         digest: review.digest.clone(),
         inquiry: inquiry.id.as_str().to_owned(),
         who: who.unwrap_or_else(|| t("card.no_caller").to_owned()),
-        question: question(review),
+        question: question(review, app.engine.now(), &wall),
         about: format!("{call} · {}", super::cards::known(inquiry)),
         place: place.unwrap_or_else(|| t("card.no_location").to_owned()),
-        proposed: review.proposed.clone(),
-        current: review.current.clone().filter(|c| !c.is_empty()),
-        sure: review.confidence.map(percent),
+        proposed: review.proposed.as_ref().map(value),
+        current: review.current.as_ref().filter(|c| !c.is_empty()).map(value),
+        // A decision of Ringback itself is not something the caller said.
+        sure: review.confidence.filter(|_| review.evidence.is_some()).map(percent),
         before,
         quote,
         after,
@@ -188,6 +216,7 @@ fn line(
         waiting: lasting(app.engine.now().as_second() - review.opened_at.as_second()),
         yes,
         no,
+        alike: Vec::new(),
     }
 }
 
@@ -213,6 +242,15 @@ fn choice(fields: &Fields) -> Result<Choice, Problem> {
 pub(crate) async fn decide(State(app): State<App>, session: Session, Path(id): Path<String>, fields: Fields) -> Page {
     session.check_form(&fields.0)?;
     session.need(session.role.acts())?;
+    if fields.get("choice") == "approve_alike" {
+        // Each approval is bound to the digest that was shown; the first that has moved on ends the gesture and says so.
+        for (id, digest) in fields.get("alike").split(',').filter_map(|pair| pair.split_once(':')) {
+            let review = ReviewId::from_text(id);
+            visible(&app, &session, &review).await?;
+            app.engine.decide_review(&session.account, &review, digest, Choice::Approve, &session.user).await?;
+        }
+        return Ok(back(&fields.0, "/reviews"));
+    }
     let review = ReviewId::from_text(id);
     visible(&app, &session, &review).await?;
     let choice = choice(&fields)?;

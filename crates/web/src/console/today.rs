@@ -96,6 +96,7 @@ async fn live(app: &App, session: &Session, query: &HashMap<String, String>) -> 
     let contract = app.engine.contract(&session.account).await?;
     let around = Around { session, contract: contract.as_ref().map(|(_, c)| c.as_ref()), now };
     let mut cards: Vec<Card> = inquiries.iter().map(|i| card(i, &around)).filter(|c| fits(c, &find)).collect();
+    name_callers(app, session, &mut cards).await?;
     cards.sort_by(|a, b| a.group.cmp(&b.group).then(a.order.cmp(&b.order)).then(a.id.cmp(&b.id)));
     let wall = session.wall(chosen.as_ref().map(|l| &l.id));
     let count = |f: &dyn Fn(&Card) -> bool| cards.iter().filter(|c| f(c)).count();
@@ -127,6 +128,25 @@ async fn live(app: &App, session: &Session, query: &HashMap<String, String>) -> 
         back,
         as_of: wall.seconds(now),
     })
+}
+
+/// Puts names in place of the ids of those who are calling.
+async fn name_callers(app: &App, session: &Session, cards: &mut [Card]) -> Result<(), Problem> {
+    if cards.iter().all(|c| c.taken_by.is_none()) {
+        return Ok(());
+    }
+    let account = session.account.as_str().to_owned();
+    let users = app
+        .engine
+        .store()
+        .read(move |tx| Box::pin(async move { ringback_store::users_all(tx, &account).await }))
+        .await?;
+    for by in cards.iter_mut().filter_map(|c| c.taken_by.as_mut()) {
+        if let Some(user) = users.iter().find(|u| u.id == *by) {
+            by.clone_from(&user.name);
+        }
+    }
+    Ok(())
 }
 
 fn sections(cards: Vec<Card>) -> Vec<Section> {

@@ -1,0 +1,552 @@
+//! The doors, knocked on: a real store, the real engine, every route.
+
+mod support;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request, StatusCode, header};
+use jiff::Timestamp;
+use ringback_core::id::{AccountId, InquiryId};
+use ringback_engine::{Engine, Settings};
+use ringback_store::{self as store, Before};
+use ringback_web::{WebOptions, router};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use support::{House, MONDAY, Still};
+use tower::ServiceExt as _;
+
+struct World {
+    router: Router,
+    engine: Engine,
+    west: House,
+    north: House,
+    clock: Arc<Still>,
+    _dir: tempfile::TempDir,
+}
+
+/// What came back.
+struct Answer {
+    status: StatusCode,
+    headers: axum::http::HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+    }
+    fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+    fn to(&self) -> &str {
+        self.headers.get(header::LOCATION).map_or("", |v| v.to_str().unwrap())
+    }
+}
+
+impl World {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = support::sqlite(dir.path()).await;
+        let now: Timestamp = MONDAY.parse().unwrap();
+        let (west, north) = support::sample(&store, now).await;
+        let clock = Arc::new(Still(AtomicI64::new(now.as_microsecond())));
+        let settings = Settings { public_url: "https://calls.example.com".into(), ..Settings::default() };
+        let engine = support::engine(store, clock.clone(), settings);
+        let router = router(engine.clone(), WebOptions::default());
+        Self { router, engine, west, north, clock, _dir: dir }
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 4 << 20).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    async fn api(&self, token: &str, path: &str) -> Answer {
+        let request = Request::get(path).header("authorization", format!("Bearer {token}"));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    async fn api_post(&self, token: &str, path: &str, key: &str, body: &Value) -> Answer {
+        let request = Request::post(path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("idempotency-key", key)
+            .header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    /// Signs in and gives the cookie.
+    async fn sign_in(&self, email: &str) -> String {
+        let form = format!("email={email}&password=ring+back&next=/");
+        let answer = self.form("/sign-in", "", &form).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+        let set = answer.headers.get(header::SET_COOKIE).unwrap().to_str().unwrap();
+        assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax"), "{set}");
+        set.split(';').next().unwrap().to_owned()
+    }
+
+    async fn page(&self, cookie: &str, path: &str) -> Answer {
+        self.send(Request::get(path).header("cookie", cookie).body(Body::empty()).unwrap()).await
+    }
+
+    async fn form(&self, path: &str, cookie: &str, form: &str) -> Answer {
+        let request =
+            Request::post(path).header("cookie", cookie).header("content-type", "application/x-www-form-urlencoded");
+        self.send(request.body(Body::from(form.to_owned())).unwrap()).await
+    }
+
+    async fn csrf(&self, cookie: &str) -> String {
+        let page = self.page(cookie, "/").await;
+        let (_, rest) = page.body.split_once("name=\"csrf\" value=\"").expect("a form on the page");
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    async fn inquiries(&self, house: &House) -> Vec<String> {
+        let account = house.account.to_string();
+        let rows = self
+            .engine
+            .store()
+            .read(move |tx| {
+                Box::pin(async move { store::inquiries_list(tx, &account, None, 100, &Before::end()).await })
+            })
+            .await
+            .unwrap();
+        rows.into_iter().map(|r| r.id).collect()
+    }
+
+    /// One id of every kind that stands in a path.
+    async fn ids(&self, house: &House) -> Vec<String> {
+        let account = house.account.to_string();
+        let mut ids = self.inquiries(house).await;
+        let more = self
+            .engine
+            .store()
+            .read(move |tx| {
+                Box::pin(async move {
+                    let end = Before::end();
+                    let mut ids: Vec<String> = Vec::new();
+                    ids.extend(store::calls_list(tx, &account, 1, &end).await?.into_iter().map(|r| r.id));
+                    ids.extend(store::reviews_open(tx, &account, None, 9, &end).await?.into_iter().map(|r| r.id));
+                    ids.extend(store::effects_dead(tx, &account, 9).await?.into_iter().map(|r| r.id));
+                    ids.extend(store::signals_quarantined(tx, &account, 9, &end).await?.into_iter().map(|r| r.id));
+                    Ok(ids)
+                })
+            })
+            .await
+            .unwrap();
+        ids.extend(more);
+        ids
+    }
+
+    /// Everything an account holds, as one text: to see that nothing changed.
+    async fn held(&self, account: &AccountId) -> String {
+        let account = account.to_string();
+        self.engine
+            .store()
+            .read(move |tx| {
+                Box::pin(async move {
+                    let end = Before::end();
+                    let a = store::inquiries_list(tx, &account, None, 100, &end).await?;
+                    let b = store::signals_list(tx, &account, None, 100, &end).await?;
+                    let c = store::reviews_open(tx, &account, None, 100, &end).await?;
+                    let d = store::effects_dead(tx, &account, 100).await?;
+                    Ok(format!("{a:?}{b:?}{c:?}{d:?}"))
+                })
+            })
+            .await
+            .unwrap()
+    }
+}
+
+#[tokio::test]
+async fn what_one_account_holds_no_route_shows_or_changes_for_another() {
+    let world = World::new().await;
+    let token = world.north.token(world.engine.store(), "admin", 9).await;
+    let theirs = world.ids(&world.west).await;
+    assert!(theirs.len() >= 15, "inquiries, a call, reviews, a dead letter, a quarantined signal: {theirs:?}");
+    let before = world.held(&world.west.account).await;
+    let document = world.send(Request::get("/api/openapi.json").body(Body::empty()).unwrap()).await.json();
+    let mut knocked = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let method = operations.as_object().unwrap().keys().next().unwrap().clone();
+        let targets: Vec<String> = if path.contains("{id}") {
+            theirs.iter().map(|id| path.replace("{id}", id)).collect()
+        } else {
+            vec![format!("{}?object=contact&record=10051&property=rb_urgency", path.replace("{field}", "urgency"))]
+        };
+        for target in targets {
+            knocked += 1;
+            let answer = match method.as_str() {
+                "get" => world.api(&token, &target).await,
+                _ => {
+                    let body = json!({ "event": "taken", "digest": "x", "choice": "approve" });
+                    world.api_post(&token, &target, &target, &body).await
+                }
+            };
+            if path.contains("{id}") {
+                let refused = [
+                    StatusCode::NOT_FOUND,
+                    StatusCode::CONFLICT,
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    StatusCode::BAD_REQUEST,
+                ];
+                assert!(refused.contains(&answer.status), "{method} {target}: {} {}", answer.status, answer.body);
+            } else {
+                assert_eq!(answer.status, StatusCode::OK, "{target}: {}", answer.body);
+            }
+            for word in ["Alvarez", "Copper", "6025550142", "acct_copper"] {
+                assert!(!answer.body.contains(word), "{target} shows {word}");
+            }
+        }
+    }
+    assert!(knocked > 60, "{knocked}");
+    assert_eq!(world.held(&world.west.account).await, before, "something of the other account changed");
+}
+
+#[tokio::test]
+async fn pages_stay_within_their_account_and_a_switch_needs_a_user_there() {
+    let world = World::new().await;
+    let sam = world.sign_in("sam@example.com").await;
+    let today = world.page(&sam, "/").await;
+    assert!(today.body.contains("Marisol Alvarez") && !today.body.contains("Anke"), "{}", today.body);
+    for id in world.inquiries(&world.north).await {
+        assert_eq!(world.page(&sam, &format!("/inquiries/{id}")).await.status, StatusCode::NOT_FOUND);
+    }
+    let csrf = world.csrf(&sam).await;
+    let switched = world.form("/account", &sam, &format!("csrf={csrf}&account=acct_nord")).await;
+    assert_eq!(switched.status, StatusCode::SEE_OTHER, "{}", switched.body);
+    let cookie = switched.headers.get(header::SET_COOKIE).unwrap().to_str().unwrap().split(';').next().unwrap();
+    let north = world.page(cookie, "/").await;
+    assert!(north.body.contains("Nordlicht Klima") && !north.body.contains("Alvarez"));
+    assert!(world.page(&sam, "/").await.to().starts_with("/sign-in"), "the old session is over");
+    let dana = world.sign_in("dana@example.com").await;
+    let csrf = world.csrf(&dana).await;
+    let refused = world.form("/account", &dana, &format!("csrf={csrf}&account=acct_nord")).await;
+    assert_eq!(refused.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn roles_bound_what_is_seen_and_done() {
+    let world = World::new().await;
+    let (dana, ada, sam) = (
+        world.sign_in("dana@example.com").await,
+        world.sign_in("ada@example.com").await,
+        world.sign_in("sam@example.com").await,
+    );
+    let all = world.page(&sam, "/").await.body;
+    let hers = world.page(&dana, "/").await.body;
+    assert!(all.contains("Ruth Feldman") && !hers.contains("Ruth Feldman"), "Tucson is not Dana's");
+    let (_, rest) =
+        all.split_once("Ruth Feldman").map(|(before, _)| before.rsplit_once("/inquiries/").unwrap()).unwrap();
+    let ruth = rest.split('"').next().unwrap();
+    assert_eq!(world.page(&dana, &format!("/inquiries/{ruth}")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(world.page(&sam, &format!("/inquiries/{ruth}")).await.status, StatusCode::OK);
+    let csrf = world.csrf(&dana).await;
+    let take = world.form(&format!("/inquiries/{ruth}/take"), &dana, &format!("csrf={csrf}")).await;
+    assert_eq!(take.status, StatusCode::NOT_FOUND);
+    for path in ["/dead-letters", "/connections"] {
+        assert_eq!(world.page(&dana, path).await.status, StatusCode::FORBIDDEN, "{path}");
+        assert_eq!(world.page(&ada, path).await.status, StatusCode::OK, "{path}");
+    }
+    let before = world.held(&world.west.account).await;
+    let csrf = world.csrf(&ada).await;
+    let forms = [
+        format!("/inquiries/{ruth}/take"),
+        format!("/inquiries/{ruth}/called"),
+        "/connections/quarantine/sig_quarantined/accept".to_owned(),
+        "/dead-letters/eff_x/replay".to_owned(),
+    ];
+    for path in forms {
+        let answer = world.form(&path, &ada, &format!("csrf={csrf}&result=reached")).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+        assert!(answer.body.contains("RB-0606"), "{path}");
+    }
+    assert_eq!(world.held(&world.west.account).await, before, "an auditor changes nothing");
+}
+
+#[tokio::test]
+async fn a_form_without_its_token_changes_nothing() {
+    let world = World::new().await;
+    let sam = world.sign_in("sam@example.com").await;
+    let csrf = world.csrf(&sam).await;
+    let before = world.held(&world.west.account).await;
+    let id = world.inquiries(&world.west).await.remove(0);
+    for form in ["", "csrf=", "csrf=0000", &format!("csrf={csrf}0")] {
+        for path in [format!("/inquiries/{id}/take"), "/sign-out".to_owned(), "/reviews/rev_x".to_owned()] {
+            let answer = world.form(&path, &sam, form).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {form}");
+            assert!(answer.body.contains("RB-0605"));
+        }
+    }
+    let cross = Request::post(format!("/inquiries/{id}/take"))
+        .header("cookie", &sam)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("sec-fetch-site", "cross-site")
+        .body(Body::from(format!("csrf={csrf}")))
+        .unwrap();
+    assert_eq!(world.send(cross).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(world.held(&world.west.account).await, before);
+}
+
+#[tokio::test]
+async fn a_coordinator_takes_calls_and_says_how_it_went() {
+    let world = World::new().await;
+    let dana = world.sign_in("dana@example.com").await;
+    let today = world.page(&dana, "/").await.body;
+    // The first row of the page is the emergency, whoever rang more or later.
+    let first = today.split("data-row").nth(1).unwrap();
+    assert!(first.contains("Marisol Alvarez") && first.contains("emergency"), "{first}");
+    let id = first.split("/inquiries/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let csrf = world.csrf(&dana).await;
+    let taken = world.form(&format!("/inquiries/{id}/take"), &dana, &format!("csrf={csrf}&back=/")).await;
+    assert_eq!((taken.status, taken.to()), (StatusCode::SEE_OTHER, "/"), "{}", taken.body);
+    let calling = world.page(&dana, "/").await.body;
+    assert!(calling.split("id=\"group-calling\"").nth(1).is_some_and(|s| s.contains("Marisol Alvarez")));
+    let said = format!("csrf={csrf}&result=reached&note=is+on+the+way&back=//evil.example");
+    let called = world.form(&format!("/inquiries/{id}/called"), &dana, &said).await;
+    assert_eq!((called.status, called.to()), (StatusCode::SEE_OTHER, "/"), "{}", called.body);
+    let inquiry = world.engine.inquiry(&world.west.account, &InquiryId::from_text(&id)).await.unwrap().unwrap();
+    assert_eq!(inquiry.callbacks.len(), 1);
+    assert!(!world.page(&dana, "/").await.body.contains("Marisol Alvarez"), "who was reached waits no more");
+    assert!(world.page(&dana, &format!("/inquiries/{id}")).await.body.contains("is on the way"));
+}
+
+#[tokio::test]
+async fn tokens_do_what_their_scope_says() {
+    let world = World::new().await;
+    let store = world.engine.store().clone();
+    let (read, write, admin) = (
+        world.west.token(&store, "read", 1).await,
+        world.west.token(&store, "write", 2).await,
+        world.west.token(&store, "admin", 3).await,
+    );
+    let id = world.inquiries(&world.west).await.remove(0);
+    let path = format!("/api/v1/inquiries/{id}/events");
+    let taken = json!({ "event": "taken" });
+    assert_eq!(world.api(&read, "/api/v1/inquiries").await.status, StatusCode::OK);
+    let refused = world.api_post(&read, &path, "k1", &taken).await;
+    assert_eq!((refused.status, refused.code().as_str()), (StatusCode::FORBIDDEN, "RB-0602"));
+    assert_eq!(world.api_post(&write, &path, "k1", &taken).await.status, StatusCode::OK);
+    let accept = "/api/v1/signals/sig_quarantined/accept";
+    assert_eq!(world.api_post(&write, accept, "k2", &json!({})).await.code(), "RB-0602");
+    let accepted = world.api_post(&admin, accept, "k2", &json!({})).await;
+    assert_eq!(accepted.status, StatusCode::OK, "{}", accepted.body);
+    for bad in ["", "rbt_wrong", &read[..20]] {
+        let answer = world.api(bad, "/api/v1/inquiries").await;
+        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::UNAUTHORIZED, "RB-0601"));
+        assert_eq!(answer.headers[header::CONTENT_TYPE], "application/problem+json");
+    }
+    let account = world.west.account.to_string();
+    store
+        .write(store::Site::Setup, move |tx| {
+            Box::pin(async move { store::token_revoke(tx, &account, "tok_copper_read", 1).await })
+        })
+        .await
+        .unwrap();
+    assert_eq!(world.api(&read, "/api/v1/inquiries").await.code(), "RB-0601");
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_answered_and_not_done_again() {
+    let world = World::new().await;
+    let token = world.west.token(world.engine.store(), "write", 1).await;
+    let id = world.inquiries(&world.west).await.remove(0);
+    let path = format!("/api/v1/inquiries/{id}/events");
+    let called = json!({ "event": "called_back", "result": "no_answer", "note": null });
+    let first = world.api_post(&token, &path, "same", &called).await;
+    assert_eq!(first.status, StatusCode::OK, "{}", first.body);
+    let again = world.api_post(&token, &path, "same", &called).await;
+    assert_eq!((again.status, &again.body), (StatusCode::OK, &first.body));
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    let inquiry = world.engine.inquiry(&world.west.account, &InquiryId::from_text(&id)).await.unwrap().unwrap();
+    assert_eq!(inquiry.callbacks.len(), 1, "done once");
+    let other = world.api_post(&token, &path, "same", &json!({ "event": "taken" })).await;
+    assert_eq!((other.status, other.code().as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "RB-0133"));
+    for key in ["", &"x".repeat(256)] {
+        assert_eq!(world.api_post(&token, &path, key, &called).await.code(), "RB-0132");
+    }
+    let bad = world.api_post(&token, &path, "bad", &json!({ "event": "eaten" })).await;
+    assert_eq!((bad.status, bad.code().as_str()), (StatusCode::BAD_REQUEST, "RB-0103"));
+}
+
+#[tokio::test]
+async fn a_review_is_decided_about_exactly_what_was_shown() {
+    let world = World::new().await;
+    let token = world.west.token(world.engine.store(), "write", 1).await;
+    let list = world.api(&token, "/api/v1/reviews?kind=field").await.json();
+    let review = list["data"][0].clone();
+    let path = format!("/api/v1/reviews/{}/decide", review["id"].as_str().unwrap());
+    let stale = world.api_post(&token, &path, "a", &json!({ "digest": "other", "choice": "approve" })).await;
+    assert_eq!((stale.status, stale.code().as_str()), (StatusCode::CONFLICT, "RB-0134"), "{}", stale.body);
+    let decision = json!({ "digest": review["digest"], "choice": "reject", "reason": "said in jest" });
+    let done = world.api_post(&token, &path, "b", &decision).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.body);
+    let left = world.api(&token, "/api/v1/reviews?kind=field").await.json();
+    let ids: Vec<&str> = left["data"].as_array().unwrap().iter().map(|r| r["id"].as_str().unwrap()).collect();
+    assert!(!ids.contains(&review["id"].as_str().unwrap()));
+}
+
+#[tokio::test]
+async fn pages_of_the_api_go_on_where_they_ended() {
+    let world = World::new().await;
+    let token = world.west.token(world.engine.store(), "read", 1).await;
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = world.api(&token, &format!("/api/v1/inquiries?limit=5{cursor}")).await.json();
+        seen.extend(page["data"].as_array().unwrap().iter().map(|i| i["id"].as_str().unwrap().to_owned()));
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, world.inquiries(&world.west).await);
+    for bad in ["limit=0", "limit=201", "limit=x", "cursor=x", "cursor=a.b", "state=odd"] {
+        assert_eq!(world.api(&token, &format!("/api/v1/inquiries?{bad}")).await.code(), "RB-0131", "{bad}");
+    }
+    assert_eq!(world.api(&token, "/api/v1/trace?object=contact").await.code(), "RB-0131");
+    assert_eq!(world.api(&token, "/api/v1/nothing").await.code(), "RB-0130");
+}
+
+#[tokio::test]
+async fn a_hook_is_stored_whole_before_it_is_acknowledged_and_host_is_not_believed() {
+    let world = World::new().await;
+    let count = async || {
+        let account = world.west.account.to_string();
+        let rows = world
+            .engine
+            .store()
+            .read(move |tx| Box::pin(async move { store::signals_list(tx, &account, None, 100, &Before::end()).await }))
+            .await
+            .unwrap();
+        rows
+    };
+    let before = count().await.len();
+    let request = Request::post("/hooks/conn_copper_calls/post-call?x=%31")
+        .header("host", "evil.example")
+        .header("content-type", "application/json")
+        .header("x-odd", "ÿ")
+        .body(Body::from("{\"id\":\"CAL1\"}"))
+        .unwrap();
+    let answer = world.send(request).await;
+    assert!(answer.status.is_success() || answer.status.is_client_error(), "{}", answer.status);
+    let rows = count().await;
+    assert_eq!(rows.len(), before + 1, "answered {} without storing", answer.status);
+    let newest = rows.first().unwrap().clone();
+    assert_eq!(newest.state, "quarantined");
+    let (account, id) = (world.west.account.to_string(), newest.document.clone());
+    let document = world
+        .engine
+        .store()
+        .read(move |tx| Box::pin(async move { store::document_get(tx, &account, &id).await }))
+        .await
+        .unwrap()
+        .unwrap();
+    let body = document.body.unwrap();
+    assert!(body.contains("https://calls.example.com/hooks/conn_copper_calls/post-call?x=%31"), "{body}");
+
+    let mut many = Request::post("/hooks/conn_copper_calls/post-call");
+    for n in 0..120 {
+        many = many.header(format!("x-{n}"), "1");
+    }
+    let refused = world.send(many.body(Body::empty()).unwrap()).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (431, "RB-0136"));
+    let huge = Request::post("/hooks/conn_copper_calls/post-call").body(Body::from(vec![b'x'; 17 << 20])).unwrap();
+    let refused = world.send(huge).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (413, "RB-0102"));
+    assert_eq!(count().await.len(), before + 1);
+}
+
+#[tokio::test]
+async fn signing_in_is_limited_and_tells_nobody_who_exists() {
+    let world = World::new().await;
+    let try_in = async |email: &str, password: &str| {
+        world.form("/sign-in", "", &format!("email={email}&password={password}&next=/")).await
+    };
+    let (wrong, unknown) = (try_in("ada@example.com", "x").await, try_in("nobody@example.com", "x").await);
+    assert_eq!((wrong.status, unknown.status), (StatusCode::UNAUTHORIZED, StatusCode::UNAUTHORIZED));
+    assert_eq!(wrong.body, unknown.body);
+    for _ in 0..7 {
+        try_in("ada@example.com", "x").await;
+    }
+    let paused = try_in("ada@example.com", "ring+back").await;
+    assert_eq!(paused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(paused.body.contains("RB-0604"));
+    world.clock.0.fetch_add(16 * 60 * 1_000_000, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(try_in("ada@example.com", "ring+back").await.status, StatusCode::SEE_OTHER);
+    let cookie = world.sign_in("ada@example.com").await;
+    world.clock.0.fetch_add(13 * 3600 * 1_000_000, std::sync::atomic::Ordering::Relaxed);
+    assert!(world.page(&cookie, "/reviews").await.to().starts_with("/sign-in?next=/reviews"), "sessions end");
+}
+
+#[tokio::test]
+async fn every_page_is_small_guarded_and_needs_a_session() {
+    let world = World::new().await;
+    let sam = world.sign_in("sam@example.com").await;
+    let id = world.inquiries(&world.west).await.remove(0);
+    for path in ["/", "/reviews", "/dead-letters", "/connections", &format!("/inquiries/{id}"), "/?fragment=1"] {
+        let page = world.page(&sam, path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}: {}", page.body);
+        assert!(page.body.len() < 100_000, "{path}: {} bytes", page.body.len());
+        assert!(!page.body.contains(" style=") && !page.body.contains("<style"), "{path} has inline style");
+        assert!(!page.body.contains(" onclick") && !page.body.contains("<script>"), "{path} has inline script");
+        let policy = page.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(page.headers[header::CACHE_CONTROL], "no-store");
+        assert!(world.page("", path).await.to().starts_with("/sign-in"), "{path} without a session");
+    }
+    let lost = world.page(&sam, "/nothing/here").await;
+    assert_eq!(lost.status, StatusCode::NOT_FOUND);
+    let page = world.page(&sam, "/").await.body;
+    let css = page.split("href=\"/assets/").find(|s| s.starts_with("console-")).unwrap().split('"').next().unwrap();
+    let style = world.page("", &format!("/assets/{css}")).await;
+    assert_eq!(style.headers[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
+    for (path, says) in
+        [("/live", "live"), ("/ready", "ready"), ("/metrics", "ringback_inquiries_open{account=\"acct_copper\"")]
+    {
+        assert!(world.page("", path).await.body.contains(says), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn names_from_outside_cannot_become_markup() {
+    let world = World::new().await;
+    let mut west = world.west;
+    let story = support::Story {
+        number: Some("(602) 555-0111"),
+        directory: Some("<script>alert(1)</script>"),
+        source: Some("\"><img src=x onerror=alert(1)>"),
+        ..support::Story::default()
+    };
+    let id = west.tell(world.engine.store(), &story).await;
+    let world = World { west, ..world };
+    let sam = world.sign_in("sam@example.com").await;
+    for path in ["/".to_owned(), format!("/inquiries/{id}"), "/?find=%3Cscript%3E".to_owned()] {
+        let page = world.page(&sam, &path).await.body;
+        assert!(!page.contains("<script>") && !page.contains("<img"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_document_names_every_route_and_each_route_is_there() {
+    let world = World::new().await;
+    let answer = world.send(Request::get("/api/openapi.json").body(Body::empty()).unwrap()).await;
+    let document = answer.json();
+    insta::assert_snapshot!("openapi", serde_json::to_string_pretty(&document).unwrap());
+    let mut ids = std::collections::BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{path} has another's name");
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let request = Request::builder().method(method.clone()).uri(path.replace(['{', '}'], "x"));
+            let answer = world.send(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path} without a token");
+        }
+    }
+    let text = document.to_string();
+    for reference in text.split("#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(document["components"]["schemas"][name].is_object(), "{name} is described nowhere");
+    }
+}

@@ -1,0 +1,277 @@
+//! The pages in a real browser: nothing is cut at a desk or on a phone, axe-core finds nothing serious, and the keys do what the help says.
+//!
+//! Needs Chromium at `RINGBACK_CHROMIUM` (its path). axe-core is taken from `RINGBACK_AXE` (its `axe.min.js`), else fetched with npm into the target
+//! directory, never committed. Screenshots are left in the target directory for people to look at.
+
+mod support;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use ringback_engine::Settings;
+use ringback_store as store;
+use ringback_web::{WebOptions, router};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use support::{MONDAY, Still};
+use tokio::process::Command;
+use tower::ServiceExt as _;
+
+/// Wide and narrow.
+const WIDTHS: [(u32, u32); 2] = [(1280, 900), (390, 844)];
+/// How long one page may take in the browser.
+const BROWSER_SECONDS_MAX: u64 = 60;
+/// Versions differ in what they find; this one is what the pages were held to.
+const AXE_VERSION: &str = "4.10.3";
+
+/// Asks axe, looks for what sticks out, tries the keys; writes what it found into the page.
+const PROBE: &str = r##"
+addEventListener("load", async () => {
+  const result = { errors: [] };
+  try {
+    const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    result.width = innerWidth;
+    result.overflow = wide;
+    result.out = [...document.querySelectorAll("main *")].filter((el) => {
+      const box = el.getBoundingClientRect();
+      return box.width > 1 && !el.closest(".scroll, .unseen") && !el.matches(".unseen") && box.right > innerWidth + 1;
+    }).slice(0, 5).map((el) => `${el.tagName} ${el.className} ${el.textContent.slice(0, 40)}`);
+    result.small = [...document.querySelectorAll("main a.call, main button")].filter((el) => {
+      const box = el.getBoundingClientRect();
+      return box.width > 0 && (box.width < 24 || box.height < 24);
+    }).length;
+    if (window.axe) {
+      const found = await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
+      result.axe = found.violations.map((v) => ({ id: v.id, impact: v.impact, help: v.help, nodes: v.nodes.map((n) => n.html.slice(0, 160)).slice(0, 3) }));
+    }
+    const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+    const rows = [...document.querySelectorAll("[data-row]")];
+    result.rows = rows.length;
+    if (rows.length > 1) {
+      press("j"); press("j"); press("k");
+      result.at = rows.indexOf(document.querySelector(".at"));
+      result.focusInRow = !!document.activeElement.closest("[data-row]");
+    }
+    press("?");
+    result.help = document.querySelector("#help")?.open ?? null;
+    press("Escape");
+    result.helpClosed = document.querySelector("#help")?.open === false;
+    press("/");
+    result.find = document.activeElement.type === "search";
+  } catch (e) { result.errors.push(String(e)); }
+  const pre = document.createElement("pre");
+  pre.id = "probe-result";
+  pre.textContent = JSON.stringify(result);
+  document.body.append(pre);
+});
+"##;
+
+#[derive(Clone)]
+struct Probing {
+    cookie: Arc<str>,
+    axe: Option<Arc<str>>,
+}
+
+/// What the browser is given: the product's pages, signed in, with the probe beside our script. Only here, never in the product.
+fn probed(product: Router, probing: Probing) -> Router {
+    product
+        .route("/probe.js", get(|| async { ([(header::CONTENT_TYPE, "text/javascript")], PROBE) }))
+        .route("/axe.js", get(axe_js))
+        .layer(from_fn(signed_in))
+        .layer(Extension(probing))
+}
+
+async fn axe_js(Extension(probing): Extension<Probing>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/javascript")], probing.axe.map_or(String::new(), |a| a.to_string()))
+}
+
+async fn signed_in(mut request: Request, next: Next) -> Response {
+    let probing = request.extensions().get::<Probing>().unwrap().clone();
+    let probe = request.uri().query().is_some_and(|q| q.contains("probe"));
+    if !request.uri().path().starts_with("/sign-in") {
+        request.headers_mut().insert(header::COOKIE, HeaderValue::from_str(&probing.cookie).unwrap());
+    }
+    let response = next.run(request).await;
+    let html = response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
+    if !html {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let text = String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap();
+    // Without this word the script opens no event stream, which would keep a headless browser waiting.
+    let mut text = text.replace(" data-signed-in", "");
+    if probe {
+        let scripts = "<script src=\"/axe.js\" defer></script><script src=\"/probe.js\" defer></script></head>";
+        text = text.replace("</head>", scripts);
+    }
+    Response::from_parts(parts, Body::from(text))
+}
+
+fn target() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// axe-core's text: from the environment, from an earlier run, or by npm.
+async fn axe() -> Option<String> {
+    if let Ok(path) = std::env::var("RINGBACK_AXE") {
+        return std::fs::read_to_string(path).ok();
+    }
+    let dir = target().join(format!("axe-{AXE_VERSION}"));
+    let file = dir.join("node_modules/axe-core/axe.min.js");
+    if !file.exists() {
+        std::fs::create_dir_all(&dir).ok()?;
+        let wanted = format!("axe-core@{AXE_VERSION}");
+        let npm = Command::new("npm")
+            .args(["install", "--no-audit", "--no-fund", "--silent", "--prefix"])
+            .arg(&dir)
+            .arg(&wanted)
+            .output()
+            .await;
+        if !npm.is_ok_and(|o| o.status.success()) {
+            return None;
+        }
+    }
+    std::fs::read_to_string(file).ok()
+}
+
+struct Browser {
+    program: String,
+}
+
+impl Browser {
+    async fn run(&self, (width, height): (u32, u32), extra: &[&str], url: &str) -> std::process::Output {
+        let profile = tempfile::tempdir_in(target()).unwrap();
+        let mut command = Command::new(&self.program);
+        command
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+            .args([
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--hide-scrollbars",
+            ])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg(format!("--window-size={width},{height}"))
+            .args(extra)
+            .arg(url)
+            .kill_on_drop(true);
+        let limit = std::time::Duration::from_secs(BROWSER_SECONDS_MAX);
+        tokio::time::timeout(limit, command.output()).await.expect("the browser did not end").unwrap()
+    }
+
+    async fn probe(&self, size: (u32, u32), url: &str) -> Value {
+        let joint = if url.contains('?') { '&' } else { '?' };
+        let url = format!("{url}{joint}probe=1");
+        let output = self.run(size, &["--virtual-time-budget=20000", "--dump-dom"], &url).await;
+        let dom = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (_, rest) = dom.split_once("id=\"probe-result\">").unwrap_or_else(|| panic!("no result at {url}: {dom}"));
+        let text = rest.split("</pre>").next().unwrap();
+        let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
+    }
+
+    async fn shoot(&self, (width, height): (u32, u32), url: &str, file: &Path) {
+        let shot = format!("--screenshot={}", file.display());
+        self.run((width, height), &[&shot], url).await;
+        assert!(file.exists(), "no screenshot of {url}");
+    }
+}
+
+async fn cookie(product: &Router, email: &str) -> String {
+    let form = format!("email={email}&password=ring+back&next=/");
+    let request = Request::post("/sign-in").header("content-type", "application/x-www-form-urlencoded");
+    let answer = product.clone().oneshot(request.body(Body::from(form)).unwrap()).await.unwrap();
+    answer.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
+    let Ok(program) = std::env::var("RINGBACK_CHROMIUM") else {
+        eprintln!("SKIPPED (loudly): the pages in a browser, because RINGBACK_CHROMIUM is not set");
+        return;
+    };
+    let axe = axe().await;
+    if axe.is_none() {
+        eprintln!("SKIPPED (loudly): axe-core, because neither RINGBACK_AXE nor npm gave it");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let store = support::sqlite(dir.path()).await;
+    let now: jiff::Timestamp = MONDAY.parse().unwrap();
+    support::sample(&store, now).await;
+    let engine =
+        support::engine(store.clone(), Arc::new(Still(AtomicI64::new(now.as_microsecond()))), Settings::default());
+    let product = router(engine, WebOptions::default());
+    let cookie = cookie(&product, "sam@example.com").await;
+    let probing = Probing { cookie: cookie.into(), axe: axe.as_deref().map(Into::into) };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let app = probed(product, probing);
+    let server = tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let first = store
+        .read(|tx| {
+            Box::pin(async move { store::inquiries_list(tx, "acct_copper", None, 100, &store::Before::end()).await })
+        })
+        .await
+        .unwrap();
+    let emergency = first.iter().find(|r| r.snapshot.contains("newborn")).unwrap().id.clone();
+    let dead = first.iter().find(|r| r.snapshot.contains("does not exist")).unwrap().id.clone();
+    let pages = [
+        ("today", "/".to_owned()),
+        ("inquiry", format!("/inquiries/{emergency}")),
+        ("inquiry-dead", format!("/inquiries/{dead}")),
+        ("reviews", "/reviews".to_owned()),
+        ("dead-letters", "/dead-letters".to_owned()),
+        ("connections", "/connections".to_owned()),
+        ("sign-in", "/sign-in".to_owned()),
+        ("lost", "/nowhere".to_owned()),
+    ];
+    let browser = Browser { program };
+    let shots = target().join("screenshots");
+    std::fs::create_dir_all(&shots).unwrap();
+    let mut wrong = Vec::new();
+    for (name, path) in &pages {
+        for size in WIDTHS {
+            let url = format!("{base}{path}");
+            browser.shoot((size.0, 1800), &url, &shots.join(format!("{name}-{}.png", size.0))).await;
+            let found = browser.probe(size, &url).await;
+            let mut note = |what: String| wrong.push(format!("{name} at {}: {what}", size.0));
+            if found["errors"] != serde_json::json!([]) {
+                note(format!("{}", found["errors"]));
+            }
+            if found["overflow"].as_i64() != Some(0) || found["out"] != serde_json::json!([]) {
+                note(format!("sticks out by {}: {}", found["overflow"], found["out"]));
+            }
+            if found["small"].as_i64() != Some(0) {
+                note(format!("{} targets are too small", found["small"]));
+            }
+            for violation in found["axe"].as_array().into_iter().flatten() {
+                if matches!(violation["impact"].as_str(), Some("serious" | "critical" | "moderate")) {
+                    note(violation.to_string());
+                }
+            }
+            if axe.is_some() && !found["axe"].is_array() {
+                note("axe did not run".into());
+            }
+            let signed_in = !matches!(*name, "sign-in" | "lost");
+            if found["rows"].as_i64() > Some(1) && (found["at"] != 1 || found["focusInRow"] != true) {
+                note(format!("j j k ends at row {} (focus in a row: {})", found["at"], found["focusInRow"]));
+            }
+            if signed_in && (found["help"] != true || found["helpClosed"] != true) {
+                note("? does not open and Escape not close the help".into());
+            }
+            if *name == "today" && found["find"] != true {
+                note("/ does not reach the search".into());
+            }
+        }
+    }
+    server.abort();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
