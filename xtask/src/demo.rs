@@ -1,6 +1,7 @@
 //! The demonstration as a test: the program as a newcomer runs it, judged by what it says at the end.
 
 use serde_json::{Map, Value};
+use std::process::Command;
 
 use crate::cmd;
 
@@ -25,7 +26,8 @@ pub fn run() -> Result<(), String> {
     let seeds = std::iter::once(None).chain(SEEDS.map(Some));
     for seed in seeds {
         let said = seed.map_or_else(|| "no seed".to_owned(), |seed| format!("seed {seed}"));
-        let mut command = cmd::cargo(&["run", "--quiet", "--release", "--", "demo", "--once", "--json"]);
+        let mut command = Command::new(cmd::target_dir().join("release").join("ringback"));
+        command.args(["demo", "--once", "--json"]).current_dir(cmd::root());
         if let Some(seed) = seed {
             command.args(["--seed", &seed.to_string()]);
         }
