@@ -482,4 +482,10 @@ fn the_properties_a_contract_needs_pass_its_own_check() {
         foreign.iter().all(|c| c.contains("contact.email") || c.contains("contact.hubspot_owner_id")),
         "{foreign:?}"
     );
+    let theirs = |name: &str, kind: PropertyType| {
+        (Object::Contact, PropertySpec { name: name.into(), label: String::new(), kind, unique: false, read_only: false })
+    };
+    let owner = theirs("hubspot_owner_id", PropertyType::Other("external_enumeration".into()));
+    let whole: Vec<_> = needed.into_iter().chain([owner, theirs("email", PropertyType::Text)]).collect();
+    assert_eq!(check_schema(&contract, &whole), [], "the default contract fits the CRM it was written for");
 }
