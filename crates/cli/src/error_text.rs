@@ -9,7 +9,9 @@ use serde_json::json;
 pub(crate) fn run(out: Out, code: Option<&str>) -> Result<(), Fail> {
     let Some(code) = code else {
         let all: Vec<_> = PAGES.iter().map(|(code, page)| json!({ "code": code, "title": title(page) })).collect();
-        out.result(&all, || PAGES.iter().map(|(c, page)| format!("{c}  {}\n", title(page))).collect());
+        out.result(&all, || {
+            PAGES.iter().map(|(c, page)| format!("{c}  {}", title(page))).collect::<Vec<_>>().join("\n")
+        });
         return Ok(());
     };
     let wanted = code.trim().to_ascii_uppercase();

@@ -2,7 +2,7 @@
 
 use crate::config::apply::{self, Applied};
 use crate::config::{Account, Config, Depth, Reading, load};
-use crate::out::Out;
+use crate::out::note;
 use crate::problems::{Exit, Fail, store_problem};
 use ringback_core::id::AccountId;
 use ringback_engine::clock::{Chance as _, Clock as _, SystemChance, SystemClock};
@@ -87,13 +87,13 @@ pub(crate) async fn open_store(config: &Config) -> Result<Store, Fail> {
 }
 
 /// The database, as long as it takes: a database that is away comes back, and nobody should have to start this again.
-pub(crate) async fn wait_for_store(config: &Config, out: Out) -> Result<Store, Fail> {
+pub(crate) async fn wait_for_store(config: &Config) -> Result<Store, Fail> {
     make_directory(&config.store.url)?;
     let mut pause = 1;
     loop {
         match Store::open(options(config)).await {
             Err(error) if error.is_transient() => {
-                out.note(format!("RB-0402: {error}; trying again in {pause} s. Nothing is acknowledged meanwhile"));
+                note(format!("RB-0402: {error}; trying again in {pause} s. Nothing is acknowledged meanwhile"));
                 SystemClock.sleep(Duration::from_secs(pause)).await;
                 pause = (pause * 2).min(STORE_PAUSE_SECONDS_MAX);
             }

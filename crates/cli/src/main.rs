@@ -63,7 +63,7 @@ async fn with_runtime(cli: &Cli, out: Out) -> Result<(), Fail> {
     match &cli.command {
         Command::Contract(command) => contract::run(out, &cli.config, named, command).await,
         Command::Twin(command) => twin::run(out, command).await,
-        Command::Doctor => doctor::run(out, &open(Depth::Whole).await?).await,
+        Command::Doctor => doctor::run(out, &config::load(&cli.config, Depth::Whole)?).await,
         Command::Connect { name } => {
             let house = open(Depth::Whole).await?;
             connect::run(out, &house, house.account(named)?, name).await

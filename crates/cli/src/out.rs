@@ -44,11 +44,6 @@ impl Out {
         }
     }
 
-    /// A line for the person watching.
-    pub(crate) fn note(self, line: impl AsRef<str>) {
-        eprintln!("{}", line.as_ref());
-    }
-
     /// A bar for long work; silent where nobody watches.
     pub(crate) fn bar(self, length: u64, what: &'static str) -> indicatif::ProgressBar {
         if self.json || !std::io::stderr().is_terminal() {
@@ -58,6 +53,11 @@ impl Out {
             .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar());
         indicatif::ProgressBar::new(length).with_style(style).with_message(what)
     }
+}
+
+/// A line on stderr for whoever watches.
+pub(crate) fn note(line: impl AsRef<str>) {
+    eprintln!("{}", line.as_ref());
 }
 
 /// A plain table: columns as wide as their widest cell, two spaces between.

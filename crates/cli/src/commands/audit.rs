@@ -76,12 +76,13 @@ pub(crate) async fn trace(
 
 /// A value as indented `key: value` lines, lists with dashes, nothing left out.
 pub(crate) fn pretty(value: &Value) -> String {
-    let mut text = String::new();
-    lines(value, 0, &mut text);
-    text
+    let mut found = Vec::new();
+    lines(value, 0, &mut found);
+    found.push(String::new());
+    found.join("\n")
 }
 
-fn lines(value: &Value, depth: usize, into: &mut String) {
+fn lines(value: &Value, depth: usize, into: &mut Vec<String>) {
     let indent = "  ".repeat(depth);
     let plain = |value: &Value| match value {
         Value::String(text) => text.clone(),
@@ -97,24 +98,24 @@ fn lines(value: &Value, depth: usize, into: &mut String) {
         Value::Object(map) => {
             for (key, inner) in map {
                 if nested(inner) {
-                    into.push_str(&format!("{indent}{key}:\n"));
+                    into.push(format!("{indent}{key}:"));
                     lines(inner, depth + 1, into);
                 } else {
-                    into.push_str(&format!("{indent}{key}: {}\n", plain(inner)));
+                    into.push(format!("{indent}{key}: {}", plain(inner)));
                 }
             }
         }
         Value::Array(items) => {
             for inner in items {
                 if nested(inner) {
-                    into.push_str(&format!("{indent}-\n"));
+                    into.push(format!("{indent}-"));
                     lines(inner, depth + 1, into);
                 } else {
-                    into.push_str(&format!("{indent}- {}\n", plain(inner)));
+                    into.push(format!("{indent}- {}", plain(inner)));
                 }
             }
         }
-        other => into.push_str(&format!("{indent}{}\n", plain(other))),
+        other => into.push(format!("{indent}{}", plain(other))),
     }
 }
 

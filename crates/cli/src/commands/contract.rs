@@ -94,7 +94,7 @@ fn explain(out: Out, contract: &Contract, field: Option<&str>) -> Result<(), Fai
         let cure = format!("there are {}", known.join(", "));
         return Err(Fail::new(Exit::Missing, "RB-0313", format!("the contract has no clause for {field:?}"), cure));
     }
-    out.result(&all, || all.iter().map(|s| format!("{}\n  {}\n\n", s.clause, s.text)).collect());
+    out.result(&all, || all.iter().map(|s| format!("{}\n  {}", s.clause, s.text)).collect::<Vec<_>>().join("\n\n"));
     Ok(())
 }
 

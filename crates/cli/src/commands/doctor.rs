@@ -1,19 +1,26 @@
 //! `doctor`: everything that has to be right, looked at once, each finding with its way out.
 
 use crate::commands::serve::hook_urls;
-use crate::config::{Account, Config, Kind, Wanted};
-use crate::house::House;
+use crate::config::apply::apply;
+use crate::config::{Account, Config, Kind, Reading, Wanted};
+use crate::house;
 use crate::out::Out;
 use crate::problems::{Exit, Fail};
 use ringback_core::contract;
 use ringback_core::id::ConnectionId;
-use ringback_engine::setup;
+use ringback_engine::clock::{Clock as _, SystemClock};
+use ringback_engine::{Engine, setup};
+use ringback_store::{Durability, Options, Store};
 use serde::Serialize;
 use serde_json::json;
 use std::path::Path;
+use std::time::Duration;
 
 /// Before this the clock of the machine is certainly wrong: the year this program was written in.
 const CLOCK_EARLIEST: &str = "2026-01-01T00:00:00Z";
+
+/// How long a CRM may take to show its properties; set-up itself is more patient.
+const ANSWER_SECONDS_MAX: Duration = Duration::from_secs(10);
 
 /// How a look ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,42 +48,50 @@ impl Findings {
     fn ok(&mut self, check: &str, says: impl Into<String>) {
         self.0.push(Finding { check: check.to_owned(), state: State::Ok, says: says.into(), cure: None });
     }
+    fn fail(&mut self, check: &str, fail: &Fail) {
+        for problem in fail.found.iter().flat_map(|(_, problems)| problems) {
+            self.bad(State::Wrong, check, format!("{} {}", problem.code, problem.cause), problem.cure.clone());
+        }
+    }
     fn bad(&mut self, state: State, check: &str, says: impl Into<String>, cure: impl Into<String>) {
         self.0.push(Finding { check: check.to_owned(), state, says: says.into(), cure: Some(cure.into()) });
     }
 }
 
-/// Looks at everything; fails when something is wrong (a warning is not).
-pub(crate) async fn run(out: Out, house: &House) -> Result<(), Fail> {
+/// Looks at everything; fails when something is wrong (a warning is not). Looking changes nothing: vendors are asked through an engine on a
+/// store of its own in memory, which holds what the file says now and not what was applied at the last start.
+pub(crate) async fn run(out: Out, reading: &Reading) -> Result<(), Fail> {
+    let config = &reading.config;
     let mut found = Findings::default();
-    found.ok("settings", format!("{} can be used", house.reading.source.path));
-    key_file(house.config(), &mut found);
-    addresses(house.config(), &mut found);
-    store(house, &mut found).await;
-    clock(house, &mut found);
-    for account in &house.config().accounts {
-        connections(house, account, &mut found).await;
+    found.ok("settings", format!("{} can be used", reading.source.path));
+    key(config, &mut found);
+    addresses(config, &mut found);
+    store(config, &mut found).await;
+    clock(&mut found);
+    match trial(reading).await {
+        Ok(trial) => {
+            for account in &config.accounts {
+                connections(&trial, config, account, &mut found).await;
+            }
+        }
+        Err(fail) => found.fail("connections", &fail),
     }
-    let hooks = hook_urls(house.config());
+    let hooks = hook_urls(config);
     let wrong = found.0.iter().filter(|f| f.state == State::Wrong).count();
     out.result(&json!({ "ok": wrong == 0, "findings": found.0, "hooks": hooks }), || {
-        let mut text = String::new();
+        let mut lines = Vec::new();
         for finding in &found.0 {
             let mark = match finding.state {
                 State::Ok => "ok     ",
                 State::Warning => "warning",
                 State::Wrong => "WRONG  ",
             };
-            text.push_str(&format!("{mark}  {}: {}\n", finding.check, finding.says));
-            if let Some(cure) = &finding.cure {
-                text.push_str(&format!("         hint: {cure}\n"));
-            }
+            lines.push(format!("{mark}  {}: {}", finding.check, finding.says));
+            lines.extend(finding.cure.as_ref().map(|cure| format!("         hint: {cure}")));
         }
-        text.push_str("\nProviders send to:\n");
-        for hook in &hooks {
-            text.push_str(&format!("  {}\n", hook["url"].as_str().unwrap_or_default()));
-        }
-        text
+        lines.push("\nProviders send to:".to_owned());
+        lines.extend(hooks.iter().map(|hook| format!("  {}", hook["url"].as_str().unwrap_or_default())));
+        lines.join("\n")
     });
     if wrong == 0 {
         return Ok(());
@@ -84,7 +99,20 @@ pub(crate) async fn run(out: Out, house: &House) -> Result<(), Fail> {
     Err(Fail::new(Exit::Check, "RB-0317", format!("{wrong} findings"), "mend what is marked WRONG").told())
 }
 
-fn key_file(config: &Config, found: &mut Findings) {
+/// An engine that holds the settings as they are now, on a store that nobody else sees.
+async fn trial(reading: &Reading) -> Result<Engine, Fail> {
+    let config = &reading.config;
+    let options = Options { durability: Durability::NoSync, ..Options::new("sqlite://:memory:") };
+    let engine = house::engine(config, Store::open(options).await?)?;
+    apply(&engine, config, "doctor").await?;
+    Ok(engine)
+}
+
+fn key(config: &Config, found: &mut Findings) {
+    if let Err(fail) = house::keyring(config) {
+        found.fail("key", &fail);
+        return;
+    }
     if config.secrets.key.is_some() {
         found.ok("key", "from RINGBACK_KEY");
         return;
@@ -140,12 +168,15 @@ fn is_private(url: &str) -> bool {
         }
 }
 
-async fn store(house: &House, found: &mut Findings) {
-    let store = house.engine.store();
-    let url = crate::config::url_shown(&house.config().store.url);
+async fn store(config: &Config, found: &mut Findings) {
+    let url = crate::config::url_shown(&config.store.url);
+    let store = match house::open_store(config).await {
+        Ok(store) => store,
+        Err(fail) => return found.fail("store", &fail),
+    };
     match store.ping().await {
         Ok(()) => found.ok("store", format!("{url} answers")),
-        Err(error) => found.bad(State::Wrong, "store", format!("{url}: {error}"), "`ringback error RB-0402`"),
+        Err(error) => found.fail("store", &error.into()),
     }
     match store.synced().await {
         Ok(synced) if synced.waits_for_disk => found.ok("commits", format!("wait for the disk ({})", synced.settings)),
@@ -153,26 +184,23 @@ async fn store(house: &House, found: &mut Findings) {
             let cure = "what is acknowledged would not survive a power cut: turn it on in the database";
             found.bad(State::Wrong, "commits", format!("do not wait for the disk ({})", synced.settings), cure);
         }
-        Err(error) => found.bad(State::Wrong, "commits", error.to_string(), "`ringback error RB-0404`"),
+        Err(error) => found.fail("commits", &error.into()),
     }
+    store.close().await;
 }
 
-fn clock(house: &House, found: &mut Findings) {
-    let now = house.engine.now();
+fn clock(found: &mut Findings) {
+    let now = SystemClock.now();
     match CLOCK_EARLIEST.parse::<jiff::Timestamp>() {
         Ok(earliest) if now < earliest => {
-            found.bad(
-                State::Wrong,
-                "clock",
-                format!("this machine says {now}"),
-                "set the clock; every due time hangs on it",
-            );
+            let cure = "set the clock; every due time hangs on it";
+            found.bad(State::Wrong, "clock", format!("this machine says {now}"), cure);
         }
         _ => found.ok("clock", now.to_string()),
     }
 }
 
-async fn connections(house: &House, account: &Account, found: &mut Findings) {
+async fn connections(trial: &Engine, config: &Config, account: &Account, found: &mut Findings) {
     if account.connections.iter().all(|c| c.kind != Kind::Source) {
         let cure = "add an [[account.connection]] of vendor callrail, twilio, generic or phone-log";
         found.bad(State::Warning, &account.slug, "no calls can come in", cure);
@@ -184,32 +212,37 @@ async fn connections(house: &House, account: &Account, found: &mut Findings) {
     for wanted in &account.connections {
         let name = format!("{}/{}", account.slug, wanted.connection.name);
         let private = wanted.connection.base_url.as_deref().is_some_and(is_private);
-        if private && !house.config().http.allow_private_addresses {
+        if private && !config.http.allow_private_addresses {
             let cure = "set allow_private_addresses = true under [http] if that is what you want";
             found.bad(State::Wrong, &name, "base_url is a private address, which requests are not sent to", cure);
         } else if wanted.kind == Kind::Crm {
-            crm(house, account, wanted, &name, found).await;
+            crm(trial, account, wanted, &name, found).await;
         } else {
             found.ok(&name, format!("{}, {} secrets", wanted.connection.vendor, wanted.secrets.len()));
         }
     }
 }
 
-async fn crm(house: &House, account: &Account, wanted: &Wanted, name: &str, found: &mut Findings) {
+async fn crm(trial: &Engine, account: &Account, wanted: &Wanted, name: &str, found: &mut Findings) {
     let id = ConnectionId::from_text(wanted.connection.name.as_str());
-    let schema = match setup::schema(&house.engine, &account.id(), &id).await {
-        Ok(Ok(schema)) => schema,
-        Ok(Err(problem)) => {
+    let account_id = account.id();
+    let asked = tokio::time::timeout(ANSWER_SECONDS_MAX, setup::schema(trial, &account_id, &id)).await;
+    let schema = match asked {
+        Ok(Ok(Ok(schema))) => schema,
+        Ok(Ok(Err(problem))) => {
             found.bad(State::Wrong, name, format!("{} {}", problem.code, problem.cause), problem.cure);
             return;
         }
-        Err(error) => {
-            found.bad(State::Wrong, name, error.to_string(), "check base_url and the token with its scopes");
+        Ok(Err(error)) => return found.fail(name, &error.into()),
+        Err(_) => {
+            let says = format!("does not answer within {} s", ANSWER_SECONDS_MAX.as_secs());
+            found.bad(State::Wrong, name, says, "check base_url, and that the CRM can be reached from this machine");
             return;
         }
     };
     found.ok(name, format!("answers, {} properties", schema.len()));
-    let own = ringback_connect::crm(&wanted.connection.vendor).map(|c| c.own_properties()).unwrap_or_default();
+    let own =
+        ringback_connect::crm(&wanted.connection.vendor).map(ringback_connect::Crm::own_properties).unwrap_or_default();
     let lacking: Vec<&str> = own
         .iter()
         .filter(|(object, property, ..)| !schema.iter().any(|(o, spec)| o == object && spec.name == *property))

@@ -2,12 +2,14 @@
 
 use crate::config::Account;
 use crate::house::House;
-use crate::out::Out;
+use crate::out::{Out, note};
 use crate::problems::{Exit, Fail};
 use ringback_core::id::ConnectionId;
 use std::io::Read as _;
 use std::path::Path;
 
+/// The vendor that reads files.
+const PHONE_LOG: &str = "phone-log";
 /// The largest file, in bytes.
 const IMPORT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
@@ -18,6 +20,12 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, file: &Path,
         let cure = format!("name one with --connection: {}", all.join(", "));
         return Err(Fail::new(Exit::Missing, "RB-0313", format!("there is no connection {connection:?}"), cure));
     };
+    if wanted.connection.vendor != PHONE_LOG {
+        let cause =
+            format!("{connection} is a connection of vendor {}, which takes no files", wanted.connection.vendor);
+        let cure = "name one of vendor phone-log: its settings say what the columns are";
+        return Err(Fail::new(Exit::Usage, "RB-0316", cause, cure));
+    }
     let unreadable = |error: std::io::Error| {
         let cause = format!("{} cannot be read: {error}", file.display());
         Fail::new(Exit::Usage, "RB-0310", cause, "name a CSV file that this user may read")
@@ -35,11 +43,11 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, file: &Path,
     let imported = house.engine.import(&account.id(), &id, &bytes).await?;
     bar.finish_and_clear();
     for problem in &imported.problems {
-        out.note(format!("line {}: {}", problem.line, problem.cause));
+        note(format!("line {}: {}", problem.line, problem.cause));
     }
     out.result(&imported, || {
         format!(
-            "{} rows: {} new, {} known before, {} that could not be read",
+            "{} rows: {} new, {} known before; {} problems, each told with its line",
             imported.rows,
             imported.new,
             imported.known,

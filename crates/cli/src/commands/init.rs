@@ -1,12 +1,23 @@
 //! `init`: the files an installation starts with.
 
 use crate::config::DEFAULT_TEXT;
-use crate::out::Out;
+use crate::out::{Out, note};
 use crate::problems::{Exit, Fail};
 use ringback_core::contract;
 use serde::Serialize;
 use std::io::Write as _;
 use std::path::Path;
+
+/// What to do with the files.
+const NEXT: &str = "
+Next:
+  1. name your business, location and connections in ringback.toml
+  2. set the secrets it names, such as RINGBACK_HUBSPOT_TOKEN
+  3. ringback doctor
+  4. ringback connect hubspot-main
+  5. ringback serve
+
+Keep ringback.key apart from backups of the database: without it nobody opens the credentials in them.";
 
 #[derive(Serialize)]
 struct Made {
@@ -32,26 +43,18 @@ pub(crate) fn run(out: Out, directory: &Path, key_text: &str) -> Result<(), Fail
         match create(&path, text, private) {
             Ok(()) => made.written.push(path.display().to_string()),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                made.kept.push(path.display().to_string())
+                made.kept.push(path.display().to_string());
             }
             Err(error) => return Err(failed(&path, error)),
         }
     }
     for path in &made.kept {
-        out.note(format!("{path} is there already and stays as it is"));
+        note(format!("{path} is there already and stays as it is"));
     }
     out.result(&made, || {
-        let mut text = String::new();
-        for path in &made.written {
-            text.push_str(&format!("wrote {path}\n"));
-        }
-        text.push_str(
-            "\nNext:\n  1. name your business, location and connections in ringback.toml\n  \
-             2. set the secrets it names, such as RINGBACK_HUBSPOT_TOKEN\n  \
-             3. ringback doctor\n  4. ringback connect hubspot-main\n  5. ringback serve\n\n\
-             Keep ringback.key apart from backups of the database: without it nobody opens the credentials in them.\n",
-        );
-        text
+        let mut lines: Vec<String> = made.written.iter().map(|path| format!("wrote {path}")).collect();
+        lines.push(NEXT.to_owned());
+        lines.join("\n").trim_start().to_owned()
     });
     Ok(())
 }

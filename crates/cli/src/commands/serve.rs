@@ -3,7 +3,7 @@
 use crate::commands::user;
 use crate::config::{Config, Depth, Kind, Reading, load};
 use crate::house::{self, House};
-use crate::out::Out;
+use crate::out::{Out, note};
 use crate::problems::{Exit, Fail};
 use ringback_web::WebOptions;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ pub(crate) async fn run(out: Out, reading: Reading) -> Result<(), Fail> {
         Err(fail) if fail.exit == Exit::Unavailable && fail.has("RB-0402") => {
             // Refused connections tell providers and proxies the truth while there is no store to put anything in.
             drop(listener);
-            (house::wait_for_store(config, out).await?, bind(config).await?)
+            (house::wait_for_store(config).await?, bind(config).await?)
         }
         Err(fail) => return Err(fail),
     };
@@ -123,12 +123,12 @@ fn announce(out: Out, house: &House, address: SocketAddr, first: &[user::First])
         let hooks = hook_urls(config);
         let line =
             json!({ "listening": address, "console": config.server.console_url, "hooks": hooks, "first_users": first });
-        out.note(line.to_string());
+        note(line.to_string());
         return;
     }
-    out.note(format!("listening on {address}; console at {}", config.server.console_url));
+    note(format!("listening on {address}; console at {}", config.server.console_url));
     for user in first {
-        out.note(format!(
+        note(format!(
             "\nfirst start: sign in as {} with the password\n\n    {}\n\nIt is shown only now; change it with `ringback user password {}`.\n",
             user.email, user.password, user.email
         ));

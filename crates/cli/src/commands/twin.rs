@@ -2,7 +2,7 @@
 
 use crate::args::{Twin, TwinVendor};
 use crate::commands::serve::signalled;
-use crate::out::Out;
+use crate::out::{Out, note};
 use crate::problems::{Exit, Fail};
 use ringback_engine::clock::{Clock as _, SystemClock};
 use ringback_twins::callrail::CallRail;
@@ -31,9 +31,9 @@ pub(crate) async fn run(out: Out, twin: &Twin) -> Result<(), Fail> {
         TwinVendor::Sink => secret("whsec_cmluZ2JhY2stdHdpbi1zZWNyZXQtMDEyMzQ1Njc4OQ=="),
     };
     if out.json {
-        out.note(json!({ "listening": address, "token": token }).to_string());
+        note(json!({ "listening": address, "token": token }).to_string());
     } else {
-        out.note(format!("a twin on http://{address}, token {token}; what it saw: http://{address}/_twin/log"));
+        note(format!("a twin on http://{address}, token {token}; what it saw: http://{address}/_twin/log"));
     }
     match twin.vendor {
         TwinVendor::Hubspot => {

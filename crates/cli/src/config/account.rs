@@ -1,6 +1,6 @@
 //! `[[account]]`: locations, lines, staff, known numbers and connections, read into the core's own types.
 
-use super::read::Context;
+use super::read::{Context, check_url};
 use super::tree::{Section, near};
 use jiff::civil::Date;
 use ringback_connect::{Connection, Secret};
@@ -303,7 +303,7 @@ fn staff(context: &Context, account: &Section, names: &Names, zone: &str, seen: 
             section.say("RB-0305", "email", "this is no e-mail address", "write it as name@example.com");
         }
         let shift_zone = match at_home.as_slice() {
-            [only] => context.zone_of(account, only).unwrap_or_else(|| zone.to_owned()),
+            [only] => zone_of(account, only).unwrap_or_else(|| zone.to_owned()),
             _ => zone.to_owned(),
         };
         let shift = section.section("shift").map(|s| Calendar::new(shift_zone, week(context, &s)));
@@ -322,6 +322,12 @@ fn staff(context: &Context, account: &Section, names: &Names, zone: &str, seen: 
         });
     }
     found
+}
+
+/// The zone of a location of that account.
+fn zone_of(account: &Section, id: &LocationId) -> Option<String> {
+    let is = |l: &&Section| l.text("slug").as_deref() == Some(id.stem());
+    account.list("location").iter().find(is).and_then(|l| l.text("zone"))
 }
 
 const KNOWN: &[(&str, KnownNumber)] = &[
@@ -365,7 +371,7 @@ fn connection(
         section.missing("secret", "add secret = { env = \"NAME\" }: nobody is believed, and nothing sent, without one");
     }
     if let Some(url) = section.text("base_url") {
-        context.url(section, "base_url", &url);
+        check_url(section, "base_url", &url);
     }
     let free = section.section("settings").map(|s| s.free_texts()).unwrap_or_default();
     if let Some((slug, at)) = free.get("location") {

@@ -6,7 +6,6 @@ use super::{Account, Config, Mail, Security};
 use crate::problems::{Exit, Fail, Source};
 use ringback_connect::Secret;
 use ringback_core::contract;
-use ringback_core::id::LocationId;
 use ringback_core::problem::Problem;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -87,26 +86,13 @@ impl Context<'_> {
             }
         }
     }
+}
 
-    /// `http://` or `https://` with a host and no query.
-    pub(crate) fn url(&self, section: &Section, key: &str, url: &str) {
-        if let Some(cause) = url_problem(url) {
-            section.say(
-                "RB-0305",
-                key,
-                format!("{}: {cause}", section.name(key)),
-                "write it as https://calls.example.com",
-            );
-        }
-    }
-
-    /// The zone of a location of that account.
-    pub(crate) fn zone_of(&self, account: &Section, id: &LocationId) -> Option<String> {
-        account
-            .list("location")
-            .iter()
-            .find(|l| l.text("slug").as_deref() == Some(id.stem()))
-            .and_then(|l| l.text("zone"))
+/// `http://` or `https://` with a host and no query.
+pub(super) fn check_url(section: &Section, key: &str, url: &str) {
+    if let Some(cause) = url_problem(url) {
+        let cause = format!("{}: {cause}", section.name(key));
+        section.say("RB-0305", key, cause, "write it as https://calls.example.com");
     }
 }
 
@@ -185,7 +171,7 @@ fn sections(context: &Context, root: &Section) -> Config {
     root.only(&["server", "store", "secrets", "node", "limits", "retention", "http", "log", "mail", "account"]);
     let mut config = Config::default();
     if let Some(s) = root.section("server") {
-        server(context, &s, &mut config.server);
+        server(&s, &mut config.server);
     }
     if let Some(s) = root.section("store") {
         s.only(&["url", "readers_max"]);
@@ -236,7 +222,7 @@ fn set_number<T: TryFrom<i64>>(slot: &mut T, value: Option<i64>) {
     set(slot, value.and_then(|n| T::try_from(n).ok()));
 }
 
-fn server(context: &Context, s: &Section, server: &mut super::Server) {
+fn server(s: &Section, server: &mut super::Server) {
     s.only(&["listen", "public_url", "console_url", "body_max_bytes", "shutdown_seconds"]);
     if let Some(listen) = s.text("listen") {
         if listen.parse::<std::net::SocketAddr>().is_err() {
@@ -247,7 +233,7 @@ fn server(context: &Context, s: &Section, server: &mut super::Server) {
     }
     for (key, slot) in [("public_url", &mut server.public_url), ("console_url", &mut server.console_url)] {
         if let Some(url) = s.text(key) {
-            context.url(s, key, &url);
+            check_url(s, key, &url);
             url.trim_end_matches('/').clone_into(slot);
         }
     }
@@ -361,31 +347,30 @@ fn read_contract(
     let (contract, mut problems) = contract::parse(&text);
     if let Some(contract) = &contract {
         problems.extend(contract::check_roster(contract, &account.roster));
-        problems.extend(crm_problem(contract, account, &text));
     }
+    problems.extend(crm_problem(account, &text));
     if let Some(contract) = contract.filter(|_| problems.is_empty()) {
         account.contract = Some((text.clone(), contract));
     }
     more.push((Some(Source { path: path.display().to_string(), text }), problems));
 }
 
-fn crm_problem(contract: &contract::Contract, account: &Account, text: &str) -> Option<Problem> {
+/// The CRM that the contract names has to be a connection. Looked up in the text, so that it is told also while other clauses are wrong.
+fn crm_problem(account: &Account, text: &str) -> Option<Problem> {
+    let (tree, _) = DeTable::parse_recoverable(text);
+    let (_, value) = tree.get_ref().iter().find(|(key, _)| key.get_ref() == "crm")?;
+    let named = value.get_ref().as_str()?;
     let crms: Vec<&str> =
         account.connections.iter().filter(|c| c.kind == super::Kind::Crm).map(|c| c.connection.name.as_str()).collect();
-    if crms.contains(&contract.crm.as_str()) {
+    if crms.contains(&named) {
         return None;
     }
     let cure = match crms.as_slice() {
-        [] => format!("add an [[account.connection]] named {:?} of a CRM's vendor", contract.crm),
+        [] => format!("add an [[account.connection]] named {named:?} of a CRM's vendor"),
         some => format!("write crm = one of {}", some.join(", ")),
     };
-    let cause = format!("the contract writes to {:?}, which is no CRM connection of this account", contract.crm);
-    let at = text.find(&format!("\"{}\"", contract.crm)).map(|start| start..start + contract.crm.len() + 2);
-    let problem = Problem::new("RB-0308", cause, cure);
-    Some(match at {
-        Some(at) => problem.at(at),
-        None => problem,
-    })
+    let cause = format!("the contract writes to {named:?}, which is no CRM connection of this account");
+    Some(Problem::new("RB-0308", cause, cure).at(clamp(value.span(), text.len())))
 }
 
 /// `sqlite://data/x.db` is relative to the settings file.

@@ -1,0 +1,197 @@
+//! A directory with settings, and the program run in it.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+/// One account whose CRM answers nowhere; CallRail's key is `a-signing-key`.
+pub(crate) const SETTINGS: &str = r#"
+[server]
+listen = "127.0.0.1:0"
+public_url = "http://calls.test"
+
+[http]
+allow_private_addresses = true
+
+[[account]]
+slug = "main"
+name = "Lakeview Plumbing"
+contract = "contract.toml"
+
+[[account.location]]
+slug = "north"
+name = "North"
+zone = "America/Chicago"
+hours = { mon = ["08:00-17:00"], tue = ["08:00-17:00"] }
+
+[[account.staff]]
+slug = "dana"
+name = "Dana"
+tier = 1
+
+[[account.staff]]
+slug = "lee"
+name = "Lee"
+tier = 2
+
+[[account.staff]]
+slug = "sam"
+name = "Sam"
+tier = 3
+
+[[account.connection]]
+name = "hubspot-main"
+vendor = "hubspot"
+base_url = "http://127.0.0.1:9"
+secret = { text = "nobody" }
+
+[[account.connection]]
+name = "callrail-main"
+vendor = "callrail"
+secret = { text = "a-signing-key" }
+"#;
+
+/// How often, and how many milliseconds apart, a test looks for what has to come: two minutes.
+const LOOKS_MAX: usize = 600;
+const LOOK_MS: u64 = 200;
+
+/// A fresh directory.
+pub(crate) struct Home(tempfile::TempDir);
+
+impl Home {
+    /// With nothing in it.
+    pub(crate) fn empty() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// As `init` leaves it, with [`SETTINGS`].
+    pub(crate) fn ready() -> Self {
+        let home = Self::empty();
+        assert!(home.run(&["init"]).status.success());
+        home.write("ringback.toml", SETTINGS);
+        home
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).unwrap();
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringback"));
+        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("RINGBACK_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Exit code, stdout and stderr as one text, with this directory as `[home]`.
+    pub(crate) fn shown(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let text = format!(
+            "exit {}\n--- stdout\n{}--- stderr\n{}",
+            output.status.code().unwrap(),
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        text.replace(&self.path().display().to_string(), "[home]")
+    }
+
+    /// The one JSON value on stdout.
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = self.run(arguments);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    pub(crate) fn serve(&self) -> Served {
+        Served::start(self.command(&["serve", "--json"]))
+    }
+
+    /// A simulated HubSpot whose token is `pat-twin`.
+    pub(crate) fn twin(&self) -> Served {
+        Served::start(self.command(&["twin", "hubspot", "--listen", "127.0.0.1:0", "--json"]))
+    }
+}
+
+/// The running program; killed when dropped.
+pub(crate) struct Served {
+    pub(crate) child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) announced: serde_json::Value,
+}
+
+impl Served {
+    /// Starts it and reads until it says where it listens.
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let mut told = Vec::new();
+        loop {
+            let mut line = String::new();
+            assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it ended before it listened: {told:?}");
+            match serde_json::from_str::<serde_json::Value>(&line) {
+                Ok(announced) if announced.get("listening").is_some() => {
+                    let address = announced["listening"].as_str().unwrap().parse().unwrap();
+                    // The pipe is read on, so that the program never waits for this test to listen.
+                    std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+                    return Self { child, address, announced };
+                }
+                _ => told.push(line),
+            }
+        }
+    }
+
+    /// Looks again and again, until it is so; the program's own workers need a moment.
+    pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
+        for _ in 0..LOOKS_MAX {
+            if so() {
+                return;
+            }
+            std::thread::park_timeout(std::time::Duration::from_millis(LOOK_MS));
+        }
+        panic!("never: {what}");
+    }
+
+    /// Status and body of one request.
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+        for (name, value) in headers {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+        stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+        stream.write_all(body).unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        let status = reply.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, reply.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned()))
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}

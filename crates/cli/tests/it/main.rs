@@ -1,0 +1,8 @@
+//! The real program, from outside: what it prints, how it ends, and what survives its death.
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod home;
+#[cfg(test)]
+mod serve;
