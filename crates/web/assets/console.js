@@ -40,8 +40,8 @@
     if (!row) return;
     row.classList.add("at");
     if (scroll) row.scrollIntoView({ block: "nearest" });
-    const target = one("h3 a, h2, a, button", row);
-    if (target && scroll) {
+    const target = one("h3 a, h2, a, button", row) || row;
+    if (scroll) {
       if (!target.matches("a, button")) target.tabIndex = -1;
       target.focus({ preventScroll: true });
     }

@@ -40,10 +40,8 @@ pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
         let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
         for (_, labels, value) in samples.iter().filter(|(n, ..)| n == name) {
             let labels: Vec<String> = labels.iter().map(|(n, v)| format!("{n}=\"{}\"", escape(v))).collect();
-            let _ = match labels.is_empty() {
-                true => writeln!(out, "{name} {value}"),
-                false => writeln!(out, "{name}{{{}}} {value}", labels.join(",")),
-            };
+            let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+            let _ = writeln!(out, "{name}{labels} {value}");
         }
     }
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out).into_response())

@@ -2,6 +2,7 @@
 //! places served so far, and a new one is one line in [`Style::of`].
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 /// How a place writes times.
@@ -64,6 +65,12 @@ impl Wall {
         }
     }
 
+    /// A day without an hour: `Mon, Nov 16`.
+    pub(crate) fn day(&self, day: Date) -> String {
+        // Noon exists on every day in every zone.
+        day.at(12, 0, 0, 0).to_zoned(self.zone.clone()).map_or_else(|_| day.to_string(), |z| self.date(z.timestamp()))
+    }
+
     /// The time alone on the day of `now`, else with its date.
     pub(crate) fn moment(&self, at: Timestamp, now: Timestamp) -> String {
         if self.same_day(at, now) { self.time(at) } else { format!("{} {}", self.date(at), self.time(at)) }
@@ -99,6 +106,7 @@ mod tests {
         assert_eq!((phoenix.time(at).as_str(), phoenix.date(at).as_str()), ("8:05 AM", "Mon, Nov 16"));
         assert_eq!((berlin.time(at).as_str(), berlin.date(at).as_str()), ("16:05", "Mo., 16.11."));
         assert_eq!((london.time(at).as_str(), london.date(at).as_str()), ("15:05", "Mon 16 Nov"));
+        assert_eq!(berlin.day("2026-03-29".parse().unwrap()), "So., 29.3.");
         let late: Timestamp = "2026-11-17T06:30:00Z".parse().unwrap();
         assert_eq!(phoenix.moment(late, at), "11:30 PM");
         assert_eq!(berlin.moment(late, at), "Di., 17.11. 07:30");

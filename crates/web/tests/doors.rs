@@ -1,5 +1,15 @@
 //! The doors, knocked on: a real store, the real engine, every route.
 
+#![allow(
+    clippy::allow_attributes,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "a test may stop at what it did not expect"
+)]
+
 mod support;
 
 use axum::Router;
@@ -414,13 +424,12 @@ async fn a_hook_is_stored_whole_before_it_is_acknowledged_and_host_is_not_believ
     let world = World::new().await;
     let count = async || {
         let account = world.west.account.to_string();
-        let rows = world
+        world
             .engine
             .store()
             .read(move |tx| Box::pin(async move { store::signals_list(tx, &account, None, 100, &Before::end()).await }))
             .await
-            .unwrap();
-        rows
+            .unwrap()
     };
     let before = count().await.len();
     let request = Request::post("/hooks/conn_copper_calls/post-call?x=%31")

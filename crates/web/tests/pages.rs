@@ -3,6 +3,16 @@
 //! Needs Chromium at `RINGBACK_CHROMIUM` (its path). axe-core is taken from `RINGBACK_AXE` (its `axe.min.js`), else fetched with npm into the target
 //! directory, never committed. Screenshots are left in the target directory for people to look at.
 
+#![allow(
+    clippy::allow_attributes,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "a test may stop at what it did not expect"
+)]
+
 mod support;
 
 use axum::body::{Body, to_bytes};
@@ -54,8 +64,10 @@ addEventListener("load", async () => {
     const rows = [...document.querySelectorAll("[data-row]")];
     result.rows = rows.length;
     if (rows.length > 1) {
-      press("j"); press("j"); press("k");
+      press("j"); press("j");
       result.at = rows.indexOf(document.querySelector(".at"));
+      press("k");
+      result.back = rows.indexOf(document.querySelector(".at"));
       result.focusInRow = !!document.activeElement.closest("[data-row]");
     }
     press("?");
@@ -261,8 +273,13 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
                 note("axe did not run".into());
             }
             let signed_in = !matches!(*name, "sign-in" | "lost");
-            if found["rows"].as_i64() > Some(1) && (found["at"] != 1 || found["focusInRow"] != true) {
-                note(format!("j j k ends at row {} (focus in a row: {})", found["at"], found["focusInRow"]));
+            if found["rows"].as_i64() > Some(1)
+                && (found["at"] != 1 || found["back"] != 0 || found["focusInRow"] != true)
+            {
+                note(format!(
+                    "j j ends at row {}, then k at {} (focus in a row: {})",
+                    found["at"], found["back"], found["focusInRow"]
+                ));
             }
             if signed_in && (found["help"] != true || found["helpClosed"] != true) {
                 note("? does not open and Escape not close the help".into());

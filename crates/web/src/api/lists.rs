@@ -48,7 +48,7 @@ impl Page {
     /// `data`, and `next` when the page is full.
     fn answer<T>(&self, rows: Vec<T>, place: impl Fn(&T) -> (i64, String), show: impl Fn(T) -> Option<Value>) -> Value {
         let full = rows.len() >= self.limit as usize;
-        let next = rows.last().filter(|_| full).map(|r| place(r)).map(|(at, id)| format!("{at}.{id}"));
+        let next = rows.last().filter(|_| full).map(place).map(|(at, id)| format!("{at}.{id}"));
         json!({ "data": rows.into_iter().filter_map(show).collect::<Vec<_>>(), "next": next })
     }
 }

@@ -100,7 +100,7 @@ pub(crate) fn card(inquiry: &Inquiry, around: &Around<'_>) -> Card {
         quote: voice.as_ref().map(|c| c.quote.clone()),
         silence: silence(inquiry),
         sure: sure(inquiry),
-        said: said(inquiry),
+        said: said(inquiry, now, &wall),
         tier: tier(inquiry, around, place),
         place: place.map_or_else(|| t("card.no_location").to_owned(), |l| l.name.clone()),
         owner: owner(inquiry),
@@ -305,9 +305,12 @@ pub(crate) fn urgency_word(word: &str) -> &'static str {
 }
 
 /// What else was said that helps on the phone: service, day, address.
-fn said(inquiry: &Inquiry) -> Vec<(String, String)> {
+fn said(inquiry: &Inquiry, now: Timestamp, wall: &Wall) -> Vec<(String, String)> {
     let fields = ["service", "when", "timeline", "address", "budget"];
-    let one = |f: &str| inquiry.steering(f).map(|c| (super::inquiry::field_word(f), c.claim.value.text()));
+    let one = |f: &str| {
+        let value = inquiry.steering(f)?.claim.value.text();
+        Some((super::inquiry::field_word(f), super::inquiry::readable(&value, now, wall)))
+    };
     fields.into_iter().filter_map(one).take(3).collect()
 }
 

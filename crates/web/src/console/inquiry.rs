@@ -10,6 +10,7 @@ use crate::when::Wall;
 use askama::Template;
 use axum::extract::{Path, State};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use ringback_core::contract::Contract;
 use ringback_core::ensure::Receipt;
 use ringback_core::id::{InquiryId, StaffId};
@@ -355,7 +356,8 @@ fn field_lines(
     let line = |v: &Verdict| {
         let held = inquiry.claims.get(contract.and_then(|c| c.fields.get(&v.field)).map_or(&v.field, |r| &r.from));
         let (verdict, tone) = match v.kind {
-            VerdictKind::Write => ("verdict.write", "good"),
+            VerdictKind::Write if receipts.contains_key(&v.to) => ("verdict.written", "good"),
+            VerdictKind::Write => ("verdict.write", "none"),
             VerdictKind::Keep => ("verdict.keep", "none"),
             VerdictKind::Review => ("verdict.review", "ask"),
             VerdictKind::Suppress => ("verdict.suppress", "bad"),
@@ -363,7 +365,7 @@ fn field_lines(
         let crm_says = match (receipts.get(&v.to), v.kind) {
             (Some(value), _) if value.is_empty() => t("crm.holds_nothing").to_owned(),
             (Some(value), _) => readable(value, now, wall),
-            (None, VerdictKind::Write) => t("crm.not_read").to_owned(),
+            (None, VerdictKind::Write) => on_its_way(inquiry, &v.to).to_owned(),
             (None, _) => t("crm.not_written").to_owned(),
         };
         FieldLine {
@@ -393,9 +395,28 @@ fn field_lines(
     inquiry.verdicts.iter().map(line).collect()
 }
 
-/// Instants as this place writes them; everything else as it is.
+/// How far a write has come that no receipt shows yet.
+fn on_its_way(inquiry: &Inquiry, to: &str) -> &'static str {
+    let object = to.split('.').next().unwrap_or_default();
+    let of_object = |target: &str| target.split(':').next() == Some(object);
+    let progress = inquiry.effects.iter().find(|(target, _)| of_object(target)).map(|(_, e)| e.progress);
+    let something_failed = inquiry.effects.values().any(|e| e.progress == Progress::Dead);
+    t(match progress {
+        Some(Progress::Dead) => "crm.refused",
+        Some(Progress::Done) => "crm.not_read",
+        _ if something_failed => "crm.behind_failed",
+        _ => "crm.on_its_way",
+    })
+}
+
+/// Instants and days as this place writes them; everything else as it is.
 pub(crate) fn readable(value: &str, now: Timestamp, wall: &Wall) -> String {
-    value.parse::<Timestamp>().map_or_else(|_| value.to_owned(), |at| wall.moment(at, now))
+    match (value.parse::<Timestamp>(), value.parse::<Date>()) {
+        (Ok(at), _) => wall.moment(at, now),
+        // A date and time without a zone parses as a date too; only a bare day may be shortened.
+        (Err(_), Ok(day)) if value.len() == "2026-11-16".len() => wall.day(day),
+        _ => value.to_owned(),
+    }
 }
 
 fn not_done(inquiry: &Inquiry) -> Vec<NotDone> {

@@ -31,6 +31,8 @@ struct Question {
     about: String,
     place: String,
     proposed: Option<String>,
+    /// As the CRM would take it, to edit.
+    raw: String,
     current: Option<String>,
     sure: Option<String>,
     before: String,
@@ -208,7 +210,14 @@ fn line(
         after,
         reason: review.reason.clone(),
         clause: review.clause.clone(),
-        winner: review.field.as_ref().and_then(|f| contract?.explain(f)).unwrap_or_default(),
+        // Said once is enough.
+        winner: review
+            .field
+            .as_ref()
+            .and_then(|f| contract?.explain(f))
+            .filter(|w| *w != review.reason)
+            .unwrap_or_default(),
+        raw: review.proposed.clone().unwrap_or_default(),
         choices: review.choices.clone(),
         approves: review.choices.is_empty() && matches!(review.kind, ReviewKind::Field | ReviewKind::OwnerChange)
             || review.kind == ReviewKind::AmbiguousVoicemail,
