@@ -15,7 +15,7 @@ mod problems;
 
 use args::{Audit, Cli, Command};
 use clap::Parser as _;
-use commands::{audit, connect, contract, desk, doctor, import, init, serve, token, twin, user};
+use commands::{audit, connect, contract, demo, desk, doctor, import, init, serve, token, twin, user};
 use config::{Config, Depth, Log};
 use house::House;
 use out::Out;
@@ -42,7 +42,6 @@ fn run(cli: &Cli, out: Out) -> Result<(), Fail> {
             commands::config::show(out, &config::load(&cli.config, Depth::Whole)?);
             Ok(())
         }
-        Command::Demo(demo) => commands::demo::run(out, demo),
         Command::Serve => {
             let reading = serve::settings(&cli.config)?;
             log(&reading.config.log);
@@ -62,6 +61,7 @@ async fn with_runtime(cli: &Cli, out: Out) -> Result<(), Fail> {
     let open = |depth| house::open(&cli.config, depth);
     match &cli.command {
         Command::Contract(command) => contract::run(out, &cli.config, named, command).await,
+        Command::Demo(command) => demo::run(out, command).await,
         Command::Twin(command) => twin::run(out, command).await,
         Command::Doctor => doctor::run(out, &config::load(&cli.config, Depth::Whole)?).await,
         Command::Connect { name } => {

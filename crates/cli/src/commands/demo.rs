@@ -1,14 +1,18 @@
-//! `demo`: the flags; the play itself is `ringback_sim::demo::run`.
+//! `demo`: the flags and the telling; the play itself is the simulation's.
 
 use crate::args::Demo;
+use crate::commands::audit::pretty;
 use crate::out::Out;
 use crate::problems::{Exit, Fail};
+use ringback_sim::demo::{self, Options};
 
-/// Plays; with `--once` to the end, else in compressed time with the console open.
-pub(crate) fn run(_out: Out, demo: &Demo) -> Result<(), Fail> {
-    let cause = format!(
-        "this build has no demonstration (asked for: once {}, seed {}, listen {})",
-        demo.once, demo.seed, demo.listen
-    );
-    Err(Fail::new(Exit::Unavailable, "RB-0316", cause, "use a newer build"))
+/// Plays; with `--once` to the end, then one object with what the auditor counted in the simulated vendors.
+pub(crate) async fn run(out: Out, demo: &Demo) -> Result<(), Fail> {
+    let options = Options { once: demo.once, seed: demo.seed, listen: demo.listen };
+    let summary = demo::run(options).await.map_err(|error| {
+        let cause = format!("the demonstration with seed {} did not come out as it must: {error:#}", demo.seed);
+        Fail::new(Exit::Check, "RB-0317", cause, "report this with the seed")
+    })?;
+    out.result(&summary, || pretty(&serde_json::to_value(&summary).unwrap_or_default()));
+    Ok(())
 }
