@@ -70,11 +70,17 @@ impl AccountFacts {
             contract: &self.contract,
             contract_ref: &self.contract_ref,
             crm: self.crm.as_ref().map(|(lane, words)| (lane, *words)),
+            crm_region: self.crm_region(),
             page_webhook: self.page_webhook.as_ref(),
             page_email: self.page_email.as_ref(),
             salt: &self.salt,
             console_url: &self.console_url,
         }
+    }
+
+    fn crm_region(&self) -> &str {
+        let lane = self.crm.as_ref().and_then(|(lane, _)| self.connections.get(lane.as_str()));
+        lane.map_or("", |c| c.connection.region.as_str())
     }
 
     /// The region in which a connection's numbers are read.

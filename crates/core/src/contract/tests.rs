@@ -483,7 +483,10 @@ fn the_properties_a_contract_needs_pass_its_own_check() {
         "{foreign:?}"
     );
     let theirs = |name: &str, kind: PropertyType| {
-        (Object::Contact, PropertySpec { name: name.into(), label: String::new(), kind, unique: false, read_only: false })
+        (
+            Object::Contact,
+            PropertySpec { name: name.into(), label: String::new(), kind, unique: false, read_only: false },
+        )
     };
     let owner = theirs("hubspot_owner_id", PropertyType::Other("external_enumeration".into()));
     let whole: Vec<_> = needed.into_iter().chain([owner, theirs("email", PropertyType::Text)]).collect();

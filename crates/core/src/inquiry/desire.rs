@@ -124,7 +124,8 @@ pub(super) fn matched(inquiry: &Inquiry, facts: &Facts<'_>) -> Option<Match> {
         email: email.as_deref(),
         name: name.as_deref(),
         candidates,
-        region,
+        // A CRM serves locations of several countries: its numbers are read in its own region, not in the location's.
+        region: if facts.crm_region.is_empty() { region } else { facts.crm_region },
         rules,
     });
     if crate::mutant::on("shared_number_linked")

@@ -434,6 +434,8 @@ pub struct Facts<'a> {
     pub contract_ref: &'a ContractRef,
     /// The lane to the CRM; none while no CRM is connected (the staff queue works all the same).
     pub crm: Option<(&'a LaneId, &'a CrmWords)>,
+    /// The region in which the CRM's numbers without a country code are read; empty: the location's.
+    pub crm_region: &'a str,
     pub page_webhook: Option<&'a LaneId>,
     pub page_email: Option<&'a LaneId>,
     pub salt: &'a Salt,

@@ -109,6 +109,7 @@ impl House {
             contract: &self.contract,
             contract_ref: &self.contract_ref,
             crm: Some((&self.lane, &WORDS)),
+            crm_region: "",
             page_webhook: Some(&self.page),
             page_email: None,
             salt: &self.salt,
@@ -403,4 +404,17 @@ fn the_same_inputs_give_the_same_step() {
     assert_eq!(a.inquiry, b.inquiry);
     assert_eq!(a.drafts, b.drafts);
     assert_eq!(a.plan, b.plan);
+}
+
+#[test]
+fn a_crms_numbers_are_read_in_its_own_region_not_in_the_locations() {
+    let mut house = House::new();
+    house.roster.locations[0].region = "DE".into();
+    let call = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);
+    let now = call.first_received_at;
+    let facts = Facts { crm_region: "US", ..house.facts() };
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &facts, now);
+    let event = found(&one.inquiry, vec![record("512", &[("phone", "(602) 555-0142")])]);
+    let two = step(one.inquiry, &event, &facts, now);
+    assert_eq!(two.inquiry.contact.as_ref().map(|c| c.record.as_str()), Some("512"));
 }

@@ -252,6 +252,7 @@ impl House {
             contract: &self.contract,
             contract_ref: &self.contract_ref,
             crm: Some((&self.lane, &WORDS)),
+            crm_region: "",
             page_webhook: None,
             page_email: None,
             salt: &self.salt,
