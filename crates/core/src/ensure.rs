@@ -20,8 +20,11 @@ use std::time::Duration;
 
 /// Version of the stored form of [`History`].
 pub const HISTORY_SCHEMA: u32 = 1;
-/// The most exchanges of one effect before a person must look (an outage does not use them up: the breaker holds them).
+/// The most exchanges of one effect before a person must look. Tries that certainly did nothing (a throttled or refused connection)
+/// count as one however often they are repeated: an outage does not use them up.
 pub const EXCHANGES_MAX: usize = 120;
+/// How long an effect is tried before a person must look, outages included.
+pub const TRYING_HOURS_MAX: i64 = 72;
 /// How often a write may be acknowledged and yet not be there before a person must look.
 pub const NOT_TAKEN_MAX: usize = 6;
 /// The longest wait between two tries.
@@ -66,12 +69,33 @@ pub struct Exchange {
     pub ended_at: Option<Timestamp>,
     /// `None`: it left and nothing is known (the node died); counts as unknown.
     pub outcome: Option<Outcome>,
+    /// So many tries before this one, for the same purpose, certainly did nothing; each has its own entry in the ledger.
+    #[serde(default)]
+    pub repeats: u32,
 }
 
 /// All exchanges of one effect, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     pub exchanges: Vec<Exchange>,
+}
+
+impl History {
+    /// Notes that an exchange begins. It takes the place of a try for the same purpose that certainly did nothing.
+    pub fn begin(&mut self, purpose: Purpose, now: Timestamp) {
+        let nothing = |e: &Exchange| {
+            e.purpose == purpose
+                && matches!(
+                    e.outcome,
+                    Some(Outcome::Retry { .. } | Outcome::Exhausted { .. } | Outcome::AuthExpired { .. })
+                )
+        };
+        let mut exchange = Exchange { purpose, started_at: now, ended_at: None, outcome: None, repeats: 0 };
+        if let Some(last) = self.exchanges.pop_if(|e| nothing(e)) {
+            exchange.repeats = last.repeats.saturating_add(1);
+        }
+        self.exchanges.push(exchange);
+    }
 }
 
 /// What to do next for an effect.
@@ -115,6 +139,8 @@ pub struct Circumstances<'a> {
     pub now: Timestamp,
     /// The contact that this effect's activity belongs to, once known.
     pub contact: Option<&'a str>,
+    /// When the effect was planned (or sent on its way again).
+    pub planned_at: Option<Timestamp>,
 }
 
 /// Chooses the next exchange of an effect.
@@ -123,10 +149,13 @@ pub fn next(desired: &Desired, history: &History, around: Circumstances<'_>) -> 
         return until;
     }
     if history.exchanges.len() >= EXCHANGES_MAX {
-        return Next::DeadLetter(Why::new(
-            "gave_up",
-            format!("{EXCHANGES_MAX} exchanges without an end; last: {}", last_words(history)),
-        ));
+        let words = format!("{EXCHANGES_MAX} exchanges without an end; last: {}", last_words(history));
+        return Next::DeadLetter(Why::new("gave_up", words));
+    }
+    let hours = around.planned_at.map_or(0, |at| around.now.duration_since(at).as_hours());
+    if hours >= TRYING_HOURS_MAX && !history.exchanges.is_empty() {
+        let words = format!("not done within {TRYING_HOURS_MAX} hours; last: {}", last_words(history));
+        return Next::DeadLetter(Why::new("gave_up", words));
     }
     match desired {
         Desired::FindPerson { keys, properties } => find(history, around, keys, properties),
@@ -191,7 +220,8 @@ fn after(at: Timestamp, pause: Duration) -> Timestamp {
 }
 
 fn tries_in_a_row(history: &History) -> usize {
-    history.exchanges.iter().rev().take_while(|e| !matches!(e.outcome, Some(Outcome::Done { .. }))).count()
+    let failed = history.exchanges.iter().rev().take_while(|e| !matches!(e.outcome, Some(Outcome::Done { .. })));
+    failed.map(|e| 1 + e.repeats as usize).sum()
 }
 
 fn last_words(history: &History) -> String {

@@ -459,6 +459,7 @@ impl Engine {
                     let kept = Kept { schema: HISTORY_SCHEMA, history: History { exchanges } };
                     row.state = "due".into();
                     row.due_at = micros(now);
+                    row.rank = micros(now);
                     row.settled_at = None;
                     row.history = serde_json::to_string(&kept).map_err(|e| corrupt("history", &row.id, e))?;
                     let target = row.target.clone();

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use ringback_connect::{About, Auth, Crm, Replies, sinks};
 use ringback_core::crm::{CrmOp, Held, Outcome, Why, WriteTraits};
 use ringback_core::effect::{ContactRef, Desired, Effect, Notice};
-use ringback_core::ensure::{self, Circumstances, Exchange, HISTORY_SCHEMA, History, Next, Purpose, Receipt};
+use ringback_core::ensure::{self, Circumstances, HISTORY_SCHEMA, History, Next, Purpose, Receipt};
 use ringback_core::http::{HttpRequest, Method};
 use ringback_core::id::{AccountId, AttemptId};
 use ringback_core::inquiry::Event;
@@ -156,7 +156,12 @@ impl Engine {
             fresh: Vec::new(),
         };
         loop {
-            let around = Circumstances { traits, now: self.now(), contact: work.contact.as_deref() };
+            let around = Circumstances {
+                traits,
+                now: self.now(),
+                contact: work.contact.as_deref(),
+                planned_at: Some(crate::instant(work.row.rank)),
+            };
             match ensure::next(&work.effect.desired, &work.history, around) {
                 Next::Wait { until, why } => return work.wait(until, &why).await,
                 Next::Done(receipt) => return work.done(receipt).await,
@@ -302,7 +307,7 @@ struct Work<'a> {
 impl Work<'_> {
     fn begin(&mut self, purpose: Purpose) {
         let now = self.engine.now();
-        self.history.exchanges.push(Exchange { purpose, started_at: now, ended_at: None, outcome: None });
+        self.history.begin(purpose, now);
         self.row.attempts += 1;
         let row = AttemptRow {
             account: self.row.account.clone(),

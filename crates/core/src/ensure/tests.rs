@@ -47,11 +47,15 @@ impl Told {
     fn then(mut self, purpose: Purpose, outcome: Option<Outcome>) -> Self {
         self.1 += 1;
         let ended_at = outcome.is_some().then(|| at(self.1));
-        self.0.exchanges.push(Exchange { purpose, started_at: at(self.1), ended_at, outcome });
+        self.0.exchanges.push(Exchange { purpose, started_at: at(self.1), ended_at, outcome, repeats: 0 });
         self
     }
     fn next_at(&self, desired: &Desired, second: i64) -> Next {
-        next(desired, &self.0, Circumstances { traits: TRAITS, now: at(second), contact: Some("512") })
+        next(
+            desired,
+            &self.0,
+            Circumstances { traits: TRAITS, now: at(second), contact: Some("512"), planned_at: Some(at(0)) },
+        )
     }
     fn later(&self, desired: &Desired) -> Next {
         self.next_at(desired, 100_000)
@@ -220,4 +224,23 @@ fn a_find_reads_every_candidate_and_their_deals() {
     assert_eq!(found, ["1", "d1"], "the one that is gone is left out");
     let nobody = Told::new().then(Purpose::Look, done(vec![]));
     assert_eq!(purpose(&nobody.later(&find)), "done");
+}
+
+#[test]
+fn ten_minutes_of_throttling_do_not_use_up_an_effect_and_three_days_do() {
+    let throttled =
+        || Some(Outcome::Retry { after: Some(Duration::from_secs(1)), why: Why::new("rate_limited", "slow down") });
+    let mut history = History::default();
+    for second in 0..600 {
+        history.begin(Purpose::Write, at(second));
+        history.exchanges.last_mut().unwrap().outcome = throttled();
+    }
+    assert_eq!((history.exchanges.len(), history.exchanges[0].repeats), (1, 599));
+    let around = |now| Circumstances { traits: TRAITS, now, contact: Some("512"), planned_at: Some(at(0)) };
+    assert_eq!(purpose(&next(&task(), &history, around(at(4_000)))), "write");
+    assert_eq!(purpose(&next(&task(), &history, around(at(TRYING_HOURS_MAX * 3600)))), "dead");
+    history.begin(Purpose::Write, at(700));
+    history.exchanges.last_mut().unwrap().outcome = unknown();
+    history.begin(Purpose::Look, at(900));
+    assert_eq!(history.exchanges.len(), 2, "what may have been done is never folded away");
 }
