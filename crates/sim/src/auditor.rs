@@ -88,7 +88,10 @@ pub fn audit(world: &World, played: &Played) -> Verdict {
     }
     for (n, report) in played.ledgers.iter().enumerate() {
         if !report.ok {
-            verdict.complain(format!("the ledger of account {n} is broken: {:?} {:?}", report.broken, report.checkpoint_breaks));
+            verdict.complain(format!(
+                "the ledger of account {n} is broken: {:?} {:?}",
+                report.broken, report.checkpoint_breaks
+            ));
         }
     }
     for (n, why) in &played.dead {
@@ -96,6 +99,9 @@ pub fn audit(world: &World, played: &Played) -> Verdict {
         if !why.starts_with("page ") {
             verdict.complain(format!("dead letter of account {n}: {why}"));
         }
+    }
+    for (n, what) in &played.stuck {
+        verdict.complain(format!("account {n}: {what}"));
     }
     if played.unsettled > 0 {
         verdict.complain(format!("{} effects have not come to rest", played.unsettled));
@@ -154,7 +160,10 @@ impl<'a> View<'a> {
                     number,
                     who,
                     calls,
-                    seeded: matches!(who, Who::Customer | Who::Lead).then(named).flatten().or_else(|| picked_first.then(named).flatten()),
+                    seeded: matches!(who, Who::Customer | Who::Lead)
+                        .then(named)
+                        .flatten()
+                        .or_else(|| picked_first.then(named).flatten()),
                     picked_new: done(&Deed::PickNew(number.to_owned())),
                     reached: done(&Deed::Reach(number.to_owned())),
                     tried: done(&Deed::Try(number.to_owned())),
@@ -208,9 +217,13 @@ impl<'a> View<'a> {
             verdict.contacts_created += made as u64;
             if stays_out {
                 for contact in &contacts {
-                    let linked = self.linked(ObjectType::Calls, &contact.id).len() + self.linked(ObjectType::Tasks, &contact.id).len();
+                    let linked = self.linked(ObjectType::Calls, &contact.id).len()
+                        + self.linked(ObjectType::Tasks, &contact.id).len();
                     if linked > 0 {
-                        verdict.forbid(format!("{name}: {linked} activities on contact {}, and nobody said who it is", contact.id));
+                        verdict.forbid(format!(
+                            "{name}: {linked} activities on contact {}, and nobody said who it is",
+                            contact.id
+                        ));
                     }
                 }
                 continue;
@@ -226,7 +239,14 @@ impl<'a> View<'a> {
     }
 
     /// Exactly one call record per call, at its time, on this contact and no other.
-    fn calls_of(&self, name: &str, expected: &Expected<'_>, contact: &Record, (wanted, possible): (usize, usize), verdict: &mut Verdict) {
+    fn calls_of(
+        &self,
+        name: &str,
+        expected: &Expected<'_>,
+        contact: &Record,
+        (wanted, possible): (usize, usize),
+        verdict: &mut Verdict,
+    ) {
         let records = self.linked(ObjectType::Calls, &contact.id);
         verdict.calls_logged += records.len() as u64;
         if records.len() > possible {
@@ -237,7 +257,12 @@ impl<'a> View<'a> {
             let fits = |r: &&&Record| (instant_ms(r.get("hs_timestamp")) - call.started_ms).abs() <= START_SLACK_MS;
             let Some(at) = left.iter().position(fits) else {
                 if !call.answered() {
-                    verdict.lose(format!("{name}: call {} at {} has no record ({} records, {wanted} wanted)", call.n, call.started_ms, records.len()));
+                    verdict.lose(format!(
+                        "{name}: call {} at {} has no record ({} records, {wanted} wanted)",
+                        call.n,
+                        call.started_ms,
+                        records.len()
+                    ));
                 }
                 continue;
             };
@@ -334,7 +359,9 @@ impl<'a> View<'a> {
         let need = need.min().unwrap_or(Need::Unsaid);
         let customer = match expected.who {
             Who::Customer => true,
-            Who::Shared => self.person_of(expected.number).is_some_and(|(_, p)| p.customer) && expected.seeded.is_some(),
+            Who::Shared => {
+                self.person_of(expected.number).is_some_and(|(_, p)| p.customer) && expected.seeded.is_some()
+            }
             _ => false,
         };
         let closed = !hours.open(first.started_ms);
@@ -364,7 +391,12 @@ impl<'a> View<'a> {
         for kind in [ObjectType::Calls, ObjectType::Tasks] {
             for record in self.twin.records(kind) {
                 if record.linked(ObjectType::Contacts).is_empty() {
-                    verdict.complain(format!("account {}: {} {} is linked to nobody", self.account.letter, kind.singular(), record.id));
+                    verdict.complain(format!(
+                        "account {}: {} {} is linked to nobody",
+                        self.account.letter,
+                        kind.singular(),
+                        record.id
+                    ));
                 }
             }
         }
@@ -378,7 +410,8 @@ impl<'a> View<'a> {
         for contact in self.twin.records(ObjectType::Contacts) {
             let number = contact.get("phone").map(tail).unwrap_or_default();
             if !self.seeds.contains(&contact.id) && !callers.contains(&number) {
-                verdict.double(format!("account {}: contact {} ({number}) never called", self.account.letter, contact.id));
+                verdict
+                    .double(format!("account {}: contact {} ({number}) never called", self.account.letter, contact.id));
             }
         }
     }

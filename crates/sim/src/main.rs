@@ -85,6 +85,9 @@ impl Totals {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.trace {
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter("warn").without_time().init();
+    }
     let played = if arguments.mutants {
         mutants(&arguments)
     } else if arguments.sites {

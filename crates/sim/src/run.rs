@@ -57,6 +57,8 @@ pub struct Played {
     pub ledgers: Vec<Report>,
     /// Dead letters: account and why.
     pub dead: Vec<(usize, String)>,
+    /// Signals that were never folded: account and what became of them.
+    pub stuck: Vec<(usize, String)>,
     /// Effects that are neither done nor given up.
     pub unsettled: i64,
     /// Inquiries, signals and calls in the store, by account.
@@ -161,7 +163,8 @@ impl Player<'_> {
         let mut pause_ms = IDLE_STEP_MS;
         for _ in 0..ROUNDS_MAX {
             if self.stage.hook.dead() {
-                self.stage.say(|| format!("*** the program died: {:?}; it starts again", self.stage.hook.happened().last()));
+                self.stage
+                    .say(|| format!("*** the program died: {:?}; it starts again", self.stage.hook.happened().last()));
                 self.start();
             }
             if !calm && self.stage.clock.ms() >= self.world.calm_ms {
@@ -229,7 +232,7 @@ impl Player<'_> {
         let ended_ms = self.stage.clock.ms();
         let mut faults: BTreeMap<&'static str, u64> = BTreeMap::new();
         let (mut ledgers, mut dead, mut inquiries, mut signals) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut calls = Vec::new();
+        let (mut calls, mut stuck) = (Vec::new(), Vec::new());
         let mut unsettled = 0;
         for (n, account) in self.world.accounts.iter().enumerate() {
             self.stage.with_vendors(n, |v| {
@@ -243,6 +246,7 @@ impl Player<'_> {
             ledgers.push(engine.verify(&id).await?);
             let counted = setup::count(&self.store, account).await?;
             dead.extend(counted.dead.into_iter().map(|why| (n, why)));
+            stuck.extend(counted.stuck.into_iter().map(|what| (n, what)));
             unsettled += counted.unsettled;
             inquiries.push(counted.inquiries);
             signals.push(counted.signals);
@@ -259,6 +263,7 @@ impl Player<'_> {
             faults,
             ledgers,
             dead,
+            stuck,
             unsettled,
             inquiries,
             signals,

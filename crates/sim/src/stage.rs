@@ -199,7 +199,9 @@ impl Stage {
         };
         let now_ms = self.clock.ms();
         let acked = (200..300).contains(&status);
-        self.say(|| format!("webhook {} {} about call {} → {status}", delivery.connection, delivery.event, delivery.call));
+        self.say(|| {
+            format!("webhook {} {} about call {} → {status}", delivery.connection, delivery.event, delivery.call)
+        });
         let mut waiting = lock(&self.waiting);
         if let Some(told) = waiting.told.get_mut(n) {
             told.tries += 1;

@@ -89,7 +89,13 @@ mod tests {
             region: "US",
             caller_digits: Some("+13125550142"),
         };
-        let groups = [(EMERGENCIES, Need::Emergency), (URGENT, Need::High), (PLAIN, Need::Unsaid), (REFUSALS, Need::Unsaid), (NOISE, Need::Unsaid)];
+        let groups = [
+            (EMERGENCIES, Need::Emergency),
+            (URGENT, Need::High),
+            (PLAIN, Need::Unsaid),
+            (REFUSALS, Need::Unsaid),
+            (NOISE, Need::Unsaid),
+        ];
         for (texts, need) in groups {
             for text in texts {
                 let text = format!("Hi. {text}");

@@ -7,8 +7,8 @@ mod places;
 mod trouble;
 
 pub use calls::told;
-pub(crate) use places::{person, quiet};
 pub use places::demo_account;
+pub(crate) use places::{person, quiet};
 pub use trouble::SITES;
 
 use crate::dice::Dice;
@@ -283,7 +283,12 @@ impl Deed {
     /// The caller it is about.
     pub fn caller(&self) -> Option<&str> {
         match self {
-            Self::Reach(c) | Self::Try(c) | Self::PickFirst(c) | Self::PickNew(c) | Self::Approve(c) | Self::TypeName(c) => Some(c),
+            Self::Reach(c)
+            | Self::Try(c)
+            | Self::PickFirst(c)
+            | Self::PickNew(c)
+            | Self::Approve(c)
+            | Self::TypeName(c) => Some(c),
             Self::AcceptQuarantine => None,
         }
     }

@@ -34,15 +34,23 @@ pub(super) fn protocol(view: &View<'_>, verdict: &mut Verdict) {
     let mut last_read: BTreeMap<String, u64> = BTreeMap::new();
     for entry in &log {
         if entry.status == Some(401) && entry.fault.is_none() {
-            verdict.complain(format!("account {letter}: a foreign credential was sent with {} {}", entry.method, entry.path));
+            verdict.complain(format!(
+                "account {letter}: a foreign credential was sent with {} {}",
+                entry.method, entry.path
+            ));
         }
         let Some((key, write)) = keyed(entry) else { continue };
         if let Some((at, looked)) = open.get_mut(&key) {
             if entry.at_ms < *at + IN_FLIGHT_MS {
-                verdict.complain(format!("account {letter}: {key} was asked for {} ms after an unanswered write", entry.at_ms - *at));
+                verdict.complain(format!(
+                    "account {letter}: {key} was asked for {} ms after an unanswered write",
+                    entry.at_ms - *at
+                ));
             }
             if write && !*looked {
-                verdict.complain(format!("account {letter}: {key} was written again without a look after an unanswered write"));
+                verdict.complain(format!(
+                    "account {letter}: {key} was written again without a look after an unanswered write"
+                ));
             }
             // A look that was answered in any way counts: the engine knows then.
             *looked |= !write && !lost(entry);
@@ -79,12 +87,18 @@ fn searches(view: &View<'_>, log: &[&Logged], verdict: &mut Verdict) {
             let body: serde_json::Value = serde_json::from_slice(&entry.body).unwrap_or_default();
             let number = body["inputs"][0]["properties"]["phone"].as_str().map(tail).unwrap_or_default();
             if !asked.contains(&number) {
-                verdict.complain(format!("account {}: a contact for {number} was written before anybody looked", view.account.letter));
+                verdict.complain(format!(
+                    "account {}: a contact for {number} was written before anybody looked",
+                    view.account.letter
+                ));
             }
         }
         for effect in &entry.effects {
             if effect.deed == Deed::Archived || effect.deed == Deed::Merged || effect.deed == Deed::Dissociated {
-                verdict.forbid(format!("account {}: {:?} of {} {}", view.account.letter, effect.deed, effect.object, effect.id));
+                verdict.forbid(format!(
+                    "account {}: {:?} of {} {}",
+                    view.account.letter, effect.deed, effect.object, effect.id
+                ));
             }
         }
     }
@@ -104,8 +118,13 @@ fn strangers(view: &View<'_>, log: &[&Logged], verdict: &mut Verdict) {
     }
     for entry in log {
         let body = String::from_utf8_lossy(&entry.body);
-        if let Some(number) = foreign.iter().find(|n| body.contains(n.as_str()) || entry.path.contains(n.trim_start_matches('+'))) {
-            verdict.complain(format!("account {}: the CRM was told of {number}, who called another account", view.account.letter));
+        if let Some(number) =
+            foreign.iter().find(|n| body.contains(n.as_str()) || entry.path.contains(n.trim_start_matches('+')))
+        {
+            verdict.complain(format!(
+                "account {}: the CRM was told of {number}, who called another account",
+                view.account.letter
+            ));
         }
     }
     for contact in view.twin.records(ObjectType::Contacts) {

@@ -87,7 +87,8 @@ impl Player<'_> {
             }
             Deed::Approve(number) => {
                 let easy = |review: &Review| {
-                    let fits = review.kind == ReviewKind::Field && review.field.as_deref().is_some_and(|f| EASY_FIELDS.contains(&f));
+                    let fits = review.kind == ReviewKind::Field
+                        && review.field.as_deref().is_some_and(|f| EASY_FIELDS.contains(&f));
                     fits.then_some(Choice::Approve)
                 };
                 decide(engine, &account, number, &by, easy).await
@@ -100,12 +101,16 @@ impl Player<'_> {
         let id = account.as_str().to_owned();
         let rows = engine
             .store()
-            .read(move |tx| Box::pin(async move { store::signals_quarantined(tx, &id, LIST_MAX, &Before::end()).await }))
+            .read(move |tx| {
+                Box::pin(async move { store::signals_quarantined(tx, &id, LIST_MAX, &Before::end()).await })
+            })
             .await?;
         for row in rows {
             let (id, document) = (account.as_str().to_owned(), row.document.clone());
-            let document =
-                engine.store().read(move |tx| Box::pin(async move { store::document_get(tx, &id, &document).await })).await?;
+            let document = engine
+                .store()
+                .read(move |tx| Box::pin(async move { store::document_get(tx, &id, &document).await }))
+                .await?;
             let body = document.and_then(|d| d.body).unwrap_or_default();
             let raw: Option<ringback_core::http::RawRequest> = serde_json::from_str(&body).ok();
             let genuine = raw.is_some_and(|raw| {
@@ -128,7 +133,11 @@ impl Player<'_> {
                 let id = twin
                     .records(ObjectType::Contacts)
                     .iter()
-                    .find(|r| ["phone", "mobilephone"].iter().any(|p| r.get(p).is_some_and(|v| crate::auditor::tail(v) == tail)))
+                    .find(|r| {
+                        ["phone", "mobilephone"]
+                            .iter()
+                            .any(|p| r.get(p).is_some_and(|v| crate::auditor::tail(v) == tail))
+                    })
                     .map(|r| r.id.clone());
                 id.is_some_and(|id| {
                     twin.human_set(ObjectType::Contacts, &id, "jobtitle", "Typed by hand", 700_001, now_ms).is_ok()
@@ -142,7 +151,9 @@ async fn open_of(engine: &Engine, account: &AccountId, number: &str) -> Result<V
     let id = account.as_str().to_owned();
     let rows = engine
         .store()
-        .read(move |tx| Box::pin(async move { store::inquiries_list(tx, &id, Some("open"), LIST_MAX, &Before::end()).await }))
+        .read(move |tx| {
+            Box::pin(async move { store::inquiries_list(tx, &id, Some("open"), LIST_MAX, &Before::end()).await })
+        })
         .await?;
     let inquiries = rows.iter().filter_map(|row| serde_json::from_str::<Inquiry>(&row.snapshot).ok());
     Ok(inquiries.filter(|i| i.e164.as_deref() == Some(number)).collect())

@@ -17,6 +17,8 @@ use ringback_twins::sink::WebhookSink;
 #[derive(Debug, Clone)]
 pub struct Portal(pub HubSpot);
 
+/// 2020-01-01.
+const SET_UP_AT_MS: i64 = 1_577_836_800_000;
 /// Seeded before anything happens, so that every search shows it.
 const SEEDED_BEFORE_MS: i64 = 3_600_000;
 
@@ -62,11 +64,13 @@ fn people(twin: &mut HubSpot, account: &Account, at_ms: i64) -> Result<(Vec<Stri
         ];
         properties.extend(person.owner.as_deref().map(|o| ("hubspot_owner_id", o)));
         properties.extend(person.typed.iter().map(|(n, v)| (n.as_str(), v.as_str())));
-        let id = twin.seed(ObjectType::Contacts, &properties, at_ms).map_err(|why| anyhow!("seeding a contact: {why}"))?;
+        let id =
+            twin.seed(ObjectType::Contacts, &properties, at_ms).map_err(|why| anyhow!("seeding a contact: {why}"))?;
         if let Some(name) = &person.deal {
             let deal = [("dealname", name.as_str()), ("dealstage", "contractsent"), ("amount", "8200")];
             let deal = twin.seed(ObjectType::Deals, &deal, at_ms).map_err(|why| anyhow!("seeding a deal: {why}"))?;
-            twin.human_link((ObjectType::Deals, &deal), (ObjectType::Contacts, &id), at_ms).map_err(|why| anyhow!(why))?;
+            twin.human_link((ObjectType::Deals, &deal), (ObjectType::Contacts, &id), at_ms)
+                .map_err(|why| anyhow!(why))?;
             deals.push(deal);
         }
         contacts.push(id);
@@ -197,6 +201,7 @@ fn connections(engine: &Engine, account: &Account, at: i64) -> Vec<ConnectionRow
 /// Totals of one account.
 pub(super) struct Counted {
     pub(super) dead: Vec<String>,
+    pub(super) stuck: Vec<String>,
     pub(super) unsettled: i64,
     pub(super) inquiries: i64,
     pub(super) signals: i64,
@@ -214,11 +219,19 @@ pub(super) async fn count(store: &Store, account: &Account) -> Result<Counted> {
                     unsettled += store::effects_unsettled_count(tx, &id, lane).await?;
                 }
                 let inquiries = store::inquiries_count(tx, &id).await?.iter().map(|(_, n)| n).sum();
-                let signals = store::signals_count_by_state(tx, &id).await?.iter().map(|(_, n)| n).sum();
+                let states = store::signals_count_by_state(tx, &id).await?;
+                let signals = states.iter().map(|(_, n)| n).sum();
+                let stuck = states
+                    .into_iter()
+                    .filter(|(state, _)| matches!(state.as_str(), "stored" | "parked" | "unreadable"));
+                let stuck = stuck.map(|(state, n)| format!("{n} signals are {state}")).collect();
                 let calls = store::calls_list(tx, &id, 10_000, &store::Before::end()).await?.len();
                 let calls = i64::try_from(calls).unwrap_or(i64::MAX);
-                let dead = dead.into_iter().map(|row| format!("{} {}: {}", row.kind, row.id, row.why.unwrap_or_default())).collect();
-                Ok(Counted { dead, unsettled, inquiries, signals, calls })
+                let dead = dead
+                    .into_iter()
+                    .map(|row| format!("{} {}: {}", row.kind, row.id, row.why.unwrap_or_default()))
+                    .collect();
+                Ok(Counted { dead, stuck, unsettled, inquiries, signals, calls })
             })
         })
         .await?)
@@ -230,6 +243,8 @@ impl Portal {
         let size = crate::world::Size { calls: 0, faults: false, crashes: false };
         let mut world = World::new(0, size);
         world.accounts.truncate(1);
+        // Long before any world: what the portal's budgets remember of it is over by then.
+        world.start_ms = SET_UP_AT_MS;
         let account = world.accounts.first().context("a world without an account")?;
         let (vendors, _, _) = vendors(&world, &Self::fresh(&account.token))?;
         let hook = std::sync::Arc::new(crate::crash::CrashHook::new(Vec::new()));

@@ -2,7 +2,8 @@
 
 use super::places::{BLOCKED, SWITCHBOARD, VENDOR, person};
 use super::{
-    Account, Act, Deed, Delivery, EDGE_MINUTES, Ended, PUBLIC_URL, Provider, Quarantine, REDIAL_MINUTES_MIN, RealCall, Size, Who,
+    Account, Act, Deed, Delivery, EDGE_MINUTES, Ended, PUBLIC_URL, Provider, Quarantine, REDIAL_MINUTES_MIN, RealCall,
+    Size, Who,
 };
 use crate::dice::Dice;
 use crate::words;
@@ -74,9 +75,11 @@ fn caller(dice: &mut Dice, account: &mut Account, number: i64) -> Caller {
         Who::Switchboard if !taken(SWITCHBOARD, account) => 1,
         _ => 0,
     };
+    // Of a customer and a lead with one number the customer wins; of two of a kind nobody does.
+    let customers = dice.percent(50);
     for _ in 0..times {
         let of = number.clone().unwrap_or_default();
-        let customer = who == Who::Customer || (who == Who::Shared && dice.percent(50));
+        let customer = who == Who::Customer || (who == Who::Shared && customers);
         account.people.push(person(dice, &of, customer));
     }
     Caller { who, number }
@@ -97,24 +100,25 @@ fn calls_of(
     let site = usize::try_from(dice.between(0, sites as i64 - 1)).unwrap_or(0);
     let roams = repeats > 1 && sites > 1 && dice.percent(30);
     let twice_told = repeats == 1 && caller.who == Who::Stranger && dice.percent(15);
-    let known_number = matches!(caller.who, Who::Vendor | Who::Switchboard | Who::Blocked | Who::Withheld | Who::Garbled);
+    let known_number =
+        matches!(caller.who, Who::Vendor | Who::Switchboard | Who::Blocked | Who::Withheld | Who::Garbled);
     let by_twilio = repeats == 1 && !known_number && !twice_told && dice.percent(25);
     let corrected = repeats == 1 && !by_twilio && !twice_told && dice.percent(12);
     let urgent_at = if dice.percent(30) { dice.between(0, repeats - 1) } else { -1 };
     let forged = repeats == 1 && caller.who == Who::Stranger && !by_twilio && !twice_told && dice.percent(5);
-    let mut taken: BTreeSet<i64> = calls
-        .iter()
-        .filter(|c| c.account == at && c.caller == caller.number)
-        .map(|c| c.started_ms)
-        .collect();
+    let mut taken: BTreeSet<i64> =
+        calls.iter().filter(|c| c.account == at && c.caller == caller.number).map(|c| c.started_ms).collect();
     let mut made = 0;
     for k in 0..repeats {
         let site_of_this = if roams && k % 2 == 1 { (site + 1) % sites } else { site };
         let Some(place) = account.sites.get(site_of_this) else { continue };
         let free = |ms: i64, taken: &BTreeSet<i64>| {
-            !place.hours.near_a_change(ms, EDGE_MINUTES) && taken.iter().all(|t| (t - ms).abs() > REDIAL_MINUTES_MIN * MINUTE)
+            !place.hours.near_a_change(ms, EDGE_MINUTES)
+                && taken.iter().all(|t| (t - ms).abs() > REDIAL_MINUTES_MIN * MINUTE)
         };
-        let Some(started_ms) = (0..50).map(|_| start_ms + dice.between(1_000, span) / 1_000 * 1_000).find(|ms| free(*ms, &taken)) else {
+        let Some(started_ms) =
+            (0..50).map(|_| start_ms + dice.between(1_000, span) / 1_000 * 1_000).find(|ms| free(*ms, &taken))
+        else {
             continue;
         };
         taken.insert(started_ms);
@@ -250,7 +254,11 @@ fn by_callrail(dice: &mut Dice, account: &Account, call: &RealCall, all: &mut Ve
     // A transcript makes the report wait, at most twenty minutes.
     let report = end + if dice.percent(60) { dice.between(2, 60) } else { dice.between(60, 19 * 60) } * 1_000;
     // Out of order: what rang is told after what ended.
-    let rung = if dice.percent(20) { report + dice.between(1, 90) * 1_000 } else { call.started_ms + dice.between(200, 3_000) };
+    let rung = if dice.percent(20) {
+        report + dice.between(1, 90) * 1_000
+    } else {
+        call.started_ms + dice.between(200, 3_000)
+    };
     if dice.percent(70) {
         put(&Event::PreCall, "pre-call", &ring, rung, false, forged);
     }
@@ -364,7 +372,8 @@ pub(super) fn acts(dice: &mut Dice, calls: &[RealCall], deliveries: &[Delivery],
         if call.forged || corrected || !seen.insert((call.account, number.clone())) || !dice.percent(30) {
             continue;
         }
-        let of_caller = |d: &&Delivery| calls.get(d.call).is_some_and(|c| c.account == call.account && c.caller == call.caller);
+        let of_caller =
+            |d: &&Delivery| calls.get(d.call).is_some_and(|c| c.account == call.account && c.caller == call.caller);
         let told_ms = deliveries.iter().filter(of_caller).map(|d| d.due_ms).max().unwrap_or(last_ms);
         let what = match call.who {
             Who::Shared if dice.percent(50) => Deed::PickFirst(number),

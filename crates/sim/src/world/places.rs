@@ -28,7 +28,8 @@ const ZONES: &[Zone] = &[
 ];
 const HOURS: &[&[&str]] = &[&["08:00-17:00"], &["07:30-18:00"], &["08:00-12:00", "13:00-17:00"]];
 /// Days on which something is odd about the calendar: the evening before a clock change here or there, the day before a holiday.
-const ODD_DAYS: &[&str] = &["2026-03-06", "2026-10-30", "2026-03-27", "2026-10-23", "2026-11-25", "2026-12-24", "2026-05-19"];
+const ODD_DAYS: &[&str] =
+    &["2026-03-06", "2026-10-30", "2026-03-27", "2026-10-23", "2026-11-25", "2026-12-24", "2026-05-19"];
 
 /// When it all begins: mostly on an ordinary day, sometimes before a clock change or holiday, at any hour.
 pub(super) fn start(dice: &mut Dice) -> i64 {
@@ -36,7 +37,9 @@ pub(super) fn start(dice: &mut Dice) -> i64 {
         dice.pick(ODD_DAYS).parse().unwrap_or(jiff::civil::date(2026, 5, 19))
     } else {
         let of_year = i32::try_from(dice.between(0, 300)).unwrap_or(0);
-        jiff::civil::date(2026, 1, 5).checked_add(jiff::Span::new().days(of_year)).unwrap_or(jiff::civil::date(2026, 5, 19))
+        jiff::civil::date(2026, 1, 5)
+            .checked_add(jiff::Span::new().days(of_year))
+            .unwrap_or(jiff::civil::date(2026, 5, 19))
     };
     let midnight = day.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |z| z.timestamp().as_millisecond());
     midnight + dice.between(6, 20) * 3_600_000 + dice.between(0, 3_599) * 1_000
@@ -99,7 +102,8 @@ pub(crate) fn quiet() -> Script {
 }
 
 fn place(dice: &mut Dice, letter: char, k: usize, zone: &Zone, start_ms: i64) -> Place {
-    let today = jiff::Timestamp::from_millisecond(start_ms).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let today =
+        jiff::Timestamp::from_millisecond(start_ms).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
     let tomorrow = today.checked_add(jiff::Span::new().days(1)).unwrap_or(today);
     let holidays = if dice.percent(25) { vec![tomorrow] } else { Vec::new() };
     let hours = Hours { zone: zone.zone, blocks: dice.pick(HOURS).to_vec(), weekends: dice.percent(30), holidays };
