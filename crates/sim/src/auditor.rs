@@ -267,14 +267,14 @@ impl<'a> View<'a> {
                 continue;
             };
             let record = left.remove(at);
-            self.call_record(name, call, record, verdict);
+            Self::call_record(name, call, record, verdict);
         }
         for record in left {
             verdict.double(format!("{name}: call record {} belongs to no call", record.id));
         }
     }
 
-    fn call_record(&self, name: &str, call: &RealCall, record: &Record, verdict: &mut Verdict) {
+    fn call_record(name: &str, call: &RealCall, record: &Record, verdict: &mut Verdict) {
         let links = record.linked(ObjectType::Contacts);
         if links.len() != 1 {
             verdict.complain(format!("{name}: call record {} is linked to {} contacts", record.id, links.len()));

@@ -13,7 +13,7 @@ use ringback_twins::fault::{Delivery as Exchanged, Faulty, What};
 use ringback_twins::hubspot::HubSpot;
 use ringback_twins::sink::WebhookSink;
 use ringback_twins::{Reply, Request};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -68,7 +68,7 @@ pub struct Told {
 
 struct Waiting {
     /// Due time, then place in the world's list: ties keep their order.
-    queue: BTreeMap<(i64, usize), ()>,
+    queue: BTreeSet<(i64, usize)>,
     told: Vec<Told>,
 }
 
@@ -110,7 +110,7 @@ impl Stage {
             hosts.insert(crm_url(account.letter), (n, false));
             hosts.insert(pager_url(account.letter), (n, true));
         }
-        let queue = world.deliveries.iter().enumerate().map(|(n, d)| ((d.due_ms, n), ())).collect();
+        let queue = world.deliveries.iter().enumerate().map(|(n, d)| (d.due_ms, n)).collect();
         Self {
             clock: Arc::new(VirtualClock::at(world.start_ms)),
             hook,
@@ -147,12 +147,12 @@ impl Stage {
 
     /// When the next webhook comes, ms since the epoch.
     pub fn next_delivery(&self) -> Option<i64> {
-        lock(&self.waiting).queue.first_key_value().map(|((due, _), ())| *due)
+        lock(&self.waiting).queue.first().map(|(due, _)| *due)
     }
 
     /// Is something about that caller still on its way?
     pub fn still_comes(&self, concerns: impl Fn(&Delivery) -> bool) -> bool {
-        lock(&self.waiting).queue.keys().any(|(_, n)| self.deliveries.get(*n).is_some_and(&concerns))
+        lock(&self.waiting).queue.iter().any(|(_, n)| self.deliveries.get(*n).is_some_and(&concerns))
     }
 
     /// Tells the story on standard error.
@@ -167,8 +167,8 @@ impl Stage {
         loop {
             let next = {
                 let mut waiting = lock(&self.waiting);
-                match waiting.queue.first_key_value() {
-                    Some((&(due, n), ())) if due <= ms => {
+                match waiting.queue.first() {
+                    Some(&(due, n)) if due <= ms => {
                         waiting.queue.remove(&(due, n));
                         Some((due, n))
                     }
@@ -210,7 +210,7 @@ impl Stage {
             }
         }
         if !acked && delivery.insists {
-            waiting.queue.insert((now_ms + AGAIN_MS, n), ());
+            waiting.queue.insert((now_ms + AGAIN_MS, n));
         }
     }
 
@@ -241,7 +241,7 @@ impl Stage {
         self.say(|| {
             let body = String::from_utf8_lossy(&request.body);
             let seen = match &what {
-                What::Answer(reply) => reply.status.to_string(),
+                What::Answer(reply) => format!("{} {}", reply.status, cut(&String::from_utf8_lossy(&reply.body), 300)),
                 other => format!("{other:?}"),
             };
             format!("{} {} {} {} → {seen}", call.connection, request.method, request.path, cut(&body, 160))

@@ -47,15 +47,15 @@ pub fn message(dice: &mut Dice, urgent: bool) -> Message {
     let said = |body: &str, need| Message { text: format!("{opening} {body}"), need };
     if urgent {
         return if dice.percent(50) {
-            said(*dice.pick::<&str>(EMERGENCIES), Need::Emergency)
+            said(dice.pick::<&str>(EMERGENCIES), Need::Emergency)
         } else {
-            said(*dice.pick::<&str>(URGENT), Need::High)
+            said(dice.pick::<&str>(URGENT), Need::High)
         };
     }
     match dice.between(1, 10) {
         1 => Message { text: (*dice.pick(NOISE)).to_owned(), need: Need::Unsaid },
-        2 => said(*dice.pick::<&str>(REFUSALS), Need::Unsaid),
-        _ => said(*dice.pick::<&str>(PLAIN), Need::Unsaid),
+        2 => said(dice.pick::<&str>(REFUSALS), Need::Unsaid),
+        _ => said(dice.pick::<&str>(PLAIN), Need::Unsaid),
     }
 }
 

@@ -62,7 +62,8 @@ pub(super) fn protocol(view: &View<'_>, verdict: &mut Verdict) {
         }
         if write {
             last_write.insert(key, entry.n);
-        } else if entry.status == Some(200) && entry.delivered() {
+        } else if entry.status == Some(200) && (entry.delivered() || entry.fault == Some("success_but_nothing")) {
+            // A read that was asked to write nothing is answered in full.
             last_read.insert(key, entry.n);
         }
     }

@@ -112,6 +112,9 @@ fn single(operation: &CrmOp, body: &Map<String, Value>, status: u16) -> Option<O
     match operation {
         CrmOp::FindPerson { .. } => {
             let records = results()?.iter().map(record).collect::<Option<Vec<_>>>()?;
+            // The search says how many there are: fewer on an only page is a mutilated answer, and nobody is created on its word.
+            let total = body.get("total").and_then(Value::as_u64).unwrap_or(0);
+            (next().is_some() || records.len() as u64 >= total).then_some(())?;
             done(Held { records, next: next(), ..Held::default() })
         }
         CrmOp::ReadMany { ids, .. } => {
