@@ -1,0 +1,124 @@
+//! `recover`: how fast a backlog reaches the CRM once it is back from an outage.
+//!
+//! Calls are taken in while the CRM refuses every connection, folded and planned; then it comes back, the workers start, and the time until
+//! every effect is settled counts. The limit is the same exchanges, byte for byte and in the order in which they left, sent by the same
+//! client at the same concurrency to a fresh CRM: nothing decided, nothing stored. Breaker pauses are not part of it (how long to wait
+//! is a decision, no speed), nor is the vendor's published pace, which the engine keeps otherwise.
+
+use crate::figures::{Watch, fresh_directory, median, of_runs, round};
+use crate::loader::CALLERS_MAX;
+use crate::part::{Process, number};
+use anyhow::{Result, ensure};
+use ringback_engine::clock::{Clock as _, SystemClock};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Connections over which the outage's calls come in.
+const CONNECTIONS: usize = 64;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Runs of each of the two, in turn; the median counts
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+    /// Calls during the outage, each by another caller
+    #[arg(long, default_value_t = 1_000)]
+    calls: usize,
+    /// Exchanges under way at once
+    #[arg(long, default_value_t = 8)]
+    concurrency: usize,
+}
+
+/// Measures and prints.
+pub(crate) async fn run(args: &Args) -> Result<()> {
+    ensure!(args.calls <= CALLERS_MAX, "there are {CALLERS_MAX} different callers at most");
+    let whole = Watch::start();
+    let mut runs = Vec::new();
+    for n in 0..args.runs {
+        let directory = fresh_directory("recover")?;
+        let recording = directory.join("exchanges.json");
+        let mut run = ours(args, n, &directory, &recording).await?;
+        let limit = limit(args, &recording).await?;
+        std::fs::remove_dir_all(&directory)?;
+        let ratio = number(&run, "ours")? / number(&limit, "limit")?;
+        if let (Some(run), Value::Object(limit)) = (run.as_object_mut(), limit) {
+            run.extend(limit);
+            run.insert("ratio".into(), json!(round(ratio)));
+        }
+        eprintln!("run {}: {run}", n + 1);
+        runs.push(run);
+    }
+    let middle = |name: &str| median(of_runs(&runs, name));
+    let (ours, limit) = (middle("ours"), middle("limit"));
+    let figures = json!({
+        "bench": "recover", "unit": "exchanges per second", "ours": round(ours), "limit": round(limit),
+        "ratio": round(ours / limit), "runs": runs, "calls": args.calls, "concurrency": args.concurrency,
+        "calls_per_second": round(middle("calls_per_second")), "exchanges_per_call": round(middle("exchanges_per_call")),
+        "cpu_ms_per_call": round(middle("cpu_ms_per_call")), "intake_cpu_ms_per_call": round(middle("intake_cpu_ms_per_call")),
+        "fold_cpu_ms_per_call": round(middle("fold_cpu_ms_per_call")),
+        "database_bytes_per_call": middle("database_bytes_per_call").round(), "seconds": round(whole.seconds()),
+    });
+    println!("{figures}");
+    Ok(())
+}
+
+async fn ours(args: &Args, n: usize, directory: &Path, recording: &Path) -> Result<Value> {
+    let (mut twin, at) = Process::start(&["twin"]).await?;
+    let (directory, concurrency) = (directory.display().to_string(), args.concurrency.to_string());
+    let crm_url = at["url"].as_str().unwrap_or_default();
+    let (mut house, ready) =
+        Process::start(&["house", &directory, "--crm-url", crm_url, "--concurrency", &concurrency]).await?;
+    house.ask(&json!({ "do": "connect" })).await?;
+    let (empty_bytes, cpu_before) = house.ask(&json!({ "do": "size" })).await.and_then(size_and_cpu)?;
+    twin.ask(&json!({ "do": "away" })).await?;
+    take_in(args, n, &ready).await?;
+    let (_, cpu_after) = house.ask(&json!({ "do": "size" })).await.and_then(size_and_cpu)?;
+    let folded = house.ask(&json!({ "do": "fold" })).await?;
+    ensure!(number(&folded, "folded")? as usize == args.calls, "not every call was folded: {folded}");
+    ensure!(number(&folded, "planned")? as usize >= args.calls, "not every call was planned: {folded}");
+    twin.ask(&json!({ "do": "back" })).await?;
+    let done = house.ask(&json!({ "do": "recover" })).await?;
+    house.ask(&json!({ "do": "save_recording", "path": recording })).await?;
+    let closed = house.ask(&json!({ "do": "close" })).await?;
+    house.end().await?;
+    twin.end().await?;
+    let calls = args.calls as f64;
+    let effects = &done["effects"];
+    ensure!(effects.get("dead").is_none(), "there are dead letters: {done}");
+    let (seconds, exchanges) = (number(&done, "seconds")?, number(&done, "exchanges")?);
+    let cpu_ms = |seconds: f64| round(seconds * 1_000.0 / calls);
+    Ok(json!({
+        "ours": round(exchanges / seconds), "seconds": round(seconds), "exchanges": exchanges,
+        "calls_per_second": round(calls / seconds), "exchanges_per_call": round(exchanges / calls),
+        "cpu_ms_per_call": cpu_ms(number(&done, "cpu_seconds")?),
+        "intake_cpu_ms_per_call": cpu_ms(cpu_after - cpu_before),
+        "fold_cpu_ms_per_call": cpu_ms(number(&folded, "cpu_seconds")?), "fold_seconds": round(number(&folded, "seconds")?),
+        "database_bytes_per_call": ((number(&closed, "database_bytes")? - empty_bytes) / calls).round(),
+        "units": done["units"], "commits": done["commits"], "effects": effects,
+    }))
+}
+
+fn size_and_cpu(answer: Value) -> Result<(f64, f64)> {
+    Ok((number(&answer, "database_bytes")?, number(&answer, "cpu_seconds")?))
+}
+
+async fn take_in(args: &Args, n: usize, ready: &Value) -> Result<()> {
+    let (mut loader, _) = Process::start(&["loader"]).await?;
+    let started_at = SystemClock.now().to_string();
+    loader.ask(&json!({ "do": "prepare", "run": n, "requests": args.calls, "started_at": started_at })).await?;
+    let order = json!({ "do": "run", "address": ready["address"], "connections": CONNECTIONS.min(args.calls) });
+    let taken = loader.ask(&order).await?;
+    ensure!(number(&taken, "accepted")? as usize == args.calls, "calls were refused: {taken}");
+    loader.end().await
+}
+
+/// The same exchanges by the same client against a fresh twin.
+async fn limit(args: &Args, recording: &Path) -> Result<Value> {
+    let (twin, at) = Process::start(&["twin"]).await?;
+    let (mut replay, _) = Process::start(&["replay", &recording.display().to_string()]).await?;
+    let done = replay.ask(&json!({ "do": "replay", "crm_url": at["url"], "concurrency": args.concurrency })).await?;
+    replay.end().await?;
+    twin.end().await?;
+    let rate = number(&done, "exchanges")? / number(&done, "seconds")?;
+    Ok(json!({ "limit": round(rate), "answered_otherwise": done["answered_otherwise"] }))
+}
