@@ -155,10 +155,20 @@ async fn store_plan(
 }
 
 /// Is everything settled (and done, where it must be) that an effect needs?
+///
+/// An effect that was taken back before it was sent never waited for what it needed itself: whoever waits for it waits for that too. Else
+/// an older effect that is still under way would run after the newest one and undo it.
 pub(crate) async fn needs_met(tx: &mut Tx, account: &str, effect: &Effect) -> Result<bool, store::Error> {
-    for need in &effect.needs {
+    let mut needs = effect.needs.clone();
+    while let Some(need) = needs.pop() {
         let met = match store::effect_state(tx, account, need.effect.as_str()).await?.as_deref() {
-            Some(state) if need.settled => matches!(state, "done" | "dead" | "superseded"),
+            Some("superseded") if need.settled => {
+                let Some(row) = store::effect_get(tx, account, need.effect.as_str()).await? else { return Ok(false) };
+                let gone: Effect = serde_json::from_str(&row.body).map_err(|e| corrupt("effect", &row.id, e))?;
+                needs.extend(gone.needs.into_iter().filter(|n| n.settled));
+                true
+            }
+            Some(state) if need.settled => matches!(state, "done" | "dead"),
             Some(state) => state == "done",
             // Planned in the same plan and not stored yet.
             None => false,

@@ -82,6 +82,7 @@ pub async fn play(world: &World, database: &Database, portal: &Portal, trace: bo
         engine: None,
         acted: vec![false; world.acts.len()],
         next_act: 0,
+        in_doubt: false,
     };
     let engine = player.start();
     apply_accounts(&engine, world).await?;
@@ -134,6 +135,8 @@ struct Player<'w> {
     engine: Option<Engine>,
     acted: Vec<bool>,
     next_act: usize,
+    /// The program died under the click: it may have been done.
+    in_doubt: bool,
 }
 
 impl Player<'_> {

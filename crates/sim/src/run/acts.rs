@@ -39,12 +39,17 @@ impl Player<'_> {
                 Ok(done) => {
                     self.stage.say(|| format!("a person: {:?} → {done}", act.what));
                     if let Some(slot) = self.acted.get_mut(self.next_act) {
-                        *slot |= done;
+                        *slot |= done || self.in_doubt;
                     }
+                    self.in_doubt = false;
                     self.next_act += 1;
                 }
-                // The program died under the click; the person tries again when it is back.
-                Err(_) if self.stage.hook.dead() => return Ok(()),
+                // The program died under the click; the person tries again when it is back. Where there is nothing left to do then, it
+                // was done.
+                Err(_) if self.stage.hook.dead() => {
+                    self.in_doubt = true;
+                    return Ok(());
+                }
                 Err(error) => bail!("seed {}: {:?}: {error}", self.world.seed, act.what),
             }
         }

@@ -258,6 +258,7 @@ impl Portal {
             engine: None,
             acted: Vec::new(),
             next_act: 0,
+            in_doubt: false,
         };
         let engine = player.start();
         apply_accounts(&engine, &world).await?;

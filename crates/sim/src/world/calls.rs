@@ -97,8 +97,10 @@ fn calls_of(
 ) -> usize {
     let sites = account.sites.len();
     // Numbers of several people, and callers who ring again, come through one tracker and one site, unless the caller rings elsewhere too.
-    let site = usize::try_from(dice.between(0, sites as i64 - 1)).unwrap_or(0);
-    let roams = repeats > 1 && sites > 1 && dice.percent(30);
+    let known_number = matches!(caller.who, Who::Vendor | Who::Switchboard | Who::Blocked | Who::Withheld | Who::Garbled);
+    let shared = matches!(caller.who, Who::Shared | Who::Switchboard);
+    let site = if shared { 0 } else { usize::try_from(dice.between(0, sites as i64 - 1)).unwrap_or(0) };
+    let roams = repeats > 1 && sites > 1 && !shared && dice.percent(30);
     let twice_told = repeats == 1 && caller.who == Who::Stranger && dice.percent(15);
     let known_number =
         matches!(caller.who, Who::Vendor | Who::Switchboard | Who::Blocked | Who::Withheld | Who::Garbled);
@@ -374,6 +376,10 @@ pub(super) fn acts(dice: &mut Dice, calls: &[RealCall], deliveries: &[Delivery],
         }
         let of_caller =
             |d: &&Delivery| calls.get(d.call).is_some_and(|c| c.account == call.account && c.caller == call.caller);
+        // What stands in quarantine is told much later than it came; people wait for that.
+        if deliveries.iter().filter(of_caller).any(|d| d.quarantine != Quarantine::No) {
+            continue;
+        }
         let told_ms = deliveries.iter().filter(of_caller).map(|d| d.due_ms).max().unwrap_or(last_ms);
         let what = match call.who {
             Who::Shared if dice.percent(50) => Deed::PickFirst(number),
