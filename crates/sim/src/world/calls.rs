@@ -97,13 +97,12 @@ fn calls_of(
 ) -> usize {
     let sites = account.sites.len();
     // Numbers of several people, and callers who ring again, come through one tracker and one site, unless the caller rings elsewhere too.
-    let known_number = matches!(caller.who, Who::Vendor | Who::Switchboard | Who::Blocked | Who::Withheld | Who::Garbled);
+    let known_number =
+        matches!(caller.who, Who::Vendor | Who::Switchboard | Who::Blocked | Who::Withheld | Who::Garbled);
     let shared = matches!(caller.who, Who::Shared | Who::Switchboard);
     let site = if shared { 0 } else { usize::try_from(dice.between(0, sites as i64 - 1)).unwrap_or(0) };
     let roams = repeats > 1 && sites > 1 && !shared && dice.percent(30);
     let twice_told = repeats == 1 && caller.who == Who::Stranger && dice.percent(15);
-    let known_number =
-        matches!(caller.who, Who::Vendor | Who::Switchboard | Who::Blocked | Who::Withheld | Who::Garbled);
     let by_twilio = repeats == 1 && !known_number && !twice_told && dice.percent(25);
     let corrected = repeats == 1 && !by_twilio && !twice_told && dice.percent(12);
     let urgent_at = if dice.percent(30) { dice.between(0, repeats - 1) } else { -1 };
