@@ -120,13 +120,15 @@ pub fn tuesday(seed: u64) -> World {
     deliveries.sort_by_key(|d| d.due_ms);
     let last_ms = deliveries.iter().map(|d| d.due_ms).max().unwrap_or(start_ms);
     let calm_ms = last_ms + 30 * MINUTE_MS;
-    trouble(&mut dice, &mut account, midnight_ms);
+    trouble(&mut dice, &mut account, &calls);
     World { seed, start_ms, calm_ms, accounts: vec![account], calls, deliveries, crashes: Vec::new(), acts: Vec::new() }
 }
 
 /// The CRM is down for half an hour, then throttles for ten minutes; one lead is made and not acknowledged.
-fn trouble(dice: &mut Dice, account: &mut Account, midnight_ms: i64) {
-    let down = midnight_ms + dice.between(9 * 60, 14 * 60) * MINUTE_MS;
+fn trouble(dice: &mut Dice, account: &mut Account, calls: &[RealCall]) {
+    // It goes down while somebody is on the line, so that there is something to wait for it.
+    let during = usize::try_from(dice.between(3, 6)).unwrap_or(4);
+    let down = calls.get(during).map_or(0, RealCall::ended_ms);
     let up = down + 30 * MINUTE_MS;
     let retry_after_s = dice.percent(50).then_some(15);
     let lost = if dice.percent(50) { Fault::TimeoutAfterWrite } else { Fault::ResetAfterWrite };

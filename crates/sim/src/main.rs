@@ -37,6 +37,9 @@ struct Arguments {
     /// Plays one small world once per commit and side, dying there.
     #[arg(long)]
     sites: bool,
+    /// Plays the demonstration of so many seeds.
+    #[arg(long, default_value_t = 0)]
+    demos: u64,
     /// Plants every known defect in turn and shows that it is noticed (needs the feature `mutants`).
     #[arg(long)]
     mutants: bool,
@@ -92,6 +95,8 @@ fn main() -> ExitCode {
         mutants(&arguments)
     } else if arguments.sites {
         sites(&arguments)
+    } else if arguments.demos > 0 {
+        demos(&arguments)
     } else {
         worlds(&arguments)
     };
@@ -241,6 +246,15 @@ fn tell(totals: &Totals, zeros: &[String], must_cover: bool) {
         totals.verdict.calls_logged,
         totals.verdict.tasks,
     ));
+}
+
+fn demos(arguments: &Arguments) -> Result<bool> {
+    let runtime = runtime()?;
+    for seed in arguments.seed..arguments.seed + arguments.demos {
+        let summary = runtime.block_on(ringback_sim::demo::once(seed)).with_context(|| format!("seed {seed}"))?;
+        result(&serde_json::to_string(&summary)?);
+    }
+    Ok(true)
 }
 
 /// One small world, dying before and after every single commit of every site in turn.
