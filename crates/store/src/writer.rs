@@ -113,6 +113,10 @@ impl Writer {
             if !intakes.is_empty() {
                 units.push((Some(Site::Intake), Box::new(IntakeUnit::new(intakes))));
             }
+            let (reads, units): (Vec<_>, Vec<_>) = units.into_iter().partition(|(site, _)| site.is_none());
+            if !reads.is_empty() {
+                self.look(reads).await;
+            }
             if !units.is_empty() {
                 self.group(units).await;
             }
@@ -150,6 +154,25 @@ impl Writer {
             tx.raw(dialect::sqlite_pages_max(pages), "max_page_count").await?;
         }
         Ok(tx)
+    }
+
+    /// Units that only read need no transaction: nothing else runs on this connection meanwhile.
+    async fn look(&mut self, units: Vec<(Option<Site>, Box<dyn Unit>)>) {
+        match self.connected().await {
+            Ok(mut tx) => {
+                for (_, mut unit) in units {
+                    let answer = guarded(&mut tx, unit.as_mut()).await;
+                    self.tally.units.fetch_add(1, Ordering::Relaxed);
+                    unit.answer(answer);
+                }
+                self.tx = Some(tx);
+            }
+            Err(error) => {
+                for (_, unit) in units {
+                    unit.answer(Err(error.clone()));
+                }
+            }
+        }
     }
 
     /// One transaction. Every unit is answered.
@@ -230,6 +253,15 @@ impl Writer {
     }
 }
 
+/// Runs one unit. A panic in it is that unit's failure, not the writer's.
+async fn guarded(tx: &mut Tx, unit: &mut dyn Unit) -> Result<(), Error> {
+    let answer = AssertUnwindSafe(async { unit.run(tx).await })
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(Error::Bug("a unit of work panicked".to_owned())));
+    tx.settle(answer)
+}
+
 /// Runs one unit in a savepoint. The outer error means that the whole transaction is lost.
 async fn in_savepoint(
     tx: &mut Tx,
@@ -238,12 +270,7 @@ async fn in_savepoint(
     hook: Option<&dyn CommitHook>,
 ) -> Result<Result<(), Error>, Error> {
     tx.raw("SAVEPOINT unit", "savepoint").await?;
-    // A panic in a unit is that unit's failure, not the writer's.
-    let answer = AssertUnwindSafe(async { unit.run(tx).await })
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| Err(Error::Bug("a unit of work panicked".to_owned())));
-    let answer = tx.settle(answer).and_then(|()| before(hook, site));
+    let answer = guarded(tx, unit).await.and_then(|()| before(hook, site));
     match &answer {
         Ok(()) => tx.raw("RELEASE unit", "release").await?,
         // When SQLite rolled the transaction back by itself there is no savepoint any more: report the cause, not that.

@@ -18,6 +18,7 @@ pub(crate) fn settings(path: &Path) -> Result<Reading, Fail> {
 
 /// Runs until SIGINT or SIGTERM.
 pub(crate) async fn run(out: Out, reading: Reading) -> Result<(), Fail> {
+    let mut signals = Signals::listen()?;
     let config = &reading.config;
     // The port first: a second instance should fail at once, before it touches anything.
     let listener = bind(config).await?;
@@ -26,7 +27,11 @@ pub(crate) async fn run(out: Out, reading: Reading) -> Result<(), Fail> {
         Err(fail) if fail.exit == Exit::Unavailable && fail.has("RB-0402") => {
             // Refused connections tell providers and proxies the truth while there is no store to put anything in.
             drop(listener);
-            (house::wait_for_store(config).await?, bind(config).await?)
+            let store = tokio::select! {
+                store = house::wait_for_store(config) => store?,
+                () = signals.come() => return Ok(()),
+            };
+            (store, bind(config).await?)
         }
         Err(fail) => return Err(fail),
     };
@@ -38,10 +43,10 @@ pub(crate) async fn run(out: Out, reading: Reading) -> Result<(), Fail> {
     let first = user::first_admins(&house).await?;
     let address = listener.local_addr().map_err(|error| cannot_listen(house.config(), &error))?;
     announce(out, &house, address, &first);
-    work(&house, listener).await
+    work(&house, listener, signals).await
 }
 
-async fn work(house: &House, listener: TcpListener) -> Result<(), Fail> {
+async fn work(house: &House, listener: TcpListener, mut signals: Signals) -> Result<(), Fail> {
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let wait = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
         let _ended = stopped.wait_for(|stop| *stop).await;
@@ -56,7 +61,7 @@ async fn work(house: &House, listener: TcpListener) -> Result<(), Fail> {
     };
     let router = ringback_web::router(house.engine.clone(), options);
     tokio::spawn(async move {
-        signalled().await;
+        signals.come().await;
         tracing::info!("stopping: what is under way comes to its end");
         let _nobody_waits = stop.send(true);
     });
@@ -69,20 +74,46 @@ async fn work(house: &House, listener: TcpListener) -> Result<(), Fail> {
     served.map_err(|error| cannot_listen(house.config(), &error))
 }
 
-/// SIGINT or SIGTERM.
-pub(crate) async fn signalled() {
+/// SIGINT and SIGTERM. Listened for from the start, because whoever reads that this is ready may already ask it to stop.
+pub(crate) struct Signals {
     #[cfg(unix)]
-    {
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// Takes the signals over.
+    #[cfg(unix)]
+    pub(crate) fn listen() -> Result<Self, Fail> {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut term) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = term.recv() => {}
-            }
-            return;
+        let take = |kind| {
+            signal(kind).map_err(|error| {
+                let cause = format!("signals cannot be listened for: {error}");
+                Fail::new(Exit::Unavailable, "RB-0314", cause, "report this with the text")
+            })
+        };
+        Ok(Self { terminate: take(SignalKind::terminate())?, interrupt: take(SignalKind::interrupt())? })
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn listen() -> Result<Self, Fail> {
+        Ok(Self {})
+    }
+
+    /// Ready when the first of them comes.
+    #[cfg(unix)]
+    pub(crate) async fn come(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
-    let _ = tokio::signal::ctrl_c().await;
+
+    #[cfg(not(unix))]
+    pub(crate) async fn come(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }
 
 async fn bind(config: &Config) -> Result<TcpListener, Fail> {

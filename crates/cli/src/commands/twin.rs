@@ -1,7 +1,7 @@
 //! `twin`: a simulated vendor over HTTP, to try things without an account anywhere.
 
 use crate::args::{Twin, TwinVendor};
-use crate::commands::serve::signalled;
+use crate::commands::serve::Signals;
 use crate::out::{Out, note};
 use crate::problems::{Exit, Fail};
 use ringback_engine::clock::{Clock as _, SystemClock};
@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 
 /// Serves until it is told to stop.
 pub(crate) async fn run(out: Out, twin: &Twin) -> Result<(), Fail> {
+    let signals = Signals::listen()?;
     let listener = TcpListener::bind(twin.listen).await.map_err(|error| {
         let (code, cause) = if error.kind() == std::io::ErrorKind::AddrInUse {
             ("RB-0301", format!("another program listens on {}", twin.listen))
@@ -38,20 +39,22 @@ pub(crate) async fn run(out: Out, twin: &Twin) -> Result<(), Fail> {
     match twin.vendor {
         TwinVendor::Hubspot => {
             let options = Options { tokens: vec![Token::new(&token, "7001")], ..Options::default() };
-            serve(HubSpot::new(options), listener).await
+            serve(HubSpot::new(options), listener, signals).await
         }
-        TwinVendor::Callrail => serve(CallRail::new("ACC00000000000000000000000000000001", &token), listener).await,
-        TwinVendor::Sink => serve(WebhookSink::new(&token), listener).await,
+        TwinVendor::Callrail => {
+            serve(CallRail::new("ACC00000000000000000000000000000001", &token), listener, signals).await
+        }
+        TwinVendor::Sink => serve(WebhookSink::new(&token), listener, signals).await,
     }
 }
 
-async fn serve<V: Vendor + Send + 'static>(vendor: V, listener: TcpListener) -> Result<(), Fail> {
+async fn serve<V: Vendor + Send + 'static>(vendor: V, listener: TcpListener, mut signals: Signals) -> Result<(), Fail> {
     let shared = Arc::new(Mutex::new(Faulty::new(vendor, Script::default())));
     let served = ringback_twins::serve::serve(shared, listener, || SystemClock.now().as_millisecond());
     tokio::select! {
         ended = served => ended.map_err(|error| {
             Fail::new(Exit::Unavailable, "RB-0314", format!("the twin stopped: {error}"), "start it again")
         }),
-        () = signalled() => Ok(()),
+        () = signals.come() => Ok(()),
     }
 }

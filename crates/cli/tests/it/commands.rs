@@ -3,6 +3,8 @@
 use crate::home::{Home, SETTINGS};
 use insta::assert_snapshot;
 
+const CONTRACT: &str = include_str!("contract.toml");
+
 #[test]
 fn init_writes_three_files_once_and_the_key_for_its_owner_alone() {
     let home = Home::empty();
@@ -48,13 +50,8 @@ fn five_mistakes_are_five_problems_and_nothing_starts() {
 #[test]
 fn mistakes_of_the_contract_count_too() {
     let home = Home::ready();
-    let contract = std::fs::read_to_string(home.path().join("contract.toml")).unwrap();
-    home.write(
-        "contract.toml",
-        &contract
-            .replace("\"hubspot-main\"", "\"hubspot-mian\"")
-            .replace("winner     = \"The call wins", "winer = \"The call wins"),
-    );
+    let wrong = CONTRACT.replace("\"hubspot-main\"", "\"hubspot-mian\"").replace("winner   =", "winer    =");
+    home.write("contract.toml", &wrong);
     assert_snapshot!("contract_in_serve", home.shown(&["serve"]));
 }
 
@@ -80,13 +77,12 @@ fn error_pages_are_in_the_program() {
 #[test]
 fn contracts_are_checked_and_read_aloud() {
     let home = Home::ready();
+    assert!(home.run(&["contract", "check"]).status.success(), "what init writes can be used");
+    home.write("contract.toml", CONTRACT);
     assert_snapshot!("contract_check", home.shown(&["contract", "check"]));
     assert_snapshot!("contract_explain", home.shown(&["contract", "explain", "budget", "--file", "contract.toml"]));
-    let text = std::fs::read_to_string(home.path().join("contract.toml")).unwrap();
-    home.write(
-        "wrong.toml",
-        &text.replace("machine    = \"update\"\nwrite_at   = 0.90", "machine = \"updat\"\nwrite_at = 9.0"),
-    );
+    let wrong = CONTRACT.replace("\"update\"", "\"updat\"").replace("0.90", "9.0");
+    home.write("wrong.toml", &wrong);
     assert_snapshot!("contract_check_wrong", home.shown(&["contract", "check", "wrong.toml"]));
 }
 

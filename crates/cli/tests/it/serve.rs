@@ -130,6 +130,22 @@ fn it_ends_when_told_to() {
     assert_eq!(served.child.wait().unwrap().code(), Some(0));
 }
 
+/// A database that is away is waited for, out loud, and the waiting can be ended.
+#[cfg(unix)]
+#[test]
+fn it_waits_for_its_database_and_still_ends_when_told_to() {
+    use std::io::BufRead as _;
+    let home = Home::ready();
+    let mut command = home.command(&["serve"]);
+    command.env("RINGBACK_STORE_URL", "postgres://nobody:hidden@127.0.0.1:9/none").stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = std::io::BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let told = lines.find(|line| line.contains("RB-0402")).unwrap();
+    assert!(told.contains("Nothing is acknowledged meanwhile") && !told.contains("hidden"), "{told}");
+    assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn an_older_program_refuses_a_newer_database() {
     let home = Home::ready();
