@@ -18,9 +18,8 @@ use ringback_core::http::RawRequest;
 use ringback_core::id::{AccountId, ConnectionId, base32};
 use ringback_engine::clock::{Clock as _, SystemClock};
 use ringback_store::{Options, Store};
+use rusqlite::{Connection as Database, ToSql, params};
 use serde_json::{Value, json};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, SqliteConnection};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -145,17 +144,14 @@ pub(crate) async fn storer(directory: &Path) -> Result<()> {
     let path = directory.join("ringback.db");
     // The real store makes the schema, so that tables and indexes are the real ones.
     Store::open(Options::new(format!("sqlite://{}", path.display()))).await?.close().await;
-    let connection = SqliteConnectOptions::new()
-        .filename(&path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .statement_cache_capacity(STATEMENTS_MAX)
-        .disable_statement_logging()
-        .connect()
-        .await?;
+    let connection = Database::open(&path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     let (sender, receiver) = mpsc::channel(BATCH_ROWS_MAX * 4);
-    let writer = tokio::spawn(write_all(connection, receiver));
+    // As the real store has it: a thread to itself.
+    let writer = std::thread::spawn(move || write_all(&connection, receiver));
     let mut rows: Arc<[Rows]> = Arc::new([]);
     let mut desk = Desk::open(&json!({ "ready": true }));
     while let Some(order) = desk.order().await? {
@@ -169,7 +165,7 @@ pub(crate) async fn storer(directory: &Path) -> Result<()> {
         });
     }
     drop(sender);
-    writer.await?
+    writer.join().map_err(|_| anyhow!("the writer panicked"))?
 }
 
 fn prepare(order: &Order) -> Result<Vec<Rows>> {
@@ -219,19 +215,19 @@ async fn hand_in(order: &Order, rows: &Arc<[Rows]>, writer: &mpsc::Sender<Waitin
     Ok(json!({ "accepted": rows.len(), "seconds": watch.seconds() }))
 }
 
-async fn write_all(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Waiting>) -> Result<()> {
+fn write_all(connection: &Database, mut queue: mpsc::Receiver<Waiting>) -> Result<()> {
     let mut batch: Vec<Waiting> = Vec::with_capacity(BATCH_ROWS_MAX);
-    while queue.recv_many(&mut batch, BATCH_ROWS_MAX).await > 0 {
+    while queue.blocking_recv_many(&mut batch, BATCH_ROWS_MAX) > 0 {
         let rows: Vec<&Rows> = batch.iter().filter_map(|(n, rows, _)| rows.get(*n)).collect();
-        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await?;
+        connection.execute_batch("BEGIN IMMEDIATE")?;
         let mut left = rows.as_slice();
         // Powers of two, so that few texts exist and each stays prepared.
         while !left.is_empty() {
             let (now, later) = left.split_at(1 << left.len().ilog2());
-            insert(&mut connection, now).await?;
+            insert(connection, now)?;
             left = later;
         }
-        sqlx::raw_sql("COMMIT").execute(&mut connection).await?;
+        connection.execute_batch("COMMIT")?;
         for (_, _, done) in batch.drain(..) {
             let _caller_waits = done.send(());
         }
@@ -239,29 +235,28 @@ async fn write_all(mut connection: SqliteConnection, mut queue: mpsc::Receiver<W
     Ok(())
 }
 
-async fn insert(connection: &mut SqliteConnection, rows: &[&Rows]) -> Result<()> {
+fn insert(connection: &Database, rows: &[&Rows]) -> Result<()> {
     let documents = format!(
         "INSERT INTO documents (account, id, class, kind, body, created_at, expires_at) VALUES {}",
         places(rows.len(), 7)
     );
-    let mut query = sqlx::query(AssertSqlSafe(documents));
+    let mut binds: Vec<&dyn ToSql> = Vec::with_capacity(rows.len() * 13);
     for row in rows {
-        query = query.bind(CALLRAIL_ACCOUNT).bind(&row.document).bind("raw").bind("request");
-        query = query.bind(&row.body).bind(row.at).bind(row.at);
+        binds.extend_from_slice(params![CALLRAIL_ACCOUNT, row.document, "raw", "request", row.body, row.at, row.at]);
     }
-    query.execute(&mut *connection).await?;
+    connection.prepare_cached(&documents)?.execute(binds.as_slice())?;
     let signals = format!(
         "INSERT INTO signals (account, id, connection, event, received_at, state, delivery_key, duplicate_of, document, \
          call_id, why, tries, due_at) VALUES {}",
         places(rows.len(), 13)
     );
-    let mut query = sqlx::query(AssertSqlSafe(signals));
+    binds.clear();
     for row in rows {
-        query = query.bind(CALLRAIL_ACCOUNT).bind(&row.id).bind(CALLRAIL_CONNECTION).bind("post-call");
-        query = query.bind(row.at).bind("stored").bind(&row.delivery_key).bind(None::<&str>);
-        query = query.bind(&row.document).bind(None::<&str>).bind(None::<&str>).bind(0_i64).bind(row.at);
+        binds.extend_from_slice(params![CALLRAIL_ACCOUNT, row.id, CALLRAIL_CONNECTION, "post-call"]);
+        binds.extend_from_slice(params![row.at, "stored", row.delivery_key, None::<&str>]);
+        binds.extend_from_slice(params![row.document, None::<&str>, None::<&str>, 0_i64, row.at]);
     }
-    query.execute(&mut *connection).await?;
+    connection.prepare_cached(&signals)?.execute(binds.as_slice())?;
     Ok(())
 }
 

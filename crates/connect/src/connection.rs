@@ -1,9 +1,15 @@
 //! One configured vendor connection of one account, as translators may see it.
 
+use crate::Limits;
 use ringback_core::id::{AccountId, ConnectionId};
+use ringback_core::problem::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+
+/// Settings of a connection that stand for its vendor's published limits.
+const BURST_REQUESTS: &str = "burst_requests";
+const SEARCH_PER_SECOND: &str = "search_per_second";
 
 /// Key material that prints as `***` and leaves only through [`Secret::reveal`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,5 +56,27 @@ impl Connection {
     /// A setting, if it is there and not empty.
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.settings.get(name).map(String::as_str).filter(|v| !v.is_empty())
+    }
+
+    /// A vendor's published limits as this connection's subscription has them: the settings `burst_requests` (per the vendor's window)
+    /// and `search_per_second` take their place. Zero keeps no pace; the vendor's refusals are heeded all the same.
+    #[must_use]
+    pub fn limits(&self, published: Limits) -> Limits {
+        let own = |name, published| self.setting(name).and_then(|v| v.parse().ok()).unwrap_or(published);
+        Limits {
+            burst_requests: own(BURST_REQUESTS, published.burst_requests),
+            search_per_second: own(SEARCH_PER_SECOND, published.search_per_second),
+            ..published
+        }
+    }
+
+    /// What is wrong with the settings that every CRM connection knows.
+    pub fn check_limits(&self) -> Vec<Problem> {
+        let wrong = |name: &&str| self.setting(name).is_some_and(|v| v.parse::<u32>().is_err());
+        let told = |name: &str| {
+            let cause = format!("{name} is {:?}", self.setting(name).unwrap_or_default());
+            Problem::new("RB-0110", cause, "Write a whole number of requests, such as \"190\"; \"0\" keeps no pace")
+        };
+        [BURST_REQUESTS, SEARCH_PER_SECOND].iter().filter(|n| wrong(n)).map(|n| told(n)).collect()
     }
 }

@@ -197,9 +197,10 @@ impl Engine {
         Ok(receipt.map(|r| r.record).filter(|r| !r.is_empty()))
     }
 
-    /// The vendor's published pace, kept from our side so that its refusals stay the exception. `Some`: not before then.
+    /// The vendor's pace (published, or the connection's own), kept from our side so that its refusals stay the exception. `Some`: not before then.
     fn budget(&self, account: &AccountId, held: &ConnectionFacts, search: bool) -> Option<Timestamp> {
-        let limits = held.crm().filter(|_| self.settings().pace).map(|c| c.about().limits)?;
+        let published = held.crm().filter(|_| self.settings().pace).map(|c| c.about().limits)?;
+        let limits = held.connection.limits(published);
         let now = self.now();
         let window = SignedDuration::from_millis(i64::from(limits.burst_window_ms));
         self.with_lane(account, held.connection.id.as_str(), |s| {

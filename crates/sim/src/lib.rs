@@ -10,6 +10,7 @@ pub mod crash;
 pub mod demo;
 pub mod dice;
 pub mod hours;
+pub mod kills;
 pub mod out;
 pub mod run;
 pub mod stage;

@@ -40,6 +40,14 @@ struct Arguments {
     /// Plays the demonstration of so many seeds.
     #[arg(long, default_value_t = 0)]
     demos: u64,
+    /// Runs the real program and kills it so often while `--calls` come in.
+    #[arg(long, default_value_t = 0)]
+    kills: u64,
+    #[arg(long, default_value_t = 2_000)]
+    calls: usize,
+    /// The program to kill; the one beside this unless said.
+    #[arg(long)]
+    program: Option<std::path::PathBuf>,
     /// Plants every known defect in turn and shows that it is noticed (needs the feature `mutants`).
     #[arg(long)]
     mutants: bool,
@@ -95,6 +103,8 @@ fn main() -> ExitCode {
         mutants(&arguments)
     } else if arguments.sites {
         sites(&arguments)
+    } else if arguments.kills > 0 {
+        kills(&arguments)
     } else if arguments.demos > 0 {
         demos(&arguments)
     } else {
@@ -255,6 +265,21 @@ fn demos(arguments: &Arguments) -> Result<bool> {
         result(&serde_json::to_string(&summary)?);
     }
     Ok(true)
+}
+
+fn kills(arguments: &Arguments) -> Result<bool> {
+    let postgres = match database(arguments)? {
+        Database::Postgres(server) => Some(server),
+        _ => None,
+    };
+    let beside = || std::env::current_exe().map(|own| own.with_file_name("ringback"));
+    let program = arguments.program.clone().map_or_else(beside, Ok)?;
+    let (kills, calls, seed) = (arguments.kills, arguments.calls, arguments.seed);
+    let options = ringback_sim::kills::Options { kills, calls, seed, program, postgres };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let summary = runtime.block_on(ringback_sim::kills::run(&options))?;
+    result(&serde_json::to_string(&summary)?);
+    Ok(summary.complaints.is_empty())
 }
 
 /// One small world, dying before and after every single commit of every site in turn.

@@ -4,6 +4,7 @@ mod acts;
 mod setup;
 
 pub use setup::{Portal, apply_accounts};
+pub(crate) use setup::{create_schema, drop_schema};
 
 use crate::crash::CrashHook;
 use crate::dice::{Dice, SeededChance};

@@ -87,24 +87,25 @@ macro_rules! exec_many {
             }
             left = later;
             $tx.usable()?;
-            let text = crate::dialect::asserted(many.text(now.len()));
+            let text = many.text(now.len());
             let result = match $tx.arm() {
                 crate::tx::Arm::Sqlite(conn) => {
-                    let mut $query = sqlx::query(text);
+                    let mut $query = crate::sqlite::Binds::default();
                     for $row in now {
                         $query = $bind;
                     }
-                    $query.execute(conn).await.map(|done| done.rows_affected())
+                    conn.execute(&text, &$query).map_err(|error| crate::Error::from_rusqlite(&error, many.name))
                 }
                 crate::tx::Arm::Postgres(conn) => {
-                    let mut $query = sqlx::query(text);
+                    let mut $query = sqlx::query(crate::dialect::asserted(text));
                     for $row in now {
                         $query = $bind;
                     }
-                    $query.execute(conn).await.map(|done| done.rows_affected())
+                    let done = $query.execute(conn).await.map(|done| done.rows_affected());
+                    done.map_err(|error| crate::Error::from_sqlx(&error, many.name))
                 }
             };
-            touched += $tx.done(result, many.name)?;
+            touched += $tx.done(result)?;
         }
         touched
     }};
@@ -123,24 +124,25 @@ macro_rules! ids_of_many {
             }
             left = later;
             $tx.usable()?;
-            let text = crate::dialect::asserted(many.text(now.len()));
+            let text = many.text(now.len());
             let result = match $tx.arm() {
                 crate::tx::Arm::Sqlite(conn) => {
-                    let mut $query = sqlx::query_as::<_, (String, String)>(text);
+                    let mut $query = crate::sqlite::Binds::default();
                     for $row in now {
                         $query = $bind;
                     }
-                    $query.fetch_all(conn).await
+                    conn.all::<(String, String)>(&text, &$query)
+                        .map_err(|error| crate::Error::from_rusqlite(&error, many.name))
                 }
                 crate::tx::Arm::Postgres(conn) => {
-                    let mut $query = sqlx::query_as::<_, (String, String)>(text);
+                    let mut $query = sqlx::query_as::<_, (String, String)>(crate::dialect::asserted(text));
                     for $row in now {
                         $query = $bind;
                     }
-                    $query.fetch_all(conn).await
+                    $query.fetch_all(conn).await.map_err(|error| crate::Error::from_sqlx(&error, many.name))
                 }
             };
-            ids.extend($tx.done(result, many.name)?);
+            ids.extend($tx.done(result)?);
         }
         ids
     }};
@@ -151,24 +153,26 @@ macro_rules! rows_in {
     ($tx:expr, $type:ty, $in:expr, [$($bind:expr),*], $items:expr, [$($after:expr),*]) => {{
         let list: crate::dialect::InList = $in;
         $tx.usable()?;
-        let text = crate::dialect::asserted(list.text($items.len()));
+        let text = list.text($items.len());
         let result = match $tx.arm() {
             crate::tx::Arm::Sqlite(conn) => {
-                let mut query = sqlx::query_as::<_, $type>(text)$(.bind($bind))*;
+                let mut query = crate::sqlite::Binds::default()$(.bind($bind))*;
                 for item in $items {
                     query = query.bind(item);
                 }
-                query$(.bind($after))*.fetch_all(conn).await
+                let query = query$(.bind($after))*;
+                conn.all::<$type>(&text, &query).map_err(|error| crate::Error::from_rusqlite(&error, list.name))
             }
             crate::tx::Arm::Postgres(conn) => {
-                let mut query = sqlx::query_as::<_, $type>(text)$(.bind($bind))*;
+                let mut query = sqlx::query_as::<_, $type>(crate::dialect::asserted(text))$(.bind($bind))*;
                 for item in $items {
                     query = query.bind(item);
                 }
-                query$(.bind($after))*.fetch_all(conn).await
+                let rows = query$(.bind($after))*.fetch_all(conn).await;
+                rows.map_err(|error| crate::Error::from_sqlx(&error, list.name))
             }
         };
-        $tx.done(result, list.name)
+        $tx.done(result)
     }};
 }
 

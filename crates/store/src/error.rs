@@ -71,11 +71,7 @@ impl Error {
             E::Database(database) => {
                 let text = format!("{what}: {database}");
                 let code = database.code().unwrap_or_default();
-                if database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
-                    from_postgres(&code, text, what)
-                } else {
-                    from_sqlite(code.parse().unwrap_or(0), text, what)
-                }
+                from_postgres(&code, text, what)
             }
             E::Io(_)
             | E::Tls(_)
@@ -91,6 +87,25 @@ impl Error {
                 Error::Corrupt { table: what.to_owned(), column: String::new(), row: source.to_string() }
             }
             _ => Error::Bug(format!("{what}: {error}")),
+        }
+    }
+}
+
+impl Error {
+    /// Maps an error of SQLite's driver. `what` names the statement.
+    pub(crate) fn from_rusqlite(error: &rusqlite::Error, what: &str) -> Self {
+        use rusqlite::Error as E;
+        match error {
+            E::SqliteFailure(cause, _) => from_sqlite(cause.extended_code, format!("{what}: {error}"), what),
+            E::FromSqlConversionFailure(column, ..)
+            | E::IntegralValueOutOfRange(column, _)
+            | E::Utf8Error(column, _) => {
+                Self::Corrupt { table: what.to_owned(), column: column.to_string(), row: error.to_string() }
+            }
+            E::InvalidColumnType(_, column, _) => {
+                Self::Corrupt { table: what.to_owned(), column: column.clone(), row: error.to_string() }
+            }
+            _ => Self::Bug(format!("{what}: {error}")),
         }
     }
 }

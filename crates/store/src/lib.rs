@@ -16,6 +16,8 @@ mod dialect;
 mod error;
 mod intake;
 mod migrate;
+mod readers;
+mod sqlite;
 mod store;
 mod tables;
 mod tx;

@@ -5,7 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::tx::{Arm, Tx};
+use crate::tx::{Sql, Tx, exec_one, rows, value};
 use crate::{Error, dialect};
 
 /// (version, text), in order.
@@ -15,8 +15,9 @@ const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../migrations/0001_init.s
 pub const KNOWN_SCHEMA: i64 = 1;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";
-const APPLIED: &str = "SELECT version, checksum FROM schema_version ORDER BY version";
-const RECORD: &str = "INSERT INTO schema_version (version, checksum, applied_at) VALUES ($1, $2, $3)";
+const APPLIED: Sql = Sql { name: "APPLIED", text: "SELECT version, checksum FROM schema_version ORDER BY version" };
+const RECORD: Sql =
+    Sql { name: "RECORD", text: "INSERT INTO schema_version (version, checksum, applied_at) VALUES ($1, $2, $3)" };
 
 /// Whether anything is left to apply. Needs no write, so that an up-to-date database opens read-only.
 pub(crate) async fn pending(tx: &mut Tx) -> Result<bool, Error> {
@@ -36,13 +37,7 @@ pub(crate) async fn run(tx: &mut Tx) -> Result<(), Error> {
         tx.raw(*text, "migration").await?;
         let now = scalar(tx, dialect::now_micros(tx)).await?;
         let sum = checksum(text);
-        let result = match tx.arm() {
-            Arm::Sqlite(conn) => sqlx::query(RECORD).bind(version).bind(sum).bind(now).execute(conn).await.map(|_| ()),
-            Arm::Postgres(conn) => {
-                sqlx::query(RECORD).bind(version).bind(sum).bind(now).execute(conn).await.map(|_| ())
-            }
-        };
-        tx.done(result, "schema_version")?;
+        exec_one!(tx, RECORD, version, &sum, now)?;
     }
     Ok(())
 }
@@ -51,19 +46,11 @@ async fn applied(tx: &mut Tx) -> Result<Vec<(i64, String)>, Error> {
     if scalar(tx, dialect::has_schema_table(tx)).await? == 0 {
         return Ok(Vec::new());
     }
-    let result = match tx.arm() {
-        Arm::Sqlite(conn) => sqlx::query_as(APPLIED).fetch_all(conn).await,
-        Arm::Postgres(conn) => sqlx::query_as(APPLIED).fetch_all(conn).await,
-    };
-    tx.done(result, "schema_version")
+    rows!(tx, (i64, String), APPLIED)
 }
 
 pub(crate) async fn scalar(tx: &mut Tx, text: &'static str) -> Result<i64, Error> {
-    let result = match tx.arm() {
-        Arm::Sqlite(conn) => sqlx::query_scalar(text).fetch_one(conn).await,
-        Arm::Postgres(conn) => sqlx::query_scalar(text).fetch_one(conn).await,
-    };
-    tx.done(result, "schema_version")
+    value!(tx, i64, Sql { name: "schema_version", text })
 }
 
 /// Refuses a newer schema, a gap, and a migration whose text is not the one that was applied.

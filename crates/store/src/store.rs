@@ -6,18 +6,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Executor as _, PgPool, SqlitePool};
+use sqlx::{ConnectOptions as _, Executor as _, PgPool};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::intake::{IntakeUnit, IntakeWaiting};
+use crate::readers::Readers;
+use crate::sqlite::Connect;
 use crate::tx::{Conn, Tx};
 use crate::writer::{Job, Tally, Unit, Work, Writer, after, before};
 use crate::{BoxFuture, Error, SignalIn, SignalStored, dialect, migrate};
 
-/// How long a connection waits for another process's lock on the SQLite file, or for a free PostgreSQL connection.
+/// How long a unit waits for a free PostgreSQL connection.
 const WAIT_SECONDS: u64 = 5;
-/// Prepared statements kept per connection: all of this crate's and the common row-list sizes.
+/// Prepared statements kept per PostgreSQL connection: all of this crate's and the common row-list sizes.
 const STATEMENTS_MAX: usize = 512;
 /// Units that may wait for the writer, in batches; more callers than that wait to be let in.
 const QUEUE_BATCHES_MAX: usize = 4;
@@ -179,7 +180,7 @@ struct Inner {
 
 enum Pools {
     /// `None` in memory, where reads go through the writer too.
-    Sqlite(Option<SqlitePool>),
+    Sqlite(Option<Readers>),
     Postgres(PgPool),
 }
 
@@ -195,7 +196,7 @@ impl Store {
         let (sender, queue) = mpsc::channel(batch * QUEUE_BATCHES_MAX);
         let pools = if let Some(rest) = options.url.strip_prefix("sqlite://") {
             let (writer, readers) = open_sqlite(rest, &options, &tally, &pages_max).await?;
-            tokio::spawn(writer.run(queue));
+            start(writer, queue)?;
             Pools::Sqlite(readers)
         } else if options.url.starts_with("postgres://") || options.url.starts_with("postgresql://") {
             let pool = open_postgres(&options).await?;
@@ -238,9 +239,7 @@ impl Store {
     {
         let mut tx = match &self.inner.pools {
             Pools::Sqlite(None) => return self.queued(None, unit).await,
-            Pools::Sqlite(Some(pool)) => {
-                Conn::Reader(pool.begin().await.map_err(|error| Error::from_sqlx(&error, "begin"))?)
-            }
+            Pools::Sqlite(Some(readers)) => return readers.run(unit).await,
             Pools::Postgres(pool) => Conn::Postgres(
                 pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     .await
@@ -333,8 +332,8 @@ impl Store {
         match &self.inner.pools {
             Pools::Sqlite(readers) => {
                 // Readers first: the last connection to close is the one that checkpoints.
-                if let Some(pool) = readers {
-                    pool.close().await;
+                if let Some(readers) = readers {
+                    readers.close().await;
                 }
                 if self.enqueue(Work::Close(done)).await.is_ok() {
                     let _ = closed.await;
@@ -381,12 +380,24 @@ async fn synchronous(tx: &mut Tx) -> Result<i64, Error> {
     migrate::scalar(tx, "PRAGMA synchronous").await
 }
 
+/// A file's writer has a thread to itself, because a commit waits for the disk. A database in memory never waits: it is a task.
+fn start(writer: Writer, queue: mpsc::Receiver<Work>) -> Result<(), Error> {
+    if writer.in_memory {
+        tokio::spawn(writer.run(queue));
+        return Ok(());
+    }
+    let cannot = |error: std::io::Error| Error::Unavailable(format!("the writer's thread: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(cannot)?;
+    let thread = std::thread::Builder::new().name("store-writer".to_owned());
+    thread.spawn(move || runtime.block_on(writer.run(queue))).map(|_ends_with_the_store| ()).map_err(cannot)
+}
+
 async fn open_sqlite(
     rest: &str,
     options: &Options,
     tally: &Arc<Tally>,
     pages_max: &Arc<AtomicU32>,
-) -> Result<(Writer, Option<SqlitePool>), Error> {
+) -> Result<(Writer, Option<Readers>), Error> {
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let read_only = match query {
         "" => false,
@@ -394,20 +405,14 @@ async fn open_sqlite(
         _ => return Err(Error::Bug(format!("unknown option in the SQLite URL: ?{query}"))),
     };
     let in_memory = path == ":memory:";
-    let base = SqliteConnectOptions::new()
-        .busy_timeout(Duration::from_secs(WAIT_SECONDS))
-        .foreign_keys(true)
-        .statement_cache_capacity(STATEMENTS_MAX)
-        .disable_statement_logging();
-    let base = if in_memory { base.in_memory(true) } else { base.filename(path) };
-    let connect =
-        base.clone().create_if_missing(!read_only).read_only(read_only).synchronous(match options.durability {
-            Durability::Full => SqliteSynchronous::Full,
-            Durability::NoSync => SqliteSynchronous::Off,
-        });
-    let connect = if read_only || in_memory { connect } else { connect.journal_mode(SqliteJournalMode::Wal) };
-    let conn = connect.connect().await.map_err(|error| Error::from_sqlx(&error, "open"))?;
-    let mut tx = Tx::new(Conn::Writer(Box::new(conn)));
+    let connect = Connect {
+        path: (!in_memory).then(|| path.to_owned()),
+        create: !read_only,
+        read_only,
+        query_only: false,
+        sync: options.durability == Durability::Full,
+    };
+    let mut tx = Tx::new(Conn::Writer(Box::new(connect.connect()?)));
     migrate_sqlite(&mut tx).await?;
     if options.durability == Durability::Full {
         let level = synchronous(&mut tx).await?;
@@ -415,16 +420,8 @@ async fn open_sqlite(
             return Err(Error::NotDurable(format!("PRAGMA synchronous reads back as {level}")));
         }
     }
-    let readers = if in_memory {
-        None
-    } else {
-        let pool = SqlitePoolOptions::new()
-            .max_connections(options.readers_max.max(1))
-            .acquire_timeout(Duration::from_secs(WAIT_SECONDS))
-            .test_before_acquire(false)
-            .connect_lazy_with(base.read_only(read_only).pragma("query_only", "ON"));
-        Some(pool)
-    };
+    let look = Connect { create: false, query_only: true, ..connect.clone() };
+    let readers = (!in_memory).then(|| Readers::new(look, options.readers_max.max(1)));
     let writer = Writer {
         connect,
         tx: Some(tx),
@@ -498,8 +495,7 @@ async fn rollback(tx: Tx) {
     // A failure means that the connection is gone, and the transaction with it.
     let _ = match tx.into_conn() {
         Conn::Postgres(tx) => tx.rollback().await,
-        Conn::Reader(tx) => tx.rollback().await,
-        Conn::Writer(_) => Ok(()),
+        Conn::Reader(_) | Conn::Writer(_) => Ok(()),
     };
 }
 

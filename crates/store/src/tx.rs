@@ -1,8 +1,9 @@
 //! The seam between one SQL text and two engines: a transaction that is either, and macros that write both arms.
 
-use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+use sqlx::{PgConnection, Postgres, SqlSafeStr, Transaction};
 
 use crate::Error;
+use crate::sqlite::Sqlite;
 
 /// One transaction on either engine. Every function of this crate takes `&mut Tx`.
 pub struct Tx {
@@ -15,14 +16,15 @@ pub struct Tx {
 
 pub(crate) enum Conn {
     /// The writer's own connection; `writer.rs` begins and commits by hand, because a group holds many units.
-    Writer(Box<SqliteConnection>),
-    Reader(Transaction<'static, Sqlite>),
+    Writer(Box<Sqlite>),
+    /// One of the readers', in a transaction that is begun and ended by hand.
+    Reader(Box<Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
 
 /// The connection to run one statement on.
 pub(crate) enum Arm<'a> {
-    Sqlite(&'a mut SqliteConnection),
+    Sqlite(&'a mut Sqlite),
     Postgres(&'a mut PgConnection),
 }
 
@@ -49,7 +51,7 @@ impl Tx {
     pub(crate) fn arm(&mut self) -> Arm<'_> {
         match &mut self.conn {
             Conn::Writer(conn) => Arm::Sqlite(conn),
-            Conn::Reader(tx) => Arm::Sqlite(tx),
+            Conn::Reader(conn) => Arm::Sqlite(conn),
             Conn::Postgres(tx) => Arm::Postgres(tx),
         }
     }
@@ -62,13 +64,9 @@ impl Tx {
         }
     }
 
-    /// Maps the driver's result and remembers a failure.
-    pub(crate) fn done<T>(&mut self, result: Result<T, sqlx::Error>, what: &str) -> Result<T, Error> {
-        result.map_err(|error| {
-            let error = Error::from_sqlx(&error, what);
-            self.broken = Some(error.clone());
-            error
-        })
+    /// Remembers a failure.
+    pub(crate) fn done<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+        result.inspect_err(|error| self.broken = Some(error.clone()))
     }
 
     /// Asserts how many rows a statement touched.
@@ -98,13 +96,15 @@ impl Tx {
     }
 
     /// Runs text that needs no parameters: transaction control, pragmas, migrations.
-    pub(crate) async fn raw(&mut self, sql: impl sqlx::SqlSafeStr + Send, what: &str) -> Result<(), Error> {
-        let query = sqlx::raw_sql(sql);
-        let result = match self.arm() {
-            Arm::Sqlite(conn) => query.execute(conn).await.map(|_| ()),
-            Arm::Postgres(conn) => query.execute(conn).await.map(|_| ()),
-        };
-        result.map_err(|error| Error::from_sqlx(&error, what))
+    pub(crate) async fn raw(&mut self, sql: impl SqlSafeStr + Send, what: &str) -> Result<(), Error> {
+        let sql = sql.into_sql_str();
+        match self.arm() {
+            Arm::Sqlite(conn) => conn.batch(sql.as_str()).map_err(|error| Error::from_rusqlite(&error, what)),
+            Arm::Postgres(conn) => {
+                let done = sqlx::raw_sql(sql).execute(conn).await;
+                done.map(|_| ()).map_err(|error| Error::from_sqlx(&error, what))
+            }
+        }
     }
 }
 
@@ -122,10 +122,16 @@ macro_rules! exec {
         let sql: crate::tx::Sql = $sql;
         $tx.usable()?;
         let result = match $tx.arm() {
-            crate::tx::Arm::Sqlite(conn) => sqlx::query(sql.text)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected()),
-            crate::tx::Arm::Postgres(conn) => sqlx::query(sql.text)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected()),
+            crate::tx::Arm::Sqlite(conn) => {
+                let binds = crate::sqlite::Binds::default()$(.bind($bind))*;
+                conn.execute(sql.text, &binds).map_err(|error| crate::Error::from_rusqlite(&error, sql.name))
+            }
+            crate::tx::Arm::Postgres(conn) => {
+                let done = sqlx::query(sql.text)$(.bind($bind))*.execute(conn).await.map(|done| done.rows_affected());
+                done.map_err(|error| crate::Error::from_sqlx(&error, sql.name))
+            }
         };
-        $tx.done(result, sql.name)
+        $tx.done(result)
     }};
 }
 
@@ -151,10 +157,16 @@ macro_rules! rows {
         let sql: crate::tx::Sql = $sql;
         $tx.usable()?;
         let result = match $tx.arm() {
-            crate::tx::Arm::Sqlite(conn) => sqlx::query_as::<_, $row>(sql.text)$(.bind($bind))*.fetch_all(conn).await,
-            crate::tx::Arm::Postgres(conn) => sqlx::query_as::<_, $row>(sql.text)$(.bind($bind))*.fetch_all(conn).await,
+            crate::tx::Arm::Sqlite(conn) => {
+                let binds = crate::sqlite::Binds::default()$(.bind($bind))*;
+                conn.all::<$row>(sql.text, &binds).map_err(|error| crate::Error::from_rusqlite(&error, sql.name))
+            }
+            crate::tx::Arm::Postgres(conn) => {
+                let done = sqlx::query_as::<_, $row>(sql.text)$(.bind($bind))*.fetch_all(conn).await;
+                done.map_err(|error| crate::Error::from_sqlx(&error, sql.name))
+            }
         };
-        $tx.done(result, sql.name)
+        $tx.done(result)
     }};
 }
 
@@ -164,10 +176,16 @@ macro_rules! row {
         let sql: crate::tx::Sql = $sql;
         $tx.usable()?;
         let result = match $tx.arm() {
-            crate::tx::Arm::Sqlite(conn) => sqlx::query_as::<_, $row>(sql.text)$(.bind($bind))*.fetch_optional(conn).await,
-            crate::tx::Arm::Postgres(conn) => sqlx::query_as::<_, $row>(sql.text)$(.bind($bind))*.fetch_optional(conn).await,
+            crate::tx::Arm::Sqlite(conn) => {
+                let binds = crate::sqlite::Binds::default()$(.bind($bind))*;
+                conn.first::<$row>(sql.text, &binds).map_err(|error| crate::Error::from_rusqlite(&error, sql.name))
+            }
+            crate::tx::Arm::Postgres(conn) => {
+                let done = sqlx::query_as::<_, $row>(sql.text)$(.bind($bind))*.fetch_optional(conn).await;
+                done.map_err(|error| crate::Error::from_sqlx(&error, sql.name))
+            }
         };
-        $tx.done(result, sql.name)
+        $tx.done(result)
     }};
 }
 
@@ -177,11 +195,28 @@ macro_rules! value {
         let sql: crate::tx::Sql = $sql;
         $tx.usable()?;
         let result = match $tx.arm() {
-            crate::tx::Arm::Sqlite(conn) => sqlx::query_scalar::<_, $type>(sql.text)$(.bind($bind))*.fetch_one(conn).await,
-            crate::tx::Arm::Postgres(conn) => sqlx::query_scalar::<_, $type>(sql.text)$(.bind($bind))*.fetch_one(conn).await,
+            crate::tx::Arm::Sqlite(conn) => {
+                let binds = crate::sqlite::Binds::default()$(.bind($bind))*;
+                conn.scalar::<$type>(sql.text, &binds).map_err(|error| crate::Error::from_rusqlite(&error, sql.name))
+            }
+            crate::tx::Arm::Postgres(conn) => {
+                let done = sqlx::query_scalar::<_, $type>(sql.text)$(.bind($bind))*.fetch_one(conn).await;
+                done.map_err(|error| crate::Error::from_sqlx(&error, sql.name))
+            }
         };
-        $tx.done(result, sql.name)
+        $tx.done(result)
     }};
 }
 
-pub(crate) use {exec, exec_if, exec_one, row, rows, statements, value};
+/// A row struct that SQLite's rows can be read into, column by name, as `sqlx::FromRow` does for PostgreSQL.
+macro_rules! decodes {
+    ($type:ident { $($column:ident),* }) => {
+        impl crate::sqlite::Decode for $type {
+            fn decode(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+                Ok(Self { $($column: row.get(stringify!($column))?),* })
+            }
+        }
+    };
+}
+
+pub(crate) use {decodes, exec, exec_if, exec_one, row, rows, statements, value};

@@ -10,11 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use futures_util::FutureExt as _;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::intake::{IntakeUnit, IntakeWaiting};
+use crate::sqlite::Connect;
 use crate::tx::{Conn, Tx};
 use crate::{BoxFuture, CommitHook, Error, Site, dialect};
 
@@ -78,7 +77,7 @@ pub(crate) struct Tally {
 
 /// The task.
 pub(crate) struct Writer {
-    pub(crate) connect: SqliteConnectOptions,
+    pub(crate) connect: Connect,
     /// `None` after a failure, until the next group connects again. A database in memory lives in its connection.
     pub(crate) tx: Option<Tx>,
     pub(crate) in_memory: bool,
@@ -135,7 +134,7 @@ impl Writer {
     async fn disconnect(&mut self) {
         if let Some(Conn::Writer(conn)) = self.tx.take().map(Tx::into_conn) {
             // Checkpoints the WAL when this is the last connection; a failure leaves a WAL that the next opening recovers.
-            if let Err(error) = conn.close().await {
+            if let Err(error) = conn.close() {
                 tracing::warn!(%error, "closing the database");
             }
         }
@@ -147,7 +146,7 @@ impl Writer {
             return Ok(tx);
         }
         self.tally.reconnects.fetch_add(1, Ordering::Relaxed);
-        let conn = self.connect.connect().await.map_err(|error| Error::from_sqlx(&error, "connect"))?;
+        let conn = self.connect.connect()?;
         let mut tx = Tx::new(Conn::Writer(Box::new(conn)));
         let pages = self.pages_max.load(Ordering::Relaxed);
         if pages > 0 {
@@ -248,7 +247,7 @@ impl Writer {
         if self.in_memory {
             self.tx = Some(tx);
         } else if let Conn::Writer(conn) = tx.into_conn() {
-            let _ = conn.close().await;
+            let _ = conn.close();
         }
     }
 }

@@ -319,3 +319,21 @@ fn our_properties_get_a_group_that_exists() {
         assert_eq!(HubSpot.prepared(&reply, &plain, at).word(), word, "{status} {body}");
     }
 }
+
+#[test]
+fn a_larger_subscription_is_told_by_settings() {
+    let published = HubSpot.about().limits;
+    let own = |settings: &[(String, String)]| {
+        let connection = connection("hubspot", settings);
+        (connection.limits(published), HubSpot.check(&connection))
+    };
+    assert_eq!(own(&[]), (published, vec![]));
+    let (limits, problems) = own(&[("burst_requests".into(), "190".into()), ("search_per_second".into(), "0".into())]);
+    assert_eq!((limits.burst_requests, limits.search_per_second, problems.len()), (190, 0, 0));
+    assert_eq!(limits.burst_window_ms, published.burst_window_ms);
+    let (limits, problems) =
+        own(&[("burst_requests".into(), "many".into()), ("search_per_second".into(), "-1".into())]);
+    assert_eq!(limits, published, "what cannot be read changes nothing");
+    let causes: Vec<_> = problems.iter().map(|p| p.cause.as_str()).collect();
+    assert_eq!(causes, ["burst_requests is \"many\"", "search_per_second is \"-1\""]);
+}

@@ -337,33 +337,32 @@ pub(crate) mod support {
 
         /// Runs a statement behind the engine's back, as somebody with the database in hands could.
         pub(crate) async fn tamper(&self, sql: &str) -> u64 {
-            use sqlx::Connection as _;
-            let mut conn = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
-            let done = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut conn).await.unwrap();
-            conn.close().await.unwrap();
-            done.rows_affected()
+            self.outside().execute(sql, ()).unwrap() as u64
+        }
+
+        fn outside(&self) -> rusqlite::Connection {
+            rusqlite::Connection::open(self.url.strip_prefix("sqlite://").unwrap()).unwrap()
         }
 
         /// Everything in the database as text, but hashes and ids.
         pub(crate) async fn all_text(&self) -> String {
-            use sqlx::{Connection as _, Row as _};
-            let mut conn = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
-            let tables =
-                sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table'").fetch_all(&mut conn).await.unwrap();
+            let conn = self.outside();
+            let mut names = conn.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").unwrap();
+            let names: Vec<String> = names.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
             let mut all = String::new();
-            for table in tables {
-                let name: String = table.get(0);
-                let sql = format!("SELECT * FROM \"{name}\"");
-                for row in sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut conn).await.unwrap() {
-                    for n in 0..row.len() {
-                        if let Ok(Some(text)) = row.try_get::<Option<String>, _>(n) {
+            for name in names {
+                let mut table = conn.prepare(&format!("SELECT * FROM \"{name}\"")).unwrap();
+                let columns = table.column_count();
+                let mut rows = table.query(()).unwrap();
+                while let Some(row) = rows.next().unwrap() {
+                    for n in 0..columns {
+                        if let Ok(Some(text)) = row.get::<_, Option<String>>(n) {
                             all.push_str(&text);
                             all.push('\n');
                         }
                     }
                 }
             }
-            conn.close().await.unwrap();
             all
         }
     }

@@ -274,13 +274,13 @@ impl Portal {
 }
 
 /// Makes an empty schema on a PostgreSQL server and gives the URL by which everything lands in it.
-pub(super) async fn create_schema(server: &str, name: &str) -> Result<String> {
+pub(crate) async fn create_schema(server: &str, name: &str) -> Result<String> {
     execute(server, format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}")).await?;
     let joint = if server.contains('?') { '&' } else { '?' };
     Ok(format!("{server}{joint}options=-csearch_path%3D{name}"))
 }
 
-pub(super) async fn drop_schema(server: &str, name: &str) -> Result<()> {
+pub(crate) async fn drop_schema(server: &str, name: &str) -> Result<()> {
     execute(server, format!("DROP SCHEMA IF EXISTS {name} CASCADE")).await
 }
 

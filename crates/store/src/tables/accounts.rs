@@ -1,7 +1,7 @@
 //! Accounts: the tenants.
 
 use crate::Error;
-use crate::tx::{Tx, exec_if, row, rows, statements};
+use crate::tx::{Tx, decodes, exec_if, row, rows, statements};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -15,6 +15,7 @@ pub struct AccountRow {
     /// Creation, microseconds UTC.
     pub created_at: i64,
 }
+decodes!(AccountRow { id, name, salt, created_at });
 
 statements! {
     ACCOUNT_INSERT_ONCE = "INSERT INTO accounts (id, name, salt, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING";

@@ -1,7 +1,7 @@
 //! Alarms: conditions a person should know of, raised once until cleared.
 
 use crate::Error;
-use crate::tx::{Tx, exec_if, rows, statements};
+use crate::tx::{Tx, decodes, exec_if, rows, statements};
 
 /// One alarm.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -21,6 +21,7 @@ pub struct AlarmRow {
     /// When it was cleared.
     pub cleared_at: Option<i64>,
 }
+decodes!(AlarmRow { account, id, kind, subject, body, raised_at, cleared_at });
 
 statements! {
     ALARM_RAISE_ONCE = "INSERT INTO alarms (account, id, kind, subject, body, raised_at, cleared_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \

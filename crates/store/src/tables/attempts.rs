@@ -1,7 +1,7 @@
 //! Attempts: each HTTP exchange made for an effect.
 
 use crate::Error;
-use crate::tx::{Tx, exec, exec_one, rows, statements};
+use crate::tx::{Tx, decodes, exec, exec_one, rows, statements};
 
 /// One exchange.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -29,6 +29,7 @@ pub struct AttemptRow {
     /// How long it took, milliseconds.
     pub took_ms: Option<i64>,
 }
+decodes!(AttemptRow { account, id, effect, n, op, started_at, ended_at, outcome, status, why, took_ms });
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

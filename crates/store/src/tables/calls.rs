@@ -1,6 +1,6 @@
 //! Calls and the keys by which later signals find them.
 
-use crate::tx::{Tx, exec_if, row, rows, statements};
+use crate::tx::{Tx, decodes, exec_if, row, rows, statements};
 use crate::{Before, Error};
 
 /// One phone call.
@@ -31,6 +31,20 @@ pub struct CallRow {
     /// Last change of the row.
     pub updated_at: i64,
 }
+decodes!(CallRow {
+    account,
+    id,
+    snapshot,
+    version,
+    location,
+    person_key,
+    category,
+    after_hours,
+    started_at,
+    inquiry,
+    created_at,
+    updated_at
+});
 
 macro_rules! columns {
     () => {

@@ -1,7 +1,7 @@
 //! Connections to vendors, with their sealed secrets.
 
 use crate::Error;
-use crate::tx::{Tx, exec_one, row, rows, statements};
+use crate::tx::{Tx, decodes, exec_one, row, rows, statements};
 
 /// One connection of one account to one vendor.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -35,6 +35,22 @@ pub struct ConnectionRow {
     /// Last change, microseconds UTC.
     pub updated_at: i64,
 }
+decodes!(ConnectionRow {
+    account,
+    id,
+    name,
+    vendor,
+    kind,
+    settings,
+    sealed_secrets,
+    key_id,
+    base_url,
+    zone,
+    region,
+    state,
+    created_at,
+    updated_at
+});
 
 macro_rules! columns {
     () => {

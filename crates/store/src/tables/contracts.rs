@@ -1,7 +1,7 @@
 //! Contracts: immutable versions. Nothing here updates.
 
 use crate::Error;
-use crate::tx::{Tx, row, rows, statements};
+use crate::tx::{Tx, decodes, row, rows, statements};
 
 /// One version of a contract.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -25,6 +25,7 @@ pub struct ContractRow {
     /// Who applied it.
     pub applied_by: String,
 }
+decodes!(ContractRow { account, id, name, version, digest, source, compiled, applied_at, applied_by });
 
 /// A contract to be applied; the version is the store's to give.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::dialect::{InList, ManyRows, exec_many, rows_in};
-use crate::tx::{Tx, exec_if, row, rows, statements};
+use crate::tx::{Tx, decodes, exec_if, row, rows, statements};
 
 /// A document, or what is left of an erased one.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -26,6 +26,7 @@ pub struct DocumentRow {
     /// Why it was erased.
     pub erased_why: Option<String>,
 }
+decodes!(DocumentRow { account, id, class, kind, body, created_at, expires_at, erased_at, erased_why });
 
 /// A document to be stored; its account is given beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]

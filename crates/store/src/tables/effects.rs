@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::dialect::{ManyRows, exec_many};
-use crate::tx::{Tx, exec_if, row, rows, statements, value};
+use crate::tx::{Tx, decodes, exec_if, row, rows, statements, value};
 
 /// The lane of timers, which no vendor is behind.
 pub const TIMER_LANE: &str = "timer";
@@ -53,6 +53,29 @@ pub struct EffectRow {
     /// Why it is in its state, for people.
     pub why: Option<String>,
 }
+decodes!(EffectRow {
+    account,
+    id,
+    inquiry,
+    plan,
+    lane,
+    kind,
+    target,
+    state,
+    urgent,
+    rank,
+    due_at,
+    in_flight_until,
+    needs,
+    body,
+    history,
+    receipt,
+    attempts,
+    version,
+    created_at,
+    settled_at,
+    why
+});
 
 macro_rules! columns {
     () => {

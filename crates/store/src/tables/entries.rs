@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::dialect::{ManyRows, exec_many};
-use crate::tx::{Tx, exec, row, rows, statements};
+use crate::tx::{Tx, decodes, exec, row, rows, statements};
 
 /// One entry of one inquiry's chain.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -28,6 +28,7 @@ pub struct EntryRow {
     /// Version of the program that wrote it.
     pub code_version: String,
 }
+decodes!(EntryRow { account, inquiry, seq, at, kind, body, prev_hash, hash, schema, code_version });
 
 /// A signed seal over the heads of an account's chains.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -47,6 +48,7 @@ pub struct CheckpointRow {
     /// Signature, as text.
     pub signature: String,
 }
+decodes!(CheckpointRow { account, seq, at, body, prev_hash, hash, signature });
 
 macro_rules! columns {
     () => {

@@ -1,7 +1,7 @@
 //! Idempotency keys of the API: the answer that a repeated request gets again.
 
 use crate::Error;
-use crate::tx::{Tx, exec, exec_if, row, statements};
+use crate::tx::{Tx, decodes, exec, exec_if, row, statements};
 
 /// One remembered request.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -21,6 +21,7 @@ pub struct IdempotencyRow {
     /// When, microseconds UTC.
     pub created_at: i64,
 }
+decodes!(IdempotencyRow { account, key, route, request_hash, status, body, created_at });
 
 statements! {
     IDEMPOTENCY_PUT_ONCE = "INSERT INTO idempotency (account, key, route, request_hash, status, body, created_at) \

@@ -1,7 +1,7 @@
 //! Inquiries: one per caller's need.
 
 use crate::dialect::{InList, rows_in};
-use crate::tx::{Tx, exec_if, row, rows, statements};
+use crate::tx::{Tx, decodes, exec_if, row, rows, statements};
 use crate::{Before, Error};
 
 /// One caller's need, from first signal to outcome.
@@ -42,6 +42,25 @@ pub struct InquiryRow {
     /// Last change of the row.
     pub updated_at: i64,
 }
+decodes!(InquiryRow {
+    account,
+    id,
+    snapshot,
+    version,
+    state,
+    open_key,
+    location,
+    person_key,
+    urgency,
+    category,
+    owner,
+    tier,
+    due_at,
+    queue,
+    opened_at,
+    closed_at,
+    updated_at
+});
 
 /// One line of the console's totals.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -55,6 +74,7 @@ pub struct QueueCount {
     /// The earliest `due_at` among them.
     pub earliest_due_at: Option<i64>,
 }
+decodes!(QueueCount { queue, open, overdue, earliest_due_at });
 
 macro_rules! columns {
     () => {

@@ -2,7 +2,7 @@
 
 use super::effects::{ready, unsettled};
 use crate::Error;
-use crate::tx::{Tx, exec_if, exec_one, row, rows, statements};
+use crate::tx::{Tx, decodes, exec_if, exec_one, row, rows, statements};
 
 /// One outgoing connection of one account.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -30,6 +30,19 @@ pub struct LaneRow {
     /// When that was.
     pub last_error_at: Option<i64>,
 }
+decodes!(LaneRow {
+    account,
+    id,
+    connection,
+    lease_owner,
+    lease_until,
+    breaker,
+    breaker_until,
+    burst_left,
+    last_ok_at,
+    last_error,
+    last_error_at
+});
 
 /// What a worker saw of a lane. Breaker and budget are replaced; the last success and error only when given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

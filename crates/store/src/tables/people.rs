@@ -1,7 +1,7 @@
 //! People: identity, suppression and consent by keyed hash; what can be dialled lives in documents.
 
 use crate::Error;
-use crate::tx::{Tx, exec_one, row, statements};
+use crate::tx::{Tx, decodes, exec_one, row, statements};
 
 /// One caller, as the account knows them.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -25,6 +25,7 @@ pub struct PersonRow {
     /// Last change, microseconds UTC.
     pub updated_at: i64,
 }
+decodes!(PersonRow { account, person_key, kind, key_id, document, suppression, consent, crm_ids, updated_at });
 
 macro_rules! columns {
     () => {

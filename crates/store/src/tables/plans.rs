@@ -1,7 +1,7 @@
 //! Plans: what was decided at one moment. Immutable.
 
 use crate::Error;
-use crate::tx::{Tx, exec, row, rows, statements};
+use crate::tx::{Tx, decodes, exec, row, rows, statements};
 
 /// One plan.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -25,6 +25,7 @@ pub struct PlanRow {
     /// JSON.
     pub body: String,
 }
+decodes!(PlanRow { account, id, inquiry, n, parent, contract, at, schema, body });
 
 macro_rules! columns {
     () => {

@@ -1,6 +1,6 @@
 //! Reviews: what waits for a person's decision.
 
-use crate::tx::{Tx, exec_if, row, rows, statements};
+use crate::tx::{Tx, decodes, exec_if, row, rows, statements};
 use crate::{Before, Error};
 
 /// One question to a person.
@@ -29,6 +29,7 @@ pub struct ReviewRow {
     /// What was decided, JSON.
     pub decision: Option<String>,
 }
+decodes!(ReviewRow { account, id, inquiry, kind, state, digest, body, opened_at, decided_at, decided_by, decision });
 
 /// A decision.
 #[derive(Clone, Debug, PartialEq, Eq)]

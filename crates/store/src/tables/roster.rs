@@ -1,7 +1,7 @@
 //! The roster: locations, hours, holidays, staff, numbers → locations, as versioned rows.
 
 use crate::Error;
-use crate::tx::{Tx, exec, exec_one, rows, statements, value};
+use crate::tx::{Tx, decodes, exec, exec_one, rows, statements, value};
 
 /// One version of one thing in the roster.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -21,6 +21,7 @@ pub struct RosterRow {
     /// Valid until, exclusive; absent while it is the current version.
     pub valid_to: Option<i64>,
 }
+decodes!(RosterRow { account, kind, id, version, body, valid_from, valid_to });
 
 macro_rules! columns {
     () => {

@@ -1,7 +1,7 @@
 //! Sessions of the console.
 
 use crate::Error;
-use crate::tx::{Tx, exec, exec_if, row, statements};
+use crate::tx::{Tx, decodes, exec, exec_if, row, statements};
 
 /// A signed-in browser.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -19,6 +19,7 @@ pub struct SessionRow {
     /// End, microseconds UTC.
     pub expires_at: i64,
 }
+decodes!(SessionRow { token_hash, account, user_id, csrf, created_at, expires_at });
 
 statements! {
     SESSION_INSERT = "INSERT INTO sessions (token_hash, account, user_id, csrf, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";

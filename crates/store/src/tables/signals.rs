@@ -1,6 +1,6 @@
 //! Signals: what arrived. Stored by [`crate::Store::intake`]; here is what happens to them later.
 
-use crate::tx::{Sql, Tx, exec_if, exec_one, row, rows, statements};
+use crate::tx::{Sql, Tx, decodes, exec_if, exec_one, row, rows, statements};
 use crate::{Before, Error, dialect};
 
 /// One thing that arrived.
@@ -33,6 +33,21 @@ pub struct SignalRow {
     /// When to fold it, microseconds UTC.
     pub due_at: i64,
 }
+decodes!(SignalRow {
+    account,
+    id,
+    connection,
+    event,
+    received_at,
+    state,
+    delivery_key,
+    duplicate_of,
+    document,
+    call_id,
+    why,
+    tries,
+    due_at
+});
 
 macro_rules! columns {
     () => {

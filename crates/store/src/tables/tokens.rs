@@ -1,7 +1,7 @@
 //! Tokens of the API.
 
 use crate::Error;
-use crate::tx::{Tx, exec, exec_if, exec_one, row, rows, statements};
+use crate::tx::{Tx, decodes, exec, exec_if, exec_one, row, rows, statements};
 
 /// An API token.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -23,6 +23,7 @@ pub struct TokenRow {
     /// When it was last used, as far as noted.
     pub last_used_at: Option<i64>,
 }
+decodes!(TokenRow { account, id, name, token_hash, scopes, created_at, revoked_at, last_used_at });
 
 macro_rules! columns {
     () => {

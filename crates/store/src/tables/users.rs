@@ -1,7 +1,7 @@
 //! Users: the people who sign in.
 
 use crate::Error;
-use crate::tx::{Tx, exec, exec_one, row, rows, statements};
+use crate::tx::{Tx, decodes, exec, exec_one, row, rows, statements};
 
 /// A person who signs in.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -27,6 +27,7 @@ pub struct UserRow {
     /// Creation, microseconds UTC.
     pub created_at: i64,
 }
+decodes!(UserRow { account, id, email_folded, email, name, role, password_hash, locations, active, created_at });
 
 macro_rules! columns {
     () => {

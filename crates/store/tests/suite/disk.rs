@@ -27,15 +27,13 @@ async fn a_newer_schema_is_refused() {
         place.open().await.close().await;
         let newer =
             format!("INSERT INTO schema_version (version, checksum, applied_at) VALUES ({}, 'x', 1)", KNOWN_SCHEMA + 1);
-        let newer = sqlx::raw_sql(sqlx::AssertSqlSafe(newer));
         match place.engine {
             Engine::Sqlite => {
-                let mut conn = sqlx::SqliteConnection::connect(&place.url).await.unwrap();
-                conn.execute(newer).await.unwrap();
+                place.outside().execute_batch(&newer).unwrap();
             }
             Engine::Postgres => {
                 let mut conn = sqlx::PgConnection::connect(&place.url).await.unwrap();
-                conn.execute(newer).await.unwrap();
+                conn.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(newer))).await.unwrap();
             }
         }
         let refused = Store::open(place.options()).await.err();
@@ -93,8 +91,7 @@ async fn a_full_disk_is_told_and_room_makes_it_work_again() {
     put(&store, "after").await.unwrap();
     store.close().await;
     // And it is sound: another look from outside.
-    let mut conn = sqlx::SqliteConnection::connect(&place.url).await.unwrap();
-    let verdict: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut conn).await.unwrap();
+    let verdict: String = place.outside().query_row("PRAGMA integrity_check", (), |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
 }
 
@@ -142,13 +139,13 @@ async fn a_locked_file_is_unavailable_until_it_is_free() {
     let place = Place::sqlite();
     let store = place.open().await;
     put(&store, "one").await.unwrap();
-    let mut other = sqlx::SqliteConnection::connect(&place.url).await.unwrap();
-    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let other = place.outside();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let locked = put(&store, "two").await;
     assert!(matches!(locked, Err(Error::Unavailable(_))), "{locked:?}");
     let seen = look!(store, |tx| cursor_get(tx, "a", "c", "one").await).unwrap();
     assert_eq!(seen.as_deref(), Some("1"), "reading goes on");
-    other.execute("ROLLBACK").await.unwrap();
+    other.execute_batch("ROLLBACK").unwrap();
     put(&store, "two").await.unwrap();
     assert_eq!(store.counts().reconnects, 1);
     store.close().await;

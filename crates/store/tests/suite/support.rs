@@ -50,6 +50,11 @@ impl Place {
         Options { readers_max: 12, ..Options::new(&self.url) }
     }
 
+    /// The file as another program sees it.
+    pub(crate) fn outside(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.path()).unwrap()
+    }
+
     pub(crate) fn path(&self) -> std::path::PathBuf {
         self.dir.as_ref().unwrap().path().join("ringback.db")
     }

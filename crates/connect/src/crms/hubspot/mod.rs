@@ -92,11 +92,12 @@ impl Crm for HubSpot {
             let (year, month) = version.split_once('-').unwrap_or(("", ""));
             year.parse::<u16>().is_ok_and(|y| y >= 2025) && month.parse::<u8>().is_ok_and(|m| (1..=12).contains(&m))
         };
-        if dated || version == "v3" {
-            return Vec::new();
+        let mut problems = connection.check_limits();
+        if !dated && version != "v3" {
+            let cause = format!("version is {version}");
+            problems.push(Problem::new("RB-0110", cause, "Write a version of HubSpot's API such as 2026-03, or v3"));
         }
-        let cause = format!("version is {version}");
-        vec![Problem::new("RB-0110", cause, "Write a version of HubSpot's API such as 2026-03, or v3")]
+        problems
     }
 
     fn words(&self) -> &'static CrmWords {
