@@ -135,13 +135,13 @@ impl Engine {
         for inquiry in inquiries {
             let trail = self.trail(account, &inquiry).await?;
             let told = trail.told()?;
-            let is_it = |entry: &&Told| {
+            let of_record = |entry: &&Told| {
                 entry.kind == "write"
                     && word(entry, "record").as_deref() == Some(record)
                     && word(entry, "object").as_deref() == Some(object)
-                    && word(entry, "field").as_deref() == Some(property)
             };
-            answers.extend(told.iter().filter(is_it).map(|entry| answer(&inquiry, entry, &told, &trail, &contracts)));
+            let written = told.iter().filter(of_record).filter_map(|entry| of_field(entry, property));
+            answers.extend(written.map(|entry| answer(&inquiry, &entry, &told, &trail, &contracts)));
         }
         answers.sort_by(|a, b| (b.at, &b.inquiry, b.seq).cmp(&(a.at, &a.inquiry, a.seq)));
         Ok(answers)
@@ -205,6 +205,25 @@ fn day(at: Timestamp) -> String {
 
 fn word(entry: &Told, name: &str) -> Option<String> {
     entry.body.get(name).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// What the entry of a confirmed write tells of one of its fields, as an entry of its own.
+fn of_field(entry: &Told, property: &str) -> Option<Told> {
+    let field = entry.body.get("fields")?.get(property)?.as_object()?;
+    let mut one = entry.clone();
+    one.sealed.retain(|name, _| name.split_once('.').is_some_and(|(_, of)| of == property));
+    one.sealed = one.sealed.into_iter().map(|(name, v)| (name.split('.').take(1).collect(), v)).collect();
+    let body = one.body.as_object_mut()?;
+    body.remove("fields");
+    body.extend(field.clone());
+    body.insert("field".into(), property.into());
+    if !field.contains_key("reason") {
+        let clause = field.get("clause").and_then(Value::as_str).unwrap_or_default();
+        let workflow = clause.strip_prefix("workflow.").unwrap_or(clause);
+        let object = entry.body.get("object").and_then(Value::as_str).unwrap_or("record");
+        body.insert("reason".into(), format!("{workflow}: kept by every {object}").into());
+    }
+    Some(one)
 }
 
 fn answer(inquiry: &str, entry: &Told, told: &[Told], trail: &Trail, contracts: &[ContractRow]) -> Answer {

@@ -7,6 +7,7 @@ mod caller;
 mod program;
 
 use crate::dice::Dice;
+use crate::out::say;
 use crate::run::{create_schema, drop_schema};
 use anyhow::{Context as _, Result, ensure};
 use caller::{Call, Post};
@@ -139,12 +140,12 @@ impl Run<'_> {
             self.send(&mut posts, &life.address, Some((due, last_moment, &mut life.process)), &mut told).await?;
             self.summary.kills += 1;
             if self.summary.kills.is_multiple_of(25) {
-                eprintln!("{} kills, {} webhooks left of {all}", self.summary.kills, posts.len());
+                say(&format!("{} kills, {} webhooks left of {all}", self.summary.kills, posts.len()));
             }
         }
         let mut life = self.program.start().await?;
         self.send(&mut posts, &life.address, None, &mut told).await?;
-        eprintln!("all acknowledged; waiting for rest");
+        say("all acknowledged; waiting for rest");
         let waiting = self.rest(&calls, &life.address).await?;
         life.process.kill().await?;
         self.judge(&calls, &told, waiting).await?;

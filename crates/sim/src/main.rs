@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use ringback_sim::auditor::{self, Verdict};
-use ringback_sim::out::result;
+use ringback_sim::out::{result, say};
 use ringback_sim::run::{Database, Played, Portal, play};
 use ringback_sim::world::{SITES, Side, Size, World};
 use std::collections::BTreeMap;
@@ -52,6 +52,9 @@ struct Arguments {
     #[arg(long)]
     mutants: bool,
 }
+
+/// Worlds between two signs of life.
+const PROGRESS_EVERY: u64 = 100;
 
 /// What all worlds together showed.
 #[derive(Default)]
@@ -158,7 +161,11 @@ fn many(arguments: &Arguments, seeds: std::ops::Range<u64>, stop_at_failure: boo
                         if stop_at_failure && !verdict.clean() {
                             stop.store(true, Ordering::SeqCst);
                         }
-                        totals.lock().unwrap_or_else(PoisonError::into_inner).add(&world, &played, verdict);
+                        let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
+                        totals.add(&world, &played, verdict);
+                        if totals.worlds.is_multiple_of(PROGRESS_EVERY) {
+                            say(&format!("{} worlds, {} failed", totals.worlds, totals.failed.len()));
+                        }
                     }
                 };
                 if let Err(error) = work() {

@@ -2,7 +2,7 @@
 
 /// A line for people, on standard error.
 #[expect(clippy::print_stderr, reason = "the story of a world is for whoever replays it")]
-pub(crate) fn say(words: &str) {
+pub fn say(words: &str) {
     eprintln!("{words}");
 }
 

@@ -94,6 +94,7 @@ pub async fn play(world: &World, database: &Database, portal: &Portal, trace: bo
         Ok(()) => player.gather(seeds, deals).await,
         Err(error) => Err(error),
     };
+    player.stage.leave();
     player.store.close().await;
     cleanup.run().await?;
     played

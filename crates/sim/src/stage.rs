@@ -130,6 +130,11 @@ impl Stage {
         *lock(&self.engine) = Some(engine);
     }
 
+    /// The play is over: the program goes, which holds this stage as its network.
+    pub fn leave(&self) {
+        *lock(&self.engine) = None;
+    }
+
     /// An account's vendors.
     pub fn with_vendors<T>(&self, account: usize, act: impl FnOnce(&mut Vendors) -> T) -> Option<T> {
         self.vendors.get(account).map(|v| act(&mut lock(v)))

@@ -16,6 +16,11 @@ const WAIT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection: all of this crate's and the common row-list sizes.
 const STATEMENTS_MAX: usize = 512;
 
+/// Kibibytes of pages that the writer keeps at hand.
+const WRITER_CACHE_KIB: i64 = 8 * 1024;
+/// Pages (of 4 KiB) in the write-ahead log before they are moved into the file: a page that changes often moves once.
+const CHECKPOINT_PAGES: i64 = 4_000;
+
 /// How a connection is made; kept, because it is made again after it was lost.
 #[derive(Clone, Debug)]
 pub(crate) struct Connect {
@@ -53,8 +58,14 @@ impl Connect {
         connection.pragma_update(None, "synchronous", if self.sync { "FULL" } else { "OFF" })?;
         if self.query_only {
             connection.pragma_update(None, "query_only", "ON")?;
-        } else if self.path.is_some() && !self.read_only {
+            return Ok(Sqlite(connection));
+        }
+        // Each unit is a savepoint, and what a savepoint may take back is noted in a temporary file unless told otherwise.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        if self.path.is_some() && !self.read_only {
             connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         }
         Ok(Sqlite(connection))
     }

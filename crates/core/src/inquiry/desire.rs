@@ -280,13 +280,22 @@ struct Writing<'a> {
 }
 
 impl Writing<'_> {
+    /// A contact that we made is named by what made it, before and after: that it is there now is no reason for another plan.
+    fn of(&self, contact: &Contact) -> ContactRef {
+        let made = self.inquiry.effects.get("contact").filter(|e| e.record.as_ref() == Some(&contact.record));
+        match made.filter(|_| contact.made) {
+            Some(effect) => ContactRef::MadeBy(effect.id.clone()),
+            None => ContactRef::Record(contact.record.clone()),
+        }
+    }
+
     fn all(&self) -> Vec<Wish> {
         let mut wishes = Vec::new();
         let Some(found) = &self.inquiry.matched else { return wishes };
         let contact = match (&self.inquiry.contact, found.kind) {
             (Some(contact), _) => {
                 wishes.extend(self.fields(contact));
-                ContactRef::Record(contact.record.clone())
+                self.of(contact)
             }
             (None, MatchKind::New) => {
                 wishes.push(self.new_contact());

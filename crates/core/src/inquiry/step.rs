@@ -18,7 +18,7 @@ pub(super) const NEXT_CALLBACK_MINUTES: i64 = 120;
 
 /// Moves an inquiry by one event. Total and deterministic.
 pub fn step(inquiry: Inquiry, event: &Event, facts: &Facts<'_>, now: Timestamp) -> Step {
-    let before = inquiry.clone();
+    let urgency_before = inquiry.urgency();
     let mut moving =
         Moving { inquiry, drafts: Vec::new(), timers: Vec::new(), opened: Vec::new(), closed: Vec::new(), facts, now };
     moving.take_in(event);
@@ -30,7 +30,7 @@ pub fn step(inquiry: Inquiry, event: &Event, facts: &Facts<'_>, now: Timestamp) 
     moving.inquiry.unmapped = unmapped;
     moving.ask(&verdicts);
     let plan = moving.plan(verdicts);
-    moving.note_changes(&before);
+    moving.note_urgency(urgency_before);
     Step {
         inquiry: moving.inquiry,
         drafts: moving.drafts,
@@ -48,6 +48,21 @@ pub fn wants_reading<'a>(inquiry: &Inquiry, call: &'a InquiryCall) -> Vec<&'a Tr
         .iter()
         .filter(|t| known.is_none_or(|k| !k.transcripts.iter().any(|seen| seen.document == t.document)))
         .collect()
+}
+
+/// One property of a confirmed write, as its entry tells it.
+#[derive(serde::Serialize)]
+struct WrittenField {
+    source: &'static str,
+    /// Thousandths.
+    confidence: Option<u16>,
+    actor: &'static str,
+    /// `None`: what the workflow writes into every record of that kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    clause: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<Evidence>,
 }
 
 struct Moving<'a> {
@@ -236,35 +251,35 @@ impl<'a> Moving<'a> {
         if receipt.adopted {
             return;
         }
+        let mut write = Draft::new("write")
+            .with("record", &receipt.record)
+            .with("object", object.as_str())
+            .with("workflow", &self.facts.contract_ref.name)
+            .with("workflow_version", self.inquiry.contract.as_ref().map(|c| c.version))
+            .with("contract", self.inquiry.contract.as_ref().map(|c| c.id.clone()))
+            .with("trigger", &trigger)
+            .with("effect", effect)
+            .with("read_at", receipt.read_at);
+        let mut fields = serde_json::Map::new();
         for (property, value) in &receipt.properties {
             let to = format!("{}.{property}", object.as_str());
             let verdict = self.inquiry.verdicts.iter().find(|v| v.to == to && v.kind == VerdictKind::Write);
             let was = verdict.and_then(|v| v.was.clone()).or_else(|| receipt.was.get(property).cloned());
-            self.drafts.push(
-                Draft::new("write")
-                    .with("record", &receipt.record)
-                    .with("object", object.as_str())
-                    .with("workflow", &self.facts.contract_ref.name)
-                    .with("workflow_version", self.inquiry.contract.as_ref().map(|c| c.version))
-                    .with("contract", self.inquiry.contract.as_ref().map(|c| c.id.clone()))
-                    .with("trigger", &trigger)
-                    .with("field", property)
-                    .with("source", verdict.map_or("call event", |_| "the caller's words"))
-                    .with("confidence", verdict.map_or(Some(1000), |v| v.confidence))
-                    .with("actor", verdict.map_or(Actor::Machine, |v| v.actor).word())
-                    .with(
-                        "reason",
-                        verdict
-                            .map_or_else(|| format!("{word}: kept by every {}", object.as_str()), |v| v.reason.clone()),
-                    )
-                    .with("clause", verdict.map_or_else(|| format!("workflow.{word}"), |v| v.clause.clone()))
-                    .with("evidence", verdict.and_then(|v| v.evidence.clone()))
-                    .with("effect", effect)
-                    .with("read_at", receipt.read_at)
-                    .seal("old", Some(was.as_deref().unwrap_or("")))
-                    .seal("new", Some(value)),
-            );
+            let field = WrittenField {
+                source: verdict.map_or("call event", |_| "the caller's words"),
+                confidence: verdict.map_or(Some(1000), |v| v.confidence),
+                actor: verdict.map_or(Actor::Machine, |v| v.actor).word(),
+                reason: verdict.map(|v| v.reason.clone()),
+                clause: verdict.map_or_else(|| format!("workflow.{word}"), |v| v.clause.clone()),
+                evidence: verdict.and_then(|v| v.evidence.clone()),
+            };
+            fields.insert(property.clone(), serde_json::to_value(field).unwrap_or_default());
+            if let Some(was) = was.filter(|was| !was.is_empty()) {
+                write = write.seal(&format!("old.{property}"), Some(&was));
+            }
+            write = write.seal(&format!("new.{property}"), Some(value));
         }
+        self.drafts.push(write.with("fields", fields));
     }
 
     fn trigger(&self, target: &str) -> Option<String> {
@@ -856,12 +871,13 @@ impl<'a> Moving<'a> {
         };
         self.inquiry.plans = n;
         self.inquiry.contract = Some(self.facts.contract_ref.clone());
-        self.inquiry.verdicts = verdicts;
-        self.note_plan(&plan);
+        let before = std::mem::replace(&mut self.inquiry.verdicts, verdicts);
+        self.note_plan(&plan, &before);
         Some(plan)
     }
 
-    fn note_plan(&mut self, plan: &Plan) {
+    /// The plan, and each verdict in it that is not the one of the plan before: what did not change is told once.
+    fn note_plan(&mut self, plan: &Plan, before: &[Verdict]) {
         let effects: Vec<serde_json::Value> = plan
             .effects
             .iter()
@@ -875,7 +891,7 @@ impl<'a> Moving<'a> {
                 .with("effects", effects)
                 .with("supersedes", &plan.supersedes),
         );
-        for verdict in &plan.verdicts {
+        for verdict in plan.verdicts.iter().filter(|v| !before.contains(v)) {
             self.drafts.push(
                 Draft::new("verdict")
                     .with("plan", &plan.id)
@@ -894,9 +910,10 @@ impl<'a> Moving<'a> {
         }
     }
 
-    fn note_changes(&mut self, before: &Inquiry) {
-        if before.urgency() != self.inquiry.urgency() {
-            self.drafts.push(Draft::new("urgency").with("was", before.urgency()).with("is", self.inquiry.urgency()));
+    fn note_urgency(&mut self, was: String) {
+        let is = self.inquiry.urgency();
+        if was != is {
+            self.drafts.push(Draft::new("urgency").with("was", was).with("is", is));
         }
     }
 }
