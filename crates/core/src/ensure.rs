@@ -27,6 +27,10 @@ pub const EXCHANGES_MAX: usize = 120;
 pub const TRYING_HOURS_MAX: i64 = 72;
 /// How often a write may be acknowledged and yet not be there before a person must look.
 pub const NOT_TAKEN_MAX: usize = 6;
+/// The class of a dead letter whose write was acknowledged and is not there.
+const WRITE_NOT_TAKEN: &str = "write_not_taken";
+/// The class of a dead letter whose association was acknowledged and is not there.
+const ASSOCIATION_NOT_TAKEN: &str = "association_not_taken";
 /// The longest wait between two tries.
 pub const BACKOFF_SECONDS_MAX: i64 = 300;
 /// The most records that one search may bring into a match.
@@ -392,7 +396,7 @@ fn judge(history: &History, of: &Keyed<'_>, record: &Record, last: &Exchange) ->
         let linked = record.associations.get(&Object::Contact).is_some_and(|ids| ids.iter().any(|id| id == contact));
         if !linked {
             return if not_taken(history) >= NOT_TAKEN_MAX {
-                Next::DeadLetter(Why::new("association_not_taken", "the CRM does not hold the association"))
+                Next::DeadLetter(Why::new(ASSOCIATION_NOT_TAKEN, "the CRM does not hold the association"))
             } else {
                 associate(of, &record.id, contact)
             };
@@ -428,10 +432,7 @@ fn missing(history: &History, of: &Keyed<'_>) -> Next {
         return Next::Done(Receipt { object: Some(of.object), ..Receipt::default() });
     }
     if not_taken(history) >= NOT_TAKEN_MAX {
-        return Next::DeadLetter(Why::new(
-            "write_not_taken",
-            "the CRM acknowledged the write and holds no such record",
-        ));
+        return Next::DeadLetter(Why::new(WRITE_NOT_TAKEN, "the CRM acknowledged the write and holds no such record"));
     }
     Next::Exchange { purpose: Purpose::Write, operation: of.write() }
 }
@@ -528,7 +529,7 @@ fn fields(
         return Next::Moved(now.clone());
     }
     if wrote && not_taken(history) >= NOT_TAKEN_MAX {
-        return Next::DeadLetter(Why::new("write_not_taken", "the CRM acknowledged the write and does not hold it"));
+        return Next::DeadLetter(Why::new(WRITE_NOT_TAKEN, "the CRM acknowledged the write and does not hold it"));
     }
     let operation = CrmOp::Update { object: Object::Contact, id: now.id.clone(), properties: properties.clone() };
     Next::Exchange { purpose: Purpose::Write, operation }
@@ -594,6 +595,11 @@ fn refusal(history: &History) -> Option<Why> {
         Some(Outcome::Refused { why }) => Some(why.clone()),
         _ => None,
     })
+}
+
+/// The CRM said yes to it, and a later read shows otherwise.
+pub fn not_held(class: &str) -> bool {
+    matches!(class, WRITE_NOT_TAKEN | ASSOCIATION_NOT_TAKEN)
 }
 
 /// How often a write was answered with success and a later read did not show it.

@@ -46,31 +46,66 @@
       target.focus({ preventScroll: true });
     }
   };
-  const current = () => one(".at") || rows()[0] || null;
   const move = (by) => {
     const list = rows(), now = list.indexOf(one(".at"));
     mark(list[Math.min(list.length - 1, Math.max(0, now + by))] || null);
   };
+  // A key acts on the row that can be seen to be chosen, and on no other. Without one it only chooses the first.
+  const within = () => {
+    if (!rows().length) return document;
+    if (!one(".at")) { move(1); return null; }
+    return one(".at");
+  };
+  const press = (selector) => { const where = within(); if (where) one(selector, where)?.click(); };
+  const reach = (selector) => {
+    const where = within(), field = where && one(selector, where);
+    if (!field) return;
+    field.focus();
+    if (field.matches("input")) field.select();
+  };
+  const pick = (n) => {
+    const where = within(), radio = where && all("[data-pick]", where)[n - 1];
+    if (radio) { radio.checked = true; radio.focus(); }
+  };
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const typing = event.target.matches("input, select, textarea");
-    if (event.key === "Escape") { if (typing) event.target.blur(); all("details.menu[open]").forEach((d) => { d.open = false; }); return; }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const radio = event.target.matches("input[type=radio]");
+    const typing = !radio && event.target.matches("input, select, textarea");
+    if (event.key === "Escape") {
+      if (typing) event.target.blur();
+      all("details.menu[open]").forEach((d) => { d.open = false; if (d.contains(document.activeElement)) one("summary", d).focus(); });
+      return;
+    }
     if (typing) return;
-    const row = current(), inRow = (selector) => one(selector, row || document) || one(selector);
     const keys = {
       j: () => move(1),
       k: () => move(-1),
-      c: () => inRow("[data-call]")?.click(),
-      a: () => (inRow("[data-approve]") || inRow("[data-take] button"))?.click(),
-      x: () => inRow("[data-reason]")?.focus(),
-      o: () => inRow("[data-open], h3 a")?.click(),
+      c: () => press("[data-call]"),
+      a: () => press("[data-approve], [data-take] button"),
+      e: () => reach("[data-edit]"),
+      x: () => reach("[data-reason]"),
+      n: () => reach("[data-note]"),
+      o: () => press("[data-open]"),
+      t: () => one('[data-key="t"]')?.click(),
       r: () => one('[data-key="r"]')?.click(),
       "/": () => one('input[type="search"]')?.focus(),
-      "?": () => { const help = one("#help"); if (help) help.open = !help.open; },
+      "?": () => { const help = one("#help"); if (help) { help.open = !help.open; if (help.open) one("summary", help).focus(); } },
     };
-    if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
+    const key = /^[1-9]$/.test(event.key) ? () => pick(Number(event.key)) : keys[event.key];
+    if (key) { event.preventDefault(); key(); }
   });
+  // A choice of place is meant at once.
+  document.addEventListener("change", (event) => { if (event.target.matches("[data-submit]")) event.target.form.requestSubmit(); });
+  // Where a mouse or Tab has gone is where the keys go on.
+  document.addEventListener("focusin", (event) => {
+    const row = event.target.closest?.("[data-row]");
+    if (row && one(".at") && one(".at") !== row) mark(row, false);
+  });
+  // A page of decisions begins with one, or with the one it was opened for.
+  const opened = location.hash.length > 1 ? document.getElementById(location.hash.slice(1))?.closest("[data-row]") : null;
+  if (opened) mark(opened);
+  else if (one("[data-first]")) mark(rows()[0] || null, false);
 
   // A click says at once that it was heard.
   document.addEventListener("submit", (event) => {
@@ -92,11 +127,15 @@
       url.searchParams.set("fragment", "1");
       const answer = await fetch(url, { headers: { accept: "text/html" }, redirect: "error" });
       if (!answer.ok) throw new Error(String(answer.status));
-      const focus = document.activeElement?.closest("[data-row]")?.id;
+      const row = document.activeElement?.closest("[data-row]");
+      const place = row ? all("a, button", row).indexOf(document.activeElement) : -1, focus = row?.id;
       live.innerHTML = await answer.text();
       note();
       if (at) mark(document.getElementById(at), false);
-      if (focus) one("a, button", document.getElementById(focus) || live)?.focus({ preventScroll: true });
+      if (focus) {
+        const targets = all("a, button", document.getElementById(focus) || live);
+        (targets[place] || targets[0])?.focus({ preventScroll: true });
+      }
       stale(false);
     } catch { stale(true); }
     asking = false;

@@ -2,7 +2,7 @@
 //! places served so far, and a new one is one line in [`Style::of`].
 
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
 /// How a place writes times.
@@ -69,6 +69,17 @@ impl Wall {
     pub(crate) fn day(&self, day: Date) -> String {
         // Noon exists on every day in every zone.
         day.at(12, 0, 0, 0).to_zoned(self.zone.clone()).map_or_else(|_| day.to_string(), |z| self.date(z.timestamp()))
+    }
+
+    /// An hour without a day: `10:00 AM`. Read on the day of `now`; only the writing of it is wanted.
+    pub(crate) fn hour(&self, at: Time, now: Timestamp) -> Option<String> {
+        let today = now.to_zoned(self.zone.clone()).date();
+        Some(self.time(today.to_datetime(at).to_zoned(self.zone.clone()).ok()?.timestamp()))
+    }
+
+    /// A day and hour as this place's clocks show it.
+    pub(crate) fn local(&self, at: DateTime, now: Timestamp) -> Option<String> {
+        Some(self.moment(at.to_zoned(self.zone.clone()).ok()?.timestamp(), now))
     }
 
     /// The time alone on the day of `now`, else with its date.

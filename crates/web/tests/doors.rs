@@ -323,6 +323,52 @@ async fn a_coordinator_takes_calls_and_says_how_it_went() {
     assert!(world.page(&dana, &format!("/inquiries/{id}")).await.body.contains("is on the way"));
 }
 
+/// The part of the handoff brief under that heading.
+fn part(page: &str, heading: &str) -> String {
+    let brief = page.split("class=\"brief\"").nth(1).and_then(|s| s.split("</section>").next()).expect("a brief");
+    let part = brief.split(&format!("<h3>{heading}</h3>")).nth(1).unwrap_or_else(|| panic!("{heading}: {brief}"));
+    part.split("</div>").next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_inquiry_is_handed_over_in_six_parts() {
+    let world = World::new().await;
+    let sam = world.sign_in("sam@example.com").await;
+    let today = world.page(&sam, "/").await.body;
+    let of = |who: &str| today.split(&format!(">{who}</a>")).next().unwrap().rsplit("/inquiries/").next().unwrap();
+    let page = |who: &str| format!("/inquiries/{}", of(who).split('"').next().unwrap());
+
+    let dale = world.page(&sam, &page("Dale Whitaker")).await.body;
+    let who = part(&dale, "Who");
+    assert!(
+        who.contains("Dale Whitaker") && who.contains("95 % sure") && who.contains("my name is Dale Whitaker"),
+        "{who}"
+    );
+    let why = part(&dale, "Why they called");
+    assert!(
+        why.contains("new water heater") && why.contains("418 West Palm Lane") && why.contains("2,500 USD"),
+        "{why}"
+    );
+    let class = part(&dale, "Class");
+    assert!(
+        class.contains("this week") && class.contains("80 % sure") && class.contains("This week would be great."),
+        "{class}"
+    );
+    let todo = part(&dale, "Do this");
+    assert!(todo.contains("Call (480) 555-0119 by 9:00 AM") && todo.contains("I would like an estimate"), "{todo}");
+    assert!(todo.contains("Promise no price"), "{todo}");
+    assert!(part(&dale, "Conflict").contains("None"), "{dale}");
+
+    let bare = world.page(&sam, &page("<bdi>(602) 555-0177</bdi>")).await.body;
+    for heading in ["Who", "Class", "Missing"] {
+        assert!(part(&bare, heading).contains("unknown"), "what nobody said stays unknown: {}", part(&bare, heading));
+    }
+    assert!(!part(&bare, "Class").contains("% sure"), "{}", part(&bare, "Class"));
+    assert!(part(&bare, "Why they called").contains("No message left."));
+    let withheld = world.page(&sam, &page("No caller ID")).await.body;
+    assert!(part(&withheld, "Do this").contains("which number can be called"), "{}", part(&withheld, "Do this"));
+}
+
 #[tokio::test]
 async fn tokens_do_what_their_scope_says() {
     let world = World::new().await;

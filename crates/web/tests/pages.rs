@@ -1,4 +1,5 @@
-//! The pages in a real browser: nothing is cut at a desk or on a phone, axe-core finds nothing serious, and the keys do what the help says.
+//! The pages in a real browser: nothing is cut at a desk or on a phone, axe-core finds nothing serious, no message id or bare code word shows, and a
+//! coordinator's morning goes by keyboard alone.
 //!
 //! Needs Chromium at `RINGBACK_CHROMIUM` (its path). axe-core is taken from `RINGBACK_AXE` (its `axe.min.js`), else fetched with npm into the target
 //! directory, never committed. Screenshots are left in the target directory for people to look at.
@@ -13,6 +14,7 @@
     reason = "a test may stop at what it did not expect"
 )]
 
+mod driver;
 mod support;
 
 use axum::body::{Body, to_bytes};
@@ -22,7 +24,9 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use ringback_engine::Settings;
+use ringback_core::id::InquiryId;
+use ringback_core::inquiry::{Choice, Inquiry, Result_};
+use ringback_engine::{Engine, Settings};
 use ringback_store as store;
 use ringback_web::{WebOptions, router};
 use serde_json::Value;
@@ -56,6 +60,14 @@ addEventListener("load", async () => {
       const box = el.getBoundingClientRect();
       return box.width > 0 && (box.width < 24 || box.height < 24);
     }).length;
+    // What no text was written for shows as a message id or as a word with an underscore. The contract's own names stand in code elements.
+    const seen = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    result.raw = [];
+    for (let node = seen.nextNode(); node; node = seen.nextNode()) {
+      if (node.parentElement.closest("code, script, .entries, .transcript, .heard, q, blockquote")) continue;
+      const found = node.textContent.match(/(?<![@\w./])[a-z]+(?:_[a-z]+)+\b|(?<![@\w./])[a-z]+\.[a-z]+_[a-z_]+/g);
+      if (found) result.raw.push(...found);
+    }
     if (window.axe) {
       const found = await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
       result.axe = found.violations.map((v) => ({ id: v.id, impact: v.impact, help: v.help, nodes: v.nodes.map((n) => n.html.slice(0, 160)).slice(0, 3) }));
@@ -63,11 +75,13 @@ addEventListener("load", async () => {
     const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
     const rows = [...document.querySelectorAll("[data-row]")];
     result.rows = rows.length;
-    if (rows.length > 1) {
+    // A page of decisions begins with one chosen; elsewhere the first j chooses.
+    const start = rows.indexOf(document.querySelector(".at"));
+    if (rows.length > start + 2) {
       press("j"); press("j");
-      result.at = rows.indexOf(document.querySelector(".at"));
+      result.at = rows.indexOf(document.querySelector(".at")) - start - 1;
       press("k");
-      result.back = rows.indexOf(document.querySelector(".at"));
+      result.back = rows.indexOf(document.querySelector(".at")) - start - 1;
       result.focusInRow = !!document.activeElement.closest("[data-row]");
     }
     press("?");
@@ -261,6 +275,9 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
             if found["overflow"].as_i64() != Some(0) || found["out"] != serde_json::json!([]) {
                 note(format!("sticks out by {}: {}", found["overflow"], found["out"]));
             }
+            if found["raw"] != serde_json::json!([]) && *name != "dead-letters" && *name != "inquiry-dead" {
+                note(format!("shows words of the machine: {}", found["raw"]));
+            }
             if found["small"].as_i64() != Some(0) {
                 note(format!("{} targets are too small", found["small"]));
             }
@@ -273,7 +290,7 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
                 note("axe did not run".into());
             }
             let signed_in = !matches!(*name, "sign-in" | "lost");
-            if found["rows"].as_i64() > Some(1)
+            if found["rows"].as_i64() > Some(2)
                 && (found["at"] != 1 || found["back"] != 0 || found["focusInRow"] != true)
             {
                 note(format!(
@@ -291,4 +308,155 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
     }
     server.abort();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Which row the keys act on, by its id.
+const CHOSEN: &str = "document.querySelector('.at')?.id ?? ''";
+/// What has the focus, in a word.
+const FOCUS: &str = "(e => e.name || e.value || e.className || e.tagName)(document.activeElement)";
+
+async fn told(engine: &Engine, house: &support::House, id: &str) -> Inquiry {
+    engine.inquiry(&house.account, &InquiryId::from_text(id)).await.unwrap().unwrap()
+}
+
+/// The inquiry of a question on the page, by the question's id.
+async fn asked_of(browser: &mut driver::Driver, review: &str) -> String {
+    let link = format!("document.getElementById('{review}').querySelector('[data-open]').getAttribute('href')");
+    browser.see(&link).await.as_str().unwrap().trim_start_matches("/inquiries/").to_owned()
+}
+
+/// Presses `j` until the chosen question has that field.
+async fn until_chosen_has(browser: &mut driver::Driver, selector: &str) -> String {
+    let rows = browser.see("document.querySelectorAll('[data-row]').length").await.as_u64().unwrap();
+    for _ in 0..rows {
+        if browser.see(&format!("!!document.querySelector('.at {selector}')")).await == true {
+            return browser.see(CHOSEN).await.as_str().unwrap().to_owned();
+        }
+        browser.press("j").await;
+    }
+    panic!("no question has {selector}");
+}
+
+#[tokio::test]
+async fn a_morning_goes_by_keyboard_alone() {
+    let Ok(program) = std::env::var("RINGBACK_CHROMIUM") else {
+        eprintln!("SKIPPED (loudly): the morning by keyboard, because RINGBACK_CHROMIUM is not set");
+        return;
+    };
+    let limit = std::time::Duration::from_secs(2 * BROWSER_SECONDS_MAX);
+    tokio::time::timeout(limit, morning(&program)).await.expect("a page did not come");
+}
+
+async fn morning(program: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = support::sqlite(dir.path()).await;
+    let now: jiff::Timestamp = MONDAY.parse().unwrap();
+    let (west, _) = support::sample(&store, now).await;
+    let engine = support::engine(store, Arc::new(Still(AtomicI64::new(now.as_microsecond()))), Settings::default());
+    let product = router(engine.clone(), WebOptions::default());
+    let cookie = cookie(&product, "dana@example.com").await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move { axum::serve(listener, product).await });
+    let mut browser = driver::Driver::start(program, WIDTHS[0], &target()).await;
+    let (name, value) = cookie.split_once('=').unwrap();
+    browser.ask("Network.setCookie", serde_json::json!({ "name": name, "value": value, "url": base })).await;
+
+    // Today: the first Tab stop skips to the page and can be seen; j chooses the first caller, visibly.
+    browser.open(&base).await;
+    browser.press("Tab").await;
+    assert_eq!(browser.see(FOCUS).await, "skip");
+    assert_eq!(browser.see("document.activeElement.getBoundingClientRect().top >= 0").await, true);
+    browser.press("Enter").await;
+    assert_eq!(browser.see("document.activeElement.id").await, "page");
+    let dialled = "window.dialled = []; document.addEventListener('click', (e) => { const a = e.target.closest('[data-call]'); \
+                   if (a) { e.preventDefault(); dialled.push(a.href); } }, true)";
+    browser.see(dialled).await;
+    browser.press("c").await;
+    assert_eq!(browser.see("dialled.length").await, 0, "a key acts on nothing that is not chosen; it chooses first");
+    assert_eq!(browser.see("document.querySelector('.at h3').textContent").await, "Marisol Alvarez");
+    let outline = "getComputedStyle(document.activeElement).outlineStyle !== 'none' && document.activeElement.matches(':focus-visible')";
+    assert_eq!(browser.see(outline).await, true, "the focus can be seen");
+    browser.press("c").await;
+    assert_eq!(browser.see("dialled.join()").await, "tel:+16025550142");
+    let nobody =
+        "[...document.querySelectorAll('[data-row]')].findIndex((r) => !r.querySelector('[data-call][href^=tel]'))";
+    let nobody = browser.see(nobody).await.as_u64().unwrap();
+    for _ in 0..nobody {
+        browser.press("j").await;
+    }
+    browser.press("c").await;
+    browser.press("a").await;
+    assert_eq!(browser.see("dialled.length").await, 1, "a row without a number dials nobody else's");
+    for _ in 0..nobody {
+        browser.press("k").await;
+    }
+
+    // Inquiry: open it, take it, note what happened.
+    browser.go("o").await;
+    assert_eq!(browser.see("document.querySelector('h1').firstChild.textContent.trim()").await, "Marisol Alvarez");
+    let marisol = browser.see("location.pathname").await.as_str().unwrap().trim_start_matches("/inquiries/").to_owned();
+    browser.go("a").await;
+    assert!(told(&engine, &west, &marisol).await.taken_by.is_some());
+    browser.press("n").await;
+    assert_eq!(browser.see(FOCUS).await, "note");
+    browser.write("is at work until noon").await;
+    browser.press("Enter").await;
+    for _ in 0..3 {
+        browser.press("Tab").await;
+    }
+    assert_eq!(browser.see(FOCUS).await, "result");
+    assert_eq!(told(&engine, &west, &marisol).await.callbacks, [], "Enter in the note is no outcome");
+    browser.go("Enter").await;
+    let after = told(&engine, &west, &marisol).await;
+    let noted: Vec<_> = after.callbacks.iter().map(|c| (c.result, c.note.as_deref())).collect();
+    assert_eq!(noted, [(Result_::LeftMessage, Some("is at work until noon"))]);
+    assert!(after.next_callback_at.is_some(), "the next attempt is proposed");
+
+    // Reviews: approve, write another value, say why not, pick; the page goes on with the next question each time.
+    browser.go("r").await;
+    let first = until_chosen_has(&mut browser, "[data-approve]").await;
+    let second = "document.querySelectorAll('[data-row]')[1].id";
+    let second = browser.see(second).await;
+    let inquiry = asked_of(&mut browser, &first).await;
+    browser.go("a").await;
+    assert_eq!(browser.see(CHOSEN).await, second, "the page goes on with the next question");
+    let decided = told(&engine, &west, &inquiry).await;
+    assert!(decided.approvals.iter().any(|a| a.review.as_str() == first && a.choice == Choice::Approve));
+
+    let edited = until_chosen_has(&mut browser, "input[data-edit]").await;
+    let inquiry = asked_of(&mut browser, &edited).await;
+    browser.press("e").await;
+    browser.write("written by hand").await;
+    browser.go("Enter").await;
+    let decided = told(&engine, &west, &inquiry).await;
+    let by_hand = Choice::Edit { value: "written by hand".into() };
+    let of = |id: &str, all: &Inquiry| all.approvals.iter().find(|a| a.review.as_str() == id).map(|a| a.choice.clone());
+    assert_eq!(of(&edited, &decided), Some(by_hand), "Enter writes what was typed, not what was proposed");
+
+    let rejected = until_chosen_has(&mut browser, "[data-reason]").await;
+    let inquiry = asked_of(&mut browser, &rejected).await;
+    browser.press("x").await;
+    browser.write("misheard").await;
+    browser.go("Enter").await;
+    let no = Choice::Reject { reason: "misheard".into() };
+    assert_eq!(of(&rejected, &told(&engine, &west, &inquiry).await), Some(no));
+
+    let picked = until_chosen_has(&mut browser, "[data-pick]").await;
+    let inquiry = asked_of(&mut browser, &picked).await;
+    let wanted = browser.see("document.querySelectorAll('.at [data-pick]')[1].value").await;
+    browser.press("2").await;
+    browser.go("a").await;
+    let decided = told(&engine, &west, &inquiry).await;
+    assert_eq!(of(&picked, &decided), Some(Choice::Pick { id: wanted.as_str().unwrap().to_owned() }));
+
+    // Help: opened, read, closed; the focus stays with it. And back to Today.
+    browser.press("?").await;
+    assert_eq!(browser.see("document.querySelector('#help').open").await, true);
+    browser.press("Escape").await;
+    assert_eq!(browser.see("document.querySelector('#help').open").await, false);
+    assert_eq!(browser.see("document.activeElement.closest('#help') !== null").await, true);
+    browser.go("t").await;
+    assert_eq!(browser.see("location.pathname").await, "/");
+    server.abort();
 }

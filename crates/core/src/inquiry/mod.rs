@@ -15,7 +15,7 @@ use crate::claim::{Claim, Reading, Summary};
 use crate::contract::Contract;
 use crate::crm::{CrmWords, Record};
 use crate::effect::LaneId;
-use crate::ensure::Receipt;
+use crate::ensure::{Receipt, not_held};
 use crate::followup::clock::Clock;
 use crate::id::{AccountId, CallId, EffectId, InquiryId, LocationId, ReviewId, StaffId, UserId};
 use crate::identity::Match;
@@ -557,7 +557,8 @@ impl Inquiry {
         self.calls.iter().filter(|c| c.missed()).min_by_key(|c| (c.started_at, c.id.clone()))
     }
 
-    /// The six stages with their state; the first failing one names where it hangs.
+    /// The six stages with their state; the first failing one names where it hangs. Each answers for its own check only: what was never
+    /// written is not yet proven, and not disproven.
     pub fn stages(&self) -> [(&'static str, StageState); 6] {
         use StageState::{Asking, Done, Failed, NotNeeded, Waiting};
         let asking = |kind: &[ReviewKind]| self.reviews.iter().any(|r| kind.contains(&r.kind));
@@ -569,7 +570,10 @@ impl Inquiry {
             (None, _) => Failed,
         };
         let outward = || self.effects.iter().filter(|(target, _)| !target.starts_with("page") && *target != "find");
-        let write = if outward().any(|(_, e)| e.progress == Progress::Dead) {
+        // A write that was acknowledged and is not there is no failed write: what failed is the proof.
+        let untrue = |e: &EffectRef| e.why.as_deref().is_some_and(|why| why.split(':').next().is_some_and(not_held));
+        let dead = |unproven: bool| outward().any(|(_, e)| e.progress == Progress::Dead && untrue(e) == unproven);
+        let write = if dead(false) {
             Failed
         } else if asking(&[ReviewKind::Match, ReviewKind::NoNumber]) {
             Asking
@@ -589,9 +593,9 @@ impl Inquiry {
             None => Waiting,
         };
         let trust = match write {
+            _ if dead(true) => Failed,
             Done => Done,
             NotNeeded => NotNeeded,
-            Failed => Failed,
             _ => Waiting,
         };
         [

@@ -243,6 +243,26 @@ fn an_unknown_caller_becomes_one_contact_one_call_one_task() {
 }
 
 #[test]
+fn each_stage_answers_for_its_own_check() {
+    let house = House::new();
+    let call = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);
+    let now = call.first_received_at;
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    let event = found(&one.inquiry, Vec::new());
+    let planned = step(one.inquiry, &event, &house.facts(), now).inquiry;
+    let state = |inquiry: &Inquiry, stage: &str| inquiry.stages().into_iter().find(|(s, _)| *s == stage).unwrap().1;
+    let dead = |why: &str| {
+        let effect = planned.effects["contact"].id.clone();
+        let event = Event::Dead { effect, target: "contact".into(), why: why.into() };
+        step(planned.clone(), &event, &house.facts(), now).inquiry
+    };
+    let refused = dead("validation: property rb_urgency does not exist");
+    assert_eq!((state(&refused, "write"), state(&refused, "trust")), (StageState::Failed, StageState::Waiting));
+    let untrue = dead("write_not_taken: the CRM acknowledged the write and does not hold it");
+    assert_eq!((state(&untrue, "write"), state(&untrue, "trust")), (StageState::Waiting, StageState::Failed));
+}
+
+#[test]
 fn a_customer_gets_the_activity_and_keeps_every_value() {
     let house = House::new();
     let mut call = house.call(1, OPEN, Ending::Voicemail, CALLER);

@@ -1,11 +1,12 @@
 //! What one inquiry says in one row: who, how long, what was said, and what waiting costs. Pure: an inquiry and the facts around it in, words out.
 
+use super::words::{closed_word, field_word, flag_word, value_word};
 use crate::session::Session;
 use crate::texts::t;
 use crate::when::{Wall, lasting};
 use jiff::Timestamp;
 use ringback_core::contract::{Contract, TierTo};
-use ringback_core::followup::clock::{CountsIn, LateCause, Urgency, escalates_at_once, tiers};
+use ringback_core::followup::clock::{CountsIn, LateCause, escalates_at_once, tiers};
 use ringback_core::identity::MatchKind;
 use ringback_core::inquiry::{HeldClaim, Inquiry, InquiryCall, ReviewKind};
 use ringback_core::roster::Location;
@@ -57,6 +58,10 @@ pub(crate) struct Card {
     pub(crate) taken_by: Option<String>,
     pub(crate) asks: usize,
     pub(crate) urgent: bool,
+    /// What the caller wants to be handled with: a complaint, a supplier.
+    pub(crate) flags: Vec<&'static str>,
+    /// The caller asked not to be called.
+    pub(crate) wary: bool,
 }
 
 /// What a row must know besides the inquiry.
@@ -109,7 +114,16 @@ pub(crate) fn card(inquiry: &Inquiry, around: &Around<'_>) -> Card {
         taken_by: inquiry.taken_by.as_ref().map(|u| u.as_str().to_owned()),
         asks: inquiry.reviews.len(),
         urgent: inquiry.urgent(),
+        flags: flags(inquiry),
+        wary: inquiry.flags().contains("opt_out"),
     }
+}
+
+/// Flags that change how one speaks to the caller. An emergency is said by the urgency, what is asked for by the quote.
+fn flags(inquiry: &Inquiry) -> Vec<&'static str> {
+    let told = ["opt_out", "complaint", "existing_customer_issue", "high_value", "competitor", "vendor", "spam"];
+    let raised = inquiry.flags();
+    told.into_iter().filter(|f| raised.contains(*f)).filter_map(flag_word).collect()
 }
 
 fn group(inquiry: &Inquiry, left: Option<i64>) -> Group {
@@ -175,7 +189,9 @@ fn due_word(due_at: Option<Timestamp>, now: Timestamp, wall: &Wall) -> String {
 fn hours_word(inquiry: &Inquiry, place: Option<&Location>, now: Timestamp, wall: &Wall) -> String {
     let Some(clock) = &inquiry.clock else { return String::new() };
     let late = match clock.late_cause {
-        Some(LateCause::SourceLate { seconds }) => format!(" · {} {}", t("card.source_late"), lasting(seconds)),
+        Some(LateCause::SourceLate { seconds }) => {
+            format!(" · {} {} {}", t("card.reported"), lasting(seconds), t("card.late"))
+        }
         None => String::new(),
     };
     let counts = match (clock.counts_in, place.filter(|p| !p.calendar.is_open(now))) {
@@ -184,7 +200,10 @@ fn hours_word(inquiry: &Inquiry, place: Option<&Location>, now: Timestamp, wall:
             let opens = place.calendar.next_opening(now).map(|at| wall.moment(at, now)).unwrap_or_default();
             format!("{} {opens}", t("hours.opens"))
         }
-        (CountsIn::OpenHours, None) => t("card.open_hours").to_owned(),
+        (CountsIn::OpenHours, None) => match place {
+            Some(place) => format!("{} {}", place.name, t("card.hours")),
+            None => t("card.open_hours").to_owned(),
+        },
     };
     counts + &late
 }
@@ -199,6 +218,12 @@ pub(crate) fn name(inquiry: &Inquiry) -> Option<String> {
     }
     let said = inquiry.steering("caller_name").map(|c| c.claim.value.text());
     said.or_else(|| inquiry.calls.iter().rev().find_map(|c| c.caller_name.clone()))
+}
+
+/// Who says so, for a name that the caller did not say.
+pub(crate) fn name_source(inquiry: &Inquiry) -> &'static str {
+    let in_crm = |c: &ringback_core::inquiry::Contact| !c.made && !c.record_held.properties.is_empty();
+    t(if inquiry.contact.as_ref().is_some_and(in_crm) { "brief.crm_says" } else { "brief.directory_says" })
 }
 
 pub(crate) fn phone(inquiry: &Inquiry) -> Option<String> {
@@ -275,32 +300,37 @@ fn rang(inquiry: &Inquiry, now: Timestamp, wall: &Wall) -> String {
     format!("{} {}×, {} {last}", t("card.rang"), inquiry.calls.len(), t("card.last"))
 }
 
-/// The sentence that says most about why to call: urgency, then the service, then why they called.
-fn voice(inquiry: &Inquiry) -> Option<&HeldClaim> {
-    let order = ["urgency", "service", "reason_code", "intent", "timeline", "when", "budget"];
-    order.into_iter().filter_map(|f| inquiry.steering(f)).find(|c| !c.quote.trim().is_empty())
+/// The sentence that says most about why to call: an emergency first, then what is wanted, then why they called; else whatever was understood.
+pub(crate) fn voice(inquiry: &Inquiry) -> Option<&HeldClaim> {
+    let pressing = inquiry.urgent().then_some("urgency");
+    let order = ["flag.complaint", "service", "reason_code", "intent", "urgency", "timeline", "when", "budget"];
+    let words = |c: &&HeldClaim| !c.quote.trim().is_empty();
+    let best = pressing.into_iter().chain(order).filter_map(|f| inquiry.steering(f)).find(words);
+    best.or_else(|| inquiry.claims.values().filter(words).max_by_key(|c| c.claim.confidence))
 }
 
-fn silence(inquiry: &Inquiry) -> String {
+pub(crate) fn silence(inquiry: &Inquiry) -> String {
     let waits = |c: &InquiryCall| c.ending == Ending::Voicemail && c.transcripts.is_empty();
-    t(if inquiry.calls.iter().any(waits) { "card.words_pending" } else { "card.no_message" }).to_owned()
+    t(if inquiry.calls.iter().any(waits) {
+        "card.words_pending"
+    } else if inquiry.calls.iter().any(|c| !c.transcripts.is_empty()) {
+        "card.words_unclear"
+    } else {
+        "card.no_message"
+    })
+    .to_owned()
 }
 
-/// `emergency · 97 % sure`.
+/// `emergency · 97 % sure`; what is not pressing says that it is the urgency.
 fn sure(inquiry: &Inquiry) -> Option<String> {
     let claim = inquiry.steering("urgency")?;
-    let word = urgency_word(&claim.claim.value.text());
-    Some(format!("{word} · {}", percent(claim.claim.confidence.0)))
-}
-
-pub(crate) fn urgency_word(word: &str) -> &'static str {
-    t(match word.parse().unwrap_or(Urgency::Unknown) {
-        Urgency::Emergency => "urgency.emergency",
-        Urgency::High => "urgency.high",
-        Urgency::SameDay => "urgency.same_day",
-        Urgency::ThisWeek => "urgency.this_week",
-        Urgency::Unknown => "urgency.unknown",
-        Urgency::Nurture => "urgency.nurture",
+    let value = claim.claim.value.text();
+    let word = closed_word("urgency", &value).map_or(value, str::to_owned);
+    let sure = percent(claim.claim.confidence.0);
+    Some(if inquiry.urgent() {
+        format!("{word} · {sure}")
+    } else {
+        format!("{}: {word} · {sure}", t("field.urgency"))
     })
 }
 
@@ -309,9 +339,9 @@ fn said(inquiry: &Inquiry, now: Timestamp, wall: &Wall) -> Vec<(String, String)>
     let fields = ["service", "when", "timeline", "address", "budget"];
     let one = |f: &str| {
         let value = inquiry.steering(f)?.claim.value.text();
-        Some((super::inquiry::field_word(f), super::inquiry::readable(&value, now, wall)))
+        Some((field_word(f), value_word(f, &value, now, wall)))
     };
-    fields.into_iter().filter_map(one).take(3).collect()
+    fields.into_iter().filter_map(one).take(4).collect()
 }
 
 pub(crate) fn percent(thousandths: u16) -> String {
@@ -334,9 +364,12 @@ pub(crate) fn tier_name(tier: u8) -> &'static str {
     })
 }
 
-/// `tier 1 → corporate in 3 min`.
+/// `location staff → corporate in 3 min`; once it has climbed, `corporate was told → specialist in 8 min`.
 fn tier(inquiry: &Inquiry, around: &Around<'_>, place: Option<&Location>) -> String {
-    let here = format!("{} {}", t("card.tier"), inquiry.tier);
+    let here = match inquiry.tier {
+        0 | 1 => tier_name(1).to_owned(),
+        climbed => format!("{} {}", tier_name(climbed), t("tier.told")),
+    };
     let next = || {
         let (clock, contract, place) = (inquiry.clock.as_ref()?, around.contract?, place?);
         let rules = contract.clock_for(&place.slug);

@@ -92,7 +92,7 @@ pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
             connection: name(&s.connection),
             event: s.event,
             at: wall.moment(instant(s.received_at), now),
-            why: s.why.unwrap_or_default(),
+            why: rejected(s.why.as_deref().unwrap_or_default()),
             id: s.id,
         })
         .collect();
@@ -108,6 +108,18 @@ pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
         operates: session.role.operates(),
         csrf: session.csrf.clone(),
     })
+}
+
+/// Why a request was not believed; an unknown word is shown as it is.
+fn rejected(word: &str) -> String {
+    let id = match word {
+        "no_key" => "signature.no_key",
+        "missing_signature" => "signature.missing",
+        "wrong_signature" => "signature.wrong",
+        "stale_signature" => "signature.stale",
+        other => return other.to_owned(),
+    };
+    t(id).to_owned()
 }
 
 fn kind(word: &str) -> &'static str {

@@ -1,5 +1,6 @@
 //! *Dead letters*: what cannot succeed without a person, grouped by cause, with the cure.
 
+use super::cards;
 use super::inquiry::effect_word;
 use super::{Fields, Page, Shell, back, shown};
 use crate::App;
@@ -7,7 +8,8 @@ use crate::session::Session;
 use crate::texts::t;
 use askama::Template;
 use axum::extract::{Path, State};
-use ringback_core::id::EffectId;
+use ringback_core::crm::Why;
+use ringback_core::id::{EffectId, InquiryId};
 use std::collections::BTreeMap;
 
 /// Letters on one page.
@@ -16,12 +18,14 @@ pub(crate) const LETTERS_MAX: u32 = 500;
 struct Letter {
     id: String,
     inquiry: String,
+    who: String,
     what: &'static str,
     since: String,
     attempts: i64,
 }
 
 struct Cause {
+    class: String,
     why: String,
     cure: &'static str,
     letters: Vec<Letter>,
@@ -36,21 +40,50 @@ struct DeadLetters {
     csrf: String,
 }
 
-/// What helps, by the words vendors use for what they refuse.
-fn cure(why: &str) -> &'static str {
-    let why = why.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|w| why.contains(w));
-    t(if says(&["auth", "token", "401", "403", "scope", "permission"]) {
-        "cure.auth"
-    } else if says(&["property", "field", "option", "invalid", "validation", "400"]) {
-        "cure.property"
-    } else if says(&["gone", "merged", "not found", "404", "deleted"]) {
-        "cure.gone"
-    } else if says(&["gave up", "gave_up", "exchanges", "timeout", "unknown"]) {
-        "cure.gave_up"
-    } else {
-        "cure.other"
-    })
+/// Why something cannot succeed, as the store and the inquiry keep it: a stable word, and the vendor's own or our sentence.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Refusal {
+    class: String,
+    words: String,
+}
+
+impl Refusal {
+    pub(crate) fn of(why: &str) -> Self {
+        if let Ok(why) = serde_json::from_str::<Why>(why) {
+            return Self { class: why.class, words: why.words };
+        }
+        let is_class = |c: &str| !c.is_empty() && c.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        match why.split_once(": ").filter(|(class, _)| is_class(class)) {
+            Some((class, words)) => Self { class: class.to_owned(), words: words.to_owned() },
+            None => Self { class: String::new(), words: why.to_owned() },
+        }
+    }
+
+    /// The sentence; a refusal without one is named by its word.
+    pub(crate) fn words(&self) -> String {
+        match (self.words.trim(), self.class.as_str()) {
+            ("", "") => t("dead.no_cause").to_owned(),
+            ("", class) => class.replace('_', " "),
+            (words, _) => words.to_owned(),
+        }
+    }
+
+    /// What helps, by its word and by the words vendors use for what they refuse.
+    fn cure(&self) -> &'static str {
+        let why = format!("{} {}", self.class, self.words).to_lowercase();
+        let says = |words: &[&str]| words.iter().any(|w| why.contains(w));
+        t(if says(&["auth", "token", "401", "403", "scope", "permission", "no_secret"]) {
+            "cure.auth"
+        } else if says(&["property", "field", "option", "invalid", "validation", "400"]) {
+            "cure.property"
+        } else if says(&["gone", "merged", "not found", "404", "deleted"]) {
+            "cure.gone"
+        } else if says(&["gave up", "gave_up", "exchanges", "timeout", "unknown", "not_taken"]) {
+            "cure.gave_up"
+        } else {
+            "cure.other"
+        })
+    }
 }
 
 /// `GET /dead-letters`.
@@ -63,19 +96,33 @@ pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
         .store()
         .read(move |tx| Box::pin(async move { ringback_store::effects_dead(tx, &account, LETTERS_MAX).await }))
         .await?;
-    let mut causes: BTreeMap<String, Vec<Letter>> = BTreeMap::new();
+    let mut causes: BTreeMap<Refusal, Vec<Letter>> = BTreeMap::new();
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    for row in &rows {
+        if !names.contains_key(&row.inquiry) {
+            let inquiry = app.engine.inquiry(&session.account, &InquiryId::from_text(row.inquiry.clone())).await?;
+            let name = inquiry.as_ref().and_then(|i| cards::name(i).or_else(|| cards::phone(i)));
+            names.insert(row.inquiry.clone(), name.unwrap_or_else(|| t("card.no_caller").to_owned()));
+        }
+    }
     for row in rows {
         let at = row.settled_at.unwrap_or(row.created_at);
-        causes.entry(row.why.unwrap_or_else(|| t("dead.no_cause").to_owned())).or_default().push(Letter {
+        causes.entry(Refusal::of(row.why.as_deref().unwrap_or_default())).or_default().push(Letter {
             id: row.id,
+            who: names.get(&row.inquiry).cloned().unwrap_or_default(),
             inquiry: row.inquiry,
             what: effect_word(&row.kind),
             since: wall.moment(ringback_engine::instant(at), now),
             attempts: row.attempts,
         });
     }
-    let mut causes: Vec<Cause> =
-        causes.into_iter().map(|(why, letters)| Cause { cure: cure(&why), why, letters }).collect();
+    let cause = |(why, letters): (Refusal, Vec<Letter>)| Cause {
+        cure: why.cure(),
+        why: why.words(),
+        class: why.class,
+        letters,
+    };
+    let mut causes: Vec<Cause> = causes.into_iter().map(cause).collect();
     causes.sort_by_key(|c| std::cmp::Reverse(c.letters.len()));
     let shell = Shell::of(&app, &session, "dead-letters", t("dead.title")).await?;
     shown(&DeadLetters { shell, causes, operates: session.role.operates(), csrf: session.csrf.clone() })
@@ -87,4 +134,24 @@ pub(crate) async fn replay(State(app): State<App>, session: Session, Path(id): P
     session.need(session.role.operates())?;
     app.engine.replay_dead_letter(&session.account, &EffectId::from_text(id), &session.user).await?;
     Ok(back(&fields.0, "/dead-letters"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_read_from_the_store_and_from_the_inquiry_alike() {
+        let why = Why::new("validation", "property rb_urgency does not exist");
+        let stored = Refusal::of(&serde_json::to_string(&why).unwrap());
+        assert_eq!(stored, Refusal::of("validation: property rb_urgency does not exist"));
+        assert_eq!(stored.words(), "property rb_urgency does not exist");
+        assert_eq!(stored.cure(), t("cure.property"));
+        assert_eq!(
+            Refusal::of("{\"class\":\"gave_up\",\"status\":null,\"words\":\"\",\"properties\":[]}").words(),
+            "gave up"
+        );
+        assert_eq!(Refusal::of("").words(), t("dead.no_cause"));
+        assert_eq!(Refusal::of("Nobody: knows").words(), "Nobody: knows");
+    }
 }

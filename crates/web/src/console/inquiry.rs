@@ -1,6 +1,9 @@
 //! *Inquiry*: one caller's need, what was heard, what was written and what was not, and what a person can do now.
 
+use super::brief::{Part, Reader, brief};
 use super::cards::{self, Around, Card, card};
+use super::dead_letters::Refusal;
+use super::words::{feeds, field_word, rule_words, value_word};
 use super::{Fields, Page, Shell, back, shown};
 use crate::App;
 use crate::problem::Problem;
@@ -10,7 +13,6 @@ use crate::when::Wall;
 use askama::Template;
 use axum::extract::{Path, State};
 use jiff::Timestamp;
-use jiff::civil::Date;
 use ringback_core::contract::Contract;
 use ringback_core::ensure::Receipt;
 use ringback_core::id::{InquiryId, StaffId};
@@ -78,10 +80,12 @@ struct InquiryPage {
     title: String,
     open: bool,
     closed: Option<String>,
-    match_why: String,
     owner_why: String,
+    owner_clause: String,
     stages: Vec<Stage>,
     failing: Option<&'static str>,
+    failing_why: String,
+    brief: [Part; 6],
     timeline: Vec<Moment>,
     spoken: Vec<Spoken>,
     fields: Vec<FieldLine>,
@@ -117,15 +121,17 @@ pub(crate) async fn page(State(app): State<App>, session: Session, Path(id): Pat
     let stages = stages(&inquiry);
     let shell = Shell::of(&app, &session, "inquiry", &title).await?;
     let question =
-        |r: &ringback_core::inquiry::Review| (r.id.as_str().to_owned(), super::reviews::question(r, now, &wall));
+        |r: &ringback_core::inquiry::Review| (r.id.as_str().to_owned(), super::reviews::question(r, rules, now, &wall));
     shown(&InquiryPage {
         shell,
         title,
         open: inquiry.open(),
         closed: closed(&inquiry, now, &wall),
-        match_why: inquiry.matched.as_ref().map(|m| m.why.clone()).unwrap_or_default(),
         owner_why: owner_why(&inquiry),
+        owner_clause: inquiry.owner.as_ref().map(|o| o.clause.clone()).unwrap_or_default(),
         failing: stages.iter().find(|s| s.tone == "bad").map(|s| s.word),
+        failing_why: failing_why(&inquiry),
+        brief: brief(&Reader { inquiry: &inquiry, contract: rules, now, wall: &wall }),
         stages,
         timeline: timeline(&inquiry, now, &wall),
         spoken: spoken(&inquiry, &words, now, &wall),
@@ -144,32 +150,10 @@ pub(crate) async fn page(State(app): State<App>, session: Session, Path(id): Pat
     })
 }
 
-/// A field's name for people; one without a text is shown as it is written.
-pub(crate) fn field_word(field: &str) -> String {
-    let id = match field {
-        "urgency" => "field.urgency",
-        "reason_code" => "field.reason_code",
-        "intent" => "field.intent",
-        "service" => "field.service",
-        "timeline" => "field.timeline",
-        "budget" => "field.budget",
-        "amount" => "field.amount",
-        "callback_number" => "field.callback_number",
-        "email" => "field.email",
-        "caller_name" => "field.caller_name",
-        "address" => "field.address",
-        "when" => "field.when",
-        "sentiment" => "field.sentiment",
-        "next_action" => "field.next_action",
-        "callback_owner" => "field.callback_owner",
-        "callback_due" => "field.callback_due",
-        _ => return field.trim_start_matches("flag.").replace(['_', '.'], " "),
-    };
-    t(id).to_owned()
-}
-
 fn stages(inquiry: &Inquiry) -> Vec<Stage> {
-    let mark = |state| match state {
+    let written = inquiry.stages().iter().all(|(word, state)| *word != "write" || *state == StageState::Done);
+    let mark = |word: &str, state| match state {
+        StageState::Waiting if word == "trust" && !written => ("stage.after_write", "none"),
         StageState::Done => ("stage.done", "good"),
         StageState::Waiting => ("stage.waiting", "wait"),
         StageState::Asking => ("stage.asking", "ask"),
@@ -185,7 +169,7 @@ fn stages(inquiry: &Inquiry) -> Vec<Stage> {
         _ => "stage.trust",
     };
     let stage = |(word, state)| {
-        let (said, tone) = mark(state);
+        let (said, tone) = mark(word, state);
         Stage { word: t(name(word)), state: t(said), tone }
     };
     inquiry.stages().into_iter().map(stage).collect()
@@ -206,8 +190,8 @@ fn closed(inquiry: &Inquiry, now: Timestamp, wall: &Wall) -> Option<String> {
 
 fn owner_why(inquiry: &Inquiry) -> String {
     match (&inquiry.owner, &inquiry.unowned_because) {
-        (Some(owner), _) => format!("{} ({})", owner.why, owner.clause),
-        (None, Some(why)) => why.clone(),
+        (Some(owner), _) => rule_words(&owner.why),
+        (None, Some(why)) => rule_words(why),
         (None, None) => String::new(),
     }
 }
@@ -225,7 +209,7 @@ fn timeline(inquiry: &Inquiry, now: Timestamp, wall: &Wall) -> Vec<Moment> {
         all.push((snapshot.read_at, t("time.match"), matched.why.clone()));
     }
     if let Some(owner) = &inquiry.owner {
-        all.push((owner.since, t("time.owner"), format!("{}: {}", owner.name, owner.why)));
+        all.push((owner.since, t("time.owner"), rule_words(&format!("{}: {}", owner.name, owner.why))));
     }
     for climb in &inquiry.escalations {
         all.push((climb.at, t("time.escalation"), format!("{} · {}", cards::tier_name(climb.tier), climb.why)));
@@ -270,7 +254,7 @@ fn result_id(result: Result_) -> &'static str {
     }
 }
 
-fn anchor(document: &str, start: u32) -> String {
+pub(crate) fn anchor(document: &str, start: u32) -> String {
     format!("said-{}-{start}", document.trim_start_matches("doc_"))
 }
 
@@ -352,9 +336,11 @@ fn field_lines(
     now: Timestamp,
     wall: &Wall,
 ) -> Vec<FieldLine> {
-    let plain = |v: &Option<String>| v.as_deref().filter(|v| !v.is_empty()).map(|v| readable(v, now, wall));
     let line = |v: &Verdict| {
-        let held = inquiry.claims.get(contract.and_then(|c| c.fields.get(&v.field)).map_or(&v.field, |r| &r.from));
+        let from = feeds(contract, &v.field);
+        let word = |value: &str| value_word(from, value, now, wall);
+        let plain = |v: &Option<String>| v.as_deref().filter(|v| !v.is_empty()).map(word);
+        let held = inquiry.claims.get(from);
         let (verdict, tone) = match v.kind {
             VerdictKind::Write if receipts.contains_key(&v.to) => ("verdict.written", "good"),
             VerdictKind::Write => ("verdict.write", "none"),
@@ -364,7 +350,7 @@ fn field_lines(
         };
         let crm_says = match (receipts.get(&v.to), v.kind) {
             (Some(value), _) if value.is_empty() => t("crm.holds_nothing").to_owned(),
-            (Some(value), _) => readable(value, now, wall),
+            (Some(value), _) => word(value),
             (None, VerdictKind::Write) => on_its_way(inquiry, &v.to).to_owned(),
             (None, _) => t("crm.not_written").to_owned(),
         };
@@ -392,7 +378,16 @@ fn field_lines(
             crm_says,
         }
     };
-    inquiry.verdicts.iter().map(line).collect()
+    // What waits for a person stands first, then what was done, then what was left.
+    let rank = |v: &&Verdict| match v.kind {
+        VerdictKind::Review => 0,
+        VerdictKind::Suppress => 1,
+        VerdictKind::Write => 2,
+        VerdictKind::Keep => 3,
+    };
+    let mut verdicts: Vec<&Verdict> = inquiry.verdicts.iter().collect();
+    verdicts.sort_by_key(rank);
+    verdicts.into_iter().map(line).collect()
 }
 
 /// How far a write has come that no receipt shows yet.
@@ -409,20 +404,18 @@ fn on_its_way(inquiry: &Inquiry, to: &str) -> &'static str {
     })
 }
 
-/// Instants and days as this place writes them; everything else as it is.
-pub(crate) fn readable(value: &str, now: Timestamp, wall: &Wall) -> String {
-    match (value.parse::<Timestamp>(), value.parse::<Date>()) {
-        (Ok(at), _) => wall.moment(at, now),
-        // A date and time without a zone parses as a date too; only a bare day may be shortened.
-        (Err(_), Ok(day)) if value.len() == "2026-11-16".len() => wall.day(day),
-        _ => value.to_owned(),
-    }
+/// Why the failing stage fails, in the words of whoever refused, or in ours.
+fn failing_why(inquiry: &Inquiry) -> String {
+    let dead = inquiry.effects.values().find(|e| e.progress == Progress::Dead).and_then(|e| e.why.as_deref());
+    dead.map(|why| Refusal::of(why).words())
+        .or_else(|| inquiry.unowned_because.as_deref().map(rule_words))
+        .unwrap_or_default()
 }
 
 fn not_done(inquiry: &Inquiry) -> Vec<NotDone> {
     let mut all = Vec::new();
     for effect in inquiry.effects.values().filter(|e| e.progress == Progress::Dead) {
-        let why = effect.why.clone().unwrap_or_default();
+        let why = Refusal::of(effect.why.as_deref().unwrap_or_default()).words();
         all.push(NotDone { what: effect_word(&effect.word).to_owned(), why, next: t("not_done.replay") });
     }
     for verdict in inquiry.verdicts.iter().filter(|v| v.kind == VerdictKind::Suppress) {

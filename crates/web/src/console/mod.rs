@@ -1,6 +1,7 @@
 //! The pages for people, each beside its handlers. Every page can be read without JavaScript; the script only keeps it fresh and adds keys.
 
 mod account;
+mod brief;
 mod cards;
 mod connections;
 mod dead_letters;
@@ -8,10 +9,11 @@ mod events;
 mod inquiry;
 mod reviews;
 mod today;
+mod words;
 
 use crate::App;
 use crate::problem::Problem;
-use crate::session::Session;
+use crate::session::{Role, Session};
 use crate::texts::t;
 use askama::Template;
 use axum::Router;
@@ -114,7 +116,12 @@ impl Shell {
         }
         let who = Who {
             name: session.name.clone(),
-            role: session.role.word(),
+            role: t(match session.role {
+                Role::Admin => "role.admin",
+                Role::Revops => "role.revops",
+                Role::Coordinator => "role.coordinator",
+                Role::Auditor => "role.auditor",
+            }),
             account: session.account_name.clone(),
             others: session.others.clone(),
             csrf: session.csrf.clone(),

@@ -1,7 +1,7 @@
 //! *Reviews*: one decision at a time, with everything it needs: value, evidence, confidence, current value, the rule that stopped it, the choices.
 
 use super::cards::{category, percent};
-use super::inquiry::{field_word, readable};
+use super::words::{feeds, field_word, options, value_word};
 use super::{Fields, Page, Shell, back, shown};
 use crate::App;
 use crate::problem::Problem;
@@ -30,7 +30,10 @@ struct Question {
     question: String,
     about: String,
     place: String,
+    /// Where the question does not name it.
     proposed: Option<String>,
+    /// The CRM holds a value, or nothing, where the proposed one would stand.
+    holds: bool,
     /// As the CRM would take it, to edit.
     raw: String,
     current: Option<String>,
@@ -42,6 +45,14 @@ struct Question {
     clause: String,
     winner: String,
     choices: Vec<(String, String)>,
+    /// The words this field takes, to choose another from.
+    options: Vec<(String, String)>,
+    /// Where the page goes on after the decision.
+    next: String,
+    yes_word: &'static str,
+    no_word: &'static str,
+    edit_label: &'static str,
+    edit_word: &'static str,
     /// May be approved or edited; the others are picked or rejected.
     approves: bool,
     edits: bool,
@@ -57,6 +68,8 @@ struct Question {
 struct Reviews {
     shell: Shell,
     questions: Vec<Question>,
+    /// Only one caller's questions are asked for.
+    narrowed: bool,
     acts: bool,
     csrf: String,
 }
@@ -90,11 +103,13 @@ pub(crate) async fn open(app: &App, session: &Session) -> Result<Vec<(Review, In
 }
 
 /// What is asked, in one sentence.
-pub(crate) fn question(review: &Review, now: Timestamp, wall: &Wall) -> String {
+pub(crate) fn question(review: &Review, contract: Option<&Contract>, now: Timestamp, wall: &Wall) -> String {
     match review.kind {
         ReviewKind::Field => {
-            let field = review.field.as_deref().map(field_word).unwrap_or_default();
-            let value = review.proposed.as_deref().map(|v| readable(v, now, wall)).unwrap_or_default();
+            let name = review.field.as_deref().unwrap_or_default();
+            let field = field_word(name);
+            let word = |value: &str| value_word(feeds(contract, name), value, now, wall);
+            let value = review.proposed.as_deref().map(word).unwrap_or_default();
             let mut letters = field.chars();
             let first = letters.next().map(char::to_uppercase).into_iter().flatten();
             format!("{}: {value}?", first.chain(letters).collect::<String>())
@@ -135,8 +150,17 @@ pub(crate) async fn page(
             q.alike.push(pair);
         }
     }
+    // After a decision the page goes on with the next question, and keeps to the caller it was opened for.
+    let only = query.get("inquiry").filter(|only| found.iter().any(|(_, i)| i.id.as_str() == only.as_str()));
+    let here = only.map_or_else(|| "/reviews".to_owned(), |i| format!("/reviews?inquiry={i}"));
+    let ids: Vec<String> = questions.iter().map(|q| q.id.clone()).collect();
+    for (at, question) in questions.iter_mut().enumerate() {
+        let next = ids.get(at + 1).or_else(|| at.checked_sub(1).and_then(|before| ids.get(before)));
+        question.next = next.map_or_else(|| here.clone(), |id| format!("{here}#{id}"));
+    }
     let shell = Shell::of(&app, &session, "reviews", t("reviews.title")).await?;
-    shown(&Reviews { shell, questions, acts: session.role.acts(), csrf: session.csrf.clone() })
+    let narrowed = query.contains_key("inquiry");
+    shown(&Reviews { shell, questions, narrowed, acts: session.role.acts(), csrf: session.csrf.clone() })
 }
 
 /// The transcript a question points into, unless it was erased.
@@ -180,7 +204,8 @@ fn line(
     text: Option<&str>,
 ) -> Question {
     let (now, wall) = (app.engine.now(), session.wall(inquiry.location.as_ref()));
-    let value = |v: &String| readable(v, now, &wall);
+    let from = feeds(contract, review.field.as_deref().unwrap_or_default());
+    let value = |v: &String| value_word(from, v, now, &wall);
     let place = inquiry.location.as_ref().and_then(|l| session.roster.location(l)).map(|l| l.name.clone());
     let who = super::cards::name(inquiry).or_else(|| super::cards::phone(inquiry));
     let (before, quote, after) = around(text, review);
@@ -193,15 +218,24 @@ fn line(
         ReviewKind::AmbiguousVoicemail => (t("review.voicemail_yes"), t("review.voicemail_no")),
         ReviewKind::UnknownLocation => (t("review.location_yes"), t("review.location_no")),
     };
+    let (yes_word, no_word) = match review.kind {
+        ReviewKind::AmbiguousVoicemail => (t("button.worth_it"), t("button.not_worth_it")),
+        _ => (t("button.approve"), t("button.reject")),
+    };
+    let (edit_label, edit_word) = match review.kind {
+        ReviewKind::NoNumber => (t("review.number"), t("button.use_number")),
+        _ => (t("review.value"), t("button.edit")),
+    };
     Question {
         id: review.id.as_str().to_owned(),
         digest: review.digest.clone(),
         inquiry: inquiry.id.as_str().to_owned(),
         who: who.unwrap_or_else(|| t("card.no_caller").to_owned()),
-        question: question(review, app.engine.now(), &wall),
+        question: question(review, contract, now, &wall),
         about: format!("{call} · {}", super::cards::known(inquiry)),
         place: place.unwrap_or_else(|| t("card.no_location").to_owned()),
-        proposed: review.proposed.as_ref().map(value),
+        proposed: review.proposed.as_ref().filter(|_| review.kind != ReviewKind::Field).map(value),
+        holds: review.proposed.is_some(),
         current: review.current.as_ref().filter(|c| !c.is_empty()).map(value),
         // A decision of Ringback itself is not something the caller said.
         sure: review.confidence.filter(|_| review.evidence.is_some()).map(percent),
@@ -219,6 +253,12 @@ fn line(
             .unwrap_or_default(),
         raw: review.proposed.clone().unwrap_or_default(),
         choices: review.choices.clone(),
+        options: options(contract, review.field.as_deref().unwrap_or_default()),
+        next: String::new(),
+        yes_word,
+        no_word,
+        edit_label,
+        edit_word,
         approves: review.choices.is_empty() && matches!(review.kind, ReviewKind::Field | ReviewKind::OwnerChange)
             || review.kind == ReviewKind::AmbiguousVoicemail,
         edits: matches!(review.kind, ReviewKind::Field | ReviewKind::NoNumber),

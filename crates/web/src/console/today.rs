@@ -18,6 +18,8 @@ use std::collections::HashMap;
 struct Section {
     word: &'static str,
     title: &'static str,
+    /// How the rows are ordered.
+    note: &'static str,
     empty: &'static str,
     cards: Vec<Card>,
 }
@@ -151,12 +153,12 @@ async fn name_callers(app: &App, session: &Session, cards: &mut [Card]) -> Resul
 
 fn sections(cards: Vec<Card>) -> Vec<Section> {
     let mut all = [
-        (Group::Now, "now", t("today.now"), t("today.now_empty")),
-        (Group::Later, "later", t("today.later"), ""),
-        (Group::Decision, "decision", t("today.decision"), ""),
-        (Group::Calling, "calling", t("today.calling"), ""),
+        (Group::Now, "now", t("today.now"), t("today.order"), t("today.now_empty")),
+        (Group::Later, "later", t("today.later"), "", ""),
+        (Group::Decision, "decision", t("today.decision"), t("today.decision_note"), ""),
+        (Group::Calling, "calling", t("today.calling"), "", ""),
     ]
-    .map(|(group, word, title, empty)| (group, Section { word, title, empty, cards: Vec::new() }));
+    .map(|(group, word, title, note, empty)| (group, Section { word, title, note, empty, cards: Vec::new() }));
     for card in cards {
         if let Some((_, section)) = all.iter_mut().find(|(g, _)| *g == card.group) {
             section.cards.push(card);
