@@ -464,4 +464,36 @@ mod tests {
             assert!(EN.iter().any(|(known, _)| known == id), "{id} has no text");
         }
     }
+
+    /// The text without everything from each `open` to its `close`.
+    fn without(text: &str, open: &str, close: &str) -> String {
+        let mut parts = text.split(open);
+        let mut left = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            left.push(' ');
+            left.push_str(part.split_once(close).map_or("", |(_, rest)| rest));
+        }
+        left
+    }
+
+    #[test]
+    fn templates_say_nothing_of_their_own() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+        for entry in fs::read_dir(root).unwrap() {
+            let path = entry.unwrap().path();
+            let said = [("{#", "#}"), ("{{", "}}"), ("{%", "%}")]
+                .into_iter()
+                .fold(fs::read_to_string(&path).unwrap(), |text, (open, close)| without(&text, open, close));
+            for attribute in ["aria-label=\"", "placeholder=\"", "title=\"", "alt=\""] {
+                for value in said.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()) {
+                    assert!(!value.contains(char::is_alphabetic), "{}: {attribute}{value}", path.display());
+                }
+            }
+            // Names of keys and of the product are the same in every language.
+            let keys = without(&said, "<kbd", "</kbd>");
+            let bare = without(&keys, "<", ">");
+            let words: Vec<&str> = bare.split(|c: char| !c.is_alphabetic()).filter(|w| w.len() > 1).collect();
+            assert!(words.iter().all(|w| *w == "Ringback"), "{} says {words:?}", path.display());
+        }
+    }
 }

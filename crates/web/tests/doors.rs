@@ -349,6 +349,8 @@ async fn an_inquiry_is_handed_over_in_six_parts() {
         why.contains("new water heater") && why.contains("418 West Palm Lane") && why.contains("2,500 USD"),
         "{why}"
     );
+    assert_eq!(why.matches("the budget is around 2,500 dollars").count(), 1, "the same words stand once: {why}");
+    assert!(why.contains("same words"), "{why}");
     let class = part(&dale, "Class");
     assert!(
         class.contains("this week") && class.contains("80 % sure") && class.contains("This week would be great."),

@@ -140,26 +140,15 @@ impl Reader<'_> {
             }),
             None => lines.push(plain(cards::silence(inquiry))),
         }
-        let first = lines.first().map(|l| l.quote.clone()).unwrap_or_default();
         for field in ["service", "when", "timeline", "address", "budget", "amount"] {
-            lines.extend(self.said(field).map(|mut line| {
-                // The sentence above is not said twice.
-                if line.quote == first {
-                    line.quote.clear();
-                }
-                line
-            }));
+            lines.extend(self.said(field));
         }
         let flags = inquiry.flags();
-        lines.extend(flags.iter().filter_map(|flag| {
+        // An emergency is said by the urgency.
+        lines.extend(flags.iter().filter(|flag| flag.as_str() != "emergency").filter_map(|flag| {
             let held = inquiry.claims.get(&format!("flag.{flag}"))?;
             let word = flag_word(flag)?;
-            let mut line =
-                Line { label: t("brief.note").to_owned(), text: word.to_owned(), ..self.heard("flag", held) };
-            if line.quote == first {
-                line.quote.clear();
-            }
-            Some(line)
+            Some(Line { label: t("brief.note").to_owned(), text: word.to_owned(), ..self.heard("flag", held) })
         }));
         lines
     }
