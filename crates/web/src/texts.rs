@@ -21,10 +21,8 @@ static EN: &[(&str, &str)] = &[
     ("brief.disagree", "does not agree with the record in the CRM"),
     ("brief.do_find_number", "Find out who it was: decide under Reviews which number can be called."),
     ("brief.do_nothing", "Nothing more; it is closed."),
-    (
-        "brief.do_opt_out",
-        "The caller asked not to be called. Do not sell; if you must speak, say that you have taken note.",
-    ),
+    ("brief.do_opt_out", "Do not call to sell: the caller asked not to be called."),
+    ("brief.do_opt_out_more", "If you must speak, say only that you have taken note."),
     ("brief.do_pick", "Several records may be this caller: ask who it is, then decide it under Reviews."),
     ("brief.match", "match"),
     ("brief.missing", "Missing"),

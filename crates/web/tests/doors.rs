@@ -332,7 +332,11 @@ fn part(page: &str, heading: &str) -> String {
 
 #[tokio::test]
 async fn an_inquiry_is_handed_over_in_six_parts() {
-    let world = World::new().await;
+    let mut world = World::new().await;
+    let store = world.engine.store().clone();
+    let words = Some("We are not interested any more, please take me off your list and do not call me again.");
+    let done = support::Story { number: Some("(480) 555-0171"), words, ..support::Story::default() };
+    world.west.tell(&store, &done).await;
     let sam = world.sign_in("sam@example.com").await;
     let today = world.page(&sam, "/").await.body;
     let of = |who: &str| today.split(&format!(">{who}</a>")).next().unwrap().rsplit("/inquiries/").next().unwrap();
@@ -367,7 +371,14 @@ async fn an_inquiry_is_handed_over_in_six_parts() {
     }
     assert!(!part(&bare, "Class").contains("% sure"), "{}", part(&bare, "Class"));
     assert!(part(&bare, "Why they called").contains("No message left."));
+    let done = world.page(&sam, &page("<bdi>(480) 555-0171</bdi>")).await.body;
+    let todo = part(&done, "Do this");
+    assert!(todo.contains("asked not to be called") && !todo.contains("(480) 555-0171"), "{todo}");
     let withheld = world.page(&sam, &page("No caller ID")).await.body;
+    assert!(
+        withheld.contains("/reviews?inquiry=") && !withheld.contains("href=\"tel:"),
+        "no dead end without a number"
+    );
     assert!(part(&withheld, "Do this").contains("which number can be called"), "{}", part(&withheld, "Do this"));
 }
 

@@ -344,7 +344,7 @@ async fn a_morning_goes_by_keyboard_alone() {
         return;
     };
     let limit = std::time::Duration::from_secs(2 * BROWSER_SECONDS_MAX);
-    tokio::time::timeout(limit, morning(&program)).await.expect("a page did not come");
+    tokio::time::timeout(limit, Box::pin(morning(&program))).await.expect("a page did not come");
 }
 
 async fn morning(program: &str) {

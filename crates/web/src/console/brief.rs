@@ -162,7 +162,7 @@ impl Reader<'_> {
         };
         let mut lines: Vec<Line> = NEEDED.into_iter().filter(|f| !known(f)).map(unknown).collect();
         if inquiry.callback_number().is_none() {
-            lines.insert(0, unknown("callback_number"));
+            lines.insert(0, Line { label: t("brief.number").to_owned(), ..unknown("callback_number") });
         }
         if lines.is_empty() {
             lines.push(plain(t("brief.nothing_missing")));
@@ -208,10 +208,10 @@ impl Reader<'_> {
         let Some(number) = cards::phone(inquiry) else {
             return vec![plain(t("brief.do_find_number"))];
         };
-        let mut lines = Vec::new();
         if flags.contains("opt_out") {
-            lines.push(plain(t("brief.do_opt_out")));
+            return vec![plain(t("brief.do_opt_out")), plain(t("brief.do_opt_out_more"))];
         }
+        let mut lines = Vec::new();
         let due = inquiry.next_callback_at.or_else(|| inquiry.clock.as_ref().map(|c| c.due_at));
         let by = match due {
             Some(at) if at < self.now => t("brief.at_once").to_owned(),
