@@ -69,6 +69,17 @@ impl Fail {
         self.found.iter().flat_map(|(_, problems)| problems).any(|p| p.code == code)
     }
 
+    /// The database's state, which passes without anybody's changing the settings: worth trying again.
+    pub(crate) fn passes(&self) -> bool {
+        self.exit == Exit::Unavailable && (self.has("RB-0402") || self.has("RB-0403"))
+    }
+
+    /// All of it on one line.
+    pub(crate) fn words(&self) -> String {
+        let one = |p: &Problem| format!("{}: {}: {}", p.code, p.cause, p.cure);
+        self.found.iter().flat_map(|(_, problems)| problems).map(one).collect::<Vec<_>>().join("; ")
+    }
+
     /// How many problems there are.
     pub(crate) fn count(&self) -> usize {
         self.found.iter().map(|(_, problems)| problems.len()).sum()
@@ -139,36 +150,20 @@ fn one(renderer: &Renderer, source: Option<&Source>, problem: &Problem) -> Strin
 /// What a failing store means for a person.
 pub(crate) fn store_problem(error: &ringback_store::Error) -> Fail {
     use ringback_store::Error as E;
-    let cause = error.to_string();
-    match error {
-        E::NewerSchema { .. } => Fail::new(
-            Exit::Unavailable,
-            "RB-0401",
-            cause,
-            "run the newer program; an older one would not know what it reads",
-        ),
-        E::Unavailable(_) | E::Conflict => Fail::new(
-            Exit::Unavailable,
-            "RB-0402",
-            cause,
-            "check that the database runs and that [store] url names it; what was acknowledged is stored",
-        ),
-        E::Full(_) | E::ReadOnly(_) => {
-            Fail::new(Exit::Unavailable, "RB-0403", cause, "make room, or let this user write to the database")
+    let cure = match error {
+        E::NewerSchema { .. } => "run the newer program; an older one would not know what it reads",
+        E::Unavailable(_) | E::Conflict => {
+            "check that the database runs and that [store] url names it; what was acknowledged is stored"
         }
-        E::NotDurable(_) => Fail::new(
-            Exit::Unavailable,
-            "RB-0404",
-            cause,
-            "use a disk and a database that keep what they are told to keep; nothing is acknowledged otherwise",
-        ),
-        E::Bug(_) | E::Rows { .. } | E::Corrupt { .. } | E::Crash(_) => Fail::new(
-            Exit::Unavailable,
-            "RB-0405",
-            cause,
-            "restore the database from a backup if it is damaged; otherwise this is a mistake of ours: report it with this text",
-        ),
-    }
+        E::Full(_) | E::ReadOnly(_) => "make room, or let this user write to the database",
+        E::NotDurable(_) => {
+            "use a disk and a database that keep what they are told to keep; nothing is acknowledged otherwise"
+        }
+        E::Bug(_) | E::Rows { .. } | E::Corrupt { .. } | E::Crash(_) => {
+            "restore the database from a backup if it is damaged; otherwise this is a mistake of ours: report it with this text"
+        }
+    };
+    Fail::new(Exit::Unavailable, error.code(), error.to_string(), cure)
 }
 
 impl From<ringback_store::Error> for Fail {

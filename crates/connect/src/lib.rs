@@ -12,6 +12,7 @@ mod standard_webhooks;
 mod wire;
 
 pub use connection::{Connection, Secret};
+pub use wire::{problem, unavailable};
 
 use jiff::Timestamp;
 use ringback_core::crm::{CrmOp, Held, Object, Outcome, WriteTraits};

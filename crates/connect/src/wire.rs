@@ -309,7 +309,7 @@ pub(crate) fn json_depth(bytes: &[u8]) -> usize {
 }
 
 /// An RFC 9457 problem document with our code, cause and way out.
-pub(crate) fn problem(status: u16, code: &str, cause: &str, cure: &str) -> HttpReply {
+pub fn problem(status: u16, code: &str, cause: &str, cure: &str) -> HttpReply {
     let body = json!({
         "type": format!("urn:ringback:error:{code}"),
         "title": cause,
@@ -320,10 +320,17 @@ pub(crate) fn problem(status: u16, code: &str, cause: &str, cure: &str) -> HttpR
         "cure": cure,
     });
     let mut reply = HttpReply::with(status, "application/problem+json", body.to_string());
-    if status == 503 {
-        reply.headers.push(("retry-after".into(), "30".into()));
+    match status {
+        503 => reply.headers.push(("retry-after".into(), "30".into())),
+        405 => reply.headers.push(("allow".into(), "POST".into())),
+        _ => {}
     }
     reply
+}
+
+/// Nothing could be stored. For the provider the status says it; the words are for whoever looks into its list of failed deliveries.
+pub fn unavailable() -> HttpReply {
+    problem(503, "RB-0108", "The request could not be stored", "Send the same request again later")
 }
 
 /// `Retry-After` as a wait from `received_at`: seconds or an HTTP date; at most a day.

@@ -4,7 +4,7 @@
 use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::{Engine, Error, micros};
 use jiff::{SignedDuration, Timestamp};
-use ringback_connect::{Intake, Rejected, Source};
+use ringback_connect::{Intake, Rejected, Source, problem, unavailable};
 use ringback_core::http::{HttpReply, RawRequest};
 use ringback_core::id::{AccountId, SignalId};
 use ringback_core::ledger::Retention;
@@ -19,7 +19,7 @@ impl Engine {
         match self.try_receive(connection, &raw).await {
             Ok(reply) => reply,
             Err(error) => {
-                tracing::error!(%error, connection, "a request could not be stored; the provider is asked to send it again");
+                self.tell(&error, connection);
                 unavailable()
             }
         }
@@ -29,18 +29,18 @@ impl Engine {
         let Some(account) = self.account_of(connection).await? else {
             return Ok(problem(
                 404,
-                "RB-0101",
-                "no connection has this address",
-                "copy the hook URL from the Connections page",
+                "RB-0109",
+                "No connection has this address",
+                "Copy the hook URL from the Connections page",
             ));
         };
         let facts = self.facts(&account).await?;
         let Some((held, source)) = facts.connections.get(connection).and_then(|c| Some((c, c.source()?))) else {
             return Ok(problem(
                 404,
-                "RB-0101",
-                "this connection takes no requests",
-                "copy the hook URL from the Connections page",
+                "RB-0109",
+                "This connection takes no requests",
+                "Copy the hook URL from the Connections page",
             ));
         };
         let now = self.now();
@@ -49,9 +49,9 @@ impl Engine {
                 let limit = self.settings().body_max_bytes;
                 return Ok(problem(
                     413,
-                    "RB-0103",
-                    &format!("the body is larger than {limit} bytes"),
-                    "send one call per request",
+                    "RB-0102",
+                    &format!("The body is larger than {limit} bytes"),
+                    "Send one call per request, or raise body_max_bytes",
                 ));
             }
             if let Err(refused) = source.screen(raw, &held.connection) {
@@ -65,8 +65,17 @@ impl Engine {
                 self.changed();
                 source.answer(raw, &held.connection, &intake)
             }
-            Err(error) => not_stored(source, raw, held, &error),
+            Err(error) => {
+                self.tell(&error, held.connection.id.as_str());
+                not_stored(source, raw, held)
+            }
         })
+    }
+
+    fn tell(&self, error: &Error, connection: &str) {
+        if !self.is_told(error) {
+            tracing::error!(%error, connection, "a request could not be stored; the provider is asked to send it again");
+        }
     }
 
     async fn store_signal(
@@ -163,9 +172,7 @@ impl Engine {
 }
 
 /// Asks the provider to send it again; nothing was stored.
-fn not_stored(source: &dyn Source, raw: &RawRequest, held: &ConnectionFacts, error: &Error) -> HttpReply {
-    let connection = held.connection.id.as_str();
-    tracing::error!(%error, connection, "a request could not be stored; the provider is asked to send it again");
+fn not_stored(source: &dyn Source, raw: &RawRequest, held: &ConnectionFacts) -> HttpReply {
     if mutant::on("ack_before_commit") {
         return source.answer(raw, &held.connection, &Intake::Stored);
     }
@@ -185,16 +192,4 @@ pub(crate) fn delivery_key(raw: &RawRequest) -> String {
 
 pub(crate) fn expiry(now: Timestamp, days: i64) -> Option<i64> {
     now.checked_add(SignedDuration::from_hours(days.saturating_mul(24))).ok().map(micros)
-}
-
-fn unavailable() -> HttpReply {
-    let mut reply = problem(503, "RB-0401", "the request could not be stored", "send it again in a minute");
-    reply.headers.push(("retry-after".into(), "60".into()));
-    reply
-}
-
-/// A problem document after RFC 9457.
-pub fn problem(status: u16, code: &str, cause: &str, cure: &str) -> HttpReply {
-    let body = serde_json::json!({ "type": format!("https://ringback.dev/errors/{code}"), "title": cause, "status": status, "code": code, "cause": cause, "cure": cure });
-    HttpReply::with(status, "application/problem+json", body.to_string())
 }

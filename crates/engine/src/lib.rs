@@ -138,6 +138,11 @@ impl Engine {
         &self.inner.parts.store
     }
 
+    /// The store has told of it already, once for everybody whom it concerns.
+    pub(crate) fn is_told(&self, error: &Error) -> bool {
+        matches!(error, Error::Store(error) if error.is_trouble()) && self.store().trouble().is_some()
+    }
+
     /// This node's settings.
     pub fn settings(&self) -> &Settings {
         &self.inner.parts.settings

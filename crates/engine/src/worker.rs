@@ -13,6 +13,8 @@ use std::time::Duration;
 pub const REST: Duration = Duration::from_millis(500);
 /// The rest between two rounds of upkeep.
 pub const UPKEEP_REST: Duration = Duration::from_mins(1);
+/// The rest between two looks whether a database in trouble can be written again.
+pub const STORE_REST: Duration = Duration::from_secs(1);
 /// The rest after an error of the store.
 pub const REST_AFTER_ERROR: Duration = Duration::from_secs(1);
 /// Lanes looked at per round.
@@ -65,11 +67,14 @@ impl Engine {
         });
         let upkeep = self
             .spawn("upkeep", UPKEEP_REST, stopped.clone(), stop.clone(), |e| Box::pin(async move { e.upkeep().await }));
+        let recovery = self.spawn("recovery", STORE_REST, stopped.clone(), stop.clone(), |e| {
+            Box::pin(async move { e.recovery().await })
+        });
         shutdown.await;
         stopped.store(true, std::sync::atomic::Ordering::SeqCst);
         stop.notify_waiters();
         self.inner.wake.notify_waiters();
-        for task in [signals, timers, lanes, upkeep] {
+        for task in [signals, timers, lanes, upkeep, recovery] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a worker did not end well");
             }
@@ -93,7 +98,9 @@ impl Engine {
                     Ok(looked) if looked.more => continue,
                     Ok(_) => rest,
                     Err(error) => {
-                        tracing::warn!(%error, worker = name, "could not go on; trying again shortly");
+                        if !engine.is_told(&error) {
+                            tracing::warn!(%error, worker = name, "could not go on; trying again shortly");
+                        }
                         REST_AFTER_ERROR
                     }
                 };
@@ -121,7 +128,9 @@ impl Engine {
                         Ok(looked) if looked.more => {}
                         Ok(_) => break,
                         Err(error) => {
-                            tracing::warn!(%error, lane, "the lane could not go on; trying again shortly");
+                            if !engine.is_told(&error) {
+                                tracing::warn!(%error, lane, "the lane could not go on; trying again shortly");
+                            }
                             break;
                         }
                     }
@@ -130,6 +139,15 @@ impl Engine {
                     busy.remove(&key);
                 }
             });
+        }
+        Ok(Looked::default())
+    }
+
+    /// A database in trouble is tried until it can be written: nobody else may write for hours, and until somebody has, `/ready`
+    /// says no and keeps away the very requests that would.
+    async fn recovery(&self) -> Result<Looked, Error> {
+        if self.store().trouble().is_some() {
+            self.store().probe().await?;
         }
         Ok(Looked::default())
     }

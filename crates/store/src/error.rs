@@ -64,6 +64,22 @@ impl Error {
         matches!(self, Error::Unavailable(_) | Error::Full(_) | Error::ReadOnly(_) | Error::Conflict)
     }
 
+    /// Whether it is the database's state, which concerns every caller alike and passes; [`crate::Store::trouble`] tells of it.
+    pub fn is_trouble(&self) -> bool {
+        matches!(self, Error::Unavailable(_) | Error::Full(_) | Error::ReadOnly(_))
+    }
+
+    /// The code of the page that explains it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::NewerSchema { .. } => "RB-0401",
+            Error::Unavailable(_) | Error::Conflict => "RB-0402",
+            Error::Full(_) | Error::ReadOnly(_) => "RB-0403",
+            Error::NotDurable(_) => "RB-0404",
+            Error::Rows { .. } | Error::Corrupt { .. } | Error::Crash(_) | Error::Bug(_) => "RB-0405",
+        }
+    }
+
     /// Maps an error of the driver. `what` names the statement.
     pub(crate) fn from_sqlx(error: &sqlx::Error, what: &str) -> Self {
         use sqlx::Error as E;

@@ -20,6 +20,7 @@ mod readers;
 mod sqlite;
 mod store;
 mod tables;
+mod trouble;
 mod tx;
 mod writer;
 

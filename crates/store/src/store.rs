@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Executor as _, PgPool};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::intake::{IntakeUnit, IntakeWaiting};
 use crate::readers::Readers;
 use crate::sqlite::Connect;
+use crate::trouble::Watch;
 use crate::tx::{Conn, Tx};
 use crate::writer::{Job, Tally, Unit, Work, Writer, after, before};
 use crate::{BoxFuture, Error, SignalIn, SignalStored, dialect, migrate};
@@ -22,6 +23,9 @@ const WAIT_SECONDS: u64 = 5;
 const STATEMENTS_MAX: usize = 512;
 /// Units that may wait for the writer, in batches; more callers than that wait to be let in.
 const QUEUE_BATCHES_MAX: usize = 4;
+
+/// What [`Store::probe`] writes: more than most requests, so that a disk with room for it is not full again with the next.
+const PROBE_BYTES: usize = 256 * 1024;
 
 /// Which engine holds the data.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
@@ -176,6 +180,7 @@ struct Inner {
     hook: Option<Arc<dyn CommitHook>>,
     tally: Arc<Tally>,
     pages_max: Arc<AtomicU32>,
+    watch: Watch,
 }
 
 enum Pools {
@@ -206,7 +211,8 @@ impl Store {
         } else {
             return Err(Error::Bug("the database URL begins neither with sqlite:// nor with postgres://".to_owned()));
         };
-        Ok(Self { inner: Arc::new(Inner { pools, queue: sender, hook: options.hook, tally, pages_max }) })
+        let watch = Watch::default();
+        Ok(Self { inner: Arc::new(Inner { pools, queue: sender, hook: options.hook, tally, pages_max, watch }) })
     }
 
     /// Runs a unit of work in a transaction and answers after its commit.
@@ -218,21 +224,28 @@ impl Store {
         T: Send + 'static,
         F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
     {
-        match &self.inner.pools {
+        let answer = match &self.inner.pools {
             Pools::Sqlite(_) => self.queued(Some(site), unit).await,
-            Pools::Postgres(pool) => {
-                let mut tx = begin(pool).await?;
-                let answer = unit(&mut tx).await;
-                let hook = self.inner.hook.as_deref();
-                let answer = tx.settle(answer).and_then(|out| before(hook, Some(site)).map(|()| out));
-                finish(tx, answer.is_ok(), &self.inner.tally).await?;
-                answer.and_then(|out| after(hook, Some(site)).map(|()| out))
-            }
-        }
+            Pools::Postgres(pool) => self.unit_postgres(pool, site, unit).await,
+        };
+        self.watched(answer, false)
     }
 
     /// Runs statements that change nothing, all on one snapshot of the data.
     pub async fn read<T, F>(&self, unit: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
+    {
+        let answer = self.look(unit).await;
+        // A file that can be written can be read, so there a read that failed waited too long for its turn.
+        if let (Err(error), Engine::Postgres) = (&answer, self.engine()) {
+            self.inner.watch.failed(error, false);
+        }
+        answer
+    }
+
+    async fn look<T, F>(&self, unit: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
@@ -259,7 +272,43 @@ impl Store {
         self.inner.tally.intakes.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
         self.enqueue(Work::Intake(IntakeWaiting { row, reply })).await?;
-        answer.await.map_err(|_| closed())?
+        let answer = answer.await.unwrap_or_else(|_| Err(closed()));
+        self.watched(answer, true)
+    }
+
+    /// What keeps the database from being written or read, as the last tries showed; `None` as soon as something was written.
+    pub fn trouble(&self) -> Option<Error> {
+        self.inner.watch.standing()
+    }
+
+    /// Writes something of some size and removes it again, so that [`Store::trouble`] ends although nobody else writes.
+    pub async fn probe(&self) -> Result<(), Error> {
+        self.write(Site::Other, |tx| {
+            Box::pin(async move { crate::cursor_put(tx, "", "", "probe", &"x".repeat(PROBE_BYTES), 0).await })
+        })
+        .await?;
+        self.write(Site::Other, |tx| Box::pin(async move { crate::cursor_delete(tx, "", "", "probe").await })).await
+    }
+
+    fn watched<T>(&self, answer: Result<T, Error>, intake: bool) -> Result<T, Error> {
+        match &answer {
+            Ok(_) => self.inner.watch.committed(),
+            Err(error) => self.inner.watch.failed(error, intake),
+        }
+        answer
+    }
+
+    async fn unit_postgres<T, F>(&self, pool: &PgPool, site: Site, unit: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
+    {
+        let mut tx = begin(pool).await?;
+        let answer = unit(&mut tx).await;
+        let hook = self.inner.hook.as_deref();
+        let answer = tx.settle(answer).and_then(|out| before(hook, Some(site)).map(|()| out));
+        finish(tx, answer.is_ok(), &self.inner.tally).await?;
+        answer.and_then(|out| after(hook, Some(site)).map(|()| out))
     }
 
     /// Whether the database answers.
@@ -329,6 +378,7 @@ impl Store {
     /// Finishes what is queued and closes every connection. Clones of this store get [`Error::Unavailable`] from then on.
     pub async fn close(self) {
         let (done, closed) = oneshot::channel();
+        self.inner.watch.close();
         match &self.inner.pools {
             Pools::Sqlite(readers) => {
                 // Readers first: the last connection to close is the one that checkpoints.
@@ -459,6 +509,11 @@ async fn open_postgres(options: &Options) -> Result<PgPool, Error> {
         .application_name("ringback")
         .statement_cache_capacity(STATEMENTS_MAX)
         .disable_statement_logging();
+    // A first connection of our own: the pool tries until its time is over and then says only that it is.
+    let first = tokio::time::timeout(Duration::from_secs(WAIT_SECONDS), connect.connect()).await;
+    let first =
+        first.map_err(|_| Error::Unavailable(format!("open: the server did not answer in {WAIT_SECONDS} s")))?;
+    let _ = first.map_err(|error| Error::from_sqlx(&error, "open"))?.close().await;
     let pool = PgPoolOptions::new()
         .max_connections(options.readers_max.max(2))
         .acquire_timeout(Duration::from_secs(WAIT_SECONDS))

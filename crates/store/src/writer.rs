@@ -241,7 +241,8 @@ impl Writer {
     /// After a transaction that could not be begun, continued or committed: roll back what is left of it and take a new
     /// connection for the next group. In memory the connection is the database, so it is kept.
     async fn put_aside(&mut self, mut tx: Tx, error: &Error) {
-        tracing::warn!(%error, "the writer's transaction was lost; rolling back and connecting again");
+        // Whoever asked gets the error, and the store tells of a trouble once: see `trouble.rs`.
+        tracing::debug!(%error, "the writer's transaction was lost; rolling back and connecting again");
         // Fails when SQLite has rolled back already; dropping the connection does it in any case.
         let _ = tx.raw("ROLLBACK", "rollback").await;
         if self.in_memory {

@@ -13,8 +13,12 @@ pub(crate) async fn live() -> &'static str {
     "live\n"
 }
 
-/// The store answers: requests may come.
+/// The store takes and gives: requests may come. What the last tries met counts, so that a database that can be read but not written is
+/// told, and that the answer comes at once while it is away.
 pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
+    if let Some(trouble) = app.engine.store().trouble() {
+        return Err(trouble.into());
+    }
     app.engine.store().ping().await?;
     Ok("ready\n")
 }

@@ -57,6 +57,16 @@ impl Problem {
         )
     }
 
+    fn trouble(code: &'static str, cause: String) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            code,
+            "The database is in trouble",
+            cause,
+            "nothing was changed; try again once the database has room, may be written and answers: no restart is needed",
+        )
+    }
+
     pub(crate) fn missing(what: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -216,7 +226,12 @@ impl From<Error> for Problem {
 
 impl From<ringback_store::Error> for Problem {
     fn from(error: ringback_store::Error) -> Self {
-        if error.is_transient() { Self::not_stored(&error.to_string()) } else { Self::defect(&error.to_string()) }
+        let cause = error.to_string();
+        match error {
+            _ if error.is_trouble() => Self::trouble(error.code(), cause),
+            ringback_store::Error::Conflict => Self::not_stored(&cause),
+            _ => Self::defect(&cause),
+        }
     }
 }
 
@@ -243,7 +258,8 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        if self.status.is_server_error() {
+        // Of a database in trouble the store tells, once.
+        if self.status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::warn!(code = self.code, cause = %self.cause, "a request failed");
         }
         let mut response = (self.status, Json(self.json())).into_response();

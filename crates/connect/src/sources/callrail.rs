@@ -14,7 +14,7 @@
 use crate::wire::{
     DateOrder, EXTRA_FIELDS_MAX, Fields, any, base64_decode, cut, hmac_sha1, is_json_type, percent, same,
 };
-use crate::wire::{instant, media_type, text, zone};
+use crate::wire::{instant, media_type, text, unavailable, zone};
 use crate::{About, Auth, Connection, Cursor, Intake, Limits, Rejected, Secret, Source, Unreadable};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -113,7 +113,7 @@ impl Source for CallRail {
 
     fn answer(&self, _raw: &RawRequest, _connection: &Connection, intake: &Intake) -> HttpReply {
         match intake {
-            Intake::Unavailable => HttpReply::empty(503),
+            Intake::Unavailable => unavailable(),
             Intake::Stored | Intake::Duplicate | Intake::Quarantined(_) | Intake::Invalid { .. } => {
                 HttpReply::empty(200)
             }

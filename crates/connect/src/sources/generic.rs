@@ -20,7 +20,7 @@
 use crate::wire::{
     DateOrder, EXTRA_FIELDS_MAX, any, base64_decode, cut, flag, hex, hmac_sha256, instant, is_json_type,
 };
-use crate::wire::{json_depth, long_text, media_type, problem, same, seconds, sha256_hex, text, zone};
+use crate::wire::{json_depth, long_text, media_type, problem, same, seconds, sha256_hex, text, unavailable, zone};
 use crate::{About, Auth, Connection, Intake, Limits, Rejected, Secret, Source, Unreadable, standard_webhooks};
 use jiff::Timestamp;
 use ringback_core::http::{HttpReply, RawRequest};
@@ -143,6 +143,10 @@ impl Source for Generic {
     }
 
     fn screen(&self, raw: &RawRequest, connection: &Connection) -> Result<(), Intake> {
+        if raw.method != "POST" {
+            let cause = format!("This hook is sent to, and the request is a {}", cut(&raw.method, 20));
+            return Err(invalid(405, "RB-0112", cause, "Use POST"));
+        }
         let kind = media_type(raw);
         if !kind.as_deref().is_some_and(is_json_type) {
             let cause = format!("The content type is {}", kind.as_deref().map_or("missing".into(), |k| cut(k, 80)));
@@ -216,9 +220,7 @@ pub(crate) fn strict_answer(intake: &Intake) -> HttpReply {
             "Correct the secret or the signature; once the key is right the kept request can be accepted",
         ),
         Intake::Invalid { status, code, cause, cure } => problem(*status, code, cause, cure),
-        Intake::Unavailable => {
-            problem(503, "RB-0108", "The request could not be stored", "Send the same request again later")
-        }
+        Intake::Unavailable => unavailable(),
     }
 }
 

@@ -14,7 +14,7 @@
 use crate::wire::{
     DateOrder, Fields, any, base64_decode, cut, hmac_sha1, instant, is_json_type, media_type, percent, same,
 };
-use crate::wire::{hex, text};
+use crate::wire::{hex, text, unavailable};
 use crate::{About, Auth, Connection, Cursor, Intake, Limits, Rejected, Secret, Source, Unreadable};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -124,7 +124,7 @@ impl Source for Twilio {
         let twiml = matches!(raw.event.as_str(), "voice" | "dial" | "record");
         match intake {
             // Twilio then asks the number's fallback URL.
-            Intake::Unavailable => HttpReply::empty(503),
+            Intake::Unavailable => unavailable(),
             // Where TwiML is expected a wrong signature is refused: anybody could otherwise ask this URL for the staff's numbers,
             // Twilio's own request validators answer 403, and Twilio then turns to the number's fallback URL and shows error 11200
             // to the account's owner, so that a real caller with a mistaken key is still served. Callbacks that expect nothing hear

@@ -1,12 +1,13 @@
 //! Cursors: how far a poll or an import has read.
 
 use crate::Error;
-use crate::tx::{Tx, exec_one, row, statements};
+use crate::tx::{Tx, exec, exec_one, row, statements};
 
 statements! {
     CURSOR_GET = "SELECT value FROM cursors WHERE account = $1 AND connection = $2 AND name = $3";
     CURSOR_PUT = "INSERT INTO cursors (account, connection, name, value, updated_at) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (account, connection, name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at";
+    CURSOR_DELETE = "DELETE FROM cursors WHERE account = $1 AND connection = $2 AND name = $3";
 }
 
 /// The cursor's value.
@@ -24,4 +25,9 @@ pub async fn cursor_put(
     at: i64,
 ) -> Result<(), Error> {
     exec_one!(tx, CURSOR_PUT, account, connection, name, value, at)
+}
+
+/// Removes the cursor, if it is there.
+pub async fn cursor_delete(tx: &mut Tx, account: &str, connection: &str, name: &str) -> Result<(), Error> {
+    exec!(tx, CURSOR_DELETE, account, connection, name).map(|_| ())
 }

@@ -86,7 +86,15 @@ async fn a_full_disk_is_told_and_room_makes_it_work_again() {
         document_put_once(tx, "a", &DocumentNew { body, ..seeds::document("a") }).await
     });
     assert!(matches!(again, Err(Error::Full(_))), "{again:?}");
+    assert!(matches!(store.trouble(), Some(Error::Full(_))), "{:?}", store.trouble());
+    assert!(store.probe().await.is_err(), "the probe found room where there is none");
     store.bound_pages(None).await.unwrap();
+    // Reading proves nothing; the probe writes, and leaves nothing behind.
+    store.ping().await.unwrap();
+    assert!(store.trouble().is_some());
+    store.probe().await.unwrap();
+    assert_eq!(store.trouble(), None);
+    assert_eq!(look!(store, |tx| cursor_get(tx, "", "", "probe").await).unwrap(), None);
     store.intake(seeds::signal("a", "later", "later")).await.unwrap();
     put(&store, "after").await.unwrap();
     store.close().await;
@@ -177,7 +185,9 @@ async fn a_server_that_went_away_is_unavailable_until_it_is_back() {
         cursor_put(tx, "a", "c", "three", "3", 1).await
     });
     assert!(matches!(lost, Err(Error::Unavailable(_))), "{lost:?}");
+    assert!(matches!(store.trouble(), Some(Error::Unavailable(_))), "{:?}", store.trouble());
     put(&store, "four").await.unwrap();
+    assert_eq!(store.trouble(), None);
     store.intake(seeds::signal("a", "s", "k")).await.unwrap();
     let two = look!(store, |tx| cursor_get(tx, "a", "c", "two").await).unwrap();
     assert_eq!(two, None, "a unit whose connection was cut left something behind");
