@@ -2,10 +2,9 @@
 
 use crate::config::apply::{self, Applied};
 use crate::config::{Account, Config, Depth, Reading, load};
-use crate::out::note;
 use crate::problems::{Exit, Fail, store_problem};
 use ringback_core::id::AccountId;
-use ringback_engine::clock::{Chance as _, Clock as _, SystemChance, SystemClock};
+use ringback_engine::clock::{Chance as _, SystemChance, SystemClock};
 use ringback_engine::http::{Policy, ReqwestTransport};
 use ringback_engine::keyring::{KEY_BYTES, Keyring};
 use ringback_engine::mail::{Mailer, NoMailer, Security, SmtpMailer, SmtpSettings};
@@ -19,8 +18,6 @@ use std::time::Duration;
 const MAIL_SECONDS_MAX: u64 = 30;
 /// The largest reply that is read from a vendor.
 const REPLY_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// The longest pause between two tries to reach the database.
-const STORE_PAUSE_SECONDS_MAX: u64 = 15;
 
 /// An opened installation.
 pub(crate) struct House {
@@ -84,22 +81,6 @@ impl House {
 pub(crate) async fn open_store(config: &Config) -> Result<Store, Fail> {
     make_directory(&config.store.url)?;
     Store::open(options(config)).await.map_err(|error| store_problem(&error))
-}
-
-/// The database, as long as it takes: a database that is away comes back, and nobody should have to start this again.
-pub(crate) async fn wait_for_store(config: &Config) -> Result<Store, Fail> {
-    make_directory(&config.store.url)?;
-    let mut pause = 1;
-    loop {
-        match Store::open(options(config)).await {
-            Err(error) if error.is_transient() => {
-                note(format!("RB-0402: {error}; trying again in {pause} s. Nothing is acknowledged meanwhile"));
-                SystemClock.sleep(Duration::from_secs(pause)).await;
-                pause = (pause * 2).min(STORE_PAUSE_SECONDS_MAX);
-            }
-            other => return other.map_err(|error| store_problem(&error)),
-        }
-    }
 }
 
 fn options(config: &Config) -> Options {

@@ -109,6 +109,8 @@ fn runtime(threads: usize) -> Result<tokio::runtime::Runtime, Fail> {
 /// Logs go to stderr; the environment's RINGBACK_LOG wins over the file.
 fn log(log: &Log) {
     let filter = std::env::var("RINGBACK_LOG").unwrap_or_else(|_| log.filter.clone());
+    // Of a database in trouble the store tells once; the driver would tell of every connection. A directive of the user's wins.
+    let filter = format!("sqlx=error,sqlx_core=error,{filter}");
     let filter =
         tracing_subscriber::EnvFilter::try_new(&filter).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -1,15 +1,21 @@
 //! `serve`: hooks, workers and console until it is told to stop.
 
 use crate::commands::user;
-use crate::config::{Config, Depth, Kind, Reading, load};
+use crate::config::{Config, Depth, Kind, Reading, apply, load};
 use crate::house::{self, House};
 use crate::out::{Out, note};
 use crate::problems::{Exit, Fail};
+use ringback_engine::Engine;
+use ringback_engine::clock::{Clock as _, SystemClock};
 use ringback_web::WebOptions;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 use tokio::net::TcpListener;
+
+/// The longest pause between two tries to start on a database in trouble.
+const START_PAUSE_SECONDS_MAX: u64 = 15;
 
 /// Reads the settings, before any thread is started: they say how many.
 pub(crate) fn settings(path: &Path) -> Result<Reading, Fail> {
@@ -19,31 +25,68 @@ pub(crate) fn settings(path: &Path) -> Result<Reading, Fail> {
 /// Runs until SIGINT or SIGTERM.
 pub(crate) async fn run(out: Out, reading: Reading) -> Result<(), Fail> {
     let mut signals = Signals::listen()?;
+    outlive_file_limits()?;
     let config = &reading.config;
     // The port first: a second instance should fail at once, before it touches anything.
     let listener = bind(config).await?;
-    let (store, listener) = match house::open_store(config).await {
-        Ok(store) => (store, listener),
-        Err(fail) if fail.exit == Exit::Unavailable && fail.has("RB-0402") => {
+    let mut begun = Begun::default();
+    let (engine, listener) = match begun.start(config).await {
+        Ok(engine) => (engine, listener),
+        Err(fail) if fail.passes() => {
             // Refused connections tell providers and proxies the truth while there is no store to put anything in.
             drop(listener);
-            let store = tokio::select! {
-                store = house::wait_for_store(config) => store?,
+            let engine = tokio::select! {
+                engine = begun.start_when_it_can(config, fail) => engine?,
                 () = signals.come() => return Ok(()),
             };
-            (store, bind(config).await?)
+            (engine, bind(config).await?)
         }
         Err(fail) => return Err(fail),
     };
-    let engine = house::engine(config, store)?;
     let house = House { reading, engine };
-    for applied in house.apply().await? {
-        tracing::info!(account = %applied.account, roster = applied.roster_changes, connections = applied.connection_changes, "settings applied");
-    }
-    let first = user::first_admins(&house).await?;
     let address = listener.local_addr().map_err(|error| cannot_listen(house.config(), &error))?;
-    announce(out, &house, address, &first);
+    announce(out, &house, address, &begun.first);
     work(&house, listener, signals).await
+}
+
+/// How far the start has come: what needs the database is tried until it is done, and done again it does only what is missing.
+#[derive(Default)]
+struct Begun {
+    engine: Option<Engine>,
+    first: Vec<user::First>,
+}
+
+impl Begun {
+    async fn start(&mut self, config: &Config) -> Result<Engine, Fail> {
+        let engine = match &self.engine {
+            Some(engine) => engine.clone(),
+            None => house::engine(config, house::open_store(config).await?)?,
+        };
+        self.engine = Some(engine.clone());
+        for applied in apply::apply(&engine, config, "ringback.toml").await? {
+            tracing::info!(account = %applied.account, roster = applied.roster_changes, connections = applied.connection_changes, "settings applied");
+        }
+        user::first_admins(&engine, config, &mut self.first).await?;
+        Ok(engine)
+    }
+
+    /// As long as it takes: a database that is away, full or read-only passes, and nobody should have to start this again.
+    async fn start_when_it_can(&mut self, config: &Config, fail: Fail) -> Result<Engine, Fail> {
+        let (mut fail, mut told, mut pause) = (fail, String::new(), 1);
+        loop {
+            let words = fail.words();
+            if words != told {
+                note(format!("{words}. Nothing is acknowledged meanwhile; it is tried again until it works"));
+                told = words;
+            }
+            SystemClock.sleep(Duration::from_secs(pause)).await;
+            pause = (pause * 2).min(START_PAUSE_SECONDS_MAX);
+            match self.start(config).await {
+                Err(again) if again.passes() => fail = again,
+                other => return other,
+            }
+        }
+    }
 }
 
 async fn work(house: &House, listener: TcpListener, mut signals: Signals) -> Result<(), Fail> {
@@ -87,12 +130,7 @@ impl Signals {
     #[cfg(unix)]
     pub(crate) fn listen() -> Result<Self, Fail> {
         use tokio::signal::unix::{SignalKind, signal};
-        let take = |kind| {
-            signal(kind).map_err(|error| {
-                let cause = format!("signals cannot be listened for: {error}");
-                Fail::new(Exit::Unavailable, "RB-0314", cause, "report this with the text")
-            })
-        };
+        let take = |kind| signal(kind).map_err(|error| cannot_take_signals(&error));
         Ok(Self { terminate: take(SignalKind::terminate())?, interrupt: take(SignalKind::interrupt())? })
     }
 
@@ -114,6 +152,28 @@ impl Signals {
     pub(crate) async fn come(&mut self) {
         let _ = tokio::signal::ctrl_c().await;
     }
+}
+
+/// A file that may not grow any more (`LimitFSIZE=` of systemd, `ulimit -f`) is a full disk: told as one, and over when there is room. Left
+/// alone the signal would end the program.
+#[cfg(target_os = "linux")]
+fn outlive_file_limits() -> Result<(), Fail> {
+    /// SIGXFSZ. A handler once made stays until the program ends.
+    const FILE_SIZE: i32 = 25;
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_SIZE))
+        .map(|_handled| ())
+        .map_err(|error| cannot_take_signals(&error))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn outlive_file_limits() -> Result<(), Fail> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn cannot_take_signals(error: &std::io::Error) -> Fail {
+    let cause = format!("signals cannot be listened for: {error}");
+    Fail::new(Exit::Unavailable, "RB-0314", cause, "report this with the text")
 }
 
 async fn bind(config: &Config) -> Result<TcpListener, Fail> {

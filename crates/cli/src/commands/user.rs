@@ -1,7 +1,7 @@
 //! `user`: people who sign in.
 
 use crate::args::{Role, User};
-use crate::config::{Account, bounded};
+use crate::config::{Account, Config, bounded};
 use crate::house::House;
 use crate::out::{Out, table};
 use crate::problems::{Exit, Fail};
@@ -29,27 +29,25 @@ pub(crate) struct First {
 }
 
 /// An administrator for every account that has no user yet.
-pub(crate) async fn first_admins(house: &House) -> Result<Vec<First>, Fail> {
-    let mut made = Vec::new();
-    for account in &house.config().accounts {
+pub(crate) async fn first_admins(engine: &Engine, config: &Config, made: &mut Vec<First>) -> Result<(), Fail> {
+    for account in &config.accounts {
         let id = account.id().as_str().to_owned();
         let users = {
             let id = id.clone();
-            house.engine.store().read(move |tx| Box::pin(async move { store::users_all(tx, &id).await })).await?
+            engine.store().read(move |tx| Box::pin(async move { store::users_all(tx, &id).await })).await?
         };
         if !users.is_empty() {
             continue;
         }
-        let password = made_up(&house.engine);
-        let row = new_row(&house.engine, &id, FIRST_EMAIL, "Administrator", Role::Admin, &[], &password)?;
-        house
-            .engine
+        let password = made_up(engine);
+        let row = new_row(engine, &id, FIRST_EMAIL, "Administrator", Role::Admin, &[], &password)?;
+        engine
             .store()
             .write(Site::Setup, move |tx| Box::pin(async move { store::user_insert(tx, &row).await }))
             .await?;
         made.push(First { account: account.slug.clone(), email: FIRST_EMAIL.to_owned(), password });
     }
-    Ok(made)
+    Ok(())
 }
 
 /// Runs one of the commands.

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
 /// One account whose CRM answers nowhere; CallRail's key is `a-signing-key`.
 pub(crate) const SETTINGS: &str = r#"
@@ -125,34 +126,123 @@ impl Home {
     pub(crate) fn twin(&self) -> Served {
         Served::start(self.command(&["twin", "hubspot", "--listen", "127.0.0.1:0", "--json"]))
     }
+
+    /// A simulated HubSpot, set up, and the settings that lead to it with `more` after them.
+    pub(crate) fn connected(&self, more: &str) -> Served {
+        let twin = self.twin();
+        let settings = SETTINGS.replace("127.0.0.1:9", &twin.address.to_string()).replace("nobody", "pat-twin");
+        self.write("ringback.toml", &format!("{settings}\n{more}"));
+        let connected = self.json(&["connect", "hubspot-main", "--json"]);
+        assert!(connected["created"].to_string().contains("contact.rb_key"), "{connected}");
+        twin
+    }
+}
+
+/// The program before it listens; killed when dropped.
+pub(crate) struct Starting {
+    pub(crate) child: Owned,
+    lines: BufReader<ChildStderr>,
+    told: String,
+}
+
+impl Starting {
+    pub(crate) fn new(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap());
+        Self { child: Owned(child), lines, told: String::new() }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert_ne!(self.lines.read_line(&mut line).unwrap(), 0, "it ended: {}", self.told);
+        self.told.push_str(&line);
+        line
+    }
+
+    /// Reads until a line holds that.
+    pub(crate) fn says(&mut self, what: &str) -> String {
+        loop {
+            let line = self.line();
+            if line.contains(what) {
+                return line;
+            }
+        }
+    }
+
+    /// Reads until it says where it listens.
+    pub(crate) fn listening(mut self) -> Served {
+        loop {
+            let line = self.line();
+            let Ok(announced) = serde_json::from_str::<serde_json::Value>(&line) else { continue };
+            let Some(address) = announced["listening"].as_str() else { continue };
+            let address = address.parse().unwrap();
+            let Self { child, mut lines, told } = self;
+            let log = Arc::new(Mutex::new(told));
+            let kept = log.clone();
+            // The pipe is read on, so that the program never waits for this test to listen.
+            std::thread::spawn(move || {
+                let mut line = String::new();
+                while lines.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
+                    kept.lock().unwrap().push_str(&std::mem::take(&mut line));
+                }
+            });
+            return Served { child, address, announced, log };
+        }
+    }
+}
+
+/// A process that ends with its owner.
+pub(crate) struct Owned(Child);
+
+impl std::ops::Deref for Owned {
+    type Target = Child;
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Owned {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let _ended_already = self.0.kill();
+        let _reaped = self.0.wait();
+    }
 }
 
 /// The running program; killed when dropped.
 pub(crate) struct Served {
-    pub(crate) child: Child,
+    pub(crate) child: Owned,
     pub(crate) address: SocketAddr,
     pub(crate) announced: serde_json::Value,
+    log: Arc<Mutex<String>>,
 }
 
 impl Served {
     /// Starts it and reads until it says where it listens.
-    fn start(mut command: Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let mut told = Vec::new();
-        loop {
-            let mut line = String::new();
-            assert_ne!(lines.read_line(&mut line).unwrap(), 0, "it ended before it listened: {told:?}");
-            match serde_json::from_str::<serde_json::Value>(&line) {
-                Ok(announced) if announced.get("listening").is_some() => {
-                    let address = announced["listening"].as_str().unwrap().parse().unwrap();
-                    // The pipe is read on, so that the program never waits for this test to listen.
-                    std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
-                    return Self { child, address, announced };
-                }
-                _ => told.push(line),
-            }
-        }
+    pub(crate) fn start(command: Command) -> Self {
+        Starting::new(command).listening()
+    }
+
+    /// What it wrote to stderr so far.
+    pub(crate) fn said(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The records of one kind that a CRM twin holds.
+    pub(crate) fn records(&self, kind: &str) -> Vec<serde_json::Value> {
+        let (_, said) = self.ask("GET", &format!("/_twin/records?type={kind}"), &[], b"");
+        let told: serde_json::Value = serde_json::from_str(&said).unwrap();
+        told["records"].as_array().unwrap().clone()
+    }
+
+    /// How many contacts, calls and tasks a CRM twin holds.
+    pub(crate) fn held(&self) -> [usize; 3] {
+        ["contacts", "calls", "tasks"].map(|kind| self.records(kind).len())
     }
 
     /// Looks again and again, until it is so; the program's own workers need a moment.
@@ -186,12 +276,5 @@ impl Served {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _reaped = self.child.wait();
     }
 }

@@ -6,3 +6,5 @@ mod commands;
 mod home;
 #[cfg(test)]
 mod serve;
+#[cfg(all(test, target_os = "linux"))]
+mod trouble;
