@@ -39,13 +39,17 @@ pub(crate) async fn first_admins(engine: &Engine, config: &Config, made: &mut Ve
         if !users.is_empty() {
             continue;
         }
+        let taken =
+            engine.store().read(|tx| Box::pin(async move { store::users_with_email(tx, FIRST_EMAIL).await })).await?;
+        // One address is one person, who may go from account to account: the first person of another account is another.
+        let email = if taken.is_empty() { FIRST_EMAIL.to_owned() } else { format!("admin@{}.localhost", account.slug) };
         let password = made_up(engine);
-        let row = new_row(engine, &id, FIRST_EMAIL, "Administrator", Role::Admin, &[], &password)?;
+        let row = new_row(engine, &id, &email, "Administrator", Role::Admin, &[], &password)?;
         engine
             .store()
             .write(Site::Setup, move |tx| Box::pin(async move { store::user_insert(tx, &row).await }))
             .await?;
-        made.push(First { account: account.slug.clone(), email: FIRST_EMAIL.to_owned(), password });
+        made.push(First { account: account.slug.clone(), email, password });
     }
     Ok(())
 }
