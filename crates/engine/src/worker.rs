@@ -104,10 +104,15 @@ impl Engine {
                         REST_AFTER_ERROR
                     }
                 };
+                // Listened for before the flag is looked at, so that an order that comes in between is not slept through.
+                let order = stop.notified();
+                if stopped.load(std::sync::atomic::Ordering::SeqCst) {
+                    break;
+                }
                 tokio::select! {
                     () = engine.inner.parts.clock.sleep(rest) => {}
                     _ = changes.changed(), if rest == REST => {}
-                    () = stop.notified() => {}
+                    () = order => {}
                 }
             }
         })

@@ -118,6 +118,13 @@ impl Home {
         serde_json::from_str(&text).unwrap()
     }
 
+    /// A token of the only account, or of the one named.
+    pub(crate) fn token(&self, scope: &str, account: Option<&str>) -> String {
+        let account = account.map_or_else(Vec::new, |slug| vec!["--account", slug]);
+        let made = self.json(&[&["token", "add", "test", "--scope", scope, "--json"][..], &account].concat());
+        made["token"].as_str().unwrap().to_owned()
+    }
+
     pub(crate) fn serve(&self) -> Served {
         Served::start(self.command(&["serve", "--json"]))
     }
@@ -240,14 +247,59 @@ impl Served {
         told["records"].as_array().unwrap().clone()
     }
 
+    /// What a property of a CRM twin's record holds now.
+    pub(crate) fn holds(record: &serde_json::Value, property: &str) -> String {
+        let last = record["history"][property].as_array().and_then(|versions| versions.last());
+        last.and_then(|version| version["value"].as_str()).unwrap_or_default().to_owned()
+    }
+
+    /// Sends what a vendor's twin made, as the vendor would. The path is what follows the public URL.
+    pub(crate) fn hook(&self, path: &str, hook: &ringback_twins::Hook) -> (u16, String) {
+        let headers: Vec<(&str, &str)> = hook.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        self.ask("POST", path, &headers, &hook.body)
+    }
+
+    /// What a token of the API is shown.
+    pub(crate) fn api(&self, token: &str, path: &str) -> (u16, serde_json::Value) {
+        let (status, said) = self.ask("GET", path, &[("authorization", &format!("Bearer {token}"))], b"");
+        (status, serde_json::from_str(&said).unwrap_or_default())
+    }
+
+    /// Changes something by the API.
+    pub(crate) fn api_post(&self, token: &str, path: &str, body: &serde_json::Value) -> (u16, serde_json::Value) {
+        let bearer = format!("Bearer {token}");
+        let headers =
+            [("authorization", bearer.as_str()), ("idempotency-key", path), ("content-type", "application/json")];
+        let (status, said) = self.ask("POST", path, &headers, body.to_string().as_bytes());
+        (status, serde_json::from_str(&said).unwrap_or_default())
+    }
+
+    /// Whether nothing is owed any more: the records are in a CRM earlier than the last read back.
+    pub(crate) fn rests(&self) -> bool {
+        let (_, metrics) = self.ask("GET", "/metrics", &[], b"");
+        let mut owed = metrics
+            .lines()
+            .filter(|line| line.starts_with("ringback_lane_unsettled{") || line.contains("state=\"stored\""));
+        owed.all(|line| line.ends_with(" 0"))
+    }
+
     /// How many contacts, calls and tasks a CRM twin holds.
     pub(crate) fn held(&self) -> [usize; 3] {
         ["contacts", "calls", "tasks"].map(|kind| self.records(kind).len())
     }
 
     /// Looks again and again, until it is so; the program's own workers need a moment.
-    pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
-        for _ in 0..LOOKS_MAX {
+    pub(crate) fn until(what: &str, so: impl FnMut() -> bool) {
+        Self::within(LOOKS_MAX, what, so);
+    }
+
+    /// The same, for what has to come in a fraction of a worker's longest rest.
+    pub(crate) fn soon(what: &str, so: impl FnMut() -> bool) {
+        Self::within(LOOKS_MAX / 6, what, so);
+    }
+
+    fn within(looks: usize, what: &str, mut so: impl FnMut() -> bool) {
+        for _ in 0..looks {
             if so() {
                 return;
             }
@@ -258,6 +310,18 @@ impl Served {
 
     /// Status and body of one request.
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
+        let (status, _, body) = self.whole(method, path, headers, body);
+        (status, body)
+    }
+
+    /// Status, head and body of one request.
+    pub(crate) fn whole(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         let mut head =
             format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
@@ -269,7 +333,8 @@ impl Served {
         let mut reply = String::new();
         stream.read_to_string(&mut reply).unwrap();
         let status = reply.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, reply.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned()))
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap_or((&reply, ""));
+        (status, head.to_owned(), body.to_owned())
     }
 
     /// SIGKILL, and waits for the end.
