@@ -1,10 +1,18 @@
 //! The real program, from outside: what it prints, how it ends, and what survives its death.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod home;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod senders;
+#[cfg(test)]
 mod serve;
 #[cfg(all(test, target_os = "linux"))]
 mod trouble;
+#[cfg(test)]
+mod twilio;

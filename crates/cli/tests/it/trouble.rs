@@ -200,13 +200,6 @@ mod postgres {
         Some((address.parse().unwrap(), move |at| format!("{user}@{at}/{name}")))
     }
 
-    /// What the work still owes: the CRM's records are there earlier than the last read back.
-    fn rests(served: &Served) -> bool {
-        let (_, metrics) = served.ask("GET", "/metrics", &[], b"");
-        let mut waiting = metrics.lines().filter(|line| line.starts_with("ringback_lane_unsettled{"));
-        waiting.all(|line| line.ends_with(" 0"))
-    }
-
     #[test]
     fn a_server_that_is_gone_for_a_while_costs_nothing() {
         let Some((server, url)) = database("gone") else { return };
@@ -231,7 +224,7 @@ mod postgres {
         for n in 0..3 {
             assert_eq!(call(&served, n).0, 200);
         }
-        Served::until("the first calls are in the CRM", || twin.held() == [3; 3] && rests(&served));
+        Served::until("the first calls are in the CRM", || twin.held() == [3; 3] && served.rests());
         wire.cut();
         refuses(&served, 3..5, "RB-0402");
         wire.open();
