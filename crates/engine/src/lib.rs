@@ -181,6 +181,11 @@ impl Engine {
         self.changed();
     }
 
+    /// Lets pages ask again although nothing was stored: the clock went faster than they can know.
+    pub fn time_moved(&self) {
+        self.changed();
+    }
+
     pub(crate) fn new_inquiry_id(&self) -> InquiryId {
         InquiryId::new(self.now(), self.random())
     }

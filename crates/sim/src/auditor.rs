@@ -133,6 +133,8 @@ struct Expected<'a> {
     reached: bool,
     /// A person tried: due again later.
     tried: bool,
+    /// A person at the console dealt with the caller; the world does not know what that led to.
+    handled: bool,
 }
 
 impl<'a> View<'a> {
@@ -167,9 +169,14 @@ impl<'a> View<'a> {
                     picked_new: done(&Deed::PickNew(number.to_owned())),
                     reached: done(&Deed::Reach(number.to_owned())),
                     tried: done(&Deed::Try(number.to_owned())),
+                    handled: self.handled(number),
                 }
             })
             .collect()
+    }
+
+    fn handled(&self, number: &str) -> bool {
+        self.played.handled.get(self.at).is_some_and(|numbers| numbers.contains(number))
     }
 
     fn person_of(&self, number: &str) -> Option<(usize, &'a Person)> {
@@ -205,16 +212,19 @@ impl<'a> View<'a> {
             let possible = expected.calls.len();
             let stays_out = expected.who.stays_out() && !known && !expected.picked_new;
             let name = format!("account {} caller {} ({:?})", self.account.letter, expected.number, expected.who);
-            if stays_out || known {
+            if (stays_out || known) && !expected.handled {
                 if made > 0 {
                     verdict.double(format!("{name}: {made} contacts made of somebody who is known or must stay out"));
                 }
             } else if made > 1 {
                 verdict.double(format!("{name}: {made} contacts"));
-            } else if made == 0 && wanted > 0 {
+            } else if made == 0 && wanted > 0 && !expected.handled {
                 verdict.lose(format!("{name}: no contact"));
             }
             verdict.contacts_created += made as u64;
+            if stays_out && expected.handled {
+                continue;
+            }
             if stays_out {
                 for contact in &contacts {
                     let linked = self.linked(ObjectType::Calls, &contact.id).len()
@@ -256,7 +266,7 @@ impl<'a> View<'a> {
         for call in &expected.calls {
             let fits = |r: &&&Record| (instant_ms(r.get("hs_timestamp")) - call.started_ms).abs() <= START_SLACK_MS;
             let Some(at) = left.iter().position(fits) else {
-                if !call.answered() {
+                if !call.answered() && !expected.handled {
                     verdict.lose(format!(
                         "{name}: call {} at {} has no record ({} records, {wanted} wanted)",
                         call.n,
@@ -311,6 +321,9 @@ impl<'a> View<'a> {
         }
         let open: Vec<&&Record> = tasks.iter().filter(|t| t.get("hs_task_status") == Some("NOT_STARTED")).collect();
         verdict.tasks_open += open.len() as u64;
+        if expected.handled {
+            return;
+        }
         let mut sites: BTreeMap<usize, Vec<&RealCall>> = BTreeMap::new();
         for call in &expected.calls {
             sites.entry(call.site).or_default().push(call);
@@ -409,7 +422,8 @@ impl<'a> View<'a> {
             .collect();
         for contact in self.twin.records(ObjectType::Contacts) {
             let number = contact.get("phone").map(tail).unwrap_or_default();
-            if !self.seeds.contains(&contact.id) && !callers.contains(&number) {
+            let made_by_a_person = number.is_empty() && self.handled("");
+            if !self.seeds.contains(&contact.id) && !callers.contains(&number) && !made_by_a_person {
                 verdict
                     .double(format!("account {}: contact {} ({number}) never called", self.account.letter, contact.id));
             }
@@ -428,7 +442,7 @@ impl<'a> View<'a> {
                 let by_machine = versions.iter().any(|v| v.source == "INTEGRATION");
                 let ours = property.starts_with("rb_");
                 let typed = person.typed.iter().any(|(p, _)| p == property);
-                if by_machine && (!ours || typed) {
+                if by_machine && (!ours || typed) && !self.handled(&person.e164) {
                     verdict.forbid(format!("{name}: {property} was written: {:?}", versions.last().map(|v| &v.value)));
                 }
                 let blank = versions.last().is_some_and(|v| v.value.is_empty());

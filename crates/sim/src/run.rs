@@ -1,10 +1,14 @@
 //! Playing a world: the real engine over the real store, stepped on virtual time, dying and starting again as the world says.
 
 mod acts;
+mod live;
 mod setup;
+mod tempo;
 
+pub use live::{Heard, Live};
 pub use setup::{Portal, apply_accounts};
 pub(crate) use setup::{create_schema, drop_schema};
+pub use tempo::Tempo;
 
 use crate::crash::CrashHook;
 use crate::dice::{Dice, SeededChance};
@@ -19,7 +23,7 @@ use ringback_engine::keyring::Keyring;
 use ringback_engine::mail::NoMailer;
 use ringback_engine::{Engine, Parts, Settings};
 use ringback_store::{Durability, Options, Site, Store};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// After the last webhook a world has so long to come to rest.
@@ -51,6 +55,9 @@ pub struct Played {
     pub deals: Vec<Vec<String>>,
     /// What people did, by place in [`World::acts`]: whether there was anything to do it to.
     pub acted: Vec<bool>,
+    /// Callers whom somebody who signed in dealt with, by account: E.164, empty for whoever kept the number back. What became of their tasks
+    /// and fields is what that person made of it.
+    pub handled: Vec<BTreeSet<String>>,
     pub crashes: Vec<Crash>,
     pub commits: BTreeMap<Site, u64>,
     /// Faults that struck, by name, over all vendors.
@@ -71,27 +78,12 @@ pub struct Played {
 
 /// Plays a world to its end.
 pub async fn play(world: &World, database: &Database, portal: &Portal, trace: bool) -> Result<Played> {
-    let hook = Arc::new(CrashHook::new(world.crashes.clone()));
-    let (vendors, seeds, deals) = setup::vendors(world, portal)?;
-    let stage = Arc::new(Stage::new(world, vendors, hook.clone(), trace));
-    let (store, cleanup) = open(world, database, hook.clone()).await?;
-    let mut player = Player {
-        world,
-        chance: Arc::new(SeededChance::new(Dice::new(world.seed ^ 0x5EED))),
-        store,
-        stage,
-        engine: None,
-        acted: vec![false; world.acts.len()],
-        next_act: 0,
-        in_doubt: false,
-    };
-    let engine = player.start();
-    apply_accounts(&engine, world).await?;
-    hook.wake();
+    let chance = Arc::new(SeededChance::new(Dice::new(world.seed ^ 0x5EED)));
+    let (mut player, cleanup) = Player::ready(world, database, portal, chance, Player::settings(), trace).await?;
     let played = player.run().await;
     player.stage.hook.sleep();
     let played = match played {
-        Ok(()) => player.gather(seeds, deals).await,
+        Ok(()) => player.gather().await,
         Err(error) => Err(error),
     };
     player.stage.leave();
@@ -131,14 +123,78 @@ async fn open(world: &World, database: &Database, hook: Arc<CrashHook>) -> Resul
 
 struct Player<'w> {
     world: &'w World,
-    chance: Arc<SeededChance>,
+    chance: Arc<dyn Chance>,
+    settings: Settings,
     store: Store,
     stage: Arc<Stage>,
     engine: Option<Engine>,
+    /// Ids of the seeded contacts and deals, by account.
+    seeds: Vec<Vec<String>>,
+    deals: Vec<Vec<String>>,
+    /// Nothing misbehaves any more.
+    calm: bool,
+    /// How far time moves next while nothing may be done.
+    pause_ms: i64,
     acted: Vec<bool>,
     next_act: usize,
     /// The program died under the click: it may have been done.
     in_doubt: bool,
+}
+
+/// What one round led to.
+enum Round {
+    /// Something was done; there may be more.
+    Worked,
+    /// Nothing happens by itself before that moment.
+    Until(i64),
+    /// Nothing happens by itself any more.
+    Rest,
+}
+
+impl<'w> Player<'w> {
+    /// A world with its vendors and its program, before anything happens.
+    async fn ready(
+        world: &'w World,
+        database: &Database,
+        portal: &Portal,
+        chance: Arc<dyn Chance>,
+        settings: Settings,
+        trace: bool,
+    ) -> Result<(Self, Cleanup)> {
+        let hook = Arc::new(CrashHook::new(world.crashes.clone()));
+        let (vendors, seeds, deals) = setup::vendors(world, portal)?;
+        let stage = Arc::new(Stage::new(world, vendors, hook.clone(), trace));
+        let (store, cleanup) = open(world, database, hook.clone()).await?;
+        let mut player = Self::new(world, stage, store, chance, settings);
+        (player.seeds, player.deals) = (seeds, deals);
+        let engine = player.start();
+        apply_accounts(&engine, world).await?;
+        hook.wake();
+        Ok((player, cleanup))
+    }
+
+    fn new(world: &'w World, stage: Arc<Stage>, store: Store, chance: Arc<dyn Chance>, settings: Settings) -> Self {
+        Self {
+            world,
+            chance,
+            settings,
+            store,
+            stage,
+            engine: None,
+            seeds: Vec::new(),
+            deals: Vec::new(),
+            calm: false,
+            pause_ms: IDLE_STEP_MS,
+            acted: vec![false; world.acts.len()],
+            next_act: 0,
+            in_doubt: false,
+        }
+    }
+
+    /// How a world's program works.
+    fn settings() -> Settings {
+        Settings { public_url: crate::world::PUBLIC_URL.into(), ..Settings::default() }
+    }
 }
 
 impl Player<'_> {
@@ -146,16 +202,15 @@ impl Player<'_> {
     fn start(&mut self) -> Engine {
         self.stage.hook.revive();
         let clock: Arc<dyn Clock> = self.stage.clock.clone();
-        let chance: Arc<dyn Chance> = self.chance.clone();
         let transport: Arc<dyn Transport> = Arc::new(Network(self.stage.clone()));
         let engine = Engine::new(Parts {
             store: self.store.clone(),
             clock,
-            chance,
+            chance: self.chance.clone(),
             transport,
             mailer: Arc::new(NoMailer),
             keyring: Keyring::generate([7; 32]),
-            settings: Settings { public_url: crate::world::PUBLIC_URL.into(), ..Settings::default() },
+            settings: self.settings.clone(),
         });
         self.engine = Some(engine.clone());
         self.stage.enter(engine.clone());
@@ -164,41 +219,43 @@ impl Player<'_> {
 
     async fn run(&mut self) -> Result<()> {
         let limit_ms = self.world.calm_ms + REST_DAYS_MAX * 86_400_000;
-        let mut calm = false;
-        let mut pause_ms = IDLE_STEP_MS;
         for _ in 0..ROUNDS_MAX {
-            if self.stage.hook.dead() {
-                self.stage
-                    .say(|| format!("*** the program died: {:?}; it starts again", self.stage.hook.happened().last()));
-                self.start();
+            match self.round(limit_ms).await? {
+                Round::Worked => {}
+                Round::Until(ms) if ms <= limit_ms => self.stage.reach(ms).await,
+                Round::Until(_) | Round::Rest => return Ok(()),
             }
-            if !calm && self.stage.clock.ms() >= self.world.calm_ms {
-                calm = true;
-                self.quiet();
-            }
-            self.act().await?;
-            let worked = self.step().await?;
-            if self.stage.hook.dead() || worked > 0 {
-                pause_ms = IDLE_STEP_MS;
-                continue;
-            }
-            let now_ms = self.stage.clock.ms();
-            let Some(next_ms) = self.next_moment(calm, limit_ms).await? else { return Ok(()) };
-            let to_ms = if next_ms <= now_ms {
-                // Something is due and nothing may be done: a breaker or a lease.
-                let to_ms = now_ms + pause_ms;
-                pause_ms = (pause_ms * 2).min(IDLE_STEP_MS_MAX);
-                to_ms
-            } else {
-                pause_ms = IDLE_STEP_MS;
-                next_ms
-            };
-            if to_ms > limit_ms {
-                return Ok(());
-            }
-            self.stage.reach(to_ms).await;
         }
         bail!("seed {}: no rest after {ROUNDS_MAX} rounds", self.world.seed)
+    }
+
+    /// Does what can be done now. What is due after the limit is not waited for.
+    async fn round(&mut self, limit_ms: i64) -> Result<Round> {
+        if self.stage.hook.dead() {
+            self.stage
+                .say(|| format!("*** the program died: {:?}; it starts again", self.stage.hook.happened().last()));
+            self.start();
+        }
+        if !self.calm && self.stage.clock.ms() >= self.world.calm_ms {
+            self.calm = true;
+            self.quiet();
+        }
+        self.act().await?;
+        let worked = self.step().await?;
+        if self.stage.hook.dead() || worked > 0 {
+            self.pause_ms = IDLE_STEP_MS;
+            return Ok(Round::Worked);
+        }
+        let now_ms = self.stage.clock.ms();
+        let Some(next_ms) = self.next_moment(limit_ms).await? else { return Ok(Round::Rest) };
+        if next_ms > now_ms {
+            self.pause_ms = IDLE_STEP_MS;
+            return Ok(Round::Until(next_ms));
+        }
+        // Something is due and nothing may be done: a breaker or a lease.
+        let to_ms = now_ms + self.pause_ms;
+        self.pause_ms = (self.pause_ms * 2).min(IDLE_STEP_MS_MAX);
+        Ok(Round::Until(to_ms))
     }
 
     /// From now on every vendor behaves.
@@ -220,7 +277,7 @@ impl Player<'_> {
         }
     }
 
-    async fn next_moment(&self, calm: bool, limit_ms: i64) -> Result<Option<i64>> {
+    async fn next_moment(&self, limit_ms: i64) -> Result<Option<i64>> {
         let Some(engine) = &self.engine else { return Ok(None) };
         let due = match engine.next_due().await {
             Ok(due) => due.map(|at| at.as_millisecond() + 1).filter(|at| *at <= limit_ms),
@@ -228,17 +285,17 @@ impl Player<'_> {
             Err(error) => return Err(error.into()),
         };
         let act = self.world.acts.get(self.next_act).map(|a| a.at_ms);
-        let calm = (!calm).then_some(self.world.calm_ms);
+        let calm = (!self.calm).then_some(self.world.calm_ms);
         Ok([due, self.stage.next_delivery(), act, calm].into_iter().flatten().min())
     }
 
-    async fn gather(&self, seeds: Vec<Vec<String>>, deals: Vec<Vec<String>>) -> Result<Played> {
+    async fn gather(&self) -> Result<Played> {
         let engine = self.engine.as_ref().context("no engine")?;
         let ended_ms = self.stage.clock.ms();
         let mut faults: BTreeMap<&'static str, u64> = BTreeMap::new();
         let (mut ledgers, mut dead, mut inquiries, mut signals) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut calls, mut stuck) = (Vec::new(), Vec::new());
-        let mut unsettled = 0;
+        let (mut unsettled, mut handled) = (0, Vec::new());
         for (n, account) in self.world.accounts.iter().enumerate() {
             self.stage.with_vendors(n, |v| {
                 v.crm.settle(ended_ms);
@@ -256,12 +313,14 @@ impl Player<'_> {
             inquiries.push(counted.inquiries);
             signals.push(counted.signals);
             calls.push(counted.calls);
+            handled.push(setup::handled(&self.store, &account.id).await?);
         }
         Ok(Played {
             told: self.stage.told(),
             stage: self.stage.clone(),
-            seeds,
-            deals,
+            seeds: self.seeds.clone(),
+            deals: self.deals.clone(),
+            handled,
             acted: self.acted.clone(),
             crashes: self.stage.hook.happened(),
             commits: self.stage.hook.seen(),

@@ -6,12 +6,14 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use ringback_connect::Secret;
 use ringback_core::contract;
 use ringback_core::id::{AccountId, ConnectionId};
+use ringback_core::inquiry::Inquiry;
 use ringback_engine::Engine;
 use ringback_store::{self as store, AccountRow, ConnectionRow, ContractNew, Site, Store};
 use ringback_twins::fault::Faulty;
 use ringback_twins::hubspot::{HubSpot, ObjectType, Options, Token};
 use ringback_twins::log::Log;
 use ringback_twins::sink::WebhookSink;
+use std::collections::BTreeSet;
 
 /// A CRM portal after the program's own set-up: every world starts from a copy.
 #[derive(Debug, Clone)]
@@ -145,7 +147,7 @@ fn rows(engine: &Engine, account: &Account, at: i64) -> Result<Rows> {
     Ok(Rows {
         account: AccountRow {
             id: account.id.clone(),
-            name: format!("Simulated {}", account.letter),
+            name: account.company.name.clone(),
             salt: format!("salt of account {}", account.letter),
             created_at: at,
         },
@@ -237,6 +239,30 @@ pub(super) async fn count(store: &Store, account: &Account) -> Result<Counted> {
         .await?)
 }
 
+/// The callers of an account whom a person of the business dealt with: whose inquiry has an entry by somebody who can sign in.
+pub(super) async fn handled(store: &Store, account: &str) -> Result<BTreeSet<String>> {
+    let account = account.to_owned();
+    Ok(store
+        .read(move |tx| {
+            Box::pin(async move {
+                let users = store::users_all(tx, &account).await?;
+                let mut callers = BTreeSet::new();
+                if users.is_empty() {
+                    return Ok(callers);
+                }
+                for row in store::inquiries_list(tx, &account, None, 10_000, &store::Before::end()).await? {
+                    let entries = store::entries_of(tx, &account, &row.id).await?;
+                    if entries.iter().any(|e| users.iter().any(|u| e.body.contains(&u.id))) {
+                        let inquiry: Option<Inquiry> = serde_json::from_str(&row.snapshot).ok();
+                        callers.insert(inquiry.and_then(|i| i.e164).unwrap_or_default());
+                    }
+                }
+                Ok(callers)
+            })
+        })
+        .await?)
+}
+
 impl Portal {
     /// A portal set up by the program itself, as `ringback connect` does it: our properties exist, made through the API.
     pub async fn prepared() -> Result<Self> {
@@ -250,16 +276,9 @@ impl Portal {
         let hook = std::sync::Arc::new(crate::crash::CrashHook::new(Vec::new()));
         let stage = std::sync::Arc::new(crate::stage::Stage::new(&world, vendors, hook.clone(), false));
         let (store, _) = super::open(&world, &super::Database::Memory, hook).await?;
-        let mut player = super::Player {
-            world: &world,
-            chance: std::sync::Arc::new(crate::dice::SeededChance::new(crate::dice::Dice::new(1))),
-            store: store.clone(),
-            stage: stage.clone(),
-            engine: None,
-            acted: Vec::new(),
-            next_act: 0,
-            in_doubt: false,
-        };
+        let chance = std::sync::Arc::new(crate::dice::SeededChance::new(crate::dice::Dice::new(1)));
+        let settings = super::Player::settings();
+        let mut player = super::Player::new(&world, stage.clone(), store.clone(), chance, settings);
         let engine = player.start();
         apply_accounts(&engine, &world).await?;
         let (id, connection) = (AccountId::from_text(account.id.clone()), ConnectionId::from_text(account.crm()));

@@ -64,7 +64,12 @@ fn account(dice: &mut Dice, n: u64, start_ms: i64) -> Account {
         contract: contract(dice, pager_secret.is_some()),
         staff: staff(&sites, letter),
         known: known(),
-        company: Company::new(500 + n, "Simulated Services", "America/New_York", &format!("rail-signing-key-{letter}")),
+        company: Company::new(
+            500 + n,
+            &format!("Simulated Services {letter}"),
+            "America/New_York",
+            &format!("rail-signing-key-{letter}"),
+        ),
         twilio_sid: format!("AC{:032x}", 0xabc0 + n),
         twilio_token: format!("twilio-token-{letter}"),
         token: format!("pat-sim-{letter}"),
@@ -89,6 +94,7 @@ pub fn demo_account() -> Account {
         place.location.vertical = Some("hvac".into());
         place.hours = hours;
     }
+    made.company.name = "Saguaro Heating and Air".into();
     made.sites = place.into_iter().collect();
     made.staff = staff(&made.sites, 'a');
     made.pager_secret = Some("whsec_ZGVtb25zdHJhdGlvbi1wYWdlci1zZWNyZXQ=".into());
