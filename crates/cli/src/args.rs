@@ -29,7 +29,10 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Play twelve calls against simulated vendors, and show the console.
+    /// Play a day with twelve missed calls against simulated vendors, and open the console on it.
+    ///
+    /// The day passes in about three minutes and ends with the figures that an independent auditor counted in the simulated CRM. The console
+    /// stays open at real speed until Ctrl-C: call back, answer reviews, and see it arrive in the CRM.
     Demo(Demo),
     /// Write ringback.toml, contract.toml and a key; existing files stay.
     Init {
@@ -102,9 +105,15 @@ pub(crate) struct Demo {
     /// Names, numbers, order, times, wording and faults vary with it.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Where the console is opened.
-    #[arg(long, default_value = "127.0.0.1:8787")]
+    /// Where the console is opened; on a loopback address nobody has to sign in.
+    #[arg(long, default_value = "127.0.0.1:8787", conflicts_with = "once")]
     pub(crate) listen: SocketAddr,
+    /// So many times as fast as usual.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000), conflicts_with = "once")]
+    pub(crate) speed: u32,
+    /// Do not show the console in a browser.
+    #[arg(long)]
+    pub(crate) no_open: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 /// The longest pause between two tries to start on a database in trouble.
 const START_PAUSE_SECONDS_MAX: u64 = 15;
+const CHANGE_LISTEN: &str = "stop the program that holds it (is ringback running already?), or change [server] listen";
 
 /// Reads the settings, before any thread is started: they say how many.
 pub(crate) fn settings(path: &Path) -> Result<Reading, Fail> {
@@ -44,7 +45,8 @@ pub(crate) async fn run(out: Out, reading: Reading) -> Result<(), Fail> {
         Err(fail) => return Err(fail),
     };
     let house = House { reading, engine };
-    let address = listener.local_addr().map_err(|error| cannot_listen(house.config(), &error))?;
+    let address =
+        listener.local_addr().map_err(|error| cannot_listen(&house.config().server.listen, &error, CHANGE_LISTEN))?;
     announce(out, &house, address, &begun.first);
     work(&house, listener, signals).await
 }
@@ -114,7 +116,7 @@ async fn work(house: &House, listener: TcpListener, mut signals: Signals) -> Res
         tracing::error!(%error, "the workers did not end well");
     }
     house.engine.store().clone().close().await;
-    served.map_err(|error| cannot_listen(house.config(), &error))
+    served.map_err(|error| cannot_listen(&house.config().server.listen, &error, CHANGE_LISTEN))
 }
 
 /// SIGINT and SIGTERM. Listened for from the start, because whoever reads that this is ready may already ask it to stop.
@@ -180,13 +182,20 @@ async fn bind(config: &Config) -> Result<TcpListener, Fail> {
     let address = config.server.listen.parse::<SocketAddr>().map_err(|error| {
         Fail::new(Exit::Usage, "RB-0305", format!("server.listen: {error}"), "write it as 127.0.0.1:8787")
     })?;
-    TcpListener::bind(address).await.map_err(|error| cannot_listen(config, &error))
+    listen(address, CHANGE_LISTEN).await.map(|(listener, _)| listener)
 }
 
-fn cannot_listen(config: &Config, error: &std::io::Error) -> Fail {
-    let listen = &config.server.listen;
+/// A port, and the address it has.
+pub(crate) async fn listen(address: SocketAddr, cure: &str) -> Result<(TcpListener, SocketAddr), Fail> {
+    let bound = match TcpListener::bind(address).await {
+        Ok(listener) => listener.local_addr().map(|address| (listener, address)),
+        Err(error) => Err(error),
+    };
+    bound.map_err(|error| cannot_listen(&address.to_string(), &error, cure))
+}
+
+fn cannot_listen(listen: &str, error: &std::io::Error, cure: &str) -> Fail {
     if error.kind() == std::io::ErrorKind::AddrInUse {
-        let cure = "stop the program that holds it (is ringback running already?), or change [server] listen";
         return Fail::new(Exit::Unavailable, "RB-0301", format!("another program listens on {listen}"), cure);
     }
     let cure = "use an address of this machine and a port that this user may open";

@@ -1,7 +1,7 @@
 //! `twin`: a simulated vendor over HTTP, to try things without an account anywhere.
 
 use crate::args::{Twin, TwinVendor};
-use crate::commands::serve::Signals;
+use crate::commands::serve::{Signals, listen};
 use crate::out::{Out, note};
 use crate::problems::{Exit, Fail};
 use ringback_engine::clock::{Clock as _, SystemClock};
@@ -16,15 +16,7 @@ use tokio::net::TcpListener;
 /// Serves until it is told to stop.
 pub(crate) async fn run(out: Out, twin: &Twin) -> Result<(), Fail> {
     let signals = Signals::listen()?;
-    let listener = TcpListener::bind(twin.listen).await.map_err(|error| {
-        let (code, cause) = if error.kind() == std::io::ErrorKind::AddrInUse {
-            ("RB-0301", format!("another program listens on {}", twin.listen))
-        } else {
-            ("RB-0314", format!("cannot listen on {}: {error}", twin.listen))
-        };
-        Fail::new(Exit::Unavailable, code, cause, "choose another address with --listen")
-    })?;
-    let address = listener.local_addr().map_or(twin.listen, |a| a);
+    let (listener, address) = listen(twin.listen, "choose another address with --listen").await?;
     let secret = |default: &str| twin.token.clone().unwrap_or_else(|| default.to_owned());
     let token = match twin.vendor {
         TwinVendor::Hubspot => secret("pat-twin"),

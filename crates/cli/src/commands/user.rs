@@ -188,7 +188,8 @@ fn missing(email: &str) -> Fail {
     Fail::new(Exit::Missing, "RB-0313", format!("there is no user {email}"), "`ringback user list` shows who there is")
 }
 
-fn new_row(
+/// A person as the store keeps them.
+pub(crate) fn new_row(
     engine: &Engine,
     account: &str,
     email: &str,
@@ -221,7 +222,8 @@ fn hash(engine: &Engine, text: &str) -> Result<String, Fail> {
     })
 }
 
-fn made_up(engine: &Engine) -> String {
+/// A password nobody can guess.
+pub(crate) fn made_up(engine: &Engine) -> String {
     base32(engine.random())
 }
 

@@ -134,6 +134,11 @@ impl Home {
         Served::start(self.command(&["twin", "hubspot", "--listen", "127.0.0.1:0", "--json"]))
     }
 
+    /// The demonstration, watched, sixty times as fast as usual.
+    pub(crate) fn demo(&self) -> Served {
+        Served::start(self.command(&["demo", "--listen", "127.0.0.1:0", "--no-open", "--json", "--speed", "60"]))
+    }
+
     /// A simulated HubSpot, set up, and the settings that lead to it with `more` after them.
     pub(crate) fn connected(&self, more: &str) -> Served {
         let twin = self.twin();
@@ -154,7 +159,7 @@ pub(crate) struct Starting {
 
 impl Starting {
     pub(crate) fn new(mut command: Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap());
         Self { child: Owned(child), lines, told: String::new() }
     }
