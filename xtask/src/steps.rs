@@ -9,8 +9,21 @@ use crate::tally::{SKIPPED, Tally};
 use crate::{cmd, demo, eval, generate, layers, provision};
 
 /// What `cargo xtask test` runs when nothing else is said.
-const DEFAULT_STEPS: &[&str] =
-    &["provision", "postgres", "fmt", "generate", "layers", "clippy", "deny", "test", "build", "demo"];
+const DEFAULT_STEPS: &[&str] = &[
+    "provision",
+    "postgres",
+    "fmt",
+    "generate",
+    "layers",
+    "clippy",
+    "deny",
+    "test",
+    "build",
+    "demo",
+    "sim",
+    "kills",
+    "eval",
+];
 
 /// What `--quick` runs: no release build, nothing installed.
 const QUICK_STEPS: &[&str] = &["postgres", "fmt", "generate", "layers", "clippy", "test"];

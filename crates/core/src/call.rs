@@ -373,19 +373,16 @@ fn fold_ending(call: &mut Call, signal: &Signal, received_at: Timestamp) {
         {
             settle(call, received_at);
         }
+        // Over, and somebody said how: in whatever order the two came.
+        _ if call.ending != Ending::Unsaid && call.heard.iter().any(|h| h.kind == SignalKind::Ended) => {
+            settle(call, received_at);
+        }
         // The call is over, but how was not said: legs and recordings may still tell.
-        (SignalKind::Ended, _) if call.ending != Ending::Unsaid => settle(call, received_at),
         (SignalKind::Ended, _) => wait(call, due(LATE_PARTS_SECONDS)),
         // One telephone of a ring group did not answer, or the caller goes on to the voicemail.
         (SignalKind::Leg, Ending::Answered) => settle(call, received_at),
         (SignalKind::Leg, Ending::Abandoned) => settle(call, received_at),
-        (SignalKind::Leg, _) => {
-            if call.heard.iter().any(|h| h.kind == SignalKind::Ended) {
-                settle(call, received_at);
-            } else {
-                wait(call, due(LATE_PARTS_SECONDS * 5));
-            }
-        }
+        (SignalKind::Leg, _) => wait(call, due(LATE_PARTS_SECONDS * 5)),
         _ => wait(call, due(FINAL_REPORT_SECONDS_MAX)),
     }
 }

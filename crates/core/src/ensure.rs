@@ -208,6 +208,13 @@ fn quiet_until(history: &History, around: Circumstances<'_>) -> Option<Next> {
     }
 }
 
+/// Is there a write that nobody answered, and nobody has looked since?
+pub fn in_doubt(history: &History) -> bool {
+    telling(history).is_some_and(|(last, outcome)| {
+        last.purpose.changes() && matches!(outcome, None | Some(Outcome::Unknown { .. }))
+    })
+}
+
 /// The moment until which an exchange that changes something may still land unseen. Committed before it leaves.
 pub fn in_flight_until(started_at: Timestamp, traits: WriteTraits) -> Timestamp {
     after(started_at, traits.timeout + traits.settling)

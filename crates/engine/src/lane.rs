@@ -22,8 +22,8 @@ use ringback_core::inquiry::Event;
 use ringback_core::ledger::Draft;
 use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, AttemptRow, EffectRow, LaneReport, Site};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// So many exchanges in a row that failed for reasons of the whole lane open its breaker.
@@ -32,13 +32,26 @@ pub const BREAKER_FAILURES: u32 = 5;
 pub const BREAKER_SECONDS: i64 = 15;
 /// The breaker's longest pause.
 pub const BREAKER_SECONDS_MAX: i64 = 300;
+/// How soon to ask again whether another inquiry's write to the same record was answered.
+const OTHERS_WRITE: SignedDuration = SignedDuration::from_secs(5);
 /// What a page sink may take and how long a lost answer may still have an effect.
 const PAGE_TRAITS: WriteTraits =
     WriteTraits { settling: Duration::from_secs(5), timeout: Duration::from_secs(10), search_lag: Duration::ZERO };
 
 /// What a node knows of its lanes from moment to moment; nothing of it carries correctness.
 #[derive(Default)]
-pub(crate) struct LaneStates(Mutex<HashMap<String, LaneState>>);
+pub(crate) struct LaneStates(Mutex<HashMap<String, LaneState>>, Mutex<HashSet<String>>);
+
+impl LaneStates {
+    /// Takes a shared record, unless an effect of this node has it.
+    fn take(&self, key: &str) -> bool {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned())
+    }
+
+    fn free(&self, key: &str) {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
 
 #[derive(Default, Clone)]
 struct LaneState {
@@ -178,7 +191,12 @@ impl Engine {
                     let Some(crm) = crm else {
                         return work.dead(Why::new("no_crm", "this connection is no CRM")).await;
                     };
-                    work.exchange(crm, purpose, operation).await?;
+                    if !work.exchange(crm, purpose, operation).await? {
+                        let until = self.now().checked_add(OTHERS_WRITE).unwrap_or(Timestamp::MAX);
+                        return work
+                            .wait(until, "another inquiry's write to the same record is not answered yet")
+                            .await;
+                    }
                 }
             }
         }
@@ -289,6 +307,20 @@ impl Engine {
     }
 }
 
+/// Holds a record for one effect of this node, until it is dropped.
+struct Alone<'a> {
+    engine: &'a Engine,
+    key: Option<String>,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = &self.key {
+            self.engine.inner.lanes.free(key);
+        }
+    }
+}
+
 /// One effect in work.
 struct Work<'a> {
     engine: &'a Engine,
@@ -305,7 +337,7 @@ struct Work<'a> {
     fresh: Vec<(AttemptRow, bool)>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     fn begin(&mut self, purpose: Purpose) {
         let now = self.engine.now();
         self.history.begin(purpose, now);
@@ -355,16 +387,20 @@ impl Work<'_> {
     }
 
     /// One exchange with the CRM. One that changes something is stored as under way before it leaves.
-    async fn exchange(&mut self, crm: &'static dyn Crm, purpose: Purpose, operation: CrmOp) -> Result<(), Error> {
+    ///
+    /// `false`: not now. Two inquiries of one person share the person's record, and while a write to it is under way or unanswered for one
+    /// of them, the other neither looks nor writes.
+    async fn exchange(&mut self, crm: &'static dyn Crm, purpose: Purpose, operation: CrmOp) -> Result<bool, Error> {
         let operations = [operation];
         let request = match crm.request(&operations, &self.held.connection) {
             Ok(request) => request,
             Err(unsupported) => {
                 self.begin(purpose);
                 self.end(Outcome::Refused { why: Why::new("unsupported", unsupported.0) });
-                return Ok(());
+                return Ok(true);
             }
         };
+        let Some(_writing) = self.alone().await? else { return Ok(false) };
         self.begin(purpose);
         if purpose.changes() {
             self.store_under_way().await?;
@@ -382,7 +418,32 @@ impl Work<'_> {
             Err(fault) => fault_outcome(&fault, purpose),
         };
         self.end(outcome);
-        Ok(())
+        if purpose.changes() && ensure::in_doubt(&self.history) {
+            // Before the record is free for others here, the doubt is where they look.
+            self.store_doubt().await?;
+        }
+        Ok(true)
+    }
+
+    /// The right to touch the record that this effect makes; `None` while another effect has it, or left it in doubt.
+    async fn alone(&self) -> Result<Option<Alone<'a>>, Error> {
+        let Desired::NewContact { key, .. } = &self.effect.desired else {
+            return Ok(Some(Alone { engine: self.engine, key: None }));
+        };
+        let key = format!("{}/{key}", self.facts.account);
+        if !self.engine.inner.lanes.take(&key) {
+            return Ok(None);
+        }
+        let alone = Alone { engine: self.engine, key: Some(key) };
+        let (account, inquiry, id) = (self.row.account.clone(), self.row.inquiry.clone(), self.row.id.clone());
+        let busy = self
+            .engine
+            .store()
+            .read(move |tx| {
+                Box::pin(async move { store::contact_in_flight_elsewhere(tx, &account, &inquiry, &id).await })
+            })
+            .await?;
+        Ok((!busy).then_some(alone))
     }
 
     async fn send(
@@ -483,7 +544,7 @@ impl Work<'_> {
         row.state = "due".into();
         row.due_at =
             micros(until.max(self.engine.now().checked_add(SignedDuration::from_millis(200)).unwrap_or(until)));
-        row.in_flight_until = None;
+        row.in_flight_until = self.doubt();
         row.why = Some(why.to_owned());
         self.commit(Site::Outcome, row, Vec::new(), false).await?;
         Ok(Ended::Waits)
@@ -497,7 +558,22 @@ impl Work<'_> {
         let mut row = self.packed()?;
         row.state = "due".into();
         row.due_at = micros(until);
-        row.in_flight_until = None;
+        row.in_flight_until = self.doubt();
+        self.commit(Site::Outcome, row, Vec::new(), false).await
+    }
+
+    /// Until when an unanswered write may land; kept beyond that moment, until somebody has looked.
+    fn doubt(&self) -> Option<i64> {
+        let last = self.history.exchanges.iter().rev().find(|e| e.purpose.changes())?;
+        ensure::in_doubt(&self.history).then(|| micros(ensure::in_flight_until(last.started_at, self.traits)))
+    }
+
+    /// Nothing is known of what was sent: stored at once, because others ask.
+    async fn store_doubt(&mut self) -> Result<(), Error> {
+        let mut row = self.packed()?;
+        row.state = "due".into();
+        row.in_flight_until = self.doubt();
+        row.due_at = row.in_flight_until.unwrap_or(row.due_at);
         self.commit(Site::Outcome, row, Vec::new(), false).await
     }
 

@@ -155,6 +155,14 @@ fn another_tracker_reports_the_same_call_and_a_redial_is_another() {
     assert!(!same("conn_2", "+16025550111", 300), "five minutes later is another call");
 }
 
+#[test]
+fn over_and_how_it_ended_settle_in_either_order() {
+    let parts = [signal(SignalKind::Ringing, Ending::RingNoAnswer), signal(SignalKind::Ended, Ending::Unsaid)];
+    for signals in [vec![parts[0].clone(), parts[1].clone()], vec![parts[1].clone(), parts[0].clone()]] {
+        assert!(fold_all(&numbered(signals), 60).settled());
+    }
+}
+
 fn any_signal() -> impl Strategy<Value = Signal> {
     let kinds = prop::sample::select(vec![
         SignalKind::Ringing,

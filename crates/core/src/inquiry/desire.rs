@@ -24,22 +24,24 @@ impl Wish {
     /// What must come first: the contact for everything associated with it.
     pub(super) fn needs(&self, inquiry: &Inquiry, planned: &[Effect]) -> Vec<Need> {
         let Desired::Activity { contact: ContactRef::MadeBy(_), .. } = &self.desired else { return Vec::new() };
-        let id = planned
-            .iter()
-            .find(|e| e.target == "contact")
-            .map(|e| e.id.clone())
-            .or_else(|| inquiry.effects.get("contact").map(|e| e.id.clone()));
+        let id = maker(inquiry, planned);
         id.map(|effect| Need { effect, settled: false }).into_iter().collect()
     }
 }
 
+/// The effect that makes the contact: of this plan, else of an earlier one.
+fn maker(inquiry: &Inquiry, planned: &[Effect]) -> Option<EffectId> {
+    let of_this_plan = planned.iter().find(|e| e.target == "contact").map(|e| e.id.clone());
+    of_this_plan.or_else(|| inquiry.effects.get("contact").map(|e| e.id.clone()))
+}
+
 impl Desired {
     /// Names the effect that makes the contact, once it has an id.
-    pub(super) fn bind(mut self, planned: &[Effect]) -> Self {
+    pub(super) fn bind(mut self, inquiry: &Inquiry, planned: &[Effect]) -> Self {
         if let Self::Activity { contact: ContactRef::MadeBy(id), .. } = &mut self
-            && let Some(effect) = planned.iter().find(|e| e.target == "contact")
+            && let Some(maker) = maker(inquiry, planned)
         {
-            *id = effect.id.clone();
+            *id = maker;
         }
         self
     }

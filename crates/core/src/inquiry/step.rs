@@ -829,7 +829,7 @@ impl<'a> Moving<'a> {
             self.inquiry.effects_made += 1;
             let id = self.inquiry.id.effect(self.inquiry.effects_made);
             let word = want.desired.word().to_owned();
-            let desired = want.desired.bind(&effects);
+            let desired = want.desired.bind(&self.inquiry, &effects);
             let held = EffectRef {
                 id: id.clone(),
                 word,

@@ -132,6 +132,11 @@ statements! {
     EFFECT_BY_TARGET = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND target = $2 ORDER BY created_at DESC, id DESC LIMIT 1");
     EFFECTS_OF_TARGET = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND target = $2 ORDER BY created_at, id");
     EFFECTS_BY_RECORD = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND record = $2 ORDER BY created_at, id");
+    CONTACT_IN_FLIGHT_ELSEWHERE = concat!("SELECT COUNT(*) FROM inquiries mine \
+        JOIN inquiries other ON other.account = mine.account AND other.person_key = mine.person_key \
+        JOIN effects ON effects.account = other.account AND effects.inquiry = other.id \
+        WHERE mine.account = $1 AND mine.id = $2 AND effects.target = 'contact' AND effects.id <> $3 \
+        AND effects.in_flight_until IS NOT NULL AND effects.", unsettled!());
     EFFECTS_COUNT_BY_STATE = "SELECT state, COUNT(*) AS n FROM effects WHERE account = $1 GROUP BY state ORDER BY state";
 }
 
@@ -278,6 +283,17 @@ pub async fn effect_by_target(tx: &mut Tx, account: &str, target: &str) -> Resul
 /// Every effect on a target, oldest first.
 pub async fn effects_of_target(tx: &mut Tx, account: &str, target: &str) -> Result<Vec<EffectRow>, Error> {
     rows!(tx, EffectRow, EFFECTS_OF_TARGET, account, target)
+}
+
+/// Whether a write to the contact of this inquiry's person is under way or unanswered for another effect, of whatever inquiry.
+pub async fn contact_in_flight_elsewhere(
+    tx: &mut Tx,
+    account: &str,
+    inquiry: &str,
+    effect: &str,
+) -> Result<bool, Error> {
+    let n = value!(tx, i64, CONTACT_IN_FLIGHT_ELSEWHERE, account, inquiry, effect)?;
+    Ok(n > 0)
 }
 
 /// How many effects are in each state that occurs.
