@@ -14,7 +14,7 @@ mod pages;
 mod senders;
 #[cfg(test)]
 mod serve;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod trouble;
 #[cfg(test)]
 mod twilio;

@@ -11,6 +11,9 @@ secret = { text = "s-token" }
 settings = { signature = "bearer", body_max_bytes = "4096" }
 "#;
 
+/// Method, path, content type, body; status and code of the answer.
+type Wrong<'a> = (&'a str, &'a str, &'a str, &'a [u8], u16, &'a str);
+
 fn told(served: &Served, method: &str, path: &str, kind: &str, body: &[u8]) -> (u16, String) {
     let mut headers = vec![("authorization", "Bearer s-token")];
     headers.extend((!kind.is_empty()).then_some(("content-type", kind)));
@@ -34,7 +37,7 @@ fn what_is_wrong_with_a_request_is_told_and_nothing_is_stored() {
     let large = format!(r#"{{"call_id":"c-2","transcript":"{}"}}"#, "x".repeat(5_000)).into_bytes();
     let larger = vec![b' '; 17 * 1024 * 1024];
     let deep = [b"[".repeat(40), b"]".repeat(40)].concat();
-    let bad: [(&str, &str, &str, &[u8], u16, &str); 11] = [
+    let bad: [Wrong<'_>; 11] = [
         ("POST", "/hooks/shop/call", "text/xml", call, 415, "RB-0101"),
         ("POST", "/hooks/shop/call", "", call, 415, "RB-0101"),
         ("POST", "/hooks/shop/call", json, &large, 413, "RB-0102"),

@@ -1,6 +1,8 @@
 //! The database in trouble, under the real program: nothing is acknowledged that is not stored, one line says so, `/ready` says so, and
 //! everything goes on by itself when the trouble is over.
 
+#![cfg(target_os = "linux")]
+
 use crate::home::{Home, Served, Starting};
 use serde_json::json;
 use std::process::Command;

@@ -1,6 +1,7 @@
 //! One call, told by two providers in odd orders and more than once: one inquiry, one contact, one call log, one task.
 
 use crate::home::{Home, Served};
+use ringback_engine::clock::{Clock as _, SystemClock};
 use ringback_twins::callrail::{CallRail, Company, Ended, Event, Ring};
 use ringback_twins::twilio::{Call, Callback, Dialled, Twilio};
 
@@ -25,12 +26,11 @@ struct Providers {
 
 impl Providers {
     fn new() -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         Self {
             twilio: Twilio::new("AC00000000000000000000000000000001", "twilio-auth-token"),
             callrail: CallRail::new("ACC00000000000000000000000000000001", "unused"),
             company: Company::new(1, "Lakeview Plumbing", "America/Chicago", "a-signing-key"),
-            now_ms: i64::try_from(now.as_millis()).unwrap(),
+            now_ms: SystemClock.now().as_millisecond(),
         }
     }
 
