@@ -219,7 +219,14 @@ impl Writer {
         match lost {
             None => {
                 self.tally.commits.fetch_add(1, Ordering::Relaxed);
-                self.tx = Some(tx);
+                // A connection made while the file could not be written can only read, for as long as it lives.
+                let read_only = ran.iter().find_map(|(_, _, result)| {
+                    result.as_ref().err().filter(|error| matches!(error, Error::ReadOnly(_))).cloned()
+                });
+                match read_only {
+                    Some(error) => self.put_aside(tx, &error).await,
+                    None => self.tx = Some(tx),
+                }
                 for (site, unit, result) in ran {
                     let result = result.and_then(|()| after(self.hook.as_deref(), site));
                     self.tally.units.fetch_add(1, Ordering::Relaxed);
