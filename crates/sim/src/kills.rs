@@ -30,7 +30,7 @@ const MOMENT_MAX_MS: i64 = 60;
 /// One kill of so many comes while the program starts.
 const STARTING_PERCENT: i64 = 5;
 /// Without any progress for so long the run has failed. An unanswered write rests a hundred seconds before it is looked for.
-const STILL_MAX: Duration = Duration::from_secs(240);
+const STILL_MAX: Duration = Duration::from_mins(4);
 const LOOK: Duration = Duration::from_millis(500);
 
 /// What to play.
@@ -109,6 +109,12 @@ fn now() -> Timestamp {
     ringback_engine::clock::SystemClock.now()
 }
 
+/// Time is the wall's.
+async fn pause(length: Duration) {
+    use ringback_engine::clock::Clock as _;
+    ringback_engine::clock::SystemClock.sleep(length).await;
+}
+
 struct Run<'o> {
     options: &'o Options,
     program: Program,
@@ -184,9 +190,10 @@ impl Run<'_> {
                     let waited = tokio::time::timeout(STILL_MAX, answered.notified()).await;
                     ensure!(waited.is_ok(), "no webhook was answered for {} s", STILL_MAX.as_secs());
                 }
-                tokio::time::sleep(moment).await;
-                process.kill().await?;
+                pause(moment).await;
+                // What is under way stays under way; nothing new is begun towards a dead program.
                 stop.store(true, std::sync::atomic::Ordering::SeqCst);
+                process.kill().await?;
                 for sender in senders {
                     sender.await?;
                 }
@@ -216,7 +223,7 @@ impl Run<'_> {
     async fn rest(&self, calls: &[Call], address: &str) -> Result<u64> {
         let (mut still, mut before) = (Duration::ZERO, 0);
         while still < STILL_MAX {
-            tokio::time::sleep(LOOK).await;
+            pause(LOOK).await;
             let (seen, done) = {
                 let twin = lock(&self.twin);
                 let vendor = twin.vendor();

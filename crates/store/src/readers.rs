@@ -18,7 +18,7 @@ pub(crate) struct Readers {
     connect: Connect,
     most: u32,
     free: Arc<Semaphore>,
-    idle: Arc<Mutex<Vec<Box<Sqlite>>>>,
+    idle: Arc<Mutex<Vec<Sqlite>>>,
 }
 
 impl Readers {
@@ -54,7 +54,7 @@ impl Readers {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let conn = match idle {
             Some(conn) => conn,
-            None => Box::new(self.connect.connect()?),
+            None => self.connect.connect()?,
         };
         conn.batch("BEGIN").map_err(|error| Error::from_rusqlite(&error, "begin"))?;
         let mut tx = Tx::new(Conn::Reader(conn));

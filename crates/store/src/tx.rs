@@ -18,7 +18,7 @@ pub(crate) enum Conn {
     /// The writer's own connection; `writer.rs` begins and commits by hand, because a group holds many units.
     Writer(Box<Sqlite>),
     /// One of the readers', in a transaction that is begun and ended by hand.
-    Reader(Box<Sqlite>),
+    Reader(Sqlite),
     Postgres(Transaction<'static, Postgres>),
 }
 

@@ -121,17 +121,17 @@ impl Writer {
             }
             if !closers.is_empty() {
                 queue.close();
-                self.disconnect().await;
+                self.disconnect();
                 for done in closers {
                     let _ = done.send(());
                 }
                 return;
             }
         }
-        self.disconnect().await;
+        self.disconnect();
     }
 
-    async fn disconnect(&mut self) {
+    fn disconnect(&mut self) {
         if let Some(Conn::Writer(conn)) = self.tx.take().map(Tx::into_conn) {
             // Checkpoints the WAL when this is the last connection; a failure leaves a WAL that the next opening recovers.
             if let Err(error) = conn.close() {

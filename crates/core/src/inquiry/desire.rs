@@ -27,6 +27,12 @@ impl Wish {
         let id = maker(inquiry, planned);
         id.map(|effect| Need { effect, settled: false }).into_iter().collect()
     }
+
+    /// Does it belong to a contact that one of these effects makes?
+    pub(super) fn hangs_on_one_of(&self, planned: &[Effect]) -> bool {
+        matches!(&self.desired, Desired::Activity { contact: ContactRef::MadeBy(_), .. })
+            && planned.iter().any(|e| e.target == "contact")
+    }
 }
 
 /// The effect that makes the contact: of this plan, else of an earlier one.

@@ -817,7 +817,9 @@ impl<'a> Moving<'a> {
         for want in wanted {
             let old = self.inquiry.effects.get(&want.target);
             let digest = want.desired.digest();
-            if old.is_some_and(|o| o.digest == digest && o.progress != Progress::Superseded) {
+            // What waits for a contact that is made otherwise now would wait for ever.
+            let orphaned = |o: &EffectRef| o.progress == Progress::Planned && want.hangs_on_one_of(&effects);
+            if old.is_some_and(|o| o.digest == digest && o.progress != Progress::Superseded && !orphaned(o)) {
                 continue;
             }
             let mut needs = want.needs(&self.inquiry, &effects);

@@ -243,6 +243,45 @@ fn an_unknown_caller_becomes_one_contact_one_call_one_task() {
 }
 
 #[test]
+fn what_hangs_on_a_contact_follows_the_effect_that_makes_it() {
+    let house = House::new();
+    let mut call = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);
+    let now = call.first_received_at;
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    let event = found(&one.inquiry, Vec::new());
+    let two = step(one.inquiry, &event, &house.facts(), now);
+    // A better word about the call's start comes before anything was sent: the contact is made otherwise, the old effect is taken back.
+    call.started_at = when("2026-03-03T16:59:40Z");
+    let facts = house.facts();
+    let told = Event::Call { call: InquiryCall::of(&call, None) };
+    let three = step(two.inquiry, &told, &facts, now);
+    let plan = three.plan.as_ref().unwrap();
+    assert!(targets(&three).contains(&"contact"), "{:?}", targets(&three));
+    for target in ["call:1", "task"] {
+        let effect = plan.effects.iter().find(|e| e.target == target).expect(target);
+        let maker = &three.inquiry.effects["contact"].id;
+        assert!(effect.needs.iter().any(|n| n.effect == *maker && !n.settled), "{target}: {:?}", effect.needs);
+    }
+    // A second call joins before the contact is made: its record names the one effect that makes it.
+    let second = house.call(2, "2026-03-03T17:05:00Z", Ending::Abandoned, CALLER);
+    let four = step(three.inquiry, &Event::Call { call: InquiryCall::of(&second, None) }, &facts, now);
+    let log = four.plan.as_ref().unwrap().effects.iter().find(|e| e.target == "call:2").unwrap();
+    let maker = four.inquiry.effects["contact"].id.clone();
+    let Desired::Activity { contact, .. } = &log.desired else { panic!("{:?}", log.desired) };
+    assert_eq!(*contact, crate::effect::ContactRef::MadeBy(maker.clone()));
+    // Made: what waits for it is not planned again for that.
+    let receipt = crate::ensure::Receipt {
+        object: Some(Object::Contact),
+        record: "901".into(),
+        read_at: Some(now),
+        ..crate::ensure::Receipt::default()
+    };
+    let settled = Event::Settled { effect: maker, target: "contact".into(), receipt };
+    let five = step(four.inquiry, &settled, &facts, now);
+    assert!(!targets(&five).contains(&"call:2"), "{:?}", targets(&five));
+}
+
+#[test]
 fn each_stage_answers_for_its_own_check() {
     let house = House::new();
     let call = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);

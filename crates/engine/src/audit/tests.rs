@@ -336,7 +336,7 @@ pub(crate) mod support {
         }
 
         /// Runs a statement behind the engine's back, as somebody with the database in hands could.
-        pub(crate) async fn tamper(&self, sql: &str) -> u64 {
+        pub(crate) fn tamper(&self, sql: &str) -> u64 {
             self.outside().execute(sql, ()).unwrap() as u64
         }
 
@@ -345,7 +345,7 @@ pub(crate) mod support {
         }
 
         /// Everything in the database as text, but hashes and ids.
-        pub(crate) async fn all_text(&self) -> String {
+        pub(crate) fn all_text(&self) -> String {
             let conn = self.outside();
             let mut names = conn.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").unwrap();
             let names: Vec<String> = names.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
@@ -426,7 +426,7 @@ async fn whatever_is_changed_is_found() {
     ] {
         let (world, _) = world().await;
         world.engine.checkpoint(&world.account).await.unwrap();
-        assert!(world.tamper(sql).await > 0, "{sql}");
+        assert!(world.tamper(sql) > 0, "{sql}");
         let report = world.engine.verify(&world.account).await.unwrap();
         assert!(!report.ok, "{sql}");
         let causes: Vec<&str> = if in_chain {
@@ -469,11 +469,9 @@ async fn every_decision_comes_out_again_from_what_was_kept() {
     assert!(report.events >= 5 && report.same > 20, "{report:?}");
 
     // Another contract in force at that moment decides otherwise, and it shows.
-    world
-        .tamper(
-            "UPDATE contracts SET compiled = replace(compiled, '\"autonomy\":\"auto\"', '\"autonomy\":\"observe\"')",
-        )
-        .await;
+    world.tamper(
+        "UPDATE contracts SET compiled = replace(compiled, '\"autonomy\":\"auto\"', '\"autonomy\":\"observe\"')",
+    );
     let other = world.engine.replay(&world.account, &inquiry).await.unwrap();
     assert!(!other.differences.is_empty(), "{other:?}");
 

@@ -10,7 +10,7 @@ async fn an_erased_caller_leaves_a_chain_that_holds_and_no_words() {
     world.contact_made(&inquiry).await;
     world.close(&inquiry).await;
     world.engine.checkpoint(&world.account).await.unwrap();
-    let before = world.all_text().await;
+    let before = world.all_text();
     for word in [NUMBER, "3125550142", "Dana", "flooding", "WHITFIELD"] {
         assert!(before.contains(word), "{word} is not there to be erased");
     }
@@ -18,7 +18,7 @@ async fn an_erased_caller_leaves_a_chain_that_holds_and_no_words() {
     assert_eq!((done.calls, done.inquiries), (1, 1));
     assert!(done.documents > 5, "{done:?}");
 
-    let after = world.all_text().await;
+    let after = world.all_text();
     for word in [NUMBER, "3125550142", "Dana", "flooding", "WHITFIELD"] {
         let line = after.lines().find(|line| line.contains(word));
         assert_eq!(line, None, "{word} is still there");
@@ -42,10 +42,10 @@ async fn nobody_is_dropped_by_being_erased() {
     world.contact_made(&inquiry).await;
     world.close(&inquiry).await;
     let sql = "UPDATE effects SET state = 'in_flight' WHERE lane <> 'timer' AND state = 'dead'";
-    assert!(world.tamper(sql).await > 0);
+    assert!(world.tamper(sql) > 0);
     let moving = world.engine.erase_person(&world.account, &world.person(), "asked").await;
     assert!(matches!(&moving, Err(Error::Refused(why)) if why.contains("under way")), "{moving:?}");
-    assert!(world.all_text().await.contains(NUMBER));
+    assert!(world.all_text().contains(NUMBER));
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn what_another_person_said_in_the_same_words_stays_theirs() {
     world.clock.forward(SignedDuration::from_hours(1));
     let theirs = world.missed_call("2").await;
     // The second call is somebody else's: same words, another key.
-    world.tamper("UPDATE calls SET person_key = 'somebody else' WHERE id = 'call_2'").await;
+    world.tamper("UPDATE calls SET person_key = 'somebody else' WHERE id = 'call_2'");
     let done = world.engine.erase_person(&world.account, &world.person(), "asked").await.unwrap();
     assert!(done.shared > 0, "{done:?}");
     let shown = async |inquiry| {
@@ -79,9 +79,9 @@ async fn quotes_go_with_the_transcript_they_were_cut_from() {
     assert!(quotes().await > 0);
     assert_eq!(world.engine.expire_documents().await.unwrap(), 0);
     assert!(quotes().await > 0);
-    world
-        .tamper("UPDATE documents SET expires_at = created_at + 1000000 WHERE class = 'speech' AND kind = 'transcript'")
-        .await;
+    world.tamper(
+        "UPDATE documents SET expires_at = created_at + 1000000 WHERE class = 'speech' AND kind = 'transcript'",
+    );
     world.clock.forward(SignedDuration::from_secs(2));
     assert_eq!(world.engine.expire_documents().await.unwrap(), 1);
     assert_eq!(quotes().await, 0);

@@ -70,7 +70,7 @@ async fn transcripts_tell_their_words_or_why_they_are_gone() {
     let words = world.engine.transcripts(&world.account, &inquiry).await.unwrap();
     assert_eq!(words.len(), 1);
     assert_eq!((words[0].text.as_deref(), words[0].expired.as_deref()), (Some(WORDS), None));
-    world.tamper("UPDATE documents SET expires_at = 1 WHERE class = 'speech' AND kind = 'transcript'").await;
+    world.tamper("UPDATE documents SET expires_at = 1 WHERE class = 'speech' AND kind = 'transcript'");
     assert_eq!(world.engine.expire_documents().await.unwrap(), 1);
     let words = world.engine.transcripts(&world.account, &inquiry).await.unwrap();
     assert_eq!((words[0].text.as_deref(), words[0].expired.as_deref()), (None, Some("expired on 2026-03-02")));

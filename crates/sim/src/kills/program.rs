@@ -14,7 +14,7 @@ pub(super) const SIGNING_KEY: &str = "kills-signing-key";
 /// What the CRM accepts.
 pub(super) const TOKEN: &str = "pat-kills";
 /// A start takes so long at most.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
 
 /// The program in its directory.
 pub(super) struct Program {
@@ -88,7 +88,7 @@ impl Program {
     /// Starts it and kills it so soon that it may not have come to listen.
     pub(super) async fn start_and_kill(&self, after: Duration) -> Result<()> {
         let mut process = self.serve()?;
-        tokio::time::sleep(after).await;
+        super::pause(after).await;
         process.kill().await?;
         Ok(())
     }
