@@ -85,6 +85,9 @@ listen = "127.0.0.1:{port}"
 public_url = "http://127.0.0.1:{port}"
 console_url = "http://127.0.0.1:{port}"
 
+[http]
+allow_private_addresses = true
+
 [[account]]
 slug = "bench"
 name = "Bench"
@@ -120,6 +123,7 @@ tier = 3
 [[account.connection]]
 name = "hubspot-main"
 vendor = "hubspot"
+base_url = "http://127.0.0.1:9"
 secret = {{ text = "{CRM_TOKEN}" }}
 
 [[account.connection]]

@@ -17,7 +17,9 @@ const WAIT: Duration = Duration::from_secs(5);
 const STATEMENTS_MAX: usize = 512;
 
 /// Kibibytes of pages that the writer keeps at hand.
-const WRITER_CACHE_KIB: i64 = 8 * 1024;
+const WRITER_CACHE_KIB: i64 = 4 * 1024;
+/// The same of each reader, of which there are several.
+const READER_CACHE_KIB: i64 = 512;
 /// Pages (of 4 KiB) in the write-ahead log before they are moved into the file: a page that changes often moves once.
 const CHECKPOINT_PAGES: i64 = 4_000;
 
@@ -58,6 +60,7 @@ impl Connect {
         connection.pragma_update(None, "synchronous", if self.sync { "FULL" } else { "OFF" })?;
         if self.query_only {
             connection.pragma_update(None, "query_only", "ON")?;
+            connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
             return Ok(Sqlite(connection));
         }
         // Each unit is a savepoint, and what a savepoint may take back is noted in a temporary file unless told otherwise.

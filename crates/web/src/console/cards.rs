@@ -200,6 +200,8 @@ fn hours_word(inquiry: &Inquiry, place: Option<&Location>, now: Timestamp, wall:
             let opens = place.calendar.next_opening(now).map(|at| wall.moment(at, now)).unwrap_or_default();
             format!("{} {opens}", t("hours.opens"))
         }
+        // Past due is told by the wall: the hours of the place say nothing about that figure.
+        (CountsIn::OpenHours, None) if clock.due_at <= now => return late.trim_start_matches(" · ").to_owned(),
         (CountsIn::OpenHours, None) => match place {
             Some(place) => format!("{} {}", place.name, t("card.hours")),
             None => t("card.open_hours").to_owned(),
