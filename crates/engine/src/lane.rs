@@ -699,3 +699,6 @@ fn fault_outcome(fault: &Fault, purpose: Purpose) -> Outcome {
         _ => Outcome::Retry { after: None, why: why("no_answer") },
     }
 }
+
+#[cfg(test)]
+mod tests;

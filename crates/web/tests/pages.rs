@@ -25,7 +25,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use ringback_core::id::InquiryId;
-use ringback_core::inquiry::{Choice, Inquiry, Result_};
+use ringback_core::inquiry::{CallbackResult, Choice, Inquiry};
 use ringback_engine::{Engine, Settings};
 use ringback_store as store;
 use ringback_web::{WebOptions, router};
@@ -410,7 +410,7 @@ async fn morning(program: &str) {
     browser.go("Enter").await;
     let after = told(&engine, &west, &marisol).await;
     let noted: Vec<_> = after.callbacks.iter().map(|c| (c.result, c.note.as_deref())).collect();
-    assert_eq!(noted, [(Result_::LeftMessage, Some("is at work until noon"))]);
+    assert_eq!(noted, [(CallbackResult::LeftMessage, Some("is at work until noon"))]);
     assert!(after.next_callback_at.is_some(), "the next attempt is proposed");
 
     // Reviews: approve, write another value, say why not, pick; the page goes on with the next question each time.

@@ -155,7 +155,7 @@ pub enum Outcome {
 /// What a coordinator's call-back gave, in one tap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Result_ {
+pub enum CallbackResult {
     Reached,
     NoAnswer,
     LeftMessage,
@@ -168,7 +168,7 @@ pub enum Result_ {
 pub struct Callback {
     pub at: Timestamp,
     pub by: UserId,
-    pub result: Result_,
+    pub result: CallbackResult,
     pub note: Option<String>,
 }
 
@@ -389,7 +389,7 @@ pub enum Event {
     /// A person calls now. Exogenous.
     Taken { by: UserId },
     /// A person called back. Exogenous.
-    CalledBack { result: Result_, note: Option<String>, by: UserId },
+    CalledBack { result: CallbackResult, note: Option<String>, by: UserId },
     /// A person sent a dead letter on its way again. Exogenous.
     Replayed { effect: EffectId, target: String, by: UserId },
     /// Contract or roster changed: decide again on the same knowledge. Exogenous.

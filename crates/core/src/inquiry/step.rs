@@ -441,15 +441,15 @@ impl<'a> Moving<'a> {
         self.void_reviews(&[ReviewKind::OwnerTie, ReviewKind::OwnerChange]);
     }
 
-    fn take_callback(&mut self, result: Result_, note: Option<&str>, by: &UserId) {
+    fn take_callback(&mut self, result: CallbackResult, note: Option<&str>, by: &UserId) {
         self.inquiry.callbacks.push(Callback { at: self.now, by: by.clone(), result, note: note.map(str::to_owned) });
         self.inquiry.taken_by = None;
         self.drafts.push(Draft::new("callback").with("result", result).with("by", by).seal("note", note));
         match result {
-            Result_::Reached => self.close(Outcome::Engaged, Some(by)),
-            Result_::Booked => self.close(Outcome::Converted, Some(by)),
-            Result_::WrongNumber => self.close(Outcome::Disqualified, Some(by)),
-            Result_::NoAnswer | Result_::LeftMessage => {
+            CallbackResult::Reached => self.close(Outcome::Engaged, Some(by)),
+            CallbackResult::Booked => self.close(Outcome::Converted, Some(by)),
+            CallbackResult::WrongNumber => self.close(Outcome::Disqualified, Some(by)),
+            CallbackResult::NoAnswer | CallbackResult::LeftMessage => {
                 let wait = SignedDuration::from_mins(NEXT_CALLBACK_MINUTES);
                 let next = self.calendar().and_then(|c| c.add_open_time(self.now, wait));
                 self.inquiry.next_callback_at = next.or_else(|| self.now.checked_add(wait).ok());

@@ -21,7 +21,7 @@ pub(crate) mod support {
     use ringback_core::http::HttpReply;
     use ringback_core::id::{AccountId, CallId, ConnectionId, EffectId, InquiryId, SignalId, UserId};
     use ringback_core::identity;
-    use ringback_core::inquiry::{Event, Inquiry, InquiryCall, Result_};
+    use ringback_core::inquiry::{CallbackResult, Event, Inquiry, InquiryCall};
     use ringback_core::ledger::Retention;
     use ringback_core::signal::{Direction, Ending};
     use ringback_store::{self as store, Options, Site, Store, Tx};
@@ -317,7 +317,7 @@ pub(crate) mod support {
         pub(crate) async fn close(&self, inquiry: &InquiryId) {
             let by = UserId::from_text("user_1");
             let note = Some("spoke with Dana".to_owned());
-            self.act(inquiry, Event::CalledBack { result: Result_::Reached, note, by }).await;
+            self.act(inquiry, Event::CalledBack { result: CallbackResult::Reached, note, by }).await;
             let (account, id) = (self.account.as_str().to_owned(), inquiry.as_str().to_owned());
             self.write(move |tx| {
                 Box::pin(async move {

@@ -4,7 +4,7 @@ use super::Player;
 use crate::world::{Deed, Quarantine};
 use anyhow::{Result, bail};
 use ringback_core::id::{AccountId, SignalId, UserId};
-use ringback_core::inquiry::{Choice, Event, Inquiry, Result_, Review, ReviewKind};
+use ringback_core::inquiry::{CallbackResult, Choice, Event, Inquiry, Review, ReviewKind};
 use ringback_engine::{Engine, Error};
 use ringback_store::{self as store, Before};
 use ringback_twins::hubspot::ObjectType;
@@ -69,7 +69,8 @@ impl Player<'_> {
             }
             Deed::TypeName(number) => Ok(self.type_name(at, number)),
             Deed::Reach(number) | Deed::Try(number) => {
-                let result = if matches!(what, Deed::Reach(_)) { Result_::Reached } else { Result_::NoAnswer };
+                let result =
+                    if matches!(what, Deed::Reach(_)) { CallbackResult::Reached } else { CallbackResult::NoAnswer };
                 let mut any = false;
                 for inquiry in open_of(engine, &account, number).await? {
                     engine.act(&account, &inquiry.id, Event::Taken { by: by.clone() }).await?;

@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use ringback_core::id::{EffectId, InquiryId, ReviewId, SignalId, StaffId};
-use ringback_core::inquiry::{Choice, Event, Inquiry, Result_};
+use ringback_core::inquiry::{CallbackResult, Choice, Event, Inquiry};
 use ringback_engine::audit::Sealed;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -81,7 +81,7 @@ pub(super) async fn call(
 enum PersonEvent {
     Taken,
     Assigned { to: String },
-    CalledBack { result: Result_, note: Option<String> },
+    CalledBack { result: CallbackResult, note: Option<String> },
 }
 
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use ringback_core::contract::Contract;
 use ringback_core::ensure::Receipt;
 use ringback_core::id::{InquiryId, StaffId};
-use ringback_core::inquiry::{Event, Inquiry, Outcome, Progress, Result_, StageState};
+use ringback_core::inquiry::{CallbackResult, Event, Inquiry, Outcome, Progress, StageState};
 use ringback_core::plan::{Verdict, VerdictKind};
 use ringback_engine::audit::{Sealed, Told};
 use ringback_engine::trace::Words;
@@ -244,13 +244,13 @@ pub(crate) fn effect_word(word: &str) -> &'static str {
     })
 }
 
-fn result_id(result: Result_) -> &'static str {
+fn result_id(result: CallbackResult) -> &'static str {
     match result {
-        Result_::Reached => "result.reached",
-        Result_::NoAnswer => "result.no_answer",
-        Result_::LeftMessage => "result.left_message",
-        Result_::Booked => "result.booked",
-        Result_::WrongNumber => "result.wrong_number",
+        CallbackResult::Reached => "result.reached",
+        CallbackResult::NoAnswer => "result.no_answer",
+        CallbackResult::LeftMessage => "result.left_message",
+        CallbackResult::Booked => "result.booked",
+        CallbackResult::WrongNumber => "result.wrong_number",
     }
 }
 
@@ -511,11 +511,11 @@ const NOTE_CHARS_MAX: usize = 500;
 /// `POST /inquiries/{id}/called`: one of five outcomes, and a note if wanted.
 pub(crate) async fn called(State(app): State<App>, session: Session, Path(id): Path<String>, fields: Fields) -> Page {
     let result = match fields.get("result") {
-        "reached" => Result_::Reached,
-        "no_answer" => Result_::NoAnswer,
-        "left_message" => Result_::LeftMessage,
-        "booked" => Result_::Booked,
-        "wrong_number" => Result_::WrongNumber,
+        "reached" => CallbackResult::Reached,
+        "no_answer" => CallbackResult::NoAnswer,
+        "left_message" => CallbackResult::LeftMessage,
+        "booked" => CallbackResult::Booked,
+        "wrong_number" => CallbackResult::WrongNumber,
         other => return Err(Problem::bad_parameter("result", &format!("{other:?} is none of the five")).into()),
     };
     let note: String = fields.get("note").chars().take(NOTE_CHARS_MAX).collect();

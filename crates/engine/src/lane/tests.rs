@@ -1,0 +1,56 @@
+//! Lanes against a CRM that does not answer.
+
+use crate::audit::tests::support::World;
+use crate::http::Fault;
+use jiff::SignedDuration;
+use ringback_core::ensure;
+use ringback_core::http::{HttpReply, Method};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Two inquiries of one person (two locations, or one closed and one opened again) want the same contact. The first write of it is not
+/// answered: until it can no longer land nobody touches that contact, and then somebody looks before anybody writes.
+#[tokio::test]
+async fn nobody_writes_into_the_doubt_of_another_inquiry_of_the_same_person() {
+    let asked: Arc<Mutex<Vec<(u64, Method)>>> = Arc::default();
+    let (seconds, log) = (Arc::new(AtomicU64::new(0)), asked.clone());
+    let now = seconds.clone();
+    let world = World::with(Box::new(move |call| {
+        let json = |status, text: &str| {
+            Ok(HttpReply {
+                status,
+                headers: vec![("content-type".into(), "application/json".into())],
+                body: text.into(),
+            })
+        };
+        let body = String::from_utf8_lossy(&call.request.body);
+        if call.request.path.ends_with("/search") {
+            return json(200, r#"{"total":0,"results":[]}"#);
+        }
+        if !call.request.path.contains("rb-contact") && !body.contains("rb-contact") {
+            return json(503, "{}");
+        }
+        let mut log = log.lock().unwrap();
+        log.push((now.load(Ordering::Relaxed), call.request.method));
+        if log.len() == 1 { Err(Fault::TimedOut) } else { json(404, "{}") }
+    }))
+    .await;
+    world.missed_call("a").await;
+    world.missed_call("b").await;
+    let quiet =
+        ensure::in_flight_until(world.engine.now(), ringback_connect::crm("hubspot").unwrap().about().writes.unwrap())
+            .duration_since(world.engine.now())
+            .as_secs()
+            .unsigned_abs();
+    let step = 4;
+    for _ in 0..(quiet / step + 5) {
+        while world.engine.step_all().await.unwrap() > 0 {}
+        world.clock.forward(SignedDuration::from_secs(i64::try_from(step).unwrap()));
+        seconds.fetch_add(step, Ordering::Relaxed);
+    }
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked[0].1, Method::Post, "{asked:?}");
+    assert!(asked.len() > 1, "the wait came to an end: {asked:?}");
+    assert!(asked[1].0 - asked[0].0 >= quiet, "nobody asks for it earlier than {quiet} s: {asked:?}");
+    assert_eq!(asked[1].1, Method::Get, "somebody looks first: {asked:?}");
+}
