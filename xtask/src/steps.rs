@@ -30,7 +30,7 @@ const QUICK_STEPS: &[&str] = &["postgres", "fmt", "generate", "layers", "clippy"
 
 /// The simulated worlds, one run per line.
 const SIM_RUNS: &[&[&str]] =
-    &[&["--worlds", "300", "--engine", "sqlite"], &["--worlds", "200", "--engine", "postgres"]];
+    &[&["--sites"], &["--worlds", "300", "--engine", "sqlite"], &["--worlds", "200", "--engine", "postgres"]];
 
 /// The real program under `kill -9`, one run per line.
 const KILL_RUNS: &[&[&str]] = &[
