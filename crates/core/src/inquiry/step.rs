@@ -527,9 +527,11 @@ impl<'a> Moving<'a> {
         let (Some(calendar), Some(call)) = (self.calendar(), self.inquiry.first_missed()) else { return };
         let rules = self.facts.contract.clock_for(self.location().map_or("", |l| &l.slug));
         let urgency: Urgency = self.inquiry.urgency().parse().unwrap_or_default();
+        // The call that counts may have come after the one that opened the inquiry, if that one turned out to be answered.
+        let heard_at = self.inquiry.opened_at.max(call.clock_from);
         let mut clock = clock::clock(
             call.clock_from,
-            self.inquiry.opened_at,
+            heard_at,
             calendar,
             urgency,
             self.cohort(),

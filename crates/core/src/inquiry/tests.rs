@@ -282,6 +282,24 @@ fn what_hangs_on_a_contact_follows_the_effect_that_makes_it() {
 }
 
 #[test]
+fn the_clock_counts_from_a_later_call_when_the_first_was_answered_after_all() {
+    let house = House::new();
+    let first = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);
+    let now = first.first_received_at;
+    let one = step(house.open(&first), &Event::Call { call: InquiryCall::of(&first, None) }, &house.facts(), now);
+    let second = house.call(2, "2026-03-03T18:40:00Z", Ending::RingNoAnswer, CALLER);
+    let told = Event::Call { call: InquiryCall::of(&second, None) };
+    let two = step(one.inquiry, &told, &house.facts(), second.first_received_at);
+    assert_eq!(two.inquiry.clock.as_ref().unwrap().due_at, when("2026-03-03T17:30:20Z"));
+    let mut answered = first.clone();
+    answered.ending = Ending::Answered;
+    let told = Event::Call { call: InquiryCall::of(&answered, None) };
+    let three = step(two.inquiry, &told, &house.facts(), when("2026-03-03T19:00:00Z"));
+    assert!(three.inquiry.open());
+    assert_eq!(three.inquiry.clock.as_ref().unwrap().due_at, when("2026-03-03T19:10:20Z"));
+}
+
+#[test]
 fn each_stage_answers_for_its_own_check() {
     let house = House::new();
     let call = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);
