@@ -75,7 +75,7 @@ fn the_day_plays_while_people_work_in_it_and_goes_on_when_it_is_over() {
     assert_eq!((&summary["forbidden_writes"], &summary["ledger_verified"]), (&0.into(), &true.into()), "{summary}");
 
     // The next morning is a real one: what is done now reaches the CRM, and its receipt comes back.
-    assert!(visitor.see("/").contains(">8:0"), "{}", visitor.see("/"));
+    assert!(visitor.see("/").contains("Wed, ") && visitor.see("/").contains(" · 8:0"), "{}", visitor.see("/"));
     let id = visitor.row_of("Omar Lopez").unwrap();
     visitor.call_back(&id);
     let closed = "Close the task: done and read back";
