@@ -20,6 +20,9 @@ pub const SITES: [Site; 9] = [
 
 /// Kinds of faults in one world, at least.
 const KINDS_MIN: i64 = 5;
+/// So many of them strike for certain, each within the first exchanges of the account.
+const SURE_KINDS: usize = 5;
+const SURE_WITHIN: i64 = 24;
 const OUTAGE_MINUTES: i64 = 30;
 const THROTTLE_MINUTES: i64 = 10;
 /// How often a fault strikes, of 1,000 exchanges.
@@ -42,7 +45,11 @@ pub(super) fn faults(dice: &mut Dice, accounts: &mut [Account], start_ms: i64, c
         let mut kinds = Fault::one_of_each();
         dice.shuffle(&mut kinds);
         let count = usize::try_from(dice.between(KINDS_MIN, KINDS_MIN + 4)).unwrap_or(5);
-        for fault in kinds.into_iter().take(count) {
+        for (n, fault) in kinds.into_iter().take(count).enumerate() {
+            if n < SURE_KINDS {
+                // Chance alone leaves some worlds in peace.
+                script = script.rule(Rule::new(fault.clone(), When::Nth(dice.between(1, SURE_WITHIN).unsigned_abs())));
+            }
             let per_mille = u16::try_from(dice.between(PER_MILLE.0, PER_MILLE.1)).unwrap_or(10);
             script = script.by_chance(fault, per_mille);
         }
