@@ -148,6 +148,10 @@ pub(crate) async fn storer(directory: &Path) -> Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
+    // As the real writer: its pages at hand, and how much the log may hold before it is moved into the file.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -4 * 1024)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     let (sender, receiver) = mpsc::channel(BATCH_ROWS_MAX * 4);
     // As the real store has it: a thread to itself.

@@ -31,6 +31,8 @@ pub const NOT_TAKEN_MAX: usize = 6;
 const WRITE_NOT_TAKEN: &str = "write_not_taken";
 /// The class of a dead letter whose association was acknowledged and is not there.
 const ASSOCIATION_NOT_TAKEN: &str = "association_not_taken";
+/// How soon to ask again whether another effect's write to the same record was answered.
+const OTHERS_WRITE: Duration = Duration::from_secs(5);
 /// The longest wait between two tries.
 pub const BACKOFF_SECONDS_MAX: i64 = 300;
 /// The most records that one search may bring into a match.
@@ -145,12 +147,20 @@ pub struct Circumstances<'a> {
     pub contact: Option<&'a str>,
     /// When the effect was planned (or sent on its way again).
     pub planned_at: Option<Timestamp>,
+    /// The same record in the hands of another effect (two inquiries of one person share the person's contact): until when a write of
+    /// that one may land unseen. Stays, also past that moment, until somebody has looked.
+    pub elsewhere: Option<Timestamp>,
 }
 
 /// Chooses the next exchange of an effect.
 pub fn next(desired: &Desired, history: &History, around: Circumstances<'_>) -> Next {
     if let Some(until) = quiet_until(history, around) {
         return until;
+    }
+    // Whoever left the doubt looks first. Two that are both in doubt (of two nodes) wait for the moments only, not for each other.
+    if around.elsewhere.is_some_and(|until| until > around.now || !in_doubt(history)) {
+        let why = "another inquiry's write to the same record is not answered yet".to_owned();
+        return Next::Wait { until: after(around.now, OTHERS_WRITE), why };
     }
     if history.exchanges.len() >= EXCHANGES_MAX {
         let words = format!("{EXCHANGES_MAX} exchanges without an end; last: {}", last_words(history));

@@ -32,8 +32,6 @@ pub const BREAKER_FAILURES: u32 = 5;
 pub const BREAKER_SECONDS: i64 = 15;
 /// The breaker's longest pause.
 pub const BREAKER_SECONDS_MAX: i64 = 300;
-/// How soon to ask again whether another inquiry's write to the same record was answered.
-const OTHERS_WRITE: SignedDuration = SignedDuration::from_secs(5);
 /// What a page sink may take and how long a lost answer may still have an effect.
 const PAGE_TRAITS: WriteTraits =
     WriteTraits { settling: Duration::from_secs(5), timeout: Duration::from_secs(10), search_lag: Duration::ZERO };
@@ -154,6 +152,7 @@ impl Engine {
         let effect: Effect = upcast::read_own(Form::Effect, &row.body).map_err(bad)?;
         let kept: Kept = upcast::read_own(Form::History, &row.history).map_err(bad)?;
         let contact = self.contact_of(facts, &effect).await?;
+        let (_alone, elsewhere) = self.shared(facts, &effect).await?;
         let crm = held.crm();
         let traits = crm.and_then(|c| c.about().writes).unwrap_or(PAGE_TRAITS);
         let mut work = Work {
@@ -174,6 +173,7 @@ impl Engine {
                 now: self.now(),
                 contact: work.contact.as_deref(),
                 planned_at: Some(crate::instant(work.row.rank)),
+                elsewhere,
             };
             match ensure::next(&work.effect.desired, &work.history, around) {
                 Next::Wait { until, why } => return work.wait(until, &why).await,
@@ -191,15 +191,33 @@ impl Engine {
                     let Some(crm) = crm else {
                         return work.dead(Why::new("no_crm", "this connection is no CRM")).await;
                     };
-                    if !work.exchange(crm, purpose, operation).await? {
-                        let until = self.now().checked_add(OTHERS_WRITE).unwrap_or(Timestamp::MAX);
-                        return work
-                            .wait(until, "another inquiry's write to the same record is not answered yet")
-                            .await;
-                    }
+                    work.exchange(crm, purpose, operation).await?;
                 }
             }
         }
+    }
+
+    /// A contact is shared by the inquiries of one person: takes it for this effect, and says until when a write for another may land.
+    async fn shared(
+        &self,
+        facts: &AccountFacts,
+        effect: &Effect,
+    ) -> Result<(Option<Alone<'_>>, Option<Timestamp>), Error> {
+        let Desired::NewContact { key, .. } = &effect.desired else { return Ok((None, None)) };
+        let key = format!("{}/{key}", facts.account);
+        if !self.inner.lanes.take(&key) {
+            return Ok((None, Some(Timestamp::MAX)));
+        }
+        let alone = Alone { engine: self, key };
+        let (account, inquiry, id) =
+            (facts.account.as_str().to_owned(), effect.inquiry.as_str().to_owned(), effect.id.as_str().to_owned());
+        let until = self
+            .store()
+            .read(move |tx| {
+                Box::pin(async move { store::contact_in_flight_elsewhere(tx, &account, &inquiry, &id).await })
+            })
+            .await?;
+        Ok((Some(alone), until.map(crate::instant)))
     }
 
     async fn contact_of(&self, facts: &AccountFacts, effect: &Effect) -> Result<Option<String>, Error> {
@@ -310,14 +328,12 @@ impl Engine {
 /// Holds a record for one effect of this node, until it is dropped.
 struct Alone<'a> {
     engine: &'a Engine,
-    key: Option<String>,
+    key: String,
 }
 
 impl Drop for Alone<'_> {
     fn drop(&mut self) {
-        if let Some(key) = &self.key {
-            self.engine.inner.lanes.free(key);
-        }
+        self.engine.inner.lanes.free(&self.key);
     }
 }
 
@@ -337,7 +353,7 @@ struct Work<'a> {
     fresh: Vec<(AttemptRow, bool)>,
 }
 
-impl<'a> Work<'a> {
+impl Work<'_> {
     fn begin(&mut self, purpose: Purpose) {
         let now = self.engine.now();
         self.history.begin(purpose, now);
@@ -387,20 +403,16 @@ impl<'a> Work<'a> {
     }
 
     /// One exchange with the CRM. One that changes something is stored as under way before it leaves.
-    ///
-    /// `false`: not now. Two inquiries of one person share the person's record, and while a write to it is under way or unanswered for one
-    /// of them, the other neither looks nor writes.
-    async fn exchange(&mut self, crm: &'static dyn Crm, purpose: Purpose, operation: CrmOp) -> Result<bool, Error> {
+    async fn exchange(&mut self, crm: &'static dyn Crm, purpose: Purpose, operation: CrmOp) -> Result<(), Error> {
         let operations = [operation];
         let request = match crm.request(&operations, &self.held.connection) {
             Ok(request) => request,
             Err(unsupported) => {
                 self.begin(purpose);
                 self.end(Outcome::Refused { why: Why::new("unsupported", unsupported.0) });
-                return Ok(true);
+                return Ok(());
             }
         };
-        let Some(_writing) = self.alone().await? else { return Ok(false) };
         self.begin(purpose);
         if purpose.changes() {
             self.store_under_way().await?;
@@ -418,32 +430,7 @@ impl<'a> Work<'a> {
             Err(fault) => fault_outcome(&fault, purpose),
         };
         self.end(outcome);
-        if purpose.changes() && ensure::in_doubt(&self.history) {
-            // Before the record is free for others here, the doubt is where they look.
-            self.store_doubt().await?;
-        }
-        Ok(true)
-    }
-
-    /// The right to touch the record that this effect makes; `None` while another effect has it, or left it in doubt.
-    async fn alone(&self) -> Result<Option<Alone<'a>>, Error> {
-        let Desired::NewContact { key, .. } = &self.effect.desired else {
-            return Ok(Some(Alone { engine: self.engine, key: None }));
-        };
-        let key = format!("{}/{key}", self.facts.account);
-        if !self.engine.inner.lanes.take(&key) {
-            return Ok(None);
-        }
-        let alone = Alone { engine: self.engine, key: Some(key) };
-        let (account, inquiry, id) = (self.row.account.clone(), self.row.inquiry.clone(), self.row.id.clone());
-        let busy = self
-            .engine
-            .store()
-            .read(move |tx| {
-                Box::pin(async move { store::contact_in_flight_elsewhere(tx, &account, &inquiry, &id).await })
-            })
-            .await?;
-        Ok((!busy).then_some(alone))
+        Ok(())
     }
 
     async fn send(
@@ -566,15 +553,6 @@ impl<'a> Work<'a> {
     fn doubt(&self) -> Option<i64> {
         let last = self.history.exchanges.iter().rev().find(|e| e.purpose.changes())?;
         ensure::in_doubt(&self.history).then(|| micros(ensure::in_flight_until(last.started_at, self.traits)))
-    }
-
-    /// Nothing is known of what was sent: stored at once, because others ask.
-    async fn store_doubt(&mut self) -> Result<(), Error> {
-        let mut row = self.packed()?;
-        row.state = "due".into();
-        row.in_flight_until = self.doubt();
-        row.due_at = row.in_flight_until.unwrap_or(row.due_at);
-        self.commit(Site::Outcome, row, Vec::new(), false).await
     }
 
     async fn done(mut self, receipt: Receipt) -> Result<Ended, Error> {

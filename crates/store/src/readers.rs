@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::sqlite::{Connect, Sqlite};
+use crate::store::closed;
 use crate::tx::{Conn, Tx};
 use crate::{BoxFuture, Error};
 
@@ -76,8 +77,4 @@ impl Readers {
             let _gone_all_the_same = conn.close();
         }
     }
-}
-
-fn closed() -> Error {
-    Error::Unavailable("the store is closed".to_owned())
 }

@@ -10,11 +10,10 @@ use rusqlite::types::{FromSql, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::Error;
+use crate::store::STATEMENTS_MAX;
 
 /// How long a connection waits for another process's lock on the file.
 const WAIT: Duration = Duration::from_secs(5);
-/// Prepared statements kept per connection: all of this crate's and the common row-list sizes.
-const STATEMENTS_MAX: usize = 512;
 
 /// Kibibytes of pages that the writer keeps at hand.
 const WRITER_CACHE_KIB: i64 = 4 * 1024;

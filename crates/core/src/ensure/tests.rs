@@ -54,7 +54,13 @@ impl Told {
         next(
             desired,
             &self.0,
-            Circumstances { traits: TRAITS, now: at(second), contact: Some("512"), planned_at: Some(at(0)) },
+            Circumstances {
+                traits: TRAITS,
+                now: at(second),
+                contact: Some("512"),
+                planned_at: Some(at(0)),
+                elsewhere: None,
+            },
         )
     }
     fn later(&self, desired: &Desired) -> Next {
@@ -236,7 +242,8 @@ fn ten_minutes_of_throttling_do_not_use_up_an_effect_and_three_days_do() {
         history.exchanges.last_mut().unwrap().outcome = throttled();
     }
     assert_eq!((history.exchanges.len(), history.exchanges[0].repeats), (1, 599));
-    let around = |now| Circumstances { traits: TRAITS, now, contact: Some("512"), planned_at: Some(at(0)) };
+    let around =
+        |now| Circumstances { traits: TRAITS, now, contact: Some("512"), planned_at: Some(at(0)), elsewhere: None };
     assert_eq!(purpose(&next(&task(), &history, around(at(4_000)))), "write");
     assert_eq!(purpose(&next(&task(), &history, around(at(TRYING_HOURS_MAX * 3600)))), "dead");
     history.begin(Purpose::Write, at(700));

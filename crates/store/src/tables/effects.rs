@@ -32,7 +32,7 @@ pub struct EffectRow {
     pub rank: i64,
     /// Not before this, microseconds UTC.
     pub due_at: i64,
-    /// While in flight: until when nobody may look or write, microseconds UTC.
+    /// Until when a write may land unseen, microseconds UTC: while it is in flight, and unanswered until somebody has looked.
     pub in_flight_until: Option<i64>,
     /// Effects that have to be done first, JSON.
     pub needs: String,
@@ -132,7 +132,7 @@ statements! {
     EFFECT_BY_TARGET = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND target = $2 ORDER BY created_at DESC, id DESC LIMIT 1");
     EFFECTS_OF_TARGET = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND target = $2 ORDER BY created_at, id");
     EFFECTS_BY_RECORD = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND record = $2 ORDER BY created_at, id");
-    CONTACT_IN_FLIGHT_ELSEWHERE = concat!("SELECT COUNT(*) FROM inquiries mine \
+    CONTACT_IN_FLIGHT_ELSEWHERE = concat!("SELECT MAX(effects.in_flight_until) FROM inquiries mine \
         JOIN inquiries other ON other.account = mine.account AND other.person_key = mine.person_key \
         JOIN effects ON effects.account = other.account AND effects.inquiry = other.id \
         WHERE mine.account = $1 AND mine.id = $2 AND effects.target = 'contact' AND effects.id <> $3 \
@@ -285,15 +285,14 @@ pub async fn effects_of_target(tx: &mut Tx, account: &str, target: &str) -> Resu
     rows!(tx, EffectRow, EFFECTS_OF_TARGET, account, target)
 }
 
-/// Whether a write to the contact of this inquiry's person is under way or unanswered for another effect, of whatever inquiry.
+/// Until when a write to the contact of this inquiry's person may land unseen for another effect, of whatever inquiry.
 pub async fn contact_in_flight_elsewhere(
     tx: &mut Tx,
     account: &str,
     inquiry: &str,
     effect: &str,
-) -> Result<bool, Error> {
-    let n = value!(tx, i64, CONTACT_IN_FLIGHT_ELSEWHERE, account, inquiry, effect)?;
-    Ok(n > 0)
+) -> Result<Option<i64>, Error> {
+    value!(tx, Option<i64>, CONTACT_IN_FLIGHT_ELSEWHERE, account, inquiry, effect)
 }
 
 /// How many effects are in each state that occurs.
