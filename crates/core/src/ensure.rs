@@ -102,6 +102,17 @@ impl History {
         }
         self.exchanges.push(exchange);
     }
+
+    /// What is kept of it once the effect is settled: which exchanges there were. What the vendor held stands in the receipt.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        for exchange in &mut self.exchanges {
+            if let Some(Outcome::Done { held }) = &mut exchange.outcome {
+                *held = Held::default();
+            }
+        }
+        self
+    }
 }
 
 /// What to do next for an effect.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Version of the stored form of [`Plan`].
-pub const PLAN_SCHEMA: u32 = 1;
+pub const PLAN_SCHEMA: u32 = 2;
 
 /// What was decided about one field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +77,19 @@ pub struct Verdict {
     pub actor: Actor,
 }
 
+impl Verdict {
+    /// The same answer on the same grounds. A record that turns out to hold nothing there is no other ground than not having looked yet.
+    pub fn repeats(&self, before: &Self) -> bool {
+        let Self { field, to, kind, because, reason, clause, was, is, confidence, evidence, actor } = self;
+        let held = |was: &Option<String>| was.clone().unwrap_or_default();
+        field == &before.field
+            && (to, kind, because, reason) == (&before.to, &before.kind, &before.because, &before.reason)
+            && (clause, is, confidence) == (&before.clause, &before.is, &before.confidence)
+            && (evidence, actor) == (&before.evidence, &before.actor)
+            && held(was) == held(&before.was)
+    }
+}
+
 /// The sentence behind a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -101,8 +114,10 @@ pub struct ContractRef {
 }
 
 /// A plan: stored before the first request leaves, never changed afterwards.
+///
+/// It is stored with its effects by id: each has a row of its own, which holds it whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct Plan<E = Effect> {
     /// [`PLAN_SCHEMA`] at the time of writing.
     pub schema: u32,
     pub id: PlanId,
@@ -113,8 +128,55 @@ pub struct Plan {
     pub contract: ContractRef,
     pub code_version: String,
     pub at: Timestamp,
+    /// Those that do not repeat the plan before; what stands is the latest of each field along the parents.
     pub verdicts: Vec<Verdict>,
-    pub effects: Vec<Effect>,
+    pub effects: Vec<E>,
     /// Targets whose unsent effects are void from now on.
     pub supersedes: Vec<EffectId>,
+}
+
+impl Plan {
+    /// The plan as it is stored, and its effects.
+    pub fn stored(self) -> (Plan<EffectId>, Vec<Effect>) {
+        let Self { schema, id, inquiry, n, parent, contract, code_version, at, verdicts, effects, supersedes } = self;
+        let ids = effects.iter().map(|e| e.id.clone()).collect();
+        let plan = Plan {
+            schema,
+            id,
+            inquiry,
+            n,
+            parent,
+            contract,
+            code_version,
+            at,
+            verdicts,
+            effects: ids,
+            supersedes,
+        };
+        (plan, effects)
+    }
+}
+
+/// From version 1: effects stood in the plan whole, and every verdict in every plan (which reads as well).
+pub(crate) fn lift_from_1(mut plan: serde_json::Value) -> serde_json::Value {
+    plan["schema"] = 2.into();
+    if let Some(effects) = plan["effects"].as_array_mut() {
+        effects.iter_mut().for_each(|effect| *effect = effect["id"].take());
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upcast::{Form, read_own};
+
+    #[test]
+    fn a_plan_of_the_first_form_is_read() {
+        let text = r#"{"schema":1,"id":"plan_a.1","inquiry":"inq_a","n":1,"parent":null,
+            "contract":{"id":"ctr_1","name":"missed-calls","version":1},"code_version":"0.1.0","at":"2026-11-21T14:25:31Z",
+            "verdicts":[],"effects":[{"schema":1,"id":"eff_a.1","target":"find"}],"supersedes":["eff_a.0"]}"#;
+        let plan: Plan<EffectId> = read_own(Form::Plan, text).unwrap();
+        assert_eq!((plan.schema, plan.effects.as_slice()), (PLAN_SCHEMA, [EffectId::from_text("eff_a.1")].as_slice()));
+    }
 }

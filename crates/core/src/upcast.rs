@@ -43,8 +43,8 @@ impl Form {
 /// Lifts a form from one version to the next.
 pub type Lift = fn(Value) -> Value;
 
-/// Every change of form there ever was: form, the version it lifts from, how. Version 1 is the first, so there is none yet.
-pub const STEPS: &[(Form, u32, Lift)] = &[];
+/// Every change of form there ever was: form, the version it lifts from, how.
+pub const STEPS: &[(Form, u32, Lift)] = &[(Form::Plan, 1, crate::plan::lift_from_1)];
 
 /// Why a stored form cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]

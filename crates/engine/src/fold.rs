@@ -5,7 +5,7 @@
 //! or not at all.
 
 use crate::facts::{AccountFacts, ConnectionFacts};
-use crate::inquire::{self, Loaded, MEETINGS_MAX, corrupt, put_documents, store_timer};
+use crate::inquire::{self, Loaded, MEETINGS_MAX, corrupt, put_documents, timer_row};
 use crate::{Engine, Error, instant, micros};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
@@ -336,7 +336,8 @@ impl Folding<'_> {
         }
         if let Some(due) = call.verdict_due.filter(|_| call.verdict_due != due_before) {
             let timer = format!("tmr_{}.{}", id.stem(), self.row.id);
-            store_timer(tx, account, id.as_str(), &timer, "verdict", id.as_str(), due, self.now).await?;
+            let row = timer_row(account, id.as_str(), &timer, "verdict", id.as_str(), due, self.now);
+            store::effect_insert(tx, &[row]).await?;
         }
         let version = match version {
             Some(version) => version,
@@ -354,8 +355,7 @@ impl Folding<'_> {
     async fn keep_words(&self, tx: &mut Tx, text: &str) -> Result<Document, store::Error> {
         let text: String = text.chars().take(ringback_core::signal::TRANSCRIPT_CHARS_MAX).collect();
         let document = self.facts.salt.document(Retention::Speech, "transcript", text);
-        put_documents(tx, self.facts.account.as_str(), self.facts.days, std::slice::from_ref(&document), self.now)
-            .await?;
+        put_documents(tx, self.facts.account.as_str(), self.facts.days, vec![document.clone()], self.now).await?;
         Ok(document)
     }
 
@@ -435,7 +435,7 @@ async fn place(
         let of = InquiryCall::of(&call, form);
         let events = events_of(tx, facts, &loaded.inquiry, of).await?;
         if !events.is_empty() {
-            inquire::apply(tx, facts, loaded, &events, Vec::new(), now).await?;
+            inquire::apply(tx, facts, loaded, &events, now).await?;
         }
     }
     if !store::call_update_if(tx, &call_row(&call, facts, version, now)?).await? {

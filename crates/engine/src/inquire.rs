@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use ringback_core::effect::Effect;
 use ringback_core::ensure::{HISTORY_SCHEMA, History};
 use ringback_core::id::{AccountId, EffectId, InquiryId, ReviewId, UserId};
-use ringback_core::inquiry::{self, Choice, Event, INQUIRY_SCHEMA, Inquiry, Review, State, Step};
-use ringback_core::ledger::{Document, Draft, ENTRY_SCHEMA, Retention, seal};
-use ringback_core::plan::PLAN_SCHEMA;
+use ringback_core::inquiry::{self, Choice, Event, INQUIRY_SCHEMA, Inquiry, Review, State};
+use ringback_core::ledger::{Document, Draft, ENTRY_SCHEMA, Entry, Retention, Salt, seal};
+use ringback_core::plan::{PLAN_SCHEMA, Plan};
 use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, DocumentNew, EffectRow, EntryRow, InquiryRow, PlanRow, ReviewRow, Site, Tx};
 use std::sync::Arc;
@@ -41,64 +41,171 @@ pub(crate) fn of_row(row: InquiryRow) -> Result<Loaded, store::Error> {
     Ok(Loaded { inquiry, version: Some(row.version), open_key: row.open_key })
 }
 
-/// Moves an inquiry by events, one after the other, and stores what follows, all in this unit. `extra` are entries that belong before
-/// the events (attempts made for an effect). [`store::Error::Conflict`] when another unit moved it meanwhile: load and try again.
-pub(crate) async fn apply(
-    tx: &mut Tx,
+/// The end of an inquiry's chain of entries, onto which the next ones follow.
+pub(crate) async fn chain_end(tx: &mut Tx, account: &str, inquiry: &str) -> Result<Option<ChainEnd>, store::Error> {
+    let last = store::entry_last(tx, account, inquiry).await?;
+    Ok(last.map(|e| ChainEnd { seq: e.seq, hash: e.hash }))
+}
+
+/// The last entry of a chain.
+pub(crate) struct ChainEnd {
+    pub(crate) seq: i64,
+    pub(crate) hash: String,
+}
+
+/// What events lead to, ready to be stored: all thinking is done, nothing is written.
+pub(crate) struct Decided {
+    pub(crate) inquiry: Inquiry,
+    row: InquiryRow,
+    /// The row is stored already.
+    known: bool,
+    steps: Vec<DecidedStep>,
+    told: Told,
+}
+
+/// What one event leads to outside of the inquiry's own row.
+struct DecidedStep {
+    plan: Option<Planned>,
+    timers: Vec<EffectRow>,
+    opened: Vec<ReviewRow>,
+    closed: Vec<(ReviewId, store::ReviewDecision)>,
+}
+
+/// Entries in their places and the documents they refer to.
+pub(crate) struct Told {
+    entries: Vec<EntryRow>,
+    documents: Vec<DocumentNew>,
+}
+
+/// Moves an inquiry by events, one after the other. `extra` are entries that belong before the events (attempts made for an effect).
+///
+/// Touches no store, so that it runs beside the one writer and not in it. The version of the row and the place in the chain are what it
+/// relied on; [`Decided::store`] finds out if either has moved on.
+pub(crate) fn decide(
     facts: &AccountFacts,
     mut loaded: Loaded,
+    end: Option<ChainEnd>,
     events: &[Event],
     extra: Vec<Draft>,
     now: Timestamp,
-) -> Result<Inquiry, store::Error> {
+) -> Result<Decided, store::Error> {
     let account = facts.account.as_str();
     let inquiry_id = loaded.inquiry.id.clone();
-    let last = store::entry_last(tx, account, inquiry_id.as_str()).await?;
-    let mut seq = last.as_ref().map_or(0, |e| e.seq);
+    let mut seq = end.as_ref().map_or(0, |e| e.seq);
     let mut drafts = extra;
+    let mut steps = Vec::with_capacity(events.len());
     for event in events {
         drafts.push(event_draft(event, &loaded.inquiry));
-        let Step { inquiry, drafts: told, plan, timers, opened_reviews, closed_reviews } =
-            inquiry::step(loaded.inquiry, event, &facts.facts(), now);
-        loaded.inquiry = inquiry;
-        drafts.extend(told);
-        if let Some(plan) = plan {
-            store_plan(tx, account, &plan, now).await?;
-        }
-        for (n, timer) in timers.iter().enumerate() {
+        let step = inquiry::step(loaded.inquiry, event, &facts.facts(), now);
+        loaded.inquiry = step.inquiry;
+        drafts.extend(step.drafts);
+        let mut timers = Vec::with_capacity(step.timers.len());
+        for (n, timer) in step.timers.iter().enumerate() {
             seq += 1;
             let id = format!("tmr_{}.{seq}.{n}.{}", inquiry_id.stem(), timer.kind.word());
             let body = serde_json::to_string(&timer.kind).unwrap_or_default();
-            store_timer(tx, account, inquiry_id.as_str(), &id, "timer", &body, timer.at, now).await?;
+            timers.push(timer_row(account, inquiry_id.as_str(), &id, "timer", &body, timer.at, now));
         }
-        for review in &opened_reviews {
-            store::review_insert_once(tx, &review_row(account, &inquiry_id, review, now)?).await?;
-        }
-        for review in &closed_reviews {
-            close_review(tx, account, review, event, now).await?;
-        }
+        let opened = step.opened_reviews.iter().map(|r| review_row(account, &inquiry_id, r, now));
+        steps.push(DecidedStep {
+            plan: step.plan.map(|plan| planned(account, plan, now)).transpose()?,
+            timers,
+            opened: opened.collect::<Result<_, _>>()?,
+            closed: step.closed_reviews.into_iter().map(|r| (r.clone(), closed_by(&r, event, now))).collect(),
+        });
     }
-    let last = last.as_ref().map(|e| (e.seq, e.hash.as_str()));
-    let (entries, documents) = seal(drafts, last, now, &facts.salt);
-    put_documents(tx, account, facts.days, &documents, now).await?;
-    let rows: Vec<EntryRow> = entries
-        .into_iter()
-        .map(|e| EntryRow {
-            account: account.to_owned(),
-            inquiry: inquiry_id.as_str().to_owned(),
-            seq: e.seq,
-            at: micros(e.at),
-            kind: e.kind,
-            body: e.body,
-            prev_hash: e.prev_hash,
-            hash: e.hash,
-            schema: i64::from(ENTRY_SCHEMA),
-            code_version: ringback_core::CODE_VERSION.to_owned(),
-        })
-        .collect();
-    store::entries_append(tx, &rows).await?;
-    save(tx, account, &loaded, now).await?;
-    Ok(loaded.inquiry)
+    let told = tell(facts, &inquiry_id, drafts, end, now);
+    let row = inquiry_row(account, &loaded, now)?;
+    Ok(Decided { inquiry: loaded.inquiry, row, known: loaded.version.is_some(), steps, told })
+}
+
+impl Decided {
+    /// Stores all of it in this unit. [`store::Error::Conflict`] when the inquiry has moved since it was read: read and decide again.
+    pub(crate) async fn store(&self, tx: &mut Tx, now: Timestamp) -> Result<(), store::Error> {
+        let account = self.row.account.as_str();
+        for step in &self.steps {
+            if let Some(plan) = &step.plan {
+                plan.store(tx, account, now).await?;
+            }
+            if !step.timers.is_empty() {
+                store::effect_insert(tx, &step.timers).await?;
+            }
+            for review in &step.opened {
+                store::review_insert_once(tx, review).await?;
+            }
+            for (review, decision) in &step.closed {
+                let Some(row) = store::review_get(tx, account, review.as_str()).await? else { continue };
+                store::review_decide_if_open(tx, account, review.as_str(), &row.digest, decision).await?;
+            }
+        }
+        self.told.store(tx).await?;
+        let stored = match self.known {
+            true => store::inquiry_update_if(tx, &self.row).await?,
+            false => store::inquiry_insert_once(tx, &self.row).await?,
+        };
+        if stored { Ok(()) } else { Err(store::Error::Conflict) }
+    }
+}
+
+/// Puts drafts into the chain of an inquiry.
+pub(crate) fn tell(
+    facts: &AccountFacts,
+    inquiry: &InquiryId,
+    drafts: Vec<Draft>,
+    end: Option<ChainEnd>,
+    now: Timestamp,
+) -> Told {
+    let (account, inquiry) = (facts.account.as_str(), inquiry.as_str());
+    let (entries, documents) = entry_rows(account, inquiry, drafts, end.as_ref(), now, &facts.salt);
+    Told { entries, documents: new_documents(facts.days, documents, now) }
+}
+
+/// Drafts as the rows that go on with a chain, and the documents they refer to.
+pub(crate) fn entry_rows(
+    account: &str,
+    inquiry: &str,
+    drafts: Vec<Draft>,
+    end: Option<&ChainEnd>,
+    now: Timestamp,
+    salt: &Salt,
+) -> (Vec<EntryRow>, Vec<Document>) {
+    let (entries, documents) = seal(drafts, end.map(|e| (e.seq, e.hash.as_str())), now, salt);
+    let row = |e: Entry| EntryRow {
+        account: account.to_owned(),
+        inquiry: inquiry.to_owned(),
+        seq: e.seq,
+        at: micros(e.at),
+        kind: e.kind,
+        body: e.body,
+        prev_hash: e.prev_hash,
+        hash: e.hash,
+        schema: i64::from(ENTRY_SCHEMA),
+        code_version: ringback_core::CODE_VERSION.to_owned(),
+    };
+    (entries.into_iter().map(row).collect(), documents)
+}
+
+impl Told {
+    /// [`store::Error::Conflict`] when somebody else went on with the chain.
+    pub(crate) async fn store(&self, tx: &mut Tx) -> Result<(), store::Error> {
+        let Some(first) = self.entries.first() else { return Ok(()) };
+        store::documents_put_once(tx, &first.account, &self.documents).await?;
+        store::entries_append(tx, &self.entries).await
+    }
+}
+
+/// Reads, decides and stores in one unit of work, for whoever has no reason to decide beforehand.
+pub(crate) async fn apply(
+    tx: &mut Tx,
+    facts: &AccountFacts,
+    loaded: Loaded,
+    events: &[Event],
+    now: Timestamp,
+) -> Result<Inquiry, store::Error> {
+    let end = chain_end(tx, facts.account.as_str(), loaded.inquiry.id.as_str()).await?;
+    let decided = decide(facts, loaded, end, events, Vec::new(), now)?;
+    decided.store(tx, now).await?;
+    Ok(decided.inquiry)
 }
 
 /// Every event is kept whole (as an erasable document) with its schema version, so that the decision can be made again.
@@ -112,13 +219,16 @@ fn event_draft(event: &Event, before: &Inquiry) -> Draft {
     draft
 }
 
-async fn store_plan(
-    tx: &mut Tx,
-    account: &str,
-    plan: &ringback_core::plan::Plan,
-    now: Timestamp,
-) -> Result<(), store::Error> {
-    let body = serde_json::to_string(plan).map_err(|e| corrupt("plan", plan.id.as_str(), e))?;
+/// A plan and its effects as rows.
+struct Planned {
+    row: PlanRow,
+    supersedes: Vec<EffectId>,
+    /// Ready or waiting is seen when they are stored.
+    effects: Vec<(EffectRow, Effect)>,
+}
+
+fn planned(account: &str, plan: Plan, now: Timestamp) -> Result<Planned, store::Error> {
+    let (plan, effects) = plan.stored();
     let row = PlanRow {
         account: account.to_owned(),
         id: plan.id.as_str().to_owned(),
@@ -128,30 +238,38 @@ async fn store_plan(
         contract: plan.contract.id.as_str().to_owned(),
         at: micros(now),
         schema: i64::from(PLAN_SCHEMA),
-        body,
+        body: serde_json::to_string(&plan).map_err(|e| corrupt("plan", plan.id.as_str(), e))?,
     };
-    store::plan_insert(tx, &row).await?;
-    // Only what was never sent can be taken back; what is under way settles first (the newer effect needs it settled).
-    for old in &plan.supersedes {
-        let Some(mut row) = store::effect_get(tx, account, old.as_str()).await? else { continue };
-        if matches!(row.state.as_str(), "waiting" | "due") && row.attempts == 0 {
-            row.state = "superseded".into();
-            row.settled_at = Some(micros(now));
-            row.why = Some(format!("plan {} wants something else", plan.id));
-            if !store::effect_update_if(tx, &row).await? {
-                return Err(store::Error::Conflict);
+    let effects = effects.into_iter().map(|e| Ok((effect_row(account, &e, now)?, e)));
+    Ok(Planned { row, supersedes: plan.supersedes, effects: effects.collect::<Result<_, store::Error>>()? })
+}
+
+impl Planned {
+    async fn store(&self, tx: &mut Tx, account: &str, now: Timestamp) -> Result<(), store::Error> {
+        store::plan_insert(tx, &self.row).await?;
+        // Only what was never sent can be taken back; what is under way settles first (the newer effect needs it settled).
+        for old in &self.supersedes {
+            let Some(mut row) = store::effect_get(tx, account, old.as_str()).await? else { continue };
+            if matches!(row.state.as_str(), "waiting" | "due") && row.attempts == 0 {
+                row.state = "superseded".into();
+                row.settled_at = Some(micros(now));
+                row.why = Some(format!("plan {} wants something else", self.row.id));
+                if !store::effect_update_if(tx, &row).await? {
+                    return Err(store::Error::Conflict);
+                }
             }
         }
+        let mut rows = Vec::with_capacity(self.effects.len());
+        for (row, effect) in &self.effects {
+            let mut row = row.clone();
+            if needs_met(tx, account, effect).await? {
+                row.state = "due".into();
+                row.due_at = micros(now);
+            }
+            rows.push(row);
+        }
+        if rows.is_empty() { Ok(()) } else { store::effect_insert(tx, &rows).await }
     }
-    let mut rows = Vec::with_capacity(plan.effects.len());
-    for effect in &plan.effects {
-        let ready = needs_met(tx, account, effect).await?;
-        rows.push(effect_row(account, effect, ready, now)?);
-    }
-    if !rows.is_empty() {
-        store::effect_insert(tx, &rows).await?;
-    }
-    Ok(())
 }
 
 /// Is everything settled (and done, where it must be) that an effect needs?
@@ -180,7 +298,7 @@ pub(crate) async fn needs_met(tx: &mut Tx, account: &str, effect: &Effect) -> Re
     Ok(true)
 }
 
-fn effect_row(account: &str, effect: &Effect, ready: bool, now: Timestamp) -> Result<EffectRow, store::Error> {
+fn effect_row(account: &str, effect: &Effect, now: Timestamp) -> Result<EffectRow, store::Error> {
     let json = |what: &str, r: Result<String, serde_json::Error>| r.map_err(|e| corrupt(what, effect.id.as_str(), e));
     Ok(EffectRow {
         account: account.to_owned(),
@@ -190,10 +308,10 @@ fn effect_row(account: &str, effect: &Effect, ready: bool, now: Timestamp) -> Re
         lane: effect.lane.as_str().to_owned(),
         kind: effect.desired.word().to_owned(),
         target: effect.target.clone(),
-        state: if ready { "due" } else { "waiting" }.to_owned(),
+        state: "waiting".to_owned(),
         urgent: effect.urgent,
         rank: micros(now),
-        due_at: if ready { micros(now) } else { WAITS_FOR_ANOTHER },
+        due_at: WAITS_FOR_ANOTHER,
         in_flight_until: None,
         needs: json("needs", serde_json::to_string(&effect.needs))?,
         body: json("effect", serde_json::to_string(effect))?,
@@ -215,13 +333,12 @@ pub(crate) struct Kept {
     pub(crate) history: History,
 }
 
-/// Stores a moment to come back.
+/// A moment to come back.
 #[expect(
     clippy::too_many_arguments,
-    reason = "a timer is a row of eight plain values; a struct for one call site says no more"
+    reason = "a timer is a row of eight plain values; a struct for two call sites says no more"
 )]
-pub(crate) async fn store_timer(
-    tx: &mut Tx,
+pub(crate) fn timer_row(
     account: &str,
     inquiry: &str,
     id: &str,
@@ -229,8 +346,8 @@ pub(crate) async fn store_timer(
     body: &str,
     at: Timestamp,
     now: Timestamp,
-) -> Result<(), store::Error> {
-    let row = EffectRow {
+) -> EffectRow {
+    EffectRow {
         account: account.to_owned(),
         id: id.to_owned(),
         inquiry: inquiry.to_owned(),
@@ -252,8 +369,7 @@ pub(crate) async fn store_timer(
         created_at: micros(now),
         settled_at: None,
         why: None,
-    };
-    store::effect_insert(tx, &[row]).await
+    }
 }
 
 fn review_row(account: &str, inquiry: &InquiryId, review: &Review, now: Timestamp) -> Result<ReviewRow, store::Error> {
@@ -272,23 +388,15 @@ fn review_row(account: &str, inquiry: &InquiryId, review: &Review, now: Timestam
     })
 }
 
-async fn close_review(
-    tx: &mut Tx,
-    account: &str,
-    review: &ReviewId,
-    event: &Event,
-    now: Timestamp,
-) -> Result<(), store::Error> {
+/// How a question came to its end: by the answer that the event is, or because nothing is left to ask.
+fn closed_by(review: &ReviewId, event: &Event, now: Timestamp) -> store::ReviewDecision {
     let (state, by, decision) = match event {
         Event::Decided { review: asked, choice, by } if asked == review => {
             ("decided", by.as_str().to_owned(), serde_json::to_string(choice).unwrap_or_default())
         }
         _ => ("void", String::new(), String::new()),
     };
-    let Some(row) = store::review_get(tx, account, review.as_str()).await? else { return Ok(()) };
-    let decision = store::ReviewDecision { state: state.to_owned(), at: micros(now), by, decision };
-    store::review_decide_if_open(tx, account, review.as_str(), &row.digest, &decision).await?;
-    Ok(())
+    store::ReviewDecision { state: state.to_owned(), at: micros(now), by, decision }
 }
 
 /// Days that documents of each class are kept.
@@ -313,22 +421,25 @@ pub(crate) async fn put_documents(
     tx: &mut Tx,
     account: &str,
     days: KeptDays,
-    documents: &[Document],
+    documents: Vec<Document>,
     now: Timestamp,
 ) -> Result<(), store::Error> {
-    let new = |document: &Document| DocumentNew {
+    store::documents_put_once(tx, account, &new_documents(days, documents, now)).await.map(|_| ())
+}
+
+fn new_documents(days: KeptDays, documents: Vec<Document>, now: Timestamp) -> Vec<DocumentNew> {
+    let new = |document: Document| DocumentNew {
         id: document.id.as_str().to_owned(),
         class: document.class.word().to_owned(),
         kind: document.kind.to_owned(),
-        body: document.body.clone(),
+        body: document.body,
         created_at: micros(now),
         expires_at: crate::intake::expiry(now, days.of(document.class)),
     };
-    let rows: Vec<DocumentNew> = documents.iter().map(new).collect();
-    store::documents_put_once(tx, account, &rows).await.map(|_| ())
+    documents.into_iter().map(new).collect()
 }
 
-async fn save(tx: &mut Tx, account: &str, loaded: &Loaded, now: Timestamp) -> Result<(), store::Error> {
+fn inquiry_row(account: &str, loaded: &Loaded, now: Timestamp) -> Result<InquiryRow, store::Error> {
     let inquiry = &loaded.inquiry;
     let open = inquiry.open();
     let queue = if !inquiry.open() {
@@ -342,7 +453,7 @@ async fn save(tx: &mut Tx, account: &str, loaded: &Loaded, now: Timestamp) -> Re
     } else {
         Some("call")
     };
-    let row = InquiryRow {
+    Ok(InquiryRow {
         account: account.to_owned(),
         id: inquiry.id.as_str().to_owned(),
         snapshot: serde_json::to_string(inquiry).map_err(|e| corrupt("inquiry", inquiry.id.as_str(), e))?,
@@ -367,12 +478,7 @@ async fn save(tx: &mut Tx, account: &str, loaded: &Loaded, now: Timestamp) -> Re
             State::Open => None,
         },
         updated_at: micros(now),
-    };
-    let stored = match loaded.version {
-        Some(_) => store::inquiry_update_if(tx, &row).await?,
-        None => store::inquiry_insert_once(tx, &row).await?,
-    };
-    if stored { Ok(()) } else { Err(store::Error::Conflict) }
+    })
 }
 
 /// An effect came to its end: what waited for it may go.
@@ -403,7 +509,7 @@ impl Engine {
                     Box::pin(async move {
                         let account = facts.account.as_str();
                         let Some(loaded) = load(tx, account, id.as_str()).await? else { return Ok(None) };
-                        apply(tx, &facts, loaded, std::slice::from_ref(event.as_ref()), Vec::new(), now).await.map(Some)
+                        apply(tx, &facts, loaded, std::slice::from_ref(event.as_ref()), now).await.map(Some)
                     })
                 })
                 .await;
@@ -478,7 +584,7 @@ impl Engine {
                     }
                     let Some(loaded) = load(tx, account, &row.inquiry).await? else { return Ok(true) };
                     let event = Event::Replayed { effect: id, target, by };
-                    apply(tx, &facts, loaded, &[event], Vec::new(), now).await?;
+                    apply(tx, &facts, loaded, &[event], now).await?;
                     Ok(true)
                 })
             })

@@ -7,22 +7,24 @@
 use crate::facts::{AccountFacts, ConnectionFacts, PAGE_EMAIL};
 use crate::fold::Looked;
 use crate::http::{Authorization, Fault, Outgoing};
-use crate::inquire::{Kept, MEETINGS_MAX, apply, corrupt, load, release};
+use crate::inquire::{Decided, Kept, MEETINGS_MAX, chain_end, corrupt, decide, load, release, tell};
 use crate::mail::{Mail, MailFault};
 use crate::{Engine, Error, micros};
-use futures_util::stream::{self, StreamExt};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use ringback_connect::{About, Auth, Crm, Replies, sinks};
 use ringback_core::crm::{CrmOp, Held, Outcome, Why, WriteTraits};
 use ringback_core::effect::{ContactRef, Desired, Effect, Notice};
 use ringback_core::ensure::{self, Circumstances, HISTORY_SCHEMA, History, Next, Purpose, Receipt};
 use ringback_core::http::{HttpRequest, Method};
-use ringback_core::id::{AccountId, AttemptId};
+use ringback_core::id::{AccountId, AttemptId, InquiryId};
 use ringback_core::inquiry::Event;
 use ringback_core::ledger::Draft;
 use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, AttemptRow, EffectRow, LaneReport, Site};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,22 +34,50 @@ pub const BREAKER_FAILURES: u32 = 5;
 pub const BREAKER_SECONDS: i64 = 15;
 /// The breaker's longest pause.
 pub const BREAKER_SECONDS_MAX: i64 = 300;
+/// Looks for what is due in one step of a lane.
+const LOOKS_MAX: u32 = 16;
+/// Turns that the settling effects of all inquiries share.
+const TURNS: usize = 256;
 /// What a page sink may take and how long a lost answer may still have an effect.
 const PAGE_TRAITS: WriteTraits =
     WriteTraits { settling: Duration::from_secs(5), timeout: Duration::from_secs(10), search_lag: Duration::ZERO };
 
 /// What a node knows of its lanes from moment to moment; nothing of it carries correctness.
 #[derive(Default)]
-pub(crate) struct LaneStates(Mutex<HashMap<String, LaneState>>, Mutex<HashSet<String>>);
+pub(crate) struct LaneStates {
+    states: Mutex<HashMap<String, LaneState>>,
+    /// Records that an effect of this node is at.
+    taken: Mutex<HashSet<String>>,
+    turns: Turns,
+}
 
 impl LaneStates {
     /// Takes a shared record, unless an effect of this node has it.
     fn take(&self, key: &str) -> bool {
-        self.1.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned())
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned())
     }
 
     fn free(&self, key: &str) {
-        self.1.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+/// Effects of one inquiry that settle at the same moment go one after the other, or all but one would decide for nothing. Two inquiries
+/// may share a turn; then they wait for each other, no more.
+struct Turns(Vec<tokio::sync::Mutex<()>>);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(std::iter::repeat_with(tokio::sync::Mutex::default).take(TURNS).collect())
+    }
+}
+
+impl Turns {
+    async fn of(&self, inquiry: &str) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let mut hasher = std::hash::DefaultHasher::new();
+        inquiry.hash(&mut hasher);
+        let turn = self.0.get(usize::try_from(hasher.finish() % TURNS as u64).ok()?)?;
+        Some(turn.lock().await)
     }
 }
 
@@ -67,12 +97,19 @@ struct LaneState {
 enum Ended {
     Settled,
     Waits,
-    /// The lane's budget or breaker says: not before then.
-    Held(Timestamp),
+    /// The lane's budget is used up for now.
+    Held,
+}
+
+/// What a step of a lane waits for.
+enum Came {
+    Due(Result<Vec<EffectRow>, Error>),
+    Ended(String, Result<Ended, Error>),
 }
 
 impl Engine {
-    /// Works on what is due in a lane. Several effects at once unless `one_by_one`.
+    /// Works on what is due in a lane, but looks for it no more than [`LOOKS_MAX`] times: then lease, contract and roster are read
+    /// anew. Several effects at once unless `one_by_one`.
     pub async fn step_lane(&self, account: &AccountId, lane: &str, one_by_one: bool) -> Result<Looked, Error> {
         let now = self.now();
         if !self.lease(account, lane, now).await? {
@@ -87,32 +124,79 @@ impl Engine {
             (Some(_), _) => true,
             (None, _) => false,
         };
-        let at_once = if one_by_one || probing { 1 } else { self.settings().lane_concurrency_max.max(1) };
-        let (account_text, lane_text) = (account.as_str().to_owned(), lane.to_owned());
+        let alone = one_by_one || probing;
+        let at_once = if alone { 1 } else { self.settings().lane_concurrency_max.max(1) };
         let limit = u32::try_from(if probing { 1 } else { at_once * 2 }).unwrap_or(1);
-        let due = self
-            .store()
-            .read(move |tx| {
-                Box::pin(async move { store::effects_due(tx, &account_text, &lane_text, micros(now), limit).await })
-            })
-            .await?;
-        let found = due.len();
-        let results: Vec<Result<Ended, Error>> =
-            stream::iter(due).map(|row| self.work_on(&facts, held, row)).buffer_unordered(at_once).collect().await;
-        let mut held_until: Option<Timestamp> = None;
-        for result in results {
-            match result {
-                Ok(Ended::Held(until)) => held_until = Some(held_until.map_or(until, |h| h.min(until))),
-                Ok(_) => {}
-                Err(Error::Store(store::Error::Conflict)) => {}
-                Err(error) => return Err(error),
+        let mut looks_left = if alone { 1 } else { LOOKS_MAX };
+        // The look is one of the futures: while it waits for its turn at the store, those that are before it have to be driven too.
+        let mut under_way: FuturesUnordered<BoxFuture<'_, Came>> = FuturesUnordered::new();
+        let (mut at_work, mut waiting) = (HashSet::new(), VecDeque::new());
+        // While a look is out: what was at work when it began, and may be settled since.
+        let mut looking: Option<HashSet<String>> = None;
+        let (mut found, mut is_held, mut failed) = (0, false, None);
+        loop {
+            // Looked for while half of the last ones are at work still, so that the lane does not run dry in between.
+            if looks_left > 0 && looking.is_none() && waiting.is_empty() && at_work.len() <= at_once / 2 {
+                looks_left -= 1;
+                looking = Some(at_work.clone());
+                under_way.push(Box::pin(async move { Came::Due(self.due(account, lane, limit).await) }));
             }
+            while at_work.len() < at_once
+                && let Some(row) = waiting.pop_front()
+            {
+                let row: EffectRow = row;
+                at_work.insert(row.id.clone());
+                let (id, one) = (row.id.clone(), self.work_on(&facts, held, row));
+                under_way.push(Box::pin(async move { Came::Ended(id, one.await) }));
+            }
+            match under_way.next().await {
+                None => break,
+                Some(Came::Due(Ok(mut due))) => {
+                    let known = looking.take().unwrap_or_default();
+                    due.retain(|row| !known.contains(&row.id));
+                    if due.is_empty() {
+                        looks_left = 0;
+                    }
+                    found += due.len();
+                    waiting.extend(due);
+                }
+                Some(Came::Ended(id, ended)) => {
+                    at_work.remove(&id);
+                    match ended {
+                        Ok(Ended::Held) => is_held = true,
+                        Ok(Ended::Settled | Ended::Waits) | Err(Error::Store(store::Error::Conflict)) => {}
+                        // What is at work comes to its end first.
+                        Err(error) => failed = failed.or(Some(error)),
+                    }
+                }
+                Some(Came::Due(Err(error))) => failed = failed.or(Some(error)),
+            }
+            if is_held || failed.is_some() || !self.is_open(account, lane) {
+                looks_left = 0;
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         self.report(account, lane).await?;
         if found > 0 {
             self.changed();
         }
-        Ok(Looked { done: found, more: found > 0 && held_until.is_none() })
+        Ok(Looked { done: found, more: found > 0 && !is_held })
+    }
+
+    /// The breaker lets exchanges through.
+    fn is_open(&self, account: &AccountId, lane: &str) -> bool {
+        let now = self.now();
+        self.with_lane(account, lane, |s| s.closed_until.is_none_or(|until| until <= now))
+    }
+
+    async fn due(&self, account: &AccountId, lane: &str, limit: u32) -> Result<Vec<EffectRow>, Error> {
+        let (account, lane, now) = (account.as_str().to_owned(), lane.to_owned(), micros(self.now()));
+        let due = self.store().read(move |tx| {
+            Box::pin(async move { store::effects_due(tx, &account, &lane, now, limit).await })
+        });
+        Ok(due.await?)
     }
 
     /// Takes or keeps the lane; at half its time a lease is renewed.
@@ -140,7 +224,7 @@ impl Engine {
 
     fn with_lane<T>(&self, account: &AccountId, lane: &str, change: impl FnOnce(&mut LaneState) -> T) -> T {
         let key = format!("{account}/{lane}");
-        match self.inner.lanes.0.lock() {
+        match self.inner.lanes.states.lock() {
             Ok(mut lanes) => change(lanes.entry(key).or_default()),
             Err(poisoned) => change(poisoned.into_inner().entry(key).or_default()),
         }
@@ -186,7 +270,7 @@ impl Engine {
                         self.budget(&facts.account, held, matches!(operation, CrmOp::FindPerson { .. }))
                     {
                         work.hold(until).await?;
-                        return Ok(Ended::Held(until));
+                        return Ok(Ended::Held);
                     }
                     let Some(crm) = crm else {
                         return work.dead(Why::new("no_crm", "this connection is no CRM")).await;
@@ -556,6 +640,7 @@ impl Work<'_> {
     }
 
     async fn done(mut self, receipt: Receipt) -> Result<Ended, Error> {
+        self.history = std::mem::take(&mut self.history).settled();
         let mut row = self.packed()?;
         row.state = "done".into();
         row.settled_at = Some(micros(self.engine.now()));
@@ -576,6 +661,7 @@ impl Work<'_> {
     }
 
     async fn moved(mut self, record: ringback_core::crm::Record) -> Result<Ended, Error> {
+        self.history = std::mem::take(&mut self.history).settled();
         let mut row = self.packed()?;
         row.state = "superseded".into();
         row.settled_at = Some(micros(self.engine.now()));
@@ -605,8 +691,16 @@ impl Work<'_> {
         let (events, now) = (Arc::new(events), self.engine.now());
         let pending = fresh.last().filter(|(a, _)| a.ended_at.is_none()).map(|(a, _)| (a.clone(), true));
         for meeting in 0..MEETINGS_MAX {
-            let (facts, row, events, drafts, fresh) =
-                (self.facts.clone(), row.clone(), events.clone(), drafts.clone(), fresh.clone());
+            let _turn = match events.is_empty() {
+                true => None,
+                false => self.engine.inner.lanes.turns.of(&row.inquiry).await,
+            };
+            let decided = match events.is_empty() {
+                true => None,
+                false => Some(self.decided(&events, drafts.clone(), now).await?),
+            };
+            let (facts, row, fresh) = (self.facts.clone(), row.clone(), fresh.clone());
+            let told = if decided.is_none() { drafts.clone() } else { Vec::new() };
             let stored = self
                 .engine
                 .store()
@@ -619,11 +713,13 @@ impl Work<'_> {
                         for (attempt, known) in &fresh {
                             put_attempt(tx, attempt, *known).await?;
                         }
-                        if !events.is_empty() || !drafts.is_empty() {
-                            let Some(loaded) = load(tx, account, &row.inquiry).await? else {
-                                return Err(corrupt("effect", &row.id, "its inquiry is missing"));
-                            };
-                            apply(tx, &facts, loaded, &events, drafts, now).await?;
+                        if let Some(decided) = decided {
+                            decided.store(tx, now).await?;
+                        }
+                        if !told.is_empty() {
+                            let inquiry = InquiryId::from_text(row.inquiry.clone());
+                            let end = chain_end(tx, account, inquiry.as_str()).await?;
+                            tell(&facts, &inquiry, told, end, now).store(tx).await?;
                         }
                         if settles {
                             release(tx, account, &row.inquiry, now).await?;
@@ -646,6 +742,22 @@ impl Work<'_> {
         // The exchange under way is stored; its end will be an update of the same row.
         self.fresh = pending.into_iter().collect();
         Ok(())
+    }
+
+    /// What the inquiry makes of these events as it stands now.
+    async fn decided(&self, events: &Arc<Vec<Event>>, drafts: Vec<Draft>, now: Timestamp) -> Result<Decided, Error> {
+        let (facts, events) = (self.facts.clone(), events.clone());
+        let (effect, inquiry) = (self.row.id.clone(), self.row.inquiry.clone());
+        let read = self.engine.store().read(move |tx| {
+            Box::pin(async move {
+                let account = facts.account.as_str();
+                let end = chain_end(tx, account, &inquiry).await?;
+                let loaded = load(tx, account, &inquiry).await?;
+                let loaded = loaded.ok_or_else(|| corrupt("effect", &effect, "its inquiry is missing"))?;
+                decide(&facts, loaded, end, &events, drafts, now)
+            })
+        });
+        Ok(read.await?)
     }
 }
 

@@ -1,17 +1,18 @@
 //! Forgetting: documents whose time is over, and people who ask to be forgotten. Chains go on verifying; what is gone says so.
 
 use crate::audit::{ERASED, documents_of};
-use crate::inquire::{Kept, corrupt};
+use crate::inquire::{ChainEnd, Kept, corrupt, entry_rows};
 use crate::{Engine, Error, micros};
 use jiff::Timestamp;
 use ringback_core::call::{Call, Caller};
 use ringback_core::effect::{Desired, Effect};
 use ringback_core::ensure::{HISTORY_SCHEMA, History, Receipt};
-use ringback_core::id::AccountId;
+use ringback_core::id::{AccountId, EffectId};
 use ringback_core::inquiry::{Approval, Choice, Inquiry, Review};
-use ringback_core::ledger::{Draft, ENTRY_SCHEMA, Retention, Salt, seal};
+use ringback_core::ledger::{Draft, Retention, Salt};
 use ringback_core::plan::{Plan, Verdict};
 use ringback_core::signal::Attribution;
+use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, Before, EffectRow, EntryRow, InquiryRow, Site, Tx};
 use serde::Serialize;
 use serde_json::Value;
@@ -309,22 +310,8 @@ impl Work<'_> {
     /// The entry that says that the words of all entries before it were erased.
     async fn mark(&mut self, inquiry: &str, last: Option<&EntryRow>) -> Result<(), store::Error> {
         let draft = Draft::new(ERASED).with("why", self.why);
-        let (entries, _) = seal(vec![draft], last.map(|e| (e.seq, e.hash.as_str())), self.now, self.salt);
-        let rows: Vec<EntryRow> = entries
-            .into_iter()
-            .map(|e| EntryRow {
-                account: self.account.to_owned(),
-                inquiry: inquiry.to_owned(),
-                seq: e.seq,
-                at: micros(e.at),
-                kind: e.kind,
-                body: e.body,
-                prev_hash: e.prev_hash,
-                hash: e.hash,
-                schema: i64::from(ENTRY_SCHEMA),
-                code_version: ringback_core::CODE_VERSION.to_owned(),
-            })
-            .collect();
+        let end = last.map(|e| ChainEnd { seq: e.seq, hash: e.hash.clone() });
+        let (rows, _) = entry_rows(self.account, inquiry, vec![draft], end.as_ref(), self.now, self.salt);
         store::entries_append(self.tx, &rows).await
     }
 
@@ -341,9 +328,9 @@ impl Work<'_> {
             unless_moved(store::inquiry_update_if(self.tx, &row).await?)?;
         }
         for row in store::plans_of(self.tx, self.account, id).await? {
-            let mut plan: Plan = read_stored("plan", &row.id, &row.body)?;
+            let mut plan: Plan<EffectId> =
+                upcast::read_own(Form::Plan, &row.body).map_err(|e| corrupt("plan", &row.id, e))?;
             plan.verdicts.iter_mut().for_each(scrub_verdict);
-            plan.effects.iter_mut().for_each(|effect| scrub_desired(&mut effect.desired));
             let body = write_stored("plan", &row.id, &plan)?;
             store::plan_scrub(self.tx, self.account, &row.id, &body).await?;
         }

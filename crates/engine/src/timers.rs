@@ -57,7 +57,7 @@ impl Engine {
                     finish(tx, timer, now).await?;
                     let Some(loaded) = load(tx, facts.account.as_str(), &inquiry).await? else { return Ok(()) };
                     if loaded.inquiry.open() {
-                        apply(tx, &facts, loaded, &[Event::Timer { kind }], Vec::new(), now).await?;
+                        apply(tx, &facts, loaded, &[Event::Timer { kind }], now).await?;
                     }
                     Ok(())
                 })

@@ -83,10 +83,12 @@ const ENDS: [&str; 47] = [
     "you",
 ];
 /// Heads that are no service: a person, a call, a thing of the conversation.
-const NOT_A_SERVICE: [&str; 44] = [
+const NOT_A_SERVICE: [&str; 45] = [
     "call",
     "callback",
     "call back",
+    // "Somebody to come out": what for is said elsewhere.
+    "come",
     "appointment",
     "an appointment",
     "know",
@@ -130,11 +132,15 @@ const NOT_A_SERVICE: [&str; 44] = [
     "bit",
 ];
 
+/// What takes a wish back when it stands right before it: "I am not interested in your mailers", "we aren't really looking for".
+static DENIED: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?:\b(?:not|never|hardly|no longer)|n['’]t)(?: [a-z]+)? $"));
+
 /// The best wish in the text, with its confidence.
 pub(crate) fn find(doc: &Doc) -> Option<(Range<usize>, u16)> {
     let mut best: Option<(Range<usize>, u16)> = None;
     for (wish, weight) in WISHES.iter() {
-        for found in wish.find_iter(&doc.lower) {
+        for found in wish.find_iter(&doc.lower).filter(|found| !DENIED.is_match(doc.before(found.start()))) {
             if let Some(range) = phrase(doc, found.end())
                 && best.as_ref().is_none_or(|(_, w)| w < weight)
             {
@@ -158,7 +164,8 @@ fn phrase(doc: &Doc, byte: usize) -> Option<Range<usize>> {
         let Some(token) = doc.tokens.get(end) else { break };
         let word = doc.word(token);
         let hyphen = matches!(word, "-" | "/" | "'" | "’" | "&") && end > first;
-        if ENDS.contains(&word) || (!hyphen && !word.starts_with(char::is_alphabetic)) {
+        let to_come = word == "to" && doc.at(end + 1) == "come";
+        if ENDS.contains(&word) || to_come || (!hyphen && !word.starts_with(char::is_alphabetic)) {
             break;
         }
         end += 1;
@@ -193,7 +200,11 @@ mod tests {
     fn services_in_the_callers_words() {
         for (said, service) in [
             ("I need a quote for a new water heater, thanks", Some("new water heater")),
-            ("looking for a plumber to come by", Some("plumber to come")),
+            ("looking for a plumber to come by", Some("plumber")),
+            ("my water heater is leaking and I need somebody to come out today", Some("water heater is leaking")),
+            ("I am not interested in your mailers any more", None),
+            ("we aren't looking for solar panels, stop calling", None),
+            ("I'm interested in solar panels", Some("solar panels")),
             ("I'd like to schedule a tune-up for my furnace", Some("tune-up")),
             ("hi, my water heater is leaking", Some("water heater is leaking")),
             ("hi it's me, call me", None),

@@ -796,7 +796,6 @@ impl<'a> Moving<'a> {
     /// Compares what shall be with what was planned; where they differ, a new plan takes over.
     fn plan(&mut self, verdicts: Vec<Verdict>) -> Option<Plan> {
         let wanted = desire::desired(&self.inquiry, &verdicts, self.facts, self.now);
-        let verdicts_changed = verdicts != self.inquiry.verdicts;
         let mut effects = Vec::new();
         let mut supersedes = Vec::new();
         let n = self.inquiry.plans + 1;
@@ -857,7 +856,11 @@ impl<'a> Moving<'a> {
             });
         }
         supersedes.dedup();
-        if effects.is_empty() && supersedes.is_empty() && !verdicts_changed {
+        let before = std::mem::take(&mut self.inquiry.verdicts);
+        let fresh: Vec<Verdict> = verdicts.iter().filter(|v| !before.iter().any(|b| v.repeats(b))).cloned().collect();
+        let gone = before.iter().any(|b| verdicts.iter().all(|v| v.field != b.field));
+        self.inquiry.verdicts = verdicts;
+        if effects.is_empty() && supersedes.is_empty() && fresh.is_empty() && !gone {
             return None;
         }
         let plan = Plan {
@@ -869,19 +872,18 @@ impl<'a> Moving<'a> {
             contract: self.facts.contract_ref.clone(),
             code_version: crate::CODE_VERSION.to_owned(),
             at: self.now,
-            verdicts: verdicts.clone(),
+            verdicts: fresh,
             effects,
             supersedes,
         };
         self.inquiry.plans = n;
         self.inquiry.contract = Some(self.facts.contract_ref.clone());
-        let before = std::mem::replace(&mut self.inquiry.verdicts, verdicts);
-        self.note_plan(&plan, &before);
+        self.note_plan(&plan);
         Some(plan)
     }
 
-    /// The plan, and each verdict in it that is not the one of the plan before: what did not change is told once.
-    fn note_plan(&mut self, plan: &Plan, before: &[Verdict]) {
+    /// The plan, and each verdict in it.
+    fn note_plan(&mut self, plan: &Plan) {
         let effects: Vec<serde_json::Value> = plan
             .effects
             .iter()
@@ -895,7 +897,7 @@ impl<'a> Moving<'a> {
                 .with("effects", effects)
                 .with("supersedes", &plan.supersedes),
         );
-        for verdict in plan.verdicts.iter().filter(|v| !before.contains(v)) {
+        for verdict in &plan.verdicts {
             self.drafts.push(
                 Draft::new("verdict")
                     .with("plan", &plan.id)

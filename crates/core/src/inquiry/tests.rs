@@ -243,6 +243,31 @@ fn an_unknown_caller_becomes_one_contact_one_call_one_task() {
 }
 
 #[test]
+fn a_contact_that_turns_out_blank_changes_no_verdict() {
+    let house = House::new();
+    let mut call = house.call(1, OPEN, Ending::Voicemail, CALLER);
+    let now = call.first_received_at;
+    let read = house.said(&mut call, "Hi, my name is Maria Lopez, my water heater is leaking, please call me back.");
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    let two = step(one.inquiry, &read, &house.facts(), now);
+    let event = found(&two.inquiry, Vec::new());
+    let three = step(two.inquiry, &event, &house.facts(), now);
+    let asked = three.inquiry.verdicts.iter().filter(|v| v.kind == crate::plan::VerdictKind::Review).count();
+    assert!(asked > 0, "the machine only suggests a name: {:?}", three.inquiry.verdicts);
+    let receipt = crate::ensure::Receipt {
+        object: Some(Object::Contact),
+        record: "901".into(),
+        read_at: Some(now),
+        ..crate::ensure::Receipt::default()
+    };
+    let effect = three.inquiry.effects["contact"].id.clone();
+    let four = step(three.inquiry, &Event::Settled { effect, target: "contact".into(), receipt }, &house.facts(), now);
+    assert!(four.plan.is_none(), "{:?}", four.plan);
+    assert!(four.drafts.iter().all(|d| d.kind != "verdict"), "what stood is told once: {:?}", four.drafts);
+    assert_eq!(four.opened_reviews.len(), asked, "now there is a record to ask about");
+}
+
+#[test]
 fn what_hangs_on_a_contact_follows_the_effect_that_makes_it() {
     let house = House::new();
     let mut call = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);

@@ -229,12 +229,12 @@ pub(crate) mod support {
                         tx,
                         account,
                         crate::inquire::KeptDays { raw: 1, speech: 1, value: 1 },
-                        &[document],
+                        vec![document],
                         now,
                     )
                     .await?;
                     let loaded = Loaded { open_key: Some(inquiry.id.as_str().into()), inquiry, version: None };
-                    apply(tx, &facts, loaded, &events, Vec::new(), now).await.map(|_| ())
+                    apply(tx, &facts, loaded, &events, now).await.map(|_| ())
                 })
             })
             .await;
@@ -247,7 +247,7 @@ pub(crate) mod support {
             self.write(move |tx| {
                 Box::pin(async move {
                     let loaded = load(tx, facts.account.as_str(), id.as_str()).await?.unwrap();
-                    apply(tx, &facts, loaded, &[event], Vec::new(), now).await.map(|_| ())
+                    apply(tx, &facts, loaded, &[event], now).await.map(|_| ())
                 })
             })
             .await;
