@@ -16,7 +16,7 @@ use crate::contract::Contract;
 use crate::crm::{CrmWords, Record};
 use crate::effect::LaneId;
 use crate::ensure::{Receipt, not_held};
-use crate::followup::clock::Clock;
+use crate::followup::clock::{Clock, Urgency};
 use crate::id::{AccountId, CallId, EffectId, InquiryId, LocationId, ReviewId, StaffId, UserId};
 use crate::identity::Match;
 use crate::ledger::{Draft, Salt};
@@ -104,6 +104,19 @@ pub struct HeldClaim {
     pub evidence: Evidence,
     /// The exact words, kept for the console; erased with its document.
     pub quote: String,
+}
+
+impl HeldClaim {
+    /// Lower confidence never replaces higher (F-117); among equals the later word counts. What is said in one call about how soon
+    /// somebody is needed is no news about another call, though: of those the most urgent stands until somebody has called back.
+    fn gives_way_to(&self, next: &Self) -> bool {
+        let steers = |held: &Self| held.claim.confidence.0 >= STEER_AT;
+        if self.claim.field == "urgency" && self.evidence.call != next.evidence.call && steers(self) && steers(next) {
+            let of = |held: &Self| held.claim.value.text().parse::<Urgency>().unwrap_or_default();
+            return of(next) <= of(self);
+        }
+        self.claim.confidence <= next.claim.confidence
+    }
 }
 
 /// A claim that was not admitted, for people to see why.

@@ -169,10 +169,7 @@ impl<'a> Moving<'a> {
                     .seal_words("quote", Some(quote)),
             );
             let held = HeldClaim { claim: claim.clone(), evidence, quote: quote.clone() };
-            // Lower confidence never replaces higher (F-117); among equals the later word counts.
-            let better =
-                self.inquiry.claims.get(&claim.field).is_none_or(|h| h.claim.confidence.0 <= claim.confidence.0);
-            if better {
+            if self.inquiry.claims.get(&claim.field).is_none_or(|before| before.gives_way_to(&held)) {
                 self.inquiry.claims.insert(claim.field.clone(), held);
             }
         }

@@ -268,6 +268,25 @@ fn a_contact_that_turns_out_blank_changes_no_verdict() {
 }
 
 #[test]
+fn a_calmer_call_does_not_take_an_emergency_back() {
+    let gas = "I smell gas in the basement, this is an emergency, please come right away.";
+    let heat = "We have no heat since last night and there is a baby here, we need somebody today.";
+    for (first, second) in [(gas, heat), (heat, gas)] {
+        let house = House::new();
+        let mut inquiry = None;
+        for (n, at, text) in [(1, OPEN, first), (2, "2026-03-03T17:30:00Z", second)] {
+            let mut call = house.call(n, at, Ending::Voicemail, CALLER);
+            let now = call.first_received_at;
+            let read = house.said(&mut call, text);
+            let held = inquiry.take().unwrap_or_else(|| house.open(&call));
+            let told = step(held, &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+            inquiry = Some(step(told.inquiry, &read, &house.facts(), now).inquiry);
+        }
+        assert_eq!(inquiry.unwrap().urgency(), "emergency", "{first} | {second}");
+    }
+}
+
+#[test]
 fn what_hangs_on_a_contact_follows_the_effect_that_makes_it() {
     let house = House::new();
     let mut call = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);
