@@ -140,19 +140,8 @@ impl Plan {
     pub fn stored(self) -> (Plan<EffectId>, Vec<Effect>) {
         let Self { schema, id, inquiry, n, parent, contract, code_version, at, verdicts, effects, supersedes } = self;
         let ids = effects.iter().map(|e| e.id.clone()).collect();
-        let plan = Plan {
-            schema,
-            id,
-            inquiry,
-            n,
-            parent,
-            contract,
-            code_version,
-            at,
-            verdicts,
-            effects: ids,
-            supersedes,
-        };
+        let plan =
+            Plan { schema, id, inquiry, n, parent, contract, code_version, at, verdicts, effects: ids, supersedes };
         (plan, effects)
     }
 }

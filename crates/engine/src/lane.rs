@@ -34,8 +34,6 @@ pub const BREAKER_FAILURES: u32 = 5;
 pub const BREAKER_SECONDS: i64 = 15;
 /// The breaker's longest pause.
 pub const BREAKER_SECONDS_MAX: i64 = 300;
-/// Looks for what is due in one step of a lane.
-const LOOKS_MAX: u32 = 16;
 /// Turns that the settling effects of all inquiries share.
 const TURNS: usize = 256;
 /// What a page sink may take and how long a lost answer may still have an effect.
@@ -108,8 +106,8 @@ enum Came {
 }
 
 impl Engine {
-    /// Works on what is due in a lane, but looks for it no more than [`LOOKS_MAX`] times: then lease, contract and roster are read
-    /// anew. Several effects at once unless `one_by_one`.
+    /// Works on what is due in a lane. It looks for more until a quarter of the lease's time is over: the lease lasts for at least half
+    /// of it when the step begins, so that the last exchanges end within it too. Several effects at once unless `one_by_one`.
     pub async fn step_lane(&self, account: &AccountId, lane: &str, one_by_one: bool) -> Result<Looked, Error> {
         let now = self.now();
         if !self.lease(account, lane, now).await? {
@@ -127,7 +125,8 @@ impl Engine {
         let alone = one_by_one || probing;
         let at_once = if alone { 1 } else { self.settings().lane_concurrency_max.max(1) };
         let limit = u32::try_from(if probing { 1 } else { at_once * 2 }).unwrap_or(1);
-        let mut looks_left = if alone { 1 } else { LOOKS_MAX };
+        let look_until = if alone { now } else { self.in_seconds(self.settings().lease_seconds / 4) };
+        let mut looks = true;
         // The look is one of the futures: while it waits for its turn at the store, those that are before it have to be driven too.
         let mut under_way: FuturesUnordered<BoxFuture<'_, Came>> = FuturesUnordered::new();
         let (mut at_work, mut waiting) = (HashSet::new(), VecDeque::new());
@@ -136,8 +135,7 @@ impl Engine {
         let (mut found, mut is_held, mut failed) = (0, false, None);
         loop {
             // Looked for while half of the last ones are at work still, so that the lane does not run dry in between.
-            if looks_left > 0 && looking.is_none() && waiting.is_empty() && at_work.len() <= at_once / 2 {
-                looks_left -= 1;
+            if looks && looking.is_none() && waiting.is_empty() && at_work.len() <= at_once / 2 {
                 looking = Some(at_work.clone());
                 under_way.push(Box::pin(async move { Came::Due(self.due(account, lane, limit).await) }));
             }
@@ -154,9 +152,7 @@ impl Engine {
                 Some(Came::Due(Ok(mut due))) => {
                     let known = looking.take().unwrap_or_default();
                     due.retain(|row| !known.contains(&row.id));
-                    if due.is_empty() {
-                        looks_left = 0;
-                    }
+                    looks = looks && !due.is_empty() && self.now() < look_until;
                     found += due.len();
                     waiting.extend(due);
                 }
@@ -171,9 +167,7 @@ impl Engine {
                 }
                 Some(Came::Due(Err(error))) => failed = failed.or(Some(error)),
             }
-            if is_held || failed.is_some() || !self.is_open(account, lane) {
-                looks_left = 0;
-            }
+            looks = looks && !is_held && failed.is_none() && self.is_open(account, lane);
         }
         if let Some(error) = failed {
             return Err(error);
@@ -191,11 +185,16 @@ impl Engine {
         self.with_lane(account, lane, |s| s.closed_until.is_none_or(|until| until <= now))
     }
 
+    fn in_seconds(&self, seconds: i64) -> Timestamp {
+        let now = self.now();
+        now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now)
+    }
+
     async fn due(&self, account: &AccountId, lane: &str, limit: u32) -> Result<Vec<EffectRow>, Error> {
         let (account, lane, now) = (account.as_str().to_owned(), lane.to_owned(), micros(self.now()));
-        let due = self.store().read(move |tx| {
-            Box::pin(async move { store::effects_due(tx, &account, &lane, now, limit).await })
-        });
+        let due = self
+            .store()
+            .read(move |tx| Box::pin(async move { store::effects_due(tx, &account, &lane, now, limit).await }));
         Ok(due.await?)
     }
 
@@ -206,7 +205,7 @@ impl Engine {
         if safe {
             return Ok(true);
         }
-        let until = now.checked_add(SignedDuration::from_secs(self.settings().lease_seconds)).unwrap_or(now);
+        let until = self.in_seconds(self.settings().lease_seconds);
         let (account_text, lane_text, node) =
             (account.as_str().to_owned(), lane.to_owned(), self.settings().node.clone());
         let mine = self
@@ -746,7 +745,8 @@ impl Work<'_> {
 
     /// What the inquiry makes of these events as it stands now.
     async fn decided(&self, events: &Arc<Vec<Event>>, drafts: Vec<Draft>, now: Timestamp) -> Result<Decided, Error> {
-        let (facts, events) = (self.facts.clone(), events.clone());
+        // Contract and roster may have changed while the effect was at work.
+        let (facts, events) = (self.engine.facts(&self.facts.account).await?, events.clone());
         let (effect, inquiry) = (self.row.id.clone(), self.row.inquiry.clone());
         let read = self.engine.store().read(move |tx| {
             Box::pin(async move {

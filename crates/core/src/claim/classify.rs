@@ -11,7 +11,7 @@ use regex::{Regex, RegexSet, RegexSetBuilder};
 
 use super::cues::CUES;
 use super::service;
-use super::text::{Doc, pattern};
+use super::text::{Doc, ascii, pattern};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
@@ -43,7 +43,7 @@ pub(crate) struct Classified {
 }
 
 fn source(text: &str) -> String {
-    text.replace('\'', "['’]?").replace(r"\b", r"(?-u:\b)")
+    ascii(&text.replace('\'', "['’]?"))
 }
 
 static ALL: LazyLock<RegexSet> = LazyLock::new(set);
@@ -52,7 +52,7 @@ static ALL: LazyLock<RegexSet> = LazyLock::new(set);
 fn set() -> RegexSet {
     RegexSetBuilder::new(CUES.iter().map(|c| source(c.text)))
         .size_limit(64 << 20)
-        .dfa_size_limit(16 << 20)
+        .dfa_size_limit(4 << 20)
         .build()
         .expect("constant patterns compile")
 }

@@ -5,15 +5,23 @@
 
 use std::ops::Range;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use super::Span;
 
-/// Compiles a pattern written in this module tree. `\b` in the patterns is the ASCII word boundary, because the
-/// Unicode one makes the matcher leave its fast path on the first curly apostrophe.
+/// A pattern written in this module tree, as the matcher gets it. `\b`, `\d` and `\w` mean ASCII there: the Unicode boundary makes the matcher
+/// leave its fast path on the first curly apostrophe, and the Unicode classes, hundreds of ranges each, cost megabytes over all patterns.
+pub(crate) fn ascii(text: &str) -> String {
+    text.replace(r"\b", r"(?-u:\b)").replace(r"\d", "[0-9]").replace(r"\w", "[0-9A-Za-z_]")
+}
+
+/// What one pattern may remember of the texts it has seen, per thread that reads.
+const DFA_BYTES_MAX: usize = 64 << 10;
+
+/// Compiles a pattern written in this module tree.
 #[expect(clippy::expect_used, reason = "the pattern is a constant of this crate and a test compiles every one")]
 pub(crate) fn pattern(text: &str) -> Regex {
-    Regex::new(&text.replace(r"\b", r"(?-u:\b)")).expect("a constant pattern compiles")
+    RegexBuilder::new(&ascii(text)).dfa_size_limit(DFA_BYTES_MAX).build().expect("a constant pattern compiles")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
