@@ -11,12 +11,12 @@ use super::Span;
 
 /// A pattern written in this module tree, as the matcher gets it. `\b`, `\d` and `\w` mean ASCII there: the Unicode boundary makes the matcher
 /// leave its fast path on the first curly apostrophe, and the Unicode classes, hundreds of ranges each, cost megabytes over all patterns.
-pub(crate) fn ascii(text: &str) -> String {
+fn ascii(text: &str) -> String {
     text.replace(r"\b", r"(?-u:\b)").replace(r"\d", "[0-9]").replace(r"\w", "[0-9A-Za-z_]")
 }
 
 /// What one pattern may remember of the texts it has seen, per thread that reads.
-const DFA_BYTES_MAX: usize = 64 << 10;
+pub(crate) const DFA_BYTES_MAX: usize = 64 << 10;
 
 /// Compiles a pattern written in this module tree.
 #[expect(clippy::expect_used, reason = "the pattern is a constant of this crate and a test compiles every one")]
