@@ -150,7 +150,9 @@ impl Plan {
 pub(crate) fn lift_from_1(mut plan: serde_json::Value) -> serde_json::Value {
     plan["schema"] = 2.into();
     if let Some(effects) = plan["effects"].as_array_mut() {
-        effects.iter_mut().for_each(|effect| *effect = effect["id"].take());
+        for effect in effects {
+            *effect = effect["id"].take();
+        }
     }
     plan
 }

@@ -139,9 +139,10 @@ impl Decided {
             }
         }
         self.told.store(tx).await?;
-        let stored = match self.known {
-            true => store::inquiry_update_if(tx, &self.row).await?,
-            false => store::inquiry_insert_once(tx, &self.row).await?,
+        let stored = if self.known {
+            store::inquiry_update_if(tx, &self.row).await?
+        } else {
+            store::inquiry_insert_once(tx, &self.row).await?
         };
         if stored { Ok(()) } else { Err(store::Error::Conflict) }
     }
@@ -334,10 +335,6 @@ pub(crate) struct Kept {
 }
 
 /// A moment to come back.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a timer is a row of eight plain values; a struct for two call sites says no more"
-)]
 pub(crate) fn timer_row(
     account: &str,
     inquiry: &str,

@@ -10,7 +10,7 @@ use crate::http::{Authorization, Fault, Outgoing};
 use crate::inquire::{Decided, Kept, MEETINGS_MAX, chain_end, corrupt, decide, load, release, tell};
 use crate::mail::{Mail, MailFault};
 use crate::{Engine, Error, micros};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use ringback_connect::{About, Auth, Crm, Replies, sinks};
@@ -144,8 +144,8 @@ impl Engine {
             {
                 let row: EffectRow = row;
                 at_work.insert(row.id.clone());
-                let (id, one) = (row.id.clone(), self.work_on(&facts, held, row));
-                under_way.push(Box::pin(async move { Came::Ended(id, one.await) }));
+                let id = row.id.clone();
+                under_way.push(Box::pin(self.work_on(&facts, held, row).map(move |ended| Came::Ended(id, ended))));
             }
             match under_way.next().await {
                 None => break,
@@ -690,14 +690,9 @@ impl Work<'_> {
         let (events, now) = (Arc::new(events), self.engine.now());
         let pending = fresh.last().filter(|(a, _)| a.ended_at.is_none()).map(|(a, _)| (a.clone(), true));
         for meeting in 0..MEETINGS_MAX {
-            let _turn = match events.is_empty() {
-                true => None,
-                false => self.engine.inner.lanes.turns.of(&row.inquiry).await,
-            };
-            let decided = match events.is_empty() {
-                true => None,
-                false => Some(self.decided(&events, drafts.clone(), now).await?),
-            };
+            let _turn = if events.is_empty() { None } else { self.engine.inner.lanes.turns.of(&row.inquiry).await };
+            let decided =
+                if events.is_empty() { None } else { Some(self.decided(&events, drafts.clone(), now).await?) };
             let (facts, row, fresh) = (self.facts.clone(), row.clone(), fresh.clone());
             let told = if decided.is_none() { drafts.clone() } else { Vec::new() };
             let stored = self
