@@ -138,14 +138,12 @@ pub(crate) enum Contract {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLetters {
+    /// What was refused for good, with the cause and what helps.
     List,
-    Show {
-        id: String,
-    },
+    /// One of them, with the whole cause and every attempt.
+    Show { id: String },
     /// Try again; what the vendor holds is looked up first.
-    Replay {
-        id: String,
-    },
+    Replay { id: String },
 }
 
 #[derive(Debug, Subcommand)]

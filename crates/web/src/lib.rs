@@ -17,6 +17,8 @@ mod session;
 mod texts;
 mod when;
 
+pub use console::Refusal;
+
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};

@@ -16,7 +16,8 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) 
         let cure = format!("there are {}", all.join(", "));
         return Err(Fail::new(Exit::Missing, "RB-0313", format!("there is no connection {name:?}"), cure));
     };
-    house.apply().await?;
+    let applied = house.apply().await?;
+    let rules = applied.iter().any(|a| a.account == account.id().as_str() && a.contract.is_some());
     let hooks: Vec<Value> =
         hook_urls(house.config()).into_iter().filter(|h| h["account"] == account.slug.as_str()).collect();
     if wanted.kind != Kind::Crm {
@@ -31,6 +32,9 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) 
         let list = |key: &str| shown[key].as_array().map_or(0, Vec::len);
         let mut text = format!("{name}: {} properties made, {} were there\n", list("created"), list("present"));
         text.push_str(&crate::commands::audit::pretty(&json!({ "made": shown["created"], "owners": shown["owners"] })));
+        if !rules {
+            text.push_str("\nThere is no contract yet. Name one in [[account]] contract and run this again: it also makes the properties that the contract writes.\n");
+        }
         text.push_str("\nGive each person of [[account.staff]] the crm_owner from above. Providers send to:\n\n");
         text.push_str(&hook_table(&hooks.iter().collect::<Vec<_>>()));
         text

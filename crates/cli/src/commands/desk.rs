@@ -10,10 +10,14 @@ use ringback_core::id::{EffectId, ReviewId, SignalId, UserId};
 use ringback_core::inquiry::Choice;
 use ringback_engine::instant;
 use ringback_store::{self as store, Before, EffectRow};
+use ringback_web::Refusal;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The most rows of one list.
 const ROWS_MAX: u32 = 500;
+/// Characters of a cause in a list.
+const WORDS_MAX: usize = 100;
 /// Who acts from a shell: whoever may read the key may do everything.
 const OPERATOR: &str = "user_cli";
 
@@ -34,14 +38,10 @@ pub(crate) async fn dead_letters(
                 .await?;
             let all: Vec<Value> = rows.iter().map(dead).collect();
             out.result(&all, || {
-                let cells = |r: &EffectRow| {
-                    let since = r.settled_at.map(|at| instant(at).to_string()).unwrap_or_default();
-                    vec![r.id.clone(), r.kind.clone(), r.lane.clone(), since, r.why.clone().unwrap_or_default()]
-                };
                 if rows.is_empty() {
                     return "no dead letters".to_owned();
                 }
-                table(&["id", "what", "lane", "since", "why"], &rows.iter().map(cells).collect::<Vec<_>>())
+                letters(&rows)
             });
         }
         DeadLetters::Show { id } => {
@@ -76,10 +76,36 @@ pub(crate) async fn dead_letters(
     Ok(())
 }
 
+/// The letters, and what helps against each cause that occurs.
+fn letters(rows: &[EffectRow]) -> String {
+    let refused = |r: &EffectRow| Refusal::of(r.why.as_deref().unwrap_or_default());
+    let cells = |r: &EffectRow| {
+        let since = r.settled_at.map(|at| instant(at).to_string()).unwrap_or_default();
+        let words = refused(r).words();
+        let short = match words.char_indices().nth(WORDS_MAX) {
+            Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
+            None => words,
+        };
+        vec![r.id.clone(), r.kind.clone(), r.lane.clone(), since, short]
+    };
+    let mut shown = table(&["id", "what", "lane", "since", "why"], &rows.iter().map(cells).collect::<Vec<_>>());
+    let cures: BTreeSet<&str> = rows.iter().map(|r| refused(r).cure()).collect();
+    for cure in cures {
+        shown.push_str("\n\n");
+        shown.push_str(cure);
+    }
+    shown.push_str(
+        "\n\n“ringback dead-letters show ID” has the whole cause, “ringback dead-letters replay ID” tries again.",
+    );
+    shown
+}
+
 fn dead(row: &EffectRow) -> Value {
+    // Kept as one JSON value; shown as what it is.
+    let why = row.why.as_deref().map(|why| serde_json::from_str(why).unwrap_or_else(|_| Value::from(why)));
     json!({
         "id": row.id, "inquiry": row.inquiry, "kind": row.kind, "lane": row.lane, "target": row.target, "state": row.state,
-        "attempt_count": row.attempts, "why": row.why, "since": row.settled_at.map(|at| instant(at).to_string()),
+        "attempt_count": row.attempts, "why": why, "since": row.settled_at.map(|at| instant(at).to_string()),
     })
 }
 

@@ -67,6 +67,12 @@ impl Begun {
         self.engine = Some(engine.clone());
         for applied in apply::apply(&engine, config, "ringback.toml").await? {
             tracing::info!(account = %applied.account, roster = applied.roster_changes, connections = applied.connection_changes, "settings applied");
+            if applied.contract.is_none() {
+                tracing::warn!(
+                    account = %applied.account,
+                    "there is no contract: calls are recorded and owned, and no CRM is written; name one in [[account]] contract"
+                );
+            }
         }
         user::first_admins(&engine, config, &mut self.first).await?;
         Ok(engine)

@@ -103,6 +103,37 @@ fn a_call_goes_all_the_way() {
     assert_eq!(home.json(&["dead-letters", "list", "--json"]), json!([]));
 }
 
+/// Whoever names the contract last is told at every step, and loses nothing.
+#[test]
+fn a_contract_that_comes_after_connect_is_told_of_and_loses_nothing() {
+    let home = Home::ready();
+    let twin = home.twin();
+    let settings = SETTINGS.replace("127.0.0.1:9", &twin.address.to_string()).replace("nobody", "pat-twin");
+    let without = settings.replace("contract = \"contract.toml\"", "");
+    assert_ne!(without, settings);
+    home.write("ringback.toml", &without);
+    assert!(home.shown(&["connect", "hubspot-main"]).contains("There is no contract yet"));
+    let served = home.serve();
+    Served::until("it warns", || served.said().contains("there is no contract"));
+    served.kill();
+
+    home.write("ringback.toml", &settings);
+    let served = home.serve();
+    let body = call(7);
+    let signature = ringback_twins::sign::callrail("a-signing-key", &body);
+    assert_eq!(served.ask("POST", POST_CALL, &[("signature", &signature)], &body).0, 200);
+    let letters = || home.json(&["dead-letters", "list", "--json"]);
+    Served::until("the task is refused", || letters()[0]["kind"] == "create_task");
+    assert_eq!(letters()[0]["why"]["class"], "validation");
+    let listed = home.shown(&["dead-letters", "list"]);
+    assert!(listed.contains("Run “ringback connect”") && !listed.contains("{\"class"), "{listed}");
+
+    assert!(!home.shown(&["connect", "hubspot-main"]).contains("There is no contract"));
+    home.shown(&["dead-letters", "replay", letters()[0]["id"].as_str().unwrap()]);
+    Served::until("the task is in the CRM", || twin.held() == [1; 3]);
+    assert_eq!(letters(), json!([]));
+}
+
 #[test]
 fn a_phone_log_comes_in_once() {
     let home = Home::ready();

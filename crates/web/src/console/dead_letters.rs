@@ -42,13 +42,15 @@ struct DeadLetters {
 
 /// Why something cannot succeed, as the store and the inquiry keep it: a stable word, and the vendor's own or our sentence.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Refusal {
+pub struct Refusal {
     class: String,
     words: String,
 }
 
 impl Refusal {
-    pub(crate) fn of(why: &str) -> Self {
+    /// From what the store keeps.
+    #[must_use]
+    pub fn of(why: &str) -> Self {
         if let Ok(why) = serde_json::from_str::<Why>(why) {
             return Self { class: why.class, words: why.words };
         }
@@ -60,7 +62,8 @@ impl Refusal {
     }
 
     /// The sentence; a refusal without one is named by its word.
-    pub(crate) fn words(&self) -> String {
+    #[must_use]
+    pub fn words(&self) -> String {
         match (self.words.trim(), self.class.as_str()) {
             ("", "") => t("dead.no_cause").to_owned(),
             ("", class) => class.replace('_', " "),
@@ -69,7 +72,8 @@ impl Refusal {
     }
 
     /// What helps, by its word and by the words vendors use for what they refuse.
-    fn cure(&self) -> &'static str {
+    #[must_use]
+    pub fn cure(&self) -> &'static str {
         let why = format!("{} {}", self.class, self.words).to_lowercase();
         let says = |words: &[&str]| words.iter().any(|w| why.contains(w));
         t(if says(&["auth", "token", "401", "403", "scope", "permission", "no_secret"]) {

@@ -11,6 +11,8 @@ mod reviews;
 mod today;
 mod words;
 
+pub use dead_letters::Refusal;
+
 use crate::App;
 use crate::problem::Problem;
 use crate::session::{Role, Session};
