@@ -17,7 +17,7 @@ use ringback_connect::{Connection, Intake, Secret, Source};
 use ringback_core::http::RawRequest;
 use ringback_core::id::{AccountId, ConnectionId, base32};
 use ringback_engine::clock::{Clock as _, SystemClock};
-use ringback_store::{Options, Store};
+use ringback_store::{CHECKPOINT_PAGES, Options, STATEMENTS_MAX, Store, WRITER_CACHE_KIB};
 use rusqlite::{Connection as Database, ToSql, params};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -31,8 +31,6 @@ use tokio::sync::{mpsc, oneshot};
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Rows that share a commit at most, as in the real store.
 const BATCH_ROWS_MAX: usize = 256;
-/// Statements kept prepared, as in the real store.
-const STATEMENTS_MAX: usize = 512;
 
 struct Verifier {
     source: &'static dyn Source,
@@ -150,8 +148,8 @@ pub(crate) async fn storer(directory: &Path) -> Result<()> {
     connection.pragma_update(None, "foreign_keys", "ON")?;
     // As the real writer: its pages at hand, and how much the log may hold before it is moved into the file.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "cache_size", -4 * 1024)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     let (sender, receiver) = mpsc::channel(BATCH_ROWS_MAX * 4);
     // As the real store has it: a thread to itself.

@@ -129,7 +129,7 @@ impl Engine {
         let mut looks = true;
         // The look is one of the futures: while it waits for its turn at the store, those that are before it have to be driven too.
         let mut under_way: FuturesUnordered<BoxFuture<'_, Came>> = FuturesUnordered::new();
-        let (mut at_work, mut waiting) = (HashSet::new(), VecDeque::new());
+        let (mut at_work, mut waiting) = (HashSet::new(), VecDeque::<EffectRow>::new());
         // While a look is out: what was at work when it began, and may be settled since.
         let mut looking: Option<HashSet<String>> = None;
         let (mut found, mut is_held, mut failed) = (0, false, None);
@@ -142,7 +142,6 @@ impl Engine {
             while at_work.len() < at_once
                 && let Some(row) = waiting.pop_front()
             {
-                let row: EffectRow = row;
                 at_work.insert(row.id.clone());
                 let id = row.id.clone();
                 under_way.push(Box::pin(self.work_on(&facts, held, row).map(move |ended| Came::Ended(id, ended))));

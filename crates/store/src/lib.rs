@@ -27,7 +27,8 @@ mod writer;
 pub use error::Error;
 pub use intake::{SignalIn, SignalStored};
 pub use migrate::KNOWN_SCHEMA;
-pub use store::{CommitHook, Counts, Durability, Engine, Options, Site, Store, Synced};
+pub use sqlite::{CHECKPOINT_PAGES, WRITER_CACHE_KIB};
+pub use store::{CommitHook, Counts, Durability, Engine, Options, STATEMENTS_MAX, Site, Store, Synced};
 pub use tables::*;
 pub use tx::Tx;
 

@@ -1,7 +1,7 @@
 //! The reading connections of an SQLite file: a few, made when first needed, each used by one unit at a time on a thread that may block.
 //!
 //! The threads are the readers' own and as many as the connections. The runtime's pool for blocking work starts one more whenever none
-//! is back yet, and every thread that ever allocated keeps its part of the heap: that cost a fifth of the program's idle memory. And a
+//! is back yet, and every thread that ever allocated keeps its part of the heap: that cost a tenth of the program's memory. And a
 //! name server that does not answer holds the runtime's threads, but not these.
 
 use std::collections::VecDeque;

@@ -16,11 +16,11 @@ use crate::store::STATEMENTS_MAX;
 const WAIT: Duration = Duration::from_secs(5);
 
 /// Kibibytes of pages that the writer keeps at hand.
-const WRITER_CACHE_KIB: i64 = 4 * 1024;
+pub const WRITER_CACHE_KIB: i64 = 4 * 1024;
 /// The same of each reader, of which there are several.
 const READER_CACHE_KIB: i64 = 128;
 /// Pages (of 4 KiB) in the write-ahead log before they are moved into the file: a page that changes often moves once.
-const CHECKPOINT_PAGES: i64 = 4_000;
+pub const CHECKPOINT_PAGES: i64 = 4_000;
 
 /// How a connection is made; kept, because it is made again after it was lost.
 #[derive(Clone, Debug)]

@@ -20,7 +20,7 @@ use crate::{BoxFuture, Error, SignalIn, SignalStored, dialect, migrate};
 /// How long a unit waits for a free PostgreSQL connection.
 const WAIT_SECONDS: u64 = 5;
 /// Prepared statements kept per connection: all of this crate's and the common row-list sizes.
-pub(crate) const STATEMENTS_MAX: usize = 512;
+pub const STATEMENTS_MAX: usize = 512;
 /// Units that may wait for the writer, in batches; more callers than that wait to be let in.
 const QUEUE_BATCHES_MAX: usize = 4;
 

@@ -22,6 +22,12 @@ const CLOCK_EARLIEST: &str = "2026-01-01T00:00:00Z";
 /// How long a CRM may take to show its properties; set-up itself is more patient.
 const ANSWER_SECONDS_MAX: Duration = Duration::from_secs(10);
 
+/// What an account without a contract lacks, and what to do about it.
+pub(crate) const NO_CONTRACT: (&str, &str) = (
+    "there is no contract",
+    "name one in [[account]] contract; until then calls are recorded and owned, and no CRM is written",
+);
+
 /// How a look ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -206,8 +212,7 @@ async fn connections(trial: &Engine, config: &Config, account: &Account, found: 
         found.bad(State::Warning, &account.slug, "no calls can come in", cure);
     }
     if account.contract.is_none() {
-        let cure = "name one in [[account]] contract; until then calls are recorded and owned, and no CRM is written";
-        found.bad(State::Warning, &account.slug, "there is no contract", cure);
+        found.bad(State::Warning, &account.slug, NO_CONTRACT.0, NO_CONTRACT.1);
     }
     for wanted in &account.connections {
         let name = format!("{}/{}", account.slug, wanted.connection.name);

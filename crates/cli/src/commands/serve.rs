@@ -1,5 +1,6 @@
 //! `serve`: hooks, workers and console until it is told to stop.
 
+use crate::commands::doctor::NO_CONTRACT;
 use crate::commands::user;
 use crate::config::{Config, Depth, Kind, Reading, apply, load};
 use crate::house::{self, House};
@@ -68,10 +69,7 @@ impl Begun {
         for applied in apply::apply(&engine, config, "ringback.toml").await? {
             tracing::info!(account = %applied.account, roster = applied.roster_changes, connections = applied.connection_changes, "settings applied");
             if applied.contract.is_none() {
-                tracing::warn!(
-                    account = %applied.account,
-                    "there is no contract: calls are recorded and owned, and no CRM is written; name one in [[account]] contract"
-                );
+                tracing::warn!(account = %applied.account, hint = NO_CONTRACT.1, "{}", NO_CONTRACT.0);
             }
         }
         user::first_admins(&engine, config, &mut self.first).await?;

@@ -246,3 +246,20 @@ pub(crate) fn supports(quote: &str, field: &str, choice: &str) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The cues are matched over bytes: what begins or ends with "any byte" could cut a character in two.
+    #[test]
+    fn no_cue_begins_or_ends_with_any_byte() {
+        for (index, cue) in CUES.iter().enumerate() {
+            // `\w` is ASCII there.
+            let inner = cue.text.trim_start_matches(r"\b").trim_end_matches(r"\b").trim_end_matches(r"\w*");
+            assert!(!inner.starts_with(['.', '[']), "{inner}");
+            assert!(!inner.ends_with(['.', ']', '}', '*', '+']), "{inner}");
+            assert!(single(index).is_some_and(|one| !one.is_match(b"")), "{inner}");
+        }
+    }
+}
