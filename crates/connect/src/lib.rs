@@ -6,6 +6,7 @@
 
 pub mod connection;
 pub mod crms;
+pub mod packed;
 pub mod sinks;
 pub mod sources;
 mod standard_webhooks;
@@ -47,6 +48,8 @@ pub struct About {
     /// Where requests go unless the connection says otherwise.
     pub base_url: &'static str,
     pub auth: Auth,
+    /// How a token is got, where the vendor has OAuth.
+    pub oauth: Option<&'static OAuth>,
     /// What `ensure` must know; `None` for sources.
     pub writes: Option<WriteTraits>,
     pub limits: Limits,
@@ -64,6 +67,40 @@ pub enum Auth {
     Basic,
     /// `Authorization: Token token="…"` (CallRail).
     Token,
+    /// `Authorization: <scheme> <token>`.
+    Scheme(&'static str),
+    /// The token alone, in a header of that name.
+    Header(&'static str),
+    /// The address is the secret; the base URL is taken from it.
+    Url,
+    /// A signature after Standard Webhooks, made over the body.
+    Signed,
+}
+
+/// How an access token is got, as data; the engine does it, so that no token enters an attempt. The secret of such a connection is a JSON
+/// object with `client_id`, `client_secret` and, where the grant needs it, `refresh_token`; any other secret is a token as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OAuth {
+    /// `{name}` stands for the connection's setting of that name. The setting `token_url` takes its place.
+    pub token_url: &'static str,
+    pub grant: Grant,
+    /// The client's own credential goes by `Authorization: Basic` instead of in the form.
+    pub basic: bool,
+    /// Further fields of the form; `{name}` as in the address.
+    pub form: &'static [(&'static str, &'static str)],
+    /// Each refresh gives another refresh token, and the old one is void: it is stored before the new access token is used.
+    pub rotates: bool,
+    /// The field of the answer that says where requests go from now on.
+    pub base_url_from: Option<&'static str>,
+    /// How long a token lives whose answer does not say so, seconds.
+    pub lives_seconds: u32,
+}
+
+/// What a token is asked for with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant {
+    RefreshToken,
+    ClientCredentials,
 }
 
 /// A vendor's published limits. Zero means "not published".
@@ -74,6 +111,10 @@ pub struct Limits {
     pub daily_requests: u32,
     pub search_per_second: u32,
     pub batch_items_max: u32,
+    /// Requests under way at once.
+    pub concurrent_requests_max: u32,
+    /// What the daily figure counts: `requests`, `credits`, `tokens`; see [`Crm::cost`].
+    pub daily_unit: &'static str,
 }
 
 /// Why a request was not accepted as the provider's own. It is quarantined whole, never processed, never thrown away.
@@ -204,6 +245,18 @@ pub trait Crm: Sync {
         connection: &Connection,
         received_at: Timestamp,
     ) -> Replies;
+    /// So many operations of this one's shape ([`CrmOp::shape`]) may share one request.
+    fn batch_items_max(&self, _operation: &CrmOp, _connection: &Connection) -> usize {
+        1
+    }
+    /// What this request takes out of the daily budget, in the unit of [`Limits::daily_unit`].
+    fn cost(&self, _operations: &[CrmOp]) -> u32 {
+        1
+    }
+    /// The receiver confirms what it wrote by a later message of its own ([`sinks`]); there is nothing to read.
+    fn acknowledges(&self) -> bool {
+        false
+    }
     /// What is wrong with the connection's settings, all of it at once.
     fn check(&self, _connection: &Connection) -> Vec<Problem> {
         Vec::new()
@@ -220,5 +273,7 @@ pub trait Crm: Sync {
         Outcome::Done { held: Held::default() }
     }
     /// Properties that set-up must make so that our key and our decision fields have a home.
-    fn own_properties(&self) -> &'static [(ringback_core::crm::Object, &'static str, &'static str, bool)];
+    fn own_properties(&self) -> &'static [(Object, &'static str, &'static str, bool)] {
+        ringback_core::crm::OWN_PROPERTIES
+    }
 }

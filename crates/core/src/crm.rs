@@ -16,9 +16,9 @@ pub enum Object {
     Call,
     Task,
     Note,
-    /// Read, never written.
+    /// An opportunity. No plan of ours writes one: that takes a person.
     Deal,
-    /// Read, never written.
+    /// A company. No plan of ours writes one.
     Company,
 }
 
@@ -55,24 +55,128 @@ pub enum PersonKey {
 pub enum CrmOp {
     /// Find people by exact keys through the vendor's (lagging) search.
     FindPerson { keys: Vec<PersonKey>, properties: Vec<String> },
-    /// Read one record by our key.
-    ReadByKey { object: Object, key: String, properties: Vec<String>, associations: Vec<Object> },
+    /// Read one record by our key. `of`: the contact it belongs to, for vendors that keep activities under their contact.
+    ReadByKey {
+        object: Object,
+        key: String,
+        #[serde(default)]
+        of: Option<String>,
+        properties: Vec<String>,
+        associations: Vec<Object>,
+    },
     /// Read one record by the vendor's id, with who set each property last where the vendor knows.
     ReadById { object: Object, id: String, properties: Vec<String>, associations: Vec<Object>, history: bool },
     /// Read several records by the vendor's ids (no associations, no history).
     ReadMany { object: Object, ids: Vec<String>, properties: Vec<String> },
-    /// Create or update the record that carries our key.
-    Upsert { object: Object, key: String, properties: Properties },
-    /// Update the record with the vendor's id.
-    Update { object: Object, id: String, properties: Properties },
+    /// What a record is linked to, where a batch of records does not show it.
+    ReadLinks { object: Object, id: String, to: Object },
+    /// The deals of a person, for vendors whose person records do not list them.
+    FindDeals { contact: String, properties: Vec<String> },
+    /// Create or update the record that carries our key; where the vendor closes the race ([`KeyWay::Upsert`]).
+    Upsert {
+        object: Object,
+        key: String,
+        #[serde(default)]
+        of: Option<String>,
+        properties: Properties,
+    },
+    /// Create a record that carries our key, after a look has shown that there is none ([`KeyWay::LookThenCreate`]).
+    Create {
+        object: Object,
+        key: String,
+        #[serde(default)]
+        of: Option<String>,
+        properties: Properties,
+    },
+    /// Update the record with the vendor's id; only if it still is what was read ([`Record::version`]), where the vendor can say so.
+    Update {
+        object: Object,
+        id: String,
+        properties: Properties,
+        #[serde(default)]
+        seen: Option<String>,
+    },
     /// Associate two records; doing it twice is doing it once.
     Associate { from: Object, from_id: String, to: Object, to_id: String },
+    /// Take a record of ours away again: what a probe or a drill made.
+    Delete { object: Object, id: String },
+    /// What was changed since then, oldest first, a page at a time.
+    Changed { object: Object, since: Timestamp, after: Option<String>, properties: Vec<String> },
     /// Read the properties (schema) of an object.
     ReadSchema { object: Object },
     /// Create a property during set-up.
     CreateProperty { object: Object, property: PropertySpec },
     /// List the people who can own records.
     ListOwners { after: Option<String> },
+}
+
+impl CrmOp {
+    /// May this operation have changed something at the vendor if its answer got lost?
+    pub fn writes(&self) -> bool {
+        match self {
+            Self::Upsert { .. }
+            | Self::Create { .. }
+            | Self::Update { .. }
+            | Self::Associate { .. }
+            | Self::Delete { .. }
+            | Self::CreateProperty { .. } => true,
+            Self::FindPerson { .. }
+            | Self::ReadByKey { .. }
+            | Self::ReadById { .. }
+            | Self::ReadMany { .. }
+            | Self::ReadLinks { .. }
+            | Self::FindDeals { .. }
+            | Self::Changed { .. }
+            | Self::ReadSchema { .. }
+            | Self::ListOwners { .. } => false,
+        }
+    }
+
+    /// The kind of record it is about.
+    pub fn object(&self) -> Object {
+        match self {
+            Self::FindPerson { .. } | Self::ListOwners { .. } => Object::Contact,
+            Self::FindDeals { .. } => Object::Deal,
+            Self::ReadByKey { object, .. }
+            | Self::ReadById { object, .. }
+            | Self::ReadMany { object, .. }
+            | Self::ReadLinks { object, .. }
+            | Self::Upsert { object, .. }
+            | Self::Create { object, .. }
+            | Self::Update { object, .. }
+            | Self::Delete { object, .. }
+            | Self::Changed { object, .. }
+            | Self::ReadSchema { object }
+            | Self::CreateProperty { object, .. } => *object,
+            Self::Associate { from, .. } => *from,
+        }
+    }
+
+    /// Operations of the same shape may share a request, if the vendor has a batch for it.
+    pub fn shape(&self) -> (&'static str, Object, bool) {
+        let word = match self {
+            Self::FindPerson { .. } => "find_person",
+            Self::ReadByKey { .. } => "read_by_key",
+            Self::ReadById { .. } => "read_by_id",
+            Self::ReadMany { .. } => "read_many",
+            Self::ReadLinks { .. } => "read_links",
+            Self::FindDeals { .. } => "find_deals",
+            Self::Upsert { .. } => "upsert",
+            Self::Create { .. } => "create",
+            Self::Update { .. } => "update",
+            Self::Associate { .. } => "associate",
+            Self::Delete { .. } => "delete",
+            Self::Changed { .. } => "changed",
+            Self::ReadSchema { .. } => "read_schema",
+            Self::CreateProperty { .. } => "create_property",
+            Self::ListOwners { .. } => "list_owners",
+        };
+        let rich = match self {
+            Self::ReadByKey { associations, .. } | Self::ReadById { associations, .. } => !associations.is_empty(),
+            _ => false,
+        };
+        (word, self.object(), rich)
+    }
 }
 
 /// The type of a CRM property, as far as a contract must know it.
@@ -99,7 +203,17 @@ pub struct PropertySpec {
     /// No two records may hold the same value; this is where our key is kept.
     pub unique: bool,
     pub read_only: bool,
+    /// The vendor's own id of the property where that is not its name; kept with the connection as the setting
+    /// `field.<object>.<name>`.
+    #[serde(default)]
+    pub stored_as: Option<String>,
 }
+
+/// Our key, in every CRM. Translators spell our own properties (`rb_…`) as their vendor wants it.
+pub const KEY_PROPERTY: &str = "rb_key";
+/// A property that no CRM holds: the vendor's own word for what kind of record a person is (`Lead`, `Contact`). Translators of
+/// vendors that keep people in several places set it in every person they read, so that a contract can say who is a customer.
+pub const OBJECT_PROPERTY: &str = "rb_object";
 
 /// Who set a value last, as the vendor tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +242,14 @@ pub enum Setter {
 /// One record as the vendor holds it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
+    /// The vendor's id, as its translator writes it: where a vendor needs more than the id to find a record again (which module,
+    /// under which contact), that stands in it too (`Leads/512`). Nobody else takes it apart.
     pub id: String,
+    /// What the vendor compares before it changes a record (an ETag, a time of change); for [`CrmOp::Update`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_at: Option<Timestamp>,
     pub properties: Properties,
     /// The latest setter of each property, where it was asked for.
     pub set_by: BTreeMap<String, SetBy>,
@@ -234,6 +355,41 @@ pub struct WriteTraits {
     pub timeout: Duration,
     /// How long after a create the search may still not show it.
     pub search_lag: Duration,
+    /// How long after a create a look by our key may still not show it; zero where that look is consistent.
+    pub key_lag: Duration,
+    /// Objects that can be upserted by our key at the server; all others are looked up and then created.
+    pub upserts: &'static [Object],
+    /// The contact an activity belongs to is part of the write; else it is associated afterwards.
+    pub links_in_write: bool,
+    /// How the deals of a person are found.
+    pub deals: DealsWay,
+}
+
+/// How a vendor can hold our key for an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyWay {
+    /// One request creates or updates; two at once make one record.
+    Upsert,
+    /// Look by key, create, read back by the id that the create gave.
+    LookThenCreate,
+}
+
+/// How the deals of a person are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DealsWay {
+    /// The person's record lists them; [`CrmOp::ReadMany`] reads them.
+    Associations,
+    /// [`CrmOp::FindDeals`].
+    Search,
+    /// Not at all.
+    None,
+}
+
+impl WriteTraits {
+    /// How our key is held for that object.
+    pub fn way(&self, object: Object) -> KeyWay {
+        if self.upserts.contains(&object) { KeyWay::Upsert } else { KeyWay::LookThenCreate }
+    }
 }
 
 /// A vendor's names for what every call log, callback task and contact has. Data, so that deciding what shall stand in a record needs no
@@ -271,7 +427,47 @@ pub struct CrmWords {
     pub task_type: &'static str,
     pub task_type_call: &'static str,
     pub owner: &'static str,
+    /// For `match.properties` of the contract that belongs to this CRM: where numbers, addresses and names stand.
+    pub match_phones: &'static [&'static str],
+    pub match_emails: &'static [&'static str],
+    pub match_names: &'static [&'static str],
+    /// The property that says how far somebody has come, and its values that mean "customer".
+    pub lifecycle: &'static str,
+    pub customer_values: &'static [&'static str],
+    pub deal_name: &'static str,
+    /// What is read of a deal.
+    pub deal_reads: &'static [&'static str],
     pub deal_stage: &'static str,
     /// The deal's property that says `true` when it is closed.
     pub deal_closed: &'static str,
 }
+
+/// Our own properties: object, name, label, unique. The same in every CRM that can hold them as fields.
+pub static OWN_PROPERTIES: &[(Object, &str, &str, bool)] = &[
+    (Object::Contact, "rb_key", "Ringback key", true),
+    (Object::Contact, "rb_call_id", "Ringback call id", false),
+    (Object::Contact, "rb_version", "Ringback contract version", false),
+    (Object::Contact, "rb_written_at", "Ringback written at", false),
+    (Object::Contact, "rb_inquiry_url", "Ringback inquiry", false),
+    (Object::Contact, "rb_trace", "Ringback trace", false),
+    (Object::Contact, "rb_urgency", "Ringback urgency", false),
+    (Object::Contact, "rb_reason_code", "Ringback reason code", false),
+    (Object::Contact, "rb_next_action", "Ringback next action", false),
+    (Object::Contact, "rb_intent", "Ringback intent", false),
+    (Object::Contact, "rb_location", "Ringback location", false),
+    (Object::Contact, "rb_source", "Ringback source", false),
+    (Object::Contact, "rb_vertical", "Ringback vertical", false),
+    (Object::Contact, "rb_first_call_at", "Ringback first call at", false),
+    (Object::Call, "rb_key", "Ringback key", true),
+    (Object::Call, "rb_call_id", "Ringback call id", false),
+    (Object::Call, "rb_version", "Ringback contract version", false),
+    (Object::Call, "rb_written_at", "Ringback written at", false),
+    (Object::Call, "rb_inquiry_url", "Ringback inquiry", false),
+    (Object::Call, "rb_trace", "Ringback trace", false),
+    (Object::Task, "rb_key", "Ringback key", true),
+    (Object::Task, "rb_call_id", "Ringback call id", false),
+    (Object::Task, "rb_version", "Ringback contract version", false),
+    (Object::Task, "rb_written_at", "Ringback written at", false),
+    (Object::Task, "rb_inquiry_url", "Ringback inquiry", false),
+    (Object::Task, "rb_trace", "Ringback trace", false),
+];

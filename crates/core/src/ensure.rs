@@ -10,7 +10,7 @@
 //! - a reply to a write is never a receipt: done means that a later read shows every property and every association;
 //! - what was certainly not done may be tried again; what may have been done is looked for.
 
-use crate::crm::{CrmOp, Held, Object, Outcome, Properties, Record, Why, WriteTraits};
+use crate::crm::{CrmOp, DealsWay, Held, KEY_PROPERTY, KeyWay, Object, Outcome, Properties, Record, Why, WriteTraits};
 use crate::effect::Desired;
 use crate::mutant;
 use jiff::{SignedDuration, Timestamp};
@@ -161,6 +161,12 @@ pub struct Circumstances<'a> {
     /// The same record in the hands of another effect (two inquiries of one person share the person's contact): until when a write of
     /// that one may land unseen. Stays, also past that moment, until somebody has looked.
     pub elsewhere: Option<Timestamp>,
+    /// A record that carries this key already, by a receipt of another effect.
+    pub known: Option<&'a str>,
+    /// Much waits in this lane: reads are cut so that many share a request, where one alone would have shown all.
+    pub crowded: bool,
+    /// What is read of a deal.
+    pub deal_reads: &'a [&'a str],
 }
 
 /// Chooses the next exchange of an effect.
@@ -276,52 +282,88 @@ pub fn words(outcome: &Outcome) -> String {
 }
 
 fn find(history: &History, around: Circumstances<'_>, keys: &[crate::crm::PersonKey], properties: &[String]) -> Next {
-    let done: Vec<&Held> = history.exchanges.iter().filter_map(|e| held(e.outcome.as_ref())).collect();
     if let Some(refusal) = refusal(history) {
         return Next::DeadLetter(refusal);
     }
-    let Some(search) = done.first() else {
-        let operation = CrmOp::FindPerson { keys: keys.to_vec(), properties: properties.to_vec() };
-        return Next::Exchange { purpose: Purpose::Look, operation };
+    let look = |operation| Next::Exchange { purpose: Purpose::Look, operation };
+    let read = |id: &str| {
+        let associations = match around.traits.deals {
+            DealsWay::Associations => vec![Object::Deal],
+            DealsWay::Search | DealsWay::None => Vec::new(),
+        };
+        look(CrmOp::ReadById {
+            object: Object::Contact,
+            id: id.to_owned(),
+            properties: properties.to_vec(),
+            associations,
+            history: true,
+        })
+    };
+    // Each answer is the answer to the question that the answers before it lead to.
+    let mut answers = history.exchanges.iter().filter_map(|e| match &e.outcome {
+        Some(Outcome::Done { held }) => Some(Ok(held)),
+        Some(Outcome::Gone { merged_into }) => Some(Err(merged_into.as_deref())),
+        _ => None,
+    });
+    let Some(search) = answers.next() else {
+        return look(CrmOp::FindPerson { keys: keys.to_vec(), properties: properties.to_vec() });
     };
     // The search shows who; a read by id (consistent, with history) shows what is there and who set it.
-    let candidates: Vec<&Record> = search.records.iter().filter(|r| !r.archived).take(CANDIDATES_MAX).collect();
-    let gone = history.exchanges.iter().filter(|e| matches!(e.outcome, Some(Outcome::Gone { .. }))).count();
-    let read = done.len().saturating_sub(1) + gone;
-    if let Some(next) = candidates.get(read) {
-        let operation = CrmOp::ReadById {
-            object: Object::Contact,
-            id: next.id.clone(),
-            properties: properties.to_vec(),
-            associations: vec![Object::Deal],
-            history: true,
-        };
-        return Next::Exchange { purpose: Purpose::Look, operation };
+    let Ok(search) = search else { return Next::Done(Receipt::default().or_now(around.now)) };
+    let mut asked: Vec<String> = Vec::new();
+    for record in search.records.iter().filter(|r| !r.archived) {
+        if asked.len() < CANDIDATES_MAX && !asked.contains(&record.id) {
+            asked.push(record.id.clone());
+        }
     }
-    let mut found: Vec<Record> = done
-        .iter()
-        .skip(1)
-        .take(candidates.len().saturating_sub(gone))
-        .flat_map(|h| h.records.iter().cloned())
-        .collect();
-    let mut deals: Vec<String> =
-        found.iter().filter_map(|r| r.associations.get(&Object::Deal)).flatten().cloned().collect();
-    deals.sort();
-    deals.dedup();
-    if !deals.is_empty() {
-        let Some(read) = done.get((candidates.len() + 1).saturating_sub(gone)) else {
-            let operation = CrmOp::ReadMany {
-                object: Object::Deal,
-                ids: deals,
-                properties: ["dealname", "dealstage", "hs_is_closed", "amount"].map(str::to_owned).to_vec(),
-            };
-            return Next::Exchange { purpose: Purpose::Look, operation };
-        };
-        found.extend(read.records.iter().cloned().map(|mut deal| {
-            deal.also_known_as.push(DEAL_MARK.to_owned());
-            deal
-        }));
+    let mut found: Vec<Record> = Vec::new();
+    let mut n = 0;
+    while let Some(id) = asked.get(n).cloned() {
+        n += 1;
+        match answers.next() {
+            None => return read(&id),
+            Some(Ok(held)) => found.extend(held.records.iter().cloned()),
+            // Merged away, or made into another record: that one is the person.
+            Some(Err(Some(survivor))) => {
+                if asked.len() < 2 * CANDIDATES_MAX && !asked.iter().any(|known| known == survivor) {
+                    asked.push(survivor.to_owned());
+                }
+            }
+            Some(Err(None)) => {}
+        }
     }
+    found.dedup_by(|a, b| a.id == b.id);
+    let reads: Vec<String> = around.deal_reads.iter().map(|p| (*p).to_owned()).collect();
+    let mut deals: Vec<Record> = Vec::new();
+    match around.traits.deals {
+        DealsWay::None => {}
+        DealsWay::Search => {
+            for person in &found {
+                match answers.next() {
+                    None => return look(CrmOp::FindDeals { contact: person.id.clone(), properties: reads }),
+                    Some(Ok(held)) => deals.extend(held.records.iter().cloned()),
+                    Some(Err(_)) => {}
+                }
+            }
+        }
+        DealsWay::Associations => {
+            let mut ids: Vec<String> =
+                found.iter().filter_map(|r| r.associations.get(&Object::Deal)).flatten().cloned().collect();
+            ids.sort();
+            ids.dedup();
+            if !ids.is_empty() {
+                match answers.next() {
+                    None => return look(CrmOp::ReadMany { object: Object::Deal, ids, properties: reads }),
+                    Some(Ok(held)) => deals.extend(held.records.iter().cloned()),
+                    Some(Err(_)) => {}
+                }
+            }
+        }
+    }
+    found.extend(deals.into_iter().map(|mut deal| {
+        deal.also_known_as.push(DEAL_MARK.to_owned());
+        deal
+    }));
     let read_at = history.exchanges.last().and_then(|e| e.ended_at);
     Next::Done(Receipt { read_at, found, ..Receipt::default() }.or_now(around.now))
 }
@@ -347,16 +389,57 @@ struct Keyed<'a> {
 }
 
 impl Keyed<'_> {
-    fn read(&self) -> CrmOp {
+    fn names(&self) -> Vec<String> {
+        self.properties.keys().cloned().collect()
+    }
+    /// What a read must show besides the properties.
+    fn associations(&self, around: &Circumstances<'_>) -> Vec<Object> {
+        self.contact.filter(|_| !around.crowded).map(|_| Object::Contact).into_iter().collect()
+    }
+    fn by_key(&self, around: &Circumstances<'_>) -> CrmOp {
         CrmOp::ReadByKey {
             object: self.object,
             key: self.key.to_owned(),
-            properties: self.properties.keys().cloned().collect(),
-            associations: self.contact.map(|_| Object::Contact).into_iter().collect(),
+            of: self.contact.map(str::to_owned),
+            properties: self.names(),
+            associations: self.associations(around),
         }
     }
-    fn write(&self) -> CrmOp {
-        CrmOp::Upsert { object: self.object, key: self.key.to_owned(), properties: self.properties.clone() }
+    fn by_id(&self, id: &str, around: &Circumstances<'_>) -> CrmOp {
+        CrmOp::ReadById {
+            object: self.object,
+            id: id.to_owned(),
+            properties: self.names(),
+            associations: self.associations(around),
+            history: false,
+        }
+    }
+    /// Reading back: by our key where that is consistent, else by the id that the write gave.
+    fn read_back(&self, id: Option<&str>, around: &Circumstances<'_>) -> CrmOp {
+        match id {
+            Some(id) if around.traits.way(self.object) == KeyWay::LookThenCreate => self.by_id(id, around),
+            _ => self.by_key(around),
+        }
+    }
+    /// The write that makes it so. Where the server does not close the race, an existing record is updated by its id.
+    fn write(&self, held: Option<&Record>, around: &Circumstances<'_>) -> CrmOp {
+        let (object, key, of) = (self.object, self.key.to_owned(), self.contact.map(str::to_owned));
+        match (around.traits.way(object), held) {
+            (KeyWay::Upsert, _) => CrmOp::Upsert { object, key, of, properties: self.properties.clone() },
+            (KeyWay::LookThenCreate, None) => CrmOp::Create { object, key, of, properties: self.properties.clone() },
+            (KeyWay::LookThenCreate, Some(record)) => {
+                let differs = |(name, value): &(&String, &String)| {
+                    !same(record.properties.get(*name).map_or("", String::as_str), value)
+                };
+                let changed = self.properties.iter().filter(differs);
+                CrmOp::Update {
+                    object,
+                    id: record.id.clone(),
+                    properties: changed.map(|(n, v)| (n.clone(), v.clone())).collect(),
+                    seen: record.version.clone(),
+                }
+            }
+        }
     }
 }
 
@@ -367,11 +450,17 @@ fn keyed(history: &History, around: Circumstances<'_>, of: &Keyed<'_>) -> Next {
     if let Some(refusal) = refusal(history) {
         return Next::DeadLetter(refusal);
     }
-    let look = |purpose| Next::Exchange { purpose, operation: of.read() };
-    let write = || Next::Exchange { purpose: Purpose::Write, operation: of.write() };
+    let around = &around;
+    let look = |purpose, operation| Next::Exchange { purpose, operation };
+    let write = || look(Purpose::Write, of.write(None, around));
     // The last exchange that told something; unanswered reads and certain failures told nothing.
     let Some((last, outcome)) = telling(history) else {
-        return if of.make { write() } else { look(Purpose::Look) };
+        // A record of this key that another effect made is read, not made again.
+        return match (of.make && around.traits.way(of.object) == KeyWay::Upsert, around.known) {
+            (true, _) => write(),
+            (false, Some(id)) => look(Purpose::Look, of.by_id(id, around)),
+            (false, None) => look(Purpose::Look, of.by_key(around)),
+        };
     };
     match (last.purpose, outcome) {
         (Purpose::Write | Purpose::Associate, None | Some(Outcome::Unknown { .. }))
@@ -389,24 +478,61 @@ fn keyed(history: &History, around: Circumstances<'_>, of: &Keyed<'_>) -> Next {
             })
         }
         // Unanswered, and by now it has landed or never will: look before anything else.
-        (Purpose::Write | Purpose::Associate, None | Some(Outcome::Unknown { .. })) => look(Purpose::Look),
+        (Purpose::Write | Purpose::Associate, None | Some(Outcome::Unknown { .. })) => {
+            let id = record_seen(history);
+            look(Purpose::Look, id.map_or_else(|| of.by_key(around), |id| of.read_back(Some(id), around)))
+        }
         (Purpose::Write, Some(Outcome::Done { held })) => match (of.contact, held.records.first()) {
-            (Some(contact), Some(record)) if !record.id.is_empty() => associate(of, &record.id, contact),
-            _ => look(Purpose::ReadBack),
+            (Some(contact), Some(record)) if !record.id.is_empty() && !around.traits.links_in_write => {
+                associate(of, &record.id, contact)
+            }
+            (_, record) => {
+                let id = record.map(|r| r.id.as_str()).filter(|id| !id.is_empty()).or_else(|| record_seen(history));
+                look(Purpose::ReadBack, of.read_back(id, around))
+            }
         },
-        (Purpose::Associate, Some(Outcome::Done { .. })) => look(Purpose::ReadBack),
+        (Purpose::Associate, Some(Outcome::Done { .. })) => {
+            look(Purpose::ReadBack, of.read_back(record_seen(history), around))
+        }
+        // Somebody changed the record between our read and our write: read it again.
+        (Purpose::Write, Some(Outcome::Stale { .. })) => {
+            look(Purpose::Look, of.read_back(record_seen(history), around))
+        }
         (Purpose::Look | Purpose::ReadBack, Some(Outcome::Done { held })) => match held.records.first() {
-            Some(record) => judge(history, of, record, last),
-            None => missing(history, of),
+            Some(record) => judge(history, of, record, last, around),
+            None => missing(history, of, around),
         },
-        (_, Some(Outcome::Gone { .. })) => missing(history, of),
-        _ => look(Purpose::Look),
+        (_, Some(Outcome::Gone { merged_into: Some(survivor) })) => look(Purpose::Look, of.by_id(survivor, around)),
+        (_, Some(Outcome::Gone { .. })) => missing(history, of, around),
+        _ => look(Purpose::Look, of.by_key(around)),
+    }
+}
+
+/// The vendor's id of the record, if an exchange has shown it.
+fn record_seen(history: &History) -> Option<&str> {
+    let seen = |e: &'_ Exchange| match &e.outcome {
+        Some(Outcome::Done { held }) => held.records.first().map(|r| r.id.clone()).filter(|id| !id.is_empty()),
+        _ => None,
+    };
+    let at = history.exchanges.iter().rposition(|e| seen(e).is_some())?;
+    // Where a later exchange says that it is gone, the id is worth nothing.
+    let gone = history.exchanges.iter().skip(at).any(|e| matches!(e.outcome, Some(Outcome::Gone { .. })));
+    match &history.exchanges.get(at)?.outcome {
+        Some(Outcome::Done { held }) if !gone => held.records.first().map(|r| r.id.as_str()),
+        _ => None,
     }
 }
 
 /// Compares what was read with what shall be.
-fn judge(history: &History, of: &Keyed<'_>, record: &Record, last: &Exchange) -> Next {
-    let holds = |name: &String, value: &String| same(record.properties.get(name).map_or("", String::as_str), value);
+fn judge(history: &History, of: &Keyed<'_>, record: &Record, last: &Exchange, around: &Circumstances<'_>) -> Next {
+    // A read of the links alone says nothing of the properties: those were read just before.
+    let links_only = record.properties.is_empty() && record.associations.contains_key(&Object::Contact);
+    let before = history.exchanges.iter().rev().skip(1).find_map(|e| held(e.outcome.as_ref())?.records.first());
+    let properties = match before {
+        Some(before) if links_only && before.id == record.id => &before.properties,
+        _ => &record.properties,
+    };
+    let holds = |name: &String, value: &String| same(properties.get(name).map_or("", String::as_str), value);
     let missing: Vec<&String> = of.properties.iter().filter(|(n, v)| !holds(n, v)).map(|(n, _)| n).collect();
     if !missing.is_empty() {
         if not_taken(history) >= NOT_TAKEN_MAX {
@@ -418,27 +544,27 @@ fn judge(history: &History, of: &Keyed<'_>, record: &Record, last: &Exchange) ->
             why.properties = missing.into_iter().cloned().collect();
             return Next::DeadLetter(why);
         }
-        return Next::Exchange { purpose: Purpose::Write, operation: of.write() };
+        return Next::Exchange { purpose: Purpose::Write, operation: of.write(Some(record), around) };
     }
     if let Some(contact) = of.contact {
-        let linked = record.associations.get(&Object::Contact).is_some_and(|ids| ids.iter().any(|id| id == contact));
-        if !linked {
-            return if not_taken(history) >= NOT_TAKEN_MAX {
-                Next::DeadLetter(Why::new(ASSOCIATION_NOT_TAKEN, "the CRM does not hold the association"))
-            } else {
-                associate(of, &record.id, contact)
-            };
+        match record.associations.get(&Object::Contact) {
+            Some(ids) if ids.iter().any(|id| id == contact) => {}
+            // Not asked for in that read: a batch of records does not show what they belong to.
+            None if around.crowded && !around.traits.links_in_write => {
+                let operation = CrmOp::ReadLinks { object: of.object, id: record.id.clone(), to: Object::Contact };
+                return Next::Exchange { purpose: Purpose::ReadBack, operation };
+            }
+            _ if not_taken(history) >= NOT_TAKEN_MAX => {
+                return Next::DeadLetter(Why::new(ASSOCIATION_NOT_TAKEN, "the CRM does not hold the association"));
+            }
+            _ => return associate(of, &record.id, contact),
         }
     }
     Next::Done(Receipt {
         object: Some(of.object),
         record: record.id.clone(),
         read_at: last.ended_at,
-        properties: of
-            .properties
-            .keys()
-            .filter_map(|n| record.properties.get(n).map(|v| (n.clone(), v.clone())))
-            .collect(),
+        properties: of.properties.keys().filter_map(|n| properties.get(n).map(|v| (n.clone(), v.clone()))).collect(),
         associations: record.associations.clone(),
         ..Receipt::default()
     })
@@ -454,28 +580,51 @@ fn associate(of: &Keyed<'_>, record: &str, contact: &str) -> Next {
     Next::Exchange { purpose: Purpose::Associate, operation }
 }
 
-/// Our key is nowhere: write it, or, where nothing shall be made, be content.
-fn missing(history: &History, of: &Keyed<'_>) -> Next {
+/// Our key is nowhere: write it, or, where nothing shall be made, be content. Not before the vendor's index can show a write of ours.
+fn missing(history: &History, of: &Keyed<'_>, around: &Circumstances<'_>) -> Next {
+    let lag = around.traits.key_lag;
+    let written = history.exchanges.iter().rev().find(|e| e.purpose.changes());
+    // What is read by an id is read from the record itself; only a look by key goes through the index.
+    if let Some(write) = written.filter(|_| !lag.is_zero() && !mutant::on("in_flight_until_ignored")) {
+        let shows = match &write.outcome {
+            None | Some(Outcome::Unknown { .. }) => after(in_flight_until(write.started_at, around.traits), lag),
+            Some(Outcome::Done { .. }) => after(write.ended_at.unwrap_or(write.started_at), lag),
+            Some(_) => around.now,
+        };
+        if shows > around.now {
+            return Next::Wait { until: shows, why: "the CRM's search may not show a new record yet".into() };
+        }
+        // Looked at too early: look again, now that it would show.
+        let last = history.exchanges.last().and_then(|e| e.ended_at.or(Some(e.started_at)));
+        if last.is_some_and(|at| at < shows) {
+            return Next::Exchange { purpose: Purpose::Look, operation: of.by_key(around) };
+        }
+    }
     if !of.make {
         return Next::Done(Receipt { object: Some(of.object), ..Receipt::default() });
     }
     if not_taken(history) >= NOT_TAKEN_MAX {
         return Next::DeadLetter(Why::new(WRITE_NOT_TAKEN, "the CRM acknowledged the write and holds no such record"));
     }
-    Next::Exchange { purpose: Purpose::Write, operation: of.write() }
+    Next::Exchange { purpose: Purpose::Write, operation: of.write(None, around) }
 }
 
 /// A unique value of the new contact already belongs to a record: that record is the person. It is read and taken, and none of its
-/// values is changed.
+/// values is changed; unless it carries our key, for then it is what an unanswered write of ours made.
 fn adopted(history: &History, around: Circumstances<'_>, of: &Keyed<'_>) -> Option<Next> {
-    let existing = history.exchanges.iter().rev().find_map(|e| match &e.outcome {
+    let named = |e: &Exchange| match &e.outcome {
         Some(Outcome::Duplicate { existing, .. }) => existing.last().cloned(),
         _ => None,
-    })?;
+    };
+    let at = history.exchanges.iter().rposition(|e| named(e).is_some())?;
+    let existing = history.exchanges.get(at).and_then(named)?;
     let (last, outcome) = telling(history)?;
     match outcome {
         Some(Outcome::Done { held }) if last.purpose == Purpose::Look => {
             let record = held.records.first().filter(|r| r.id == existing || r.also_known_as.contains(&existing))?;
+            if record.properties.get(KEY_PROPERTY).is_some_and(|key| key == of.key) {
+                return Some(judge(history, of, record, last, &around));
+            }
             Some(Next::Done(Receipt {
                 object: Some(of.object),
                 record: record.id.clone(),
@@ -486,16 +635,18 @@ fn adopted(history: &History, around: Circumstances<'_>, of: &Keyed<'_>) -> Opti
                 ..Receipt::default()
             }))
         }
-        Some(Outcome::Gone { .. }) => Some(Next::DeadLetter(Why::new(
+        Some(Outcome::Gone { merged_into: None }) if last.purpose == Purpose::Look => Some(Next::DeadLetter(Why::new(
             "duplicate_not_found",
             format!("the CRM names record {existing} as the duplicate and does not show it"),
         ))),
+        // A record of ours that was found so is brought to what it shall be like any other.
+        _ if history.exchanges.iter().skip(at + 1).any(|e| e.purpose.changes()) => None,
         _ => Some(Next::Exchange {
             purpose: Purpose::Look,
             operation: CrmOp::ReadById {
                 object: of.object,
                 id: existing,
-                properties: of.properties.keys().cloned().collect(),
+                properties: of.names().into_iter().chain([KEY_PROPERTY.to_owned()]).collect(),
                 associations: Vec::new(),
                 history: false,
             },
@@ -528,6 +679,19 @@ fn fields(
     let Some((last, outcome)) = telling(history) else { return read(Purpose::Look) };
     let held = match outcome {
         Some(Outcome::Done { held }) if !last.purpose.changes() => held,
+        // The person's record was merged away between the decision and the write: decide again on the survivor.
+        Some(Outcome::Gone { merged_into: Some(survivor) }) => {
+            return Next::Exchange {
+                purpose: Purpose::Look,
+                operation: CrmOp::ReadById {
+                    object: Object::Contact,
+                    id: survivor.clone(),
+                    properties: properties.keys().cloned().collect(),
+                    associations: Vec::new(),
+                    history: true,
+                },
+            };
+        }
         Some(Outcome::Gone { merged_into: None }) => {
             return Next::DeadLetter(Why::new("record_gone", format!("contact {record} is not there any more")));
         }
@@ -553,13 +717,18 @@ fn fields(
         let before = was.get(n).map_or("", String::as_str);
         !same(value(n), v) && !same(value(n), before)
     });
-    if moved {
+    if moved || now.id != record {
         return Next::Moved(now.clone());
     }
     if wrote && not_taken(history) >= NOT_TAKEN_MAX {
         return Next::DeadLetter(Why::new(WRITE_NOT_TAKEN, "the CRM acknowledged the write and does not hold it"));
     }
-    let operation = CrmOp::Update { object: Object::Contact, id: now.id.clone(), properties: properties.clone() };
+    let operation = CrmOp::Update {
+        object: Object::Contact,
+        id: now.id.clone(),
+        properties: properties.clone(),
+        seen: now.version.clone(),
+    };
     Next::Exchange { purpose: Purpose::Write, operation }
 }
 

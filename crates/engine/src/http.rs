@@ -78,10 +78,15 @@ pub enum Authorization {
     Basic { user: String, password: Secret },
     /// `Authorization: Token token="…"` (CallRail).
     Token(Secret),
+    /// `Authorization: <scheme> <token>` (Zoho).
+    Scheme(&'static str, Secret),
+    /// The token alone, in a header of that name (Pipedrive).
+    Header(&'static str, Secret),
 }
 
 impl Authorization {
-    fn header(&self) -> Result<HeaderValue, Fault> {
+    /// The header's name and value; the value prints as hidden.
+    fn header(&self) -> Result<(HeaderName, HeaderValue), Fault> {
         use base64::{Engine as _, engine::general_purpose::STANDARD};
         let text = match self {
             Self::Bearer(token) => format!("Bearer {}", token.reveal()),
@@ -89,11 +94,17 @@ impl Authorization {
                 format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.reveal())))
             }
             Self::Token(token) => format!("Token token=\"{}\"", token.reveal()),
+            Self::Scheme(scheme, token) => format!("{scheme} {}", token.reveal()),
+            Self::Header(_, token) => token.reveal().to_owned(),
+        };
+        let name = match self {
+            Self::Header(name, _) => HeaderName::from_static(name),
+            _ => AUTHORIZATION,
         };
         let mut value = HeaderValue::from_str(&text)
             .map_err(|_| Fault::Other("the credential holds characters that no header can carry".into()))?;
         value.set_sensitive(true);
-        Ok(value)
+        Ok((name, value))
     }
 }
 
@@ -172,7 +183,8 @@ impl ReqwestTransport {
             request = request.header(name, value);
         }
         if let Some(auth) = &call.auth {
-            request = request.header(AUTHORIZATION, auth.header()?);
+            let (name, value) = auth.header()?;
+            request = request.header(name, value);
         }
         let mut reply = request.body(call.request.body.clone()).send().await.map_err(|e| fault(&e))?;
         let cap = self.policy.body_max_bytes;

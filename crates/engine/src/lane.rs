@@ -14,7 +14,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use ringback_connect::{About, Auth, Crm, Replies, sinks};
-use ringback_core::crm::{CrmOp, Held, Outcome, Why, WriteTraits};
+use ringback_core::crm::{CrmOp, DealsWay, Held, Outcome, Why, WriteTraits};
 use ringback_core::effect::{ContactRef, Desired, Effect, Notice};
 use ringback_core::ensure::{self, Circumstances, HISTORY_SCHEMA, History, Next, Purpose, Receipt};
 use ringback_core::http::{HttpRequest, Method};
@@ -37,8 +37,15 @@ pub const BREAKER_SECONDS_MAX: i64 = 300;
 /// Turns that the settling effects of all inquiries share.
 const TURNS: usize = 256;
 /// What a page sink may take and how long a lost answer may still have an effect.
-const PAGE_TRAITS: WriteTraits =
-    WriteTraits { settling: Duration::from_secs(5), timeout: Duration::from_secs(10), search_lag: Duration::ZERO };
+const PAGE_TRAITS: WriteTraits = WriteTraits {
+    settling: Duration::from_secs(5),
+    timeout: Duration::from_secs(10),
+    search_lag: Duration::ZERO,
+    key_lag: Duration::ZERO,
+    upserts: &[],
+    links_in_write: false,
+    deals: DealsWay::None,
+};
 
 /// What a node knows of its lanes from moment to moment; nothing of it carries correctness.
 #[derive(Default)]
@@ -256,6 +263,9 @@ impl Engine {
                 contact: work.contact.as_deref(),
                 planned_at: Some(crate::instant(work.row.rank)),
                 elsewhere,
+                known: None,
+                crowded: false,
+                deal_reads: crm.map_or(&[], |c| c.words().deal_reads),
             };
             match ensure::next(&work.effect.desired, &work.history, around) {
                 Next::Wait { until, why } => return work.wait(until, &why).await,

@@ -164,6 +164,7 @@ impl Setup<'_> {
                 kind: PropertyType::Text,
                 unique: *unique,
                 read_only: false,
+                stored_as: None,
             };
             wanted.insert((*object, (*name).to_owned()), spec);
         }
@@ -328,6 +329,9 @@ impl Setup<'_> {
             Auth::None => None,
             Auth::Bearer => Some(Authorization::Bearer(secret.ok_or_else(lacking)?)),
             Auth::Token => Some(Authorization::Token(secret.ok_or_else(lacking)?)),
+            Auth::Scheme(scheme) => Some(Authorization::Scheme(scheme, secret.ok_or_else(lacking)?)),
+            Auth::Header(name) => Some(Authorization::Header(name, secret.ok_or_else(lacking)?)),
+            Auth::Url | Auth::Signed => None,
             Auth::Basic => {
                 let user = self.held.connection.setting("user").unwrap_or_default().to_owned();
                 Some(Authorization::Basic { user, password: secret.ok_or_else(lacking)? })

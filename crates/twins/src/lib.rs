@@ -9,6 +9,7 @@
 //!
 //! Time is an argument everywhere (`now_ms`: milliseconds since the Unix epoch, UTC); only [`serve`] waits for real.
 
+pub mod books;
 pub mod callrail;
 mod chance;
 mod civil;

@@ -38,6 +38,7 @@ static ABOUT: About = About {
     docs_url: "https://apidocs.callrail.com/",
     base_url: "https://api.callrail.com",
     auth: Auth::Token,
+    oauth: None,
     writes: None,
     limits: Limits {
         burst_requests: 1_000,
@@ -45,6 +46,8 @@ static ABOUT: About = About {
         daily_requests: 10_000,
         search_per_second: 0,
         batch_items_max: PAGE_CALLS_MAX,
+        concurrent_requests_max: 0,
+        daily_unit: "requests",
     },
     events: &[
         ("pre-call", "the phone rings"),

@@ -33,6 +33,7 @@ static ABOUT: About = About {
     docs_url: "https://www.rfc-editor.org/rfc/rfc4180",
     base_url: "",
     auth: Auth::None,
+    oauth: None,
     writes: None,
     limits: Limits {
         burst_requests: 0,
@@ -40,6 +41,8 @@ static ABOUT: About = About {
         daily_requests: 0,
         search_per_second: 0,
         batch_items_max: 0,
+        concurrent_requests_max: 0,
+        daily_unit: "requests",
     },
     events: &[("import", "a file of past calls")],
     quirks: &[

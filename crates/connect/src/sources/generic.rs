@@ -67,6 +67,7 @@ static ABOUT: About = About {
     docs_url: "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
     base_url: "",
     auth: Auth::None,
+    oauth: None,
     writes: None,
     limits: Limits {
         burst_requests: 0,
@@ -74,6 +75,8 @@ static ABOUT: About = About {
         daily_requests: 0,
         search_per_second: 0,
         batch_items_max: 1,
+        concurrent_requests_max: 0,
+        daily_unit: "requests",
     },
     events: &[
         ("call", "a call is over, or its words came"),

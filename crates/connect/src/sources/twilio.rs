@@ -40,6 +40,7 @@ static ABOUT: About = About {
     docs_url: "https://www.twilio.com/docs/voice/twiml",
     base_url: "https://api.twilio.com",
     auth: Auth::Basic,
+    oauth: None,
     writes: None,
     limits: Limits {
         burst_requests: 0,
@@ -47,6 +48,8 @@ static ABOUT: About = About {
         daily_requests: 0,
         search_per_second: 0,
         batch_items_max: 1_000,
+        concurrent_requests_max: 0,
+        daily_unit: "requests",
     },
     events: &[
         ("voice", "a call comes in; answered with TwiML"),

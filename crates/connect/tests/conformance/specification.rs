@@ -96,19 +96,32 @@ fn properties(list: &[(&str, &str)]) -> Properties {
 }
 
 fn property(kind: PropertyType) -> PropertySpec {
-    PropertySpec { name: "rb_key".into(), label: "Ringback key".into(), kind, unique: true, read_only: false }
+    PropertySpec {
+        name: "rb_key".into(),
+        label: "Ringback key".into(),
+        kind,
+        unique: true,
+        read_only: false,
+        stored_as: None,
+    }
 }
 
 fn upsert(object: Object, key: &str) -> CrmOp {
     CrmOp::Upsert {
         object,
         key: key.into(),
+        of: None,
         properties: properties(&[("firstname", "Dana"), ("rb_trace", "https://r.example/t/1")]),
     }
 }
 
 fn update(id: &str) -> CrmOp {
-    CrmOp::Update { object: Object::Contact, id: id.into(), properties: properties(&[("city", "Evanston")]) }
+    CrmOp::Update {
+        object: Object::Contact,
+        id: id.into(),
+        properties: properties(&[("city", "Evanston")]),
+        seen: None,
+    }
 }
 
 fn phone(n: u32) -> PersonKey {
@@ -131,6 +144,7 @@ fn table() -> Vec<(Vec<CrmOp>, &'static str, &'static str)> {
             vec![CrmOp::ReadByKey {
                 object: Object::Call,
                 key: "rb-call-01j".into(),
+                of: None,
                 properties: text(&["hs_call_title"]),
                 associations: vec![Object::Contact, Object::Contact, Object::Deal],
             }],

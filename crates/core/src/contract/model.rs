@@ -596,6 +596,7 @@ impl Contract {
                 kind,
                 unique: false,
                 read_only: false,
+                stored_as: None,
             };
             (rule.object, spec)
         })

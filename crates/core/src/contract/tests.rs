@@ -324,7 +324,7 @@ fn small() -> Contract {
 fn the_live_schema_is_compared_field_by_field() {
     let spec = |name: &str, kind: PropertyType, read_only: bool| {
         let name = name.to_owned();
-        (Object::Contact, PropertySpec { label: name.clone(), name, kind, unique: false, read_only })
+        (Object::Contact, PropertySpec { label: name.clone(), name, kind, unique: false, read_only, stored_as: None })
     };
     let mut contract = small();
     let codes = |c: &Contract, schema: &[(Object, PropertySpec)]| {
@@ -485,7 +485,14 @@ fn the_properties_a_contract_needs_pass_its_own_check() {
     let theirs = |name: &str, kind: PropertyType| {
         (
             Object::Contact,
-            PropertySpec { name: name.into(), label: String::new(), kind, unique: false, read_only: false },
+            PropertySpec {
+                name: name.into(),
+                label: String::new(),
+                kind,
+                unique: false,
+                read_only: false,
+                stored_as: None,
+            },
         )
     };
     let owner = theirs("hubspot_owner_id", PropertyType::Other("external_enumeration".into()));

@@ -2,10 +2,16 @@ use super::*;
 use crate::crm::{PersonKey, SetBy};
 use crate::effect::ContactRef;
 
+use crate::crm::DealsWay;
+
 const TRAITS: WriteTraits = WriteTraits {
     settling: Duration::from_secs(90),
     timeout: Duration::from_secs(10),
     search_lag: Duration::from_mins(1),
+    key_lag: Duration::ZERO,
+    upserts: &[Object::Contact, Object::Call, Object::Task],
+    links_in_write: false,
+    deals: DealsWay::Associations,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -60,6 +66,9 @@ impl Told {
                 contact: Some("512"),
                 planned_at: Some(at(0)),
                 elsewhere: None,
+                known: None,
+                crowded: false,
+                deal_reads: &[],
             },
         )
     }
@@ -242,8 +251,16 @@ fn ten_minutes_of_throttling_do_not_use_up_an_effect_and_three_days_do() {
         history.exchanges.last_mut().unwrap().outcome = throttled();
     }
     assert_eq!((history.exchanges.len(), history.exchanges[0].repeats), (1, 599));
-    let around =
-        |now| Circumstances { traits: TRAITS, now, contact: Some("512"), planned_at: Some(at(0)), elsewhere: None };
+    let around = |now| Circumstances {
+        traits: TRAITS,
+        now,
+        contact: Some("512"),
+        planned_at: Some(at(0)),
+        elsewhere: None,
+        known: None,
+        crowded: false,
+        deal_reads: &[],
+    };
     assert_eq!(purpose(&next(&task(), &history, around(at(4_000)))), "write");
     assert_eq!(purpose(&next(&task(), &history, around(at(TRYING_HOURS_MAX * 3600)))), "dead");
     history.begin(Purpose::Write, at(700));

@@ -299,6 +299,11 @@ impl<'a> Moving<'a> {
         self.inquiry.effects.remove(target);
         self.inquiry.moves = self.inquiry.moves.saturating_add(1);
         if let Some(contact) = self.inquiry.contact.as_mut() {
+            if !record.id.is_empty() && contact.record != record.id {
+                // Merged into another record: what was read of the old one says nothing of this one.
+                contact.record.clone_from(&record.id);
+                contact.record_held = Record { id: record.id.clone(), ..Record::default() };
+            }
             contact.record_held.properties.extend(record.properties.clone());
             contact.record_held.set_by.extend(record.set_by.clone());
         }

@@ -46,6 +46,13 @@ static WORDS: CrmWords = CrmWords {
     task_type: "type",
     task_type_call: "CALL",
     owner: "owner",
+    match_phones: &["phone", "mobilephone"],
+    match_emails: &["email"],
+    match_names: &["firstname", "lastname"],
+    lifecycle: "lifecyclestage",
+    customer_values: &["customer"],
+    deal_name: "dealname",
+    deal_reads: &["dealname", "dealstage", "hs_is_closed", "amount"],
     deal_stage: "dealstage",
     deal_closed: "hs_is_closed",
 };

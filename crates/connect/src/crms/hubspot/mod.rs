@@ -19,15 +19,13 @@ mod classify;
 mod reply;
 mod request;
 
-use crate::{About, Auth, Connection, Crm, Limits, Replies, Unsupported};
+use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
-use ringback_core::crm::{CrmOp, CrmWords, Object, Outcome, WriteTraits};
+use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, Outcome, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
 
-/// The property that holds our key.
-pub const KEY_PROPERTY: &str = "rb_key";
 /// Records per batch request (the vendor's most).
 pub const BATCH_ITEMS_MAX: usize = 100;
 const DEFAULT_VERSION: &str = "2026-03";
@@ -38,6 +36,16 @@ static ABOUT: About = About {
     docs_url: "https://developers.hubspot.com/docs/api-reference/latest/overview",
     base_url: "https://api.hubapi.com",
     auth: Auth::Bearer,
+    // A private app's token lives until it is revoked; OAuth apps refresh (crm: `expires_in`, about half an hour).
+    oauth: Some(&OAuth {
+        token_url: "https://api.hubapi.com/oauth/v1/token",
+        grant: Grant::RefreshToken,
+        basic: false,
+        form: &[],
+        rotates: false,
+        base_url_from: None,
+        lives_seconds: 1_500,
+    }),
     writes: Some(WriteTraits {
         // The vendor lists 524 among the answers to expect: its edge gives up on the origin 100 s after it passed a request on
         // (Cloudflare's documentation of that code). Until then an unanswered write may still land: 10 s of waiting, 90 s after.
@@ -45,6 +53,11 @@ static ABOUT: About = About {
         settling: Duration::from_secs(90),
         // The slower of the two published figures (after an update); a create shows after 10 s.
         search_lag: Duration::from_mins(1),
+        // Reads by `idProperty` are consistent.
+        key_lag: Duration::ZERO,
+        upserts: &[Object::Contact, Object::Call, Object::Task, Object::Note, Object::Deal, Object::Company],
+        links_in_write: false,
+        deals: DealsWay::Associations,
     }),
     limits: Limits {
         // Free and Starter; larger plans have 190. The reply's headers correct it.
@@ -53,6 +66,8 @@ static ABOUT: About = About {
         daily_requests: 250_000,
         search_per_second: 5,
         batch_items_max: BATCH_ITEMS_MAX as u32,
+        concurrent_requests_max: 0,
+        daily_unit: "requests",
     },
     events: &[],
     quirks: &[
@@ -112,8 +127,8 @@ impl Crm for HubSpot {
         reply::prepared(answer, connection, received_at)
     }
 
-    fn own_properties(&self) -> &'static [(Object, &'static str, &'static str, bool)] {
-        OWN
+    fn batch_items_max(&self, operation: &CrmOp, _connection: &Connection) -> usize {
+        request::batch_items_max(operation)
     }
 }
 
@@ -147,39 +162,16 @@ static WORDS: CrmWords = CrmWords {
     task_type: "hs_task_type",
     task_type_call: "CALL",
     owner: "hubspot_owner_id",
+    match_phones: &["phone", "mobilephone"],
+    match_emails: &["email", "hs_additional_emails"],
+    match_names: &["firstname", "lastname"],
+    lifecycle: "lifecyclestage",
+    customer_values: &["customer", "evangelist"],
+    deal_name: "dealname",
+    deal_reads: &["dealname", "dealstage", "hs_is_closed", "amount"],
     deal_stage: "dealstage",
     deal_closed: "hs_is_closed",
 };
-
-/// Our properties: object, name, label, unique.
-static OWN: &[(Object, &str, &str, bool)] = &[
-    (Object::Contact, "rb_key", "Ringback key", true),
-    (Object::Contact, "rb_call_id", "Ringback call id", false),
-    (Object::Contact, "rb_version", "Ringback contract version", false),
-    (Object::Contact, "rb_written_at", "Ringback written at", false),
-    (Object::Contact, "rb_inquiry_url", "Ringback inquiry", false),
-    (Object::Contact, "rb_trace", "Ringback trace", false),
-    (Object::Contact, "rb_urgency", "Ringback urgency", false),
-    (Object::Contact, "rb_reason_code", "Ringback reason code", false),
-    (Object::Contact, "rb_next_action", "Ringback next action", false),
-    (Object::Contact, "rb_intent", "Ringback intent", false),
-    (Object::Contact, "rb_location", "Ringback location", false),
-    (Object::Contact, "rb_source", "Ringback source", false),
-    (Object::Contact, "rb_vertical", "Ringback vertical", false),
-    (Object::Contact, "rb_first_call_at", "Ringback first call at", false),
-    (Object::Call, "rb_key", "Ringback key", true),
-    (Object::Call, "rb_call_id", "Ringback call id", false),
-    (Object::Call, "rb_version", "Ringback contract version", false),
-    (Object::Call, "rb_written_at", "Ringback written at", false),
-    (Object::Call, "rb_inquiry_url", "Ringback inquiry", false),
-    (Object::Call, "rb_trace", "Ringback trace", false),
-    (Object::Task, "rb_key", "Ringback key", true),
-    (Object::Task, "rb_call_id", "Ringback call id", false),
-    (Object::Task, "rb_version", "Ringback contract version", false),
-    (Object::Task, "rb_written_at", "Ringback written at", false),
-    (Object::Task, "rb_inquiry_url", "Ringback inquiry", false),
-    (Object::Task, "rb_trace", "Ringback trace", false),
-];
 
 fn version(connection: &Connection) -> &str {
     connection.setting("version").unwrap_or(DEFAULT_VERSION)
@@ -198,16 +190,3 @@ fn plural(object: Object) -> &'static str {
 }
 
 const OBJECTS: [Object; 6] = [Object::Contact, Object::Call, Object::Task, Object::Note, Object::Deal, Object::Company];
-
-/// May this operation have changed something at the vendor if its answer got lost?
-fn writes(operation: &CrmOp) -> bool {
-    match operation {
-        CrmOp::Upsert { .. } | CrmOp::Update { .. } | CrmOp::Associate { .. } | CrmOp::CreateProperty { .. } => true,
-        CrmOp::FindPerson { .. }
-        | CrmOp::ReadByKey { .. }
-        | CrmOp::ReadById { .. }
-        | CrmOp::ReadMany { .. }
-        | CrmOp::ReadSchema { .. }
-        | CrmOp::ListOwners { .. } => false,
-    }
-}

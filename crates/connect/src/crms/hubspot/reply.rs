@@ -1,11 +1,13 @@
 //! HTTP to outcomes.
 
 use super::classify::{Moment, Problem, failed, refused, unreadable};
-use super::{KEY_PROPERTY, OBJECTS, plural, writes};
+use super::{OBJECTS, plural};
 use crate::wire::{cut, text, zone};
 use crate::{Budget, Connection, Replies};
 use jiff::Timestamp;
-use ringback_core::crm::{CrmOp, Held, Outcome, Properties, PropertySpec, PropertyType, Record, SetBy, Setter, Why};
+use ringback_core::crm::{
+    CrmOp, Held, KEY_PROPERTY, Outcome, Properties, PropertySpec, PropertyType, Record, SetBy, Setter, Why,
+};
 use ringback_core::http::HttpReply;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -41,7 +43,7 @@ pub(super) fn prepared(reply: &HttpReply, connection: &Connection, received_at: 
 
 /// A property that is there already is no unknown write: the schema says whether it is the one that was wanted.
 fn of_failure(operation: &CrmOp, reply: &HttpReply, moment: &Moment<'_>) -> Outcome {
-    match (operation, failed(writes(operation), by_id(operation), reply, moment)) {
+    match (operation, failed(operation.writes(), by_id(operation), reply, moment)) {
         (CrmOp::CreateProperty { property, .. }, Outcome::Unknown { why }) if why.status == Some(409) => {
             Outcome::Duplicate { existing: vec![property.name.clone()], why }
         }
@@ -53,9 +55,14 @@ fn of_failure(operation: &CrmOp, reply: &HttpReply, moment: &Moment<'_>) -> Outc
 fn by_id(operation: &CrmOp) -> bool {
     match operation {
         CrmOp::ReadByKey { .. } | CrmOp::ReadById { .. } | CrmOp::Update { .. } | CrmOp::Associate { .. } => true,
+        CrmOp::Delete { .. } => true,
         CrmOp::FindPerson { .. }
+        | CrmOp::FindDeals { .. }
+        | CrmOp::Changed { .. }
+        | CrmOp::ReadLinks { .. }
         | CrmOp::ReadMany { .. }
         | CrmOp::Upsert { .. }
+        | CrmOp::Create { .. }
         | CrmOp::ReadSchema { .. }
         | CrmOp::CreateProperty { .. }
         | CrmOp::ListOwners { .. } => false,
@@ -73,7 +80,7 @@ fn budget(reply: &HttpReply) -> Option<Budget> {
 
 fn accepted(operations: &[CrmOp], reply: &HttpReply) -> Vec<Outcome> {
     let strange =
-        |words: &str| operations.iter().map(|op| unreadable(writes(op), reply.status, words)).collect::<Vec<_>>();
+        |words: &str| operations.iter().map(|op| unreadable(op.writes(), reply.status, words)).collect::<Vec<_>>();
     // Of an association the status is all there is to say; a body that is there must still be HubSpot's.
     if let ([CrmOp::Associate { .. }], 204, true) = (operations, reply.status, reply.body.is_empty()) {
         return vec![Outcome::Done { held: Held::default() }];
@@ -85,7 +92,7 @@ fn accepted(operations: &[CrmOp], reply: &HttpReply) -> Vec<Outcome> {
     if body.get("status").and_then(Value::as_str) == Some("error") {
         // A success that carries an error is no success.
         return match Problem::read(reply.status, &whole) {
-            Some(problem) => operations.iter().map(|op| refused(writes(op), &problem)).collect(),
+            Some(problem) => operations.iter().map(|op| refused(op.writes(), &problem)).collect(),
             None => strange("The body says error"),
         };
     }
@@ -97,7 +104,7 @@ fn accepted(operations: &[CrmOp], reply: &HttpReply) -> Vec<Outcome> {
             let outcome = single(operation, &body, reply.status);
             vec![
                 outcome.unwrap_or_else(|| {
-                    unreadable(writes(operation), reply.status, "The body is not what was asked for")
+                    unreadable(operation.writes(), reply.status, "The body is not what was asked for")
                 }),
             ]
         }
@@ -136,7 +143,7 @@ fn single(operation: &CrmOp, body: &Map<String, Value>, status: u16) -> Option<O
                 // A merged record's old id keeps resolving to the survivor.
                 return Some(Outcome::Gone { merged_into: Some(record.id) });
             }
-            done(Held { records: vec![record], created: writes(operation).then_some(false), ..Held::default() })
+            done(Held { records: vec![record], created: operation.writes().then_some(false), ..Held::default() })
         }
         CrmOp::Associate { .. } => {
             match (body.get("status").and_then(Value::as_str), results(), errors(body).is_empty()) {
@@ -162,7 +169,12 @@ fn single(operation: &CrmOp, body: &Map<String, Value>, status: u16) -> Option<O
             let records = results()?.iter().map(owner).collect::<Option<Vec<_>>>()?;
             done(Held { records, next: next(), ..Held::default() })
         }
-        CrmOp::Upsert { .. } => None,
+        CrmOp::Upsert { .. }
+        | CrmOp::Create { .. }
+        | CrmOp::Delete { .. }
+        | CrmOp::Changed { .. }
+        | CrmOp::ReadLinks { .. }
+        | CrmOp::FindDeals { .. } => None,
     }
 }
 
@@ -257,6 +269,8 @@ fn record_of(map: &Map<String, Value>) -> Option<Record> {
         associations: map.get("associations").and_then(Value::as_object).map(associations).unwrap_or_default(),
         also_known_as,
         archived: map.get("archived").and_then(Value::as_bool).unwrap_or(false),
+        modified_at: map.get("updatedAt").and_then(Value::as_str).and_then(|t| t.parse().ok()),
+        version: None,
         properties,
     })
 }
@@ -352,6 +366,7 @@ fn property(map: &Map<String, Value>) -> Option<PropertySpec> {
         kind,
         unique: yes("hasUniqueValue"),
         read_only: fixed.unwrap_or(false) || yes("calculated"),
+        stored_as: None,
     })
 }
 

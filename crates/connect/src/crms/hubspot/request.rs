@@ -1,9 +1,9 @@
 //! Operations to HTTP.
 
-use super::{BATCH_ITEMS_MAX, KEY_PROPERTY, plural, version};
+use super::{BATCH_ITEMS_MAX, plural, version};
 use crate::wire::percent;
 use crate::{Connection, Unsupported};
-use ringback_core::crm::{CrmOp, Object, PersonKey, Properties, PropertySpec, PropertyType};
+use ringback_core::crm::{CrmOp, KEY_PROPERTY, Object, PersonKey, Properties, PropertySpec, PropertyType};
 use ringback_core::http::{HttpRequest, Method};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -22,6 +22,14 @@ pub(super) fn request(operations: &[CrmOp], connection: &Connection) -> Result<H
         CrmOp::Update { object, .. } if !rest.is_empty() => updates(operations, *object, &paths),
         _ if !rest.is_empty() => Err(Unsupported("HubSpot has no batch for this mix of operations".into())),
         _ => single(first, &paths, connection),
+    }
+}
+
+/// Operations of one shape that may share a request.
+pub(super) fn batch_items_max(operation: &CrmOp) -> usize {
+    match operation {
+        CrmOp::Upsert { .. } | CrmOp::Update { .. } => BATCH_ITEMS_MAX,
+        _ => 1,
     }
 }
 
@@ -76,7 +84,7 @@ fn single(operation: &CrmOp, paths: &Paths<'_>, connection: &Connection) -> Resu
             let body = search(keys, properties)?;
             send(Method::Post, format!("{}/search", paths.objects(Object::Contact)), &body)
         }
-        CrmOp::ReadByKey { object, key, properties, associations } => {
+        CrmOp::ReadByKey { object, key, properties, associations, .. } => {
             let mut query = vec![format!("idProperty={KEY_PROPERTY}")];
             query.extend(selection(properties, associations, false));
             get(format!("{}/{}?{}", paths.objects(*object), percent(key), query.join("&")))
@@ -96,7 +104,7 @@ fn single(operation: &CrmOp, paths: &Paths<'_>, connection: &Connection) -> Resu
             let body = json!({ "properties": with_key(properties), "propertiesWithHistory": [], "inputs": inputs });
             send(Method::Post, format!("{}/batch/read", paths.objects(*object)), &body)
         }
-        CrmOp::Update { object, id, properties } => {
+        CrmOp::Update { object, id, properties, .. } => {
             let path = format!("{}/{}", paths.objects(*object), percent(id));
             send(Method::Patch, path, &json!({ "properties": properties }))
         }
@@ -117,6 +125,13 @@ fn single(operation: &CrmOp, paths: &Paths<'_>, connection: &Connection) -> Resu
             get(format!("{}{slash}?limit={OWNERS_PER_PAGE}{after}", paths.other("owners")))
         }
         CrmOp::Upsert { object, .. } => upserts(std::slice::from_ref(operation), *object, paths)?,
+        CrmOp::Create { .. }
+        | CrmOp::Delete { .. }
+        | CrmOp::Changed { .. }
+        | CrmOp::ReadLinks { .. }
+        | CrmOp::FindDeals { .. } => {
+            return Err(Unsupported("HubSpot is not asked this".into()));
+        }
     })
 }
 
@@ -182,7 +197,7 @@ fn search(keys: &[PersonKey], properties: &[String]) -> Result<Value, Unsupporte
 
 fn upserts(operations: &[CrmOp], wanted: Object, paths: &Paths<'_>) -> Result<HttpRequest, Unsupported> {
     let inputs = batch(operations, |operation| match operation {
-        CrmOp::Upsert { object, key, properties } if *object == wanted => Some((key.as_str(), properties)),
+        CrmOp::Upsert { object, key, properties, .. } if *object == wanted => Some((key.as_str(), properties)),
         _ => None,
     })?;
     let inputs: Vec<Value> = inputs
@@ -197,7 +212,7 @@ fn upserts(operations: &[CrmOp], wanted: Object, paths: &Paths<'_>) -> Result<Ht
 
 fn updates(operations: &[CrmOp], wanted: Object, paths: &Paths<'_>) -> Result<HttpRequest, Unsupported> {
     let inputs = batch(operations, |operation| match operation {
-        CrmOp::Update { object, id, properties } if *object == wanted => Some((id.as_str(), properties)),
+        CrmOp::Update { object, id, properties, .. } if *object == wanted => Some((id.as_str(), properties)),
         _ => None,
     })?;
     let inputs: Vec<Value> = inputs

@@ -1,0 +1,81 @@
+//! What an auditor reads of any CRM's twin: the same few questions, whatever the vendor calls its records.
+
+use crate::fault::Vendor;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What kind of thing a record is to somebody who counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Person,
+    Call,
+    Task,
+    Deal,
+    /// Everything else: notes, companies.
+    Other,
+}
+
+/// One record as the vendor truly holds it now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    pub kind: Kind,
+    /// The vendor's word: `Lead`, `contacts`, `phonecalls`.
+    pub object: String,
+    pub id: String,
+    /// Every field as text; texts whole.
+    pub fields: BTreeMap<String, String>,
+    /// Ids of the people it is linked to.
+    pub people: Vec<String>,
+    /// A person made it in the vendor's own pages, not a program.
+    pub by_person: bool,
+    /// Deleted, archived or merged away.
+    pub gone: bool,
+    /// Which sub-account (location, org) it stands in, where a vendor has such.
+    pub place: String,
+}
+
+impl Entry {
+    /// Keys of the program under test in this record: words that begin with `rb-` in any field, each once, in order.
+    pub fn marks(&self) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for text in self.fields.values() {
+            let word = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
+            for part in text.split(word).filter(|p| p.starts_with("rb-") && p.len() > 6) {
+                if !found.iter().any(|f| f == part) {
+                    found.push(part.to_owned());
+                }
+            }
+        }
+        found
+    }
+
+    /// Does any field hold that number, however it is spelled? Compared by its last ten digits.
+    pub fn has_number(&self, e164: &str) -> bool {
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        let wanted = digits(e164);
+        let tail = wanted.get(wanted.len().saturating_sub(10)..).unwrap_or_default().to_owned();
+        tail.len() >= 7 && self.fields.values().any(|value| digits(value).contains(&tail))
+    }
+}
+
+/// A CRM's twin that can be counted, filled and worked in by "people".
+pub trait Books: Vendor {
+    /// The vendor's word in configuration: `salesforce`.
+    fn vendor(&self) -> &'static str;
+    /// Every record, the gone ones too.
+    fn entries(&self) -> Vec<Entry>;
+    /// A person who is in the CRM already. `customer`: as a customer, else as a lead, in the way this vendor tells them apart.
+    /// Gives the vendor's id.
+    fn seed_person(&mut self, name: &str, e164: &str, email: Option<&str>, customer: bool, now_ms: i64) -> String;
+    /// Somebody types a value into a record of a person in the vendor's own pages.
+    fn type_in(&mut self, id: &str, field: &str, value: &str, now_ms: i64) -> bool;
+    /// Somebody deletes a record in the vendor's own pages.
+    fn remove(&mut self, id: &str, now_ms: i64) -> bool;
+    /// The secret that a connection needs, as the program under test is given it.
+    fn secret(&self) -> String;
+    /// Fields of the program under test that set-up would have made, for vendors where a person makes them. `names`: object kind, name.
+    fn prepare_fields(&mut self, names: &[(Kind, &str)]);
+    /// No limits and no waiting, to measure a client alone.
+    fn unlimited(&mut self) {}
+}
