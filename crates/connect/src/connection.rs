@@ -10,6 +10,10 @@ use std::fmt;
 /// Settings of a connection that stand for its vendor's published limits.
 const BURST_REQUESTS: &str = "burst_requests";
 const SEARCH_PER_SECOND: &str = "search_per_second";
+const DAILY_REQUESTS: &str = "daily_requests";
+const DAILY_RESERVE_PERCENT: &str = "daily_reserve_percent";
+/// The part of a daily budget that is kept back for urgent work unless the connection says otherwise, percent.
+const DAILY_RESERVE_PERCENT_DEFAULT: u32 = 5;
 
 /// Key material that prints as `***` and leaves only through [`Secret::reveal`].
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,16 +62,23 @@ impl Connection {
         self.settings.get(name).map(String::as_str).filter(|v| !v.is_empty())
     }
 
-    /// A vendor's published limits as this connection's subscription has them: the settings `burst_requests` (per the vendor's window)
-    /// and `search_per_second` take their place. Zero keeps no pace; the vendor's refusals are heeded all the same.
+    /// A vendor's published limits as this connection's subscription has them: the settings `burst_requests` (per the vendor's window),
+    /// `search_per_second` and `daily_requests` take their place. Zero keeps no pace; the vendor's refusals are heeded all the same.
     #[must_use]
     pub fn limits(&self, published: Limits) -> Limits {
         let own = |name, published| self.setting(name).and_then(|v| v.parse().ok()).unwrap_or(published);
         Limits {
             burst_requests: own(BURST_REQUESTS, published.burst_requests),
             search_per_second: own(SEARCH_PER_SECOND, published.search_per_second),
+            daily_requests: own(DAILY_REQUESTS, published.daily_requests),
             ..published
         }
+    }
+
+    /// The part of the daily budget that is kept back for urgent work, percent; the setting `daily_reserve_percent`.
+    pub fn daily_reserve_percent(&self) -> u32 {
+        let own = self.setting(DAILY_RESERVE_PERCENT).and_then(|v| v.parse().ok());
+        own.unwrap_or(DAILY_RESERVE_PERCENT_DEFAULT).min(100)
     }
 
     /// What is wrong with the settings that every CRM connection knows.
@@ -77,6 +88,10 @@ impl Connection {
             let cause = format!("{name} is {:?}", self.setting(name).unwrap_or_default());
             Problem::new("RB-0110", cause, "Write a whole number of requests, such as \"190\"; \"0\" keeps no pace")
         };
-        [BURST_REQUESTS, SEARCH_PER_SECOND].iter().filter(|n| wrong(n)).map(|n| told(n)).collect()
+        [BURST_REQUESTS, SEARCH_PER_SECOND, DAILY_REQUESTS, DAILY_RESERVE_PERCENT]
+            .iter()
+            .filter(|n| wrong(n))
+            .map(|n| told(n))
+            .collect()
     }
 }

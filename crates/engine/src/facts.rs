@@ -19,6 +19,9 @@ use std::sync::{Arc, Mutex};
 /// How long a node may decide on facts that another node has just changed.
 pub const FACTS_SECONDS_MAX: i64 = 10;
 
+/// Settings that set-up stores by itself begin so: `field.contact.rb_key`.
+pub(crate) const FIELD_SETTING: &str = "field.";
+
 /// The vendor word of outgoing pages by webhook.
 pub const PAGE_WEBHOOK: &str = "webhook";
 /// The vendor word of outgoing pages by e-mail.
@@ -164,7 +167,11 @@ impl Engine {
         let (contract, contract_ref, contract_applied) = read_contract(rows.contract)?;
         let mut connections = HashMap::new();
         for row in rows.connections {
-            let facts = self.open_connection(&row)?;
+            let mut facts = self.open_connection(&row)?;
+            // What set-up found out about the vendor's fields; what the file says stands above it.
+            for (_, name, value) in rows.fields.iter().filter(|(connection, ..)| *connection == row.id) {
+                facts.connection.settings.entry(name.clone()).or_insert_with(|| value.clone());
+            }
             connections.insert(row.id, facts);
         }
         let active = |vendor: &str, name: Option<&str>| {
@@ -237,6 +244,8 @@ struct Rows {
     roster: Vec<RosterRow>,
     contract: Option<store::ContractRow>,
     connections: Vec<ConnectionRow>,
+    /// Connection, setting, value.
+    fields: Vec<(String, String, String)>,
 }
 
 async fn load(tx: &mut Tx, account: &str) -> Result<Rows, store::Error> {
@@ -245,7 +254,8 @@ async fn load(tx: &mut Tx, account: &str) -> Result<Rows, store::Error> {
     let contracts = store::contracts_all(tx, account).await?;
     let contract = contracts.into_iter().max_by_key(|c| (c.applied_at, c.version));
     let connections = store::connections_all(tx, account).await?;
-    Ok(Rows { salt, roster, contract, connections })
+    let fields = store::cursors_beginning(tx, account, FIELD_SETTING).await?;
+    Ok(Rows { salt, roster, contract, connections, fields })
 }
 
 /// The roster out of its rows, whatever their order.

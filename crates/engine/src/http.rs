@@ -45,6 +45,9 @@ pub enum Fault {
     /// The request could not be built; nothing left.
     #[error("the request cannot be sent: {0}")]
     Other(String),
+    /// There is no valid token and none could be got; nothing left.
+    #[error("no valid token: {0}")]
+    NoToken(String),
 }
 
 impl Fault {
@@ -52,7 +55,7 @@ impl Fault {
     pub fn left(&self) -> bool {
         match self {
             Self::TimedOut | Self::Reset(_) | Self::TooLarge => true,
-            Self::Refused(_) | Self::Forbidden(_) | Self::Other(_) => false,
+            Self::Refused(_) | Self::Forbidden(_) | Self::Other(_) | Self::NoToken(_) => false,
         }
     }
 
@@ -65,6 +68,7 @@ impl Fault {
             Self::TooLarge => "reply_too_large",
             Self::Forbidden(_) => "address_not_allowed",
             Self::Other(_) => "not_sendable",
+            Self::NoToken(_) => "no_token",
         }
     }
 }

@@ -3,39 +3,49 @@
 //! A lane is leased by one node at a time, which makes order, rate and breaker local decisions; but a lease proves nothing, so correctness
 //! rests on keys, on `in_flight_until` (committed before anything leaves that could change something) and on `core::ensure`. The
 //! worker makes the exchange that `ensure::next` names and stores what came of it; it decides nothing.
+//!
+//! Effects that want the same kind of operation share a request where the vendor has a batch for it. A batch is filled from what is
+//! waiting at that moment, never by waiting; so it is empty in quiet times and full behind an outage. [`pace`] says when a request may
+//! leave, [`work`] is one effect, [`send`] one exchange.
 
-use crate::facts::{AccountFacts, ConnectionFacts, PAGE_EMAIL};
+mod pace;
+mod send;
+mod work;
+
+pub use pace::{BREAKER_FAILURES, BREAKER_SECONDS, BREAKER_SECONDS_MAX, BURST_PERCENT};
+
+use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::fold::Looked;
-use crate::http::{Authorization, Fault, Outgoing};
-use crate::inquire::{Decided, Kept, MEETINGS_MAX, chain_end, corrupt, decide, load, release, tell};
-use crate::mail::{Mail, MailFault};
+use crate::inquire::Kept;
 use crate::{Engine, Error, micros};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
-use ringback_connect::{About, Auth, Crm, Replies, sinks};
-use ringback_core::crm::{CrmOp, DealsWay, Held, Outcome, Why, WriteTraits};
-use ringback_core::effect::{ContactRef, Desired, Effect, Notice};
-use ringback_core::ensure::{self, Circumstances, HISTORY_SCHEMA, History, Next, Purpose, Receipt};
-use ringback_core::http::{HttpRequest, Method};
-use ringback_core::id::{AccountId, AttemptId, InquiryId};
-use ringback_core::inquiry::Event;
-use ringback_core::ledger::Draft;
+use pace::{LaneState, Pace};
+use ringback_connect::Crm;
+use ringback_core::crm::{CrmOp, DealsWay, KeyWay, Object, WriteTraits};
+use ringback_core::effect::{ContactRef, Desired, Effect};
+use ringback_core::ensure::{Purpose, Receipt};
+use ringback_core::id::AccountId;
 use ringback_core::upcast::{self, Form};
-use ringback_store::{self as store, AttemptRow, EffectRow, LaneReport, Site};
-use std::collections::{HashMap, HashSet, VecDeque};
+use ringback_store::{self as store, EffectRow, LaneReport, Site};
+use send::{After, Batch};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use work::{Turn, Work};
 
-/// So many exchanges in a row that failed for reasons of the whole lane open its breaker.
-pub const BREAKER_FAILURES: u32 = 5;
-/// The breaker's first pause; it doubles up to [`BREAKER_SECONDS_MAX`].
-pub const BREAKER_SECONDS: i64 = 15;
-/// The breaker's longest pause.
-pub const BREAKER_SECONDS_MAX: i64 = 300;
 /// Turns that the settling effects of all inquiries share.
 const TURNS: usize = 256;
+/// Effects of a lane that are held in memory at once.
+pub const IN_HAND_MAX: usize = 320;
+/// So many effects in hand mean that much waits: reads are cut so that they fit into batches.
+const CROWDED: usize = 24;
+/// An effect that waited so long for its next exchange goes before fuller batches.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(3);
+/// How often urgent effects are looked for while others are at work.
+const URGENT_LOOK: Duration = Duration::from_millis(300);
 /// What a page sink may take and how long a lost answer may still have an effect.
 const PAGE_TRAITS: WriteTraits = WriteTraits {
     settling: Duration::from_secs(5),
@@ -86,30 +96,45 @@ impl Turns {
     }
 }
 
-#[derive(Default, Clone)]
-struct LaneState {
-    leased_until: Option<Timestamp>,
-    failures: u32,
-    pauses: u32,
-    closed_until: Option<Timestamp>,
-    /// Moments of the exchanges within the vendor's burst window, and of searches within a second.
-    burst: Vec<Timestamp>,
-    searches: Vec<Timestamp>,
-    reported: Option<Timestamp>,
-}
-
 /// How the work on one effect ended for now.
 enum Ended {
     Settled,
     Waits,
-    /// The lane's budget is used up for now.
-    Held,
 }
 
 /// What a step of a lane waits for.
-enum Came {
-    Due(Result<Vec<EffectRow>, Error>),
-    Ended(String, Result<Ended, Error>),
+enum Came<'a> {
+    Due(Result<Vec<EffectRow>, Error>, bool),
+    /// An effect was taken in hand, or went on to its next exchange, its end or a wait.
+    Turned(String, Option<Box<Work<'a>>>, Result<Turn, Error>),
+    Exchanged(Vec<After<'a>>),
+    /// Time has passed: a request may leave again, or urgent effects are looked for.
+    Tick,
+}
+
+/// An effect that wants its next exchange.
+struct Ready<'a> {
+    work: Work<'a>,
+    purpose: Purpose,
+    operation: CrmOp,
+}
+
+/// One step of a lane: what is in hand, and what is under way.
+struct Step<'a> {
+    engine: &'a Engine,
+    facts: &'a Arc<AccountFacts>,
+    held: &'a ConnectionFacts,
+    one_by_one: bool,
+    at_once: usize,
+    under_way: FuturesUnordered<BoxFuture<'a, Came<'a>>>,
+    in_hand: HashSet<String>,
+    ready: Vec<Ready<'a>>,
+    exchanges: usize,
+    ticking: bool,
+    found: usize,
+    /// The lane's budget is used up for longer than this step lasts.
+    spent: bool,
+    failed: Option<Error>,
 }
 
 impl Engine {
@@ -130,51 +155,35 @@ impl Engine {
             (None, _) => false,
         };
         let alone = one_by_one || probing;
-        let at_once = if alone { 1 } else { self.settings().lane_concurrency_max.max(1) };
-        let limit = u32::try_from(if probing { 1 } else { at_once * 2 }).unwrap_or(1);
+        let limits = held.crm().map(|c| c.about().limits);
+        let vendors = limits.map_or(0, |l| l.concurrent_requests_max as usize);
+        let own = self.settings().lane_concurrency_max.max(1);
+        let at_once = if alone {
+            1
+        } else if vendors > 0 {
+            own.min(vendors)
+        } else {
+            own
+        };
         let look_until = if alone { now } else { self.in_seconds(self.settings().lease_seconds / 4) };
-        let mut looks = true;
-        // The look is one of the futures: while it waits for its turn at the store, those that are before it have to be driven too.
-        let mut under_way: FuturesUnordered<BoxFuture<'_, Came>> = FuturesUnordered::new();
-        let (mut at_work, mut waiting) = (HashSet::new(), VecDeque::<EffectRow>::new());
-        // While a look is out: what was at work when it began, and may be settled since.
-        let mut looking: Option<HashSet<String>> = None;
-        let (mut found, mut is_held, mut failed) = (0, false, None);
-        loop {
-            // Looked for while half of the last ones are at work still, so that the lane does not run dry in between.
-            if looks && looking.is_none() && waiting.is_empty() && at_work.len() <= at_once / 2 {
-                looking = Some(at_work.clone());
-                under_way.push(Box::pin(async move { Came::Due(self.due(account, lane, limit).await) }));
-            }
-            while at_work.len() < at_once
-                && let Some(row) = waiting.pop_front()
-            {
-                at_work.insert(row.id.clone());
-                let id = row.id.clone();
-                under_way.push(Box::pin(self.work_on(&facts, held, row).map(move |ended| Came::Ended(id, ended))));
-            }
-            match under_way.next().await {
-                None => break,
-                Some(Came::Due(Ok(mut due))) => {
-                    let known = looking.take().unwrap_or_default();
-                    due.retain(|row| !known.contains(&row.id));
-                    looks = looks && !due.is_empty() && self.now() < look_until;
-                    found += due.len();
-                    waiting.extend(due);
-                }
-                Some(Came::Ended(id, ended)) => {
-                    at_work.remove(&id);
-                    match ended {
-                        Ok(Ended::Held) => is_held = true,
-                        Ok(Ended::Settled | Ended::Waits) | Err(Error::Store(store::Error::Conflict)) => {}
-                        // What is at work comes to its end first.
-                        Err(error) => failed = failed.or(Some(error)),
-                    }
-                }
-                Some(Came::Due(Err(error))) => failed = failed.or(Some(error)),
-            }
-            looks = looks && !is_held && failed.is_none() && self.is_open(account, lane);
-        }
+        let mut step = Step {
+            engine: self,
+            facts: &facts,
+            held,
+            one_by_one: alone,
+            at_once,
+            under_way: FuturesUnordered::new(),
+            in_hand: HashSet::new(),
+            ready: Vec::new(),
+            exchanges: 0,
+            ticking: false,
+            found: 0,
+            spent: false,
+            failed: None,
+        };
+        step.run(look_until).await;
+        let (found, spent, failed) = (step.found, step.spent, step.failed.take());
+        drop(step);
         if let Some(error) = failed {
             return Err(error);
         }
@@ -182,7 +191,7 @@ impl Engine {
         if found > 0 {
             self.changed();
         }
-        Ok(Looked { done: found, more: found > 0 && !is_held })
+        Ok(Looked { done: found, more: found > 0 && !spent })
     }
 
     /// The breaker lets exchanges through.
@@ -196,11 +205,17 @@ impl Engine {
         now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now)
     }
 
-    async fn due(&self, account: &AccountId, lane: &str, limit: u32) -> Result<Vec<EffectRow>, Error> {
+    async fn due(&self, account: &AccountId, lane: &str, limit: u32, urgent: bool) -> Result<Vec<EffectRow>, Error> {
         let (account, lane, now) = (account.as_str().to_owned(), lane.to_owned(), micros(self.now()));
-        let due = self
-            .store()
-            .read(move |tx| Box::pin(async move { store::effects_due(tx, &account, &lane, now, limit).await }));
+        let due = self.store().read(move |tx| {
+            Box::pin(async move {
+                if urgent {
+                    store::effects_due_urgent(tx, &account, &lane, now, limit).await
+                } else {
+                    store::effects_due(tx, &account, &lane, now, limit).await
+                }
+            })
+        });
         Ok(due.await?)
     }
 
@@ -227,24 +242,20 @@ impl Engine {
         Ok(mine)
     }
 
-    fn with_lane<T>(&self, account: &AccountId, lane: &str, change: impl FnOnce(&mut LaneState) -> T) -> T {
-        let key = format!("{account}/{lane}");
-        match self.inner.lanes.states.lock() {
-            Ok(mut lanes) => change(lanes.entry(key).or_default()),
-            Err(poisoned) => change(poisoned.into_inner().entry(key).or_default()),
-        }
-    }
-
-    /// Brings one effect as far as it goes now.
-    async fn work_on(&self, facts: &Arc<AccountFacts>, held: &ConnectionFacts, row: EffectRow) -> Result<Ended, Error> {
+    /// Takes an effect in hand: reads what it is and what its circumstances are.
+    async fn open<'a>(
+        &'a self,
+        facts: &'a Arc<AccountFacts>,
+        held: &'a ConnectionFacts,
+        row: EffectRow,
+    ) -> Result<Work<'a>, Error> {
         let bad = |e: upcast::Unreadable| Error::Corrupt { what: format!("effect {}", row.id), why: e.to_string() };
         let effect: Effect = upcast::read_own(Form::Effect, &row.body).map_err(bad)?;
         let kept: Kept = upcast::read_own(Form::History, &row.history).map_err(bad)?;
-        let contact = self.contact_of(facts, &effect).await?;
-        let (_alone, elsewhere) = self.shared(facts, &effect).await?;
-        let crm = held.crm();
-        let traits = crm.and_then(|c| c.about().writes).unwrap_or(PAGE_TRAITS);
-        let mut work = Work {
+        let (alone, elsewhere) = self.shared(facts, &effect).await?;
+        let traits = held.crm().and_then(|c| c.about().writes).unwrap_or(PAGE_TRAITS);
+        let (contact, known) = self.around(facts, &effect, traits).await?;
+        Ok(Work {
             engine: self,
             facts,
             held,
@@ -252,41 +263,14 @@ impl Engine {
             row,
             history: kept.history,
             contact,
+            known,
+            elsewhere,
+            _alone: alone,
             traits,
             drafts: Vec::new(),
             fresh: Vec::new(),
-        };
-        loop {
-            let around = Circumstances {
-                traits,
-                now: self.now(),
-                contact: work.contact.as_deref(),
-                planned_at: Some(crate::instant(work.row.rank)),
-                elsewhere,
-                known: None,
-                crowded: false,
-                deal_reads: crm.map_or(&[], |c| c.words().deal_reads),
-            };
-            match ensure::next(&work.effect.desired, &work.history, around) {
-                Next::Wait { until, why } => return work.wait(until, &why).await,
-                Next::Done(receipt) => return work.done(receipt).await,
-                Next::Moved(record) => return work.moved(record).await,
-                Next::DeadLetter(why) => return work.dead(why).await,
-                Next::Tell => work.tell().await?,
-                Next::Exchange { purpose, operation } => {
-                    if let Some(until) =
-                        self.budget(&facts.account, held, matches!(operation, CrmOp::FindPerson { .. }))
-                    {
-                        work.hold(until).await?;
-                        return Ok(Ended::Held);
-                    }
-                    let Some(crm) = crm else {
-                        return work.dead(Why::new("no_crm", "this connection is no CRM")).await;
-                    };
-                    work.exchange(crm, purpose, operation).await?;
-                }
-            }
-        }
+            ready_at: self.now(),
+        })
     }
 
     /// A contact is shared by the inquiries of one person: takes it for this effect, and says until when a write for another may land.
@@ -312,79 +296,79 @@ impl Engine {
         Ok((Some(alone), until.map(crate::instant)))
     }
 
-    async fn contact_of(&self, facts: &AccountFacts, effect: &Effect) -> Result<Option<String>, Error> {
-        let Desired::Activity { contact, .. } = &effect.desired else { return Ok(None) };
-        let maker = match contact {
-            ContactRef::Record(id) => return Ok(Some(id.clone())),
-            ContactRef::MadeBy(effect) => effect.as_str().to_owned(),
-        };
+    /// The contact an activity belongs to, and a record of the same key that another effect has made: by the receipts.
+    async fn around(
+        &self,
+        facts: &AccountFacts,
+        effect: &Effect,
+        traits: WriteTraits,
+    ) -> Result<(Option<String>, Option<String>), Error> {
         let account = facts.account.as_str().to_owned();
-        let row =
-            self.store().read(move |tx| Box::pin(async move { store::effect_get(tx, &account, &maker).await })).await?;
-        let receipt = row.and_then(|r| r.receipt).and_then(|r| serde_json::from_str::<Receipt>(&r).ok());
-        Ok(receipt.map(|r| r.record).filter(|r| !r.is_empty()))
+        let receipt = |row: Option<EffectRow>| {
+            let receipt = row.and_then(|r| r.receipt).and_then(|r| serde_json::from_str::<Receipt>(&r).ok());
+            receipt.map(|r| r.record).filter(|r| !r.is_empty())
+        };
+        let looked_up = |object| traits.way(object) == KeyWay::LookThenCreate;
+        match &effect.desired {
+            Desired::Activity { contact: ContactRef::Record(id), object, key, .. } => {
+                let known = if looked_up(*object) { self.made(account, effect, key).await? } else { None };
+                Ok((Some(id.clone()), known.map(|(record, _)| record)))
+            }
+            Desired::Activity { contact: ContactRef::MadeBy(maker), object, key, .. } => {
+                let (id, of) = (maker.as_str().to_owned(), account.clone());
+                let row = self.store().read(move |tx| Box::pin(async move { store::effect_get(tx, &of, &id).await }));
+                let contact = receipt(row.await?);
+                let known = if looked_up(*object) { self.made(account, effect, key).await? } else { None };
+                Ok((contact, known.map(|(record, _)| record)))
+            }
+            Desired::ActivityIfMade { object, key, .. } if looked_up(*object) => {
+                let Some((record, made)) = self.made(account.clone(), effect, key).await? else {
+                    return Ok((None, None));
+                };
+                let contact = match made {
+                    Desired::Activity { contact: ContactRef::Record(id), .. } => Some(id),
+                    Desired::Activity { contact: ContactRef::MadeBy(maker), .. } => {
+                        let id = maker.as_str().to_owned();
+                        let row = self
+                            .store()
+                            .read(move |tx| Box::pin(async move { store::effect_get(tx, &account, &id).await }));
+                        receipt(row.await?)
+                    }
+                    _ => None,
+                };
+                Ok((contact, Some(record)))
+            }
+            Desired::NewContact { key, .. } if looked_up(Object::Contact) => {
+                let (inquiry, id, key) =
+                    (effect.inquiry.as_str().to_owned(), effect.id.as_str().to_owned(), key.clone());
+                let rows = self
+                    .store()
+                    .read(move |tx| {
+                        Box::pin(async move { store::contacts_made_of_person(tx, &account, &inquiry, &id).await })
+                    })
+                    .await?;
+                let same = rows.into_iter().find(|(body, _)| {
+                    let effect: Option<Effect> = upcast::read_own(Form::Effect, body).ok();
+                    effect.is_some_and(|e| e.desired.key() == Some(key.as_str()))
+                });
+                Ok((None, same.map(|(_, record)| record)))
+            }
+            _ => Ok((None, None)),
+        }
     }
 
-    /// The vendor's pace (published, or the connection's own), kept from our side so that its refusals stay the exception. `Some`: not before then.
-    fn budget(&self, account: &AccountId, held: &ConnectionFacts, search: bool) -> Option<Timestamp> {
-        let published = held.crm().filter(|_| self.settings().pace).map(|c| c.about().limits)?;
-        let limits = held.connection.limits(published);
-        let now = self.now();
-        let window = SignedDuration::from_millis(i64::from(limits.burst_window_ms));
-        self.with_lane(account, held.connection.id.as_str(), |s| {
-            s.burst.retain(|t| now.duration_since(*t) < window);
-            s.searches.retain(|t| now.duration_since(*t) < SignedDuration::from_secs(1));
-            let full = |moments: &[Timestamp], most: u32, span: SignedDuration| {
-                let crowded = most > 0 && moments.len() >= most as usize;
-                crowded.then(|| moments.first().and_then(|t| t.checked_add(span).ok())).flatten()
-            };
-            let wait = full(&s.burst, limits.burst_requests, window).max(if search {
-                full(&s.searches, limits.search_per_second, SignedDuration::from_secs(1))
-            } else {
-                None
-            });
-            if wait.is_none() {
-                s.burst.push(now);
-                if search {
-                    s.searches.push(now);
-                }
-            }
-            wait
-        })
-    }
-
-    /// Tells the breaker how an exchange went: failures of the whole lane count, a vendor's clear answer does not.
-    fn breaker(&self, account: &AccountId, lane: &str, outcome: &Outcome) {
-        let now = self.now();
-        let failed = match outcome {
-            Outcome::Retry { why, .. } => why.class != "rate_limited",
-            Outcome::Unknown { .. } | Outcome::AuthExpired { .. } => true,
-            _ => false,
-        };
-        let pause = match outcome {
-            Outcome::Retry { after: Some(after), why } if why.class == "rate_limited" => Some(*after),
-            _ => None,
-        };
-        self.with_lane(account, lane, |s| {
-            if let Some(until) =
-                pause.and_then(|p| SignedDuration::try_from(p).ok()).and_then(|p| now.checked_add(p).ok())
-            {
-                s.closed_until = s.closed_until.max(Some(until));
-                return;
-            }
-            if !failed {
-                s.failures = 0;
-                s.pauses = 0;
-                s.closed_until = None;
-                return;
-            }
-            s.failures += 1;
-            if s.failures >= BREAKER_FAILURES {
-                let seconds = (BREAKER_SECONDS << s.pauses.min(8)).min(BREAKER_SECONDS_MAX);
-                s.pauses += 1;
-                s.closed_until = now.checked_add(SignedDuration::from_secs(seconds)).ok();
-            }
-        });
+    /// A record with that key that an earlier effect of the inquiry has made.
+    async fn made(&self, account: String, effect: &Effect, key: &str) -> Result<Option<(String, Desired)>, Error> {
+        let inquiry = effect.inquiry.as_str().to_owned();
+        let rows = self
+            .store()
+            .read(move |tx| Box::pin(async move { store::effects_of_inquiry(tx, &account, &inquiry).await }))
+            .await?;
+        Ok(rows.into_iter().rev().filter(|row| row.target == effect.target && row.state == "done").find_map(|row| {
+            let record = serde_json::from_str::<Receipt>(row.receipt.as_deref()?).ok()?.record;
+            let made: Effect = upcast::read_own(Form::Effect, &row.body).ok()?;
+            (made.desired.key() == Some(key) && !record.is_empty()).then_some((record, made.desired))
+        }))
     }
 
     /// Puts the lane's state where the console and other nodes see it; at most every few seconds, for it carries no correctness.
@@ -417,6 +401,294 @@ impl Engine {
     }
 }
 
+impl<'a> Step<'a> {
+    async fn run(&mut self, look_until: Timestamp) {
+        let mut looking = false;
+        // What was in hand when a look began may be settled since.
+        let mut known: HashSet<String> = HashSet::new();
+        let mut looks = true;
+        let lane = self.held.connection.id.as_str();
+        loop {
+            let engine = self.engine;
+            let most = if self.one_by_one { 1 } else { IN_HAND_MAX };
+            let room = most.saturating_sub(self.in_hand.len());
+            if looks && !looking && self.in_hand.len() <= most / 2 && room > 0 {
+                looking = true;
+                known.clone_from(&self.in_hand);
+                let limit = u32::try_from(self.in_hand.len() + room).unwrap_or(u32::MAX);
+                let account = &self.facts.account;
+                self.under_way
+                    .push(Box::pin(async move { Came::Due(engine.due(account, lane, limit, false).await, false) }));
+            }
+            self.dispatch();
+            match self.under_way.next().await {
+                None => break,
+                Some(Came::Due(Ok(mut due), urgent)) => {
+                    if !urgent {
+                        looking = false;
+                        due.retain(|row| !known.contains(&row.id));
+                        due.truncate(room.max(1));
+                        looks = looks && !due.is_empty() && !self.one_by_one && engine.now() < look_until;
+                    }
+                    due.retain(|row| self.in_hand.insert(row.id.clone()));
+                    self.found += due.len();
+                    for row in due {
+                        self.take(row);
+                    }
+                }
+                Some(Came::Due(Err(error), urgent)) => {
+                    looking = looking && urgent;
+                    self.fail(error);
+                }
+                Some(Came::Turned(id, work, turn)) => self.turned(id, work, turn),
+                Some(Came::Exchanged(after)) => {
+                    self.exchanges -= 1;
+                    for one in after {
+                        match one {
+                            Ok(work) => self.turn(work),
+                            Err((id, error)) => {
+                                self.in_hand.remove(&id);
+                                self.fail(error);
+                            }
+                        }
+                    }
+                }
+                Some(Came::Tick) => {
+                    self.ticking = false;
+                    if looks && engine.now() < look_until {
+                        let account = &self.facts.account;
+                        self.under_way
+                            .push(Box::pin(async move { Came::Due(engine.due(account, lane, 64, true).await, true) }));
+                    }
+                }
+            }
+            looks = looks && !self.spent && self.failed.is_none() && engine.is_open(&self.facts.account, lane);
+            if !looks
+                && (engine.now() >= look_until
+                    || self.spent
+                    || self.failed.is_some()
+                    || !engine.is_open(&self.facts.account, lane))
+            {
+                // What has not left yet goes on in the next step; what is under way comes to its end first.
+                self.put_down();
+            }
+        }
+    }
+
+    fn fail(&mut self, error: Error) {
+        if !matches!(error, Error::Store(store::Error::Conflict)) {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    fn take(&mut self, row: EffectRow) {
+        let (engine, facts, held) = (self.engine, self.facts, self.held);
+        let crowded = self.in_hand.len() > CROWDED;
+        let id = row.id.clone();
+        self.under_way.push(
+            async move {
+                match engine.open(facts, held, row).await {
+                    Ok(work) => {
+                        let (work, turn) = work.turn(crowded).await;
+                        Came::Turned(id, work.map(Box::new), turn)
+                    }
+                    Err(error) => Came::Turned(id, None, Err(error)),
+                }
+            }
+            .boxed(),
+        );
+    }
+
+    /// On to what comes after an exchange.
+    fn turn(&mut self, work: Work<'a>) {
+        let crowded = self.in_hand.len() > CROWDED;
+        let id = work.row.id.clone();
+        self.under_way.push(
+            async move {
+                let (work, turn) = work.turn(crowded).await;
+                Came::Turned(id, work.map(Box::new), turn)
+            }
+            .boxed(),
+        );
+    }
+
+    fn turned(&mut self, id: String, work: Option<Box<Work<'a>>>, turn: Result<Turn, Error>) {
+        match (work, turn) {
+            (Some(mut work), Ok(Turn::Wants(purpose, operation))) => {
+                work.ready_at = self.engine.now();
+                self.ready.push(Ready { work: *work, purpose, operation });
+            }
+            (_, Ok(Turn::Ended(Ended::Settled | Ended::Waits) | Turn::Wants(..))) => {
+                self.in_hand.remove(&id);
+            }
+            (_, Err(error)) => {
+                self.in_hand.remove(&id);
+                self.fail(error);
+            }
+        }
+    }
+
+    /// Lets requests leave as long as the pace and the number at once allow it.
+    fn dispatch(&mut self) {
+        let Some(crm) = self.held.crm() else { return };
+        let account = &self.facts.account;
+        while self.exchanges < self.at_once && !self.ready.is_empty() {
+            if !self.one_by_one && !self.engine.is_open(account, self.held.connection.id.as_str()) {
+                break;
+            }
+            let Some(first) = self.next_shape(crm) else { break };
+            let Some(ready) = self.ready.get(first) else { break };
+            let (search, urgent) = (matches!(ready.operation, CrmOp::FindPerson { .. }), ready.work.row.urgent);
+            match self.engine.pace(account, self.held, search, urgent) {
+                Pace::Go => {}
+                Pace::NotBefore(until) if !self.one_by_one => {
+                    self.tick(until);
+                    break;
+                }
+                Pace::NotBefore(until) | Pace::Rationed(until) => {
+                    self.hold(first, until);
+                    continue;
+                }
+            }
+            let batch = self.batch(first, crm);
+            let (engine, held) = (self.engine, self.held);
+            self.exchanges += 1;
+            self.under_way
+                .push(async move { Came::Exchanged(engine.exchange(account, held, crm, batch).await) }.boxed());
+        }
+        if !self.ready.is_empty() && self.exchanges == 0 && !self.one_by_one {
+            self.tick(self.engine.now());
+        }
+    }
+
+    /// The effect whose request goes next: an urgent one, one that waited long, else one of the shape that most wait for.
+    fn next_shape(&self, crm: &'static dyn Crm) -> Option<usize> {
+        let now = self.engine.now();
+        let order = |r: &Ready<'_>| (!r.work.row.urgent, r.work.row.rank);
+        let oldest = self.ready.iter().enumerate().min_by_key(|(_, r)| order(r))?;
+        let waited = |r: &Ready<'_>| now.duration_since(r.work.ready_at) > PATIENCE;
+        if oldest.1.work.row.urgent || waited(oldest.1) {
+            return Some(oldest.0);
+        }
+        let mut shapes: BTreeMap<_, (usize, usize)> = BTreeMap::new();
+        for (at, ready) in self.ready.iter().enumerate() {
+            let shape = ready.operation.shape();
+            let held = shapes.entry(shape).or_insert((0, at));
+            held.0 += 1;
+            if self.ready.get(held.1).is_some_and(|r| order(r) > order(ready)) {
+                held.1 = at;
+            }
+        }
+        let gain = |(n, at): &(usize, usize)| {
+            let most = self.ready.get(*at).map_or(1, |r| self.most(crm, &r.operation));
+            (*n).min(most)
+        };
+        shapes.values().max_by_key(|held| (gain(held), usize::MAX - held.1)).map(|(_, at)| *at)
+    }
+
+    fn most(&self, crm: &'static dyn Crm, operation: &CrmOp) -> usize {
+        let most = crm.batch_items_max(operation, &self.held.connection).max(1);
+        match operation {
+            CrmOp::FindPerson { .. } => {
+                let lane = self.held.connection.id.as_str();
+                let own = self.engine.with_lane(&self.facts.account, lane, |s| s.find_most);
+                own.map_or(most, |own| own.min(most))
+            }
+            _ => most,
+        }
+    }
+
+    /// The request of that effect, filled with others of the same shape; no record twice.
+    fn batch(&mut self, first: usize, crm: &'static dyn Crm) -> Batch<'a> {
+        let lead = self.ready.swap_remove(first);
+        let (shape, most) = (lead.operation.shape(), self.most(crm, &lead.operation));
+        let mut names: HashSet<String> = name_of(&lead.operation).into_iter().collect();
+        let mut works = vec![(lead.work, lead.purpose, lead.operation)];
+        let mut rest = Vec::with_capacity(self.ready.len());
+        self.ready.sort_by_key(|r| (!r.work.row.urgent, r.work.row.rank));
+        for ready in std::mem::take(&mut self.ready) {
+            let fits = works.len() < most
+                && ready.operation.shape() == shape
+                && name_of(&ready.operation).is_none_or(|name| names.insert(name));
+            if fits {
+                works.push((ready.work, ready.purpose, ready.operation));
+            } else {
+                rest.push(ready);
+            }
+        }
+        self.ready = rest;
+        Batch { works }
+    }
+
+    fn tick(&mut self, until: Timestamp) {
+        if self.ticking {
+            return;
+        }
+        self.ticking = true;
+        let engine = self.engine;
+        let pause = until.duration_since(engine.now()).unsigned_abs().clamp(Duration::from_millis(5), URGENT_LOOK);
+        self.under_way.push(
+            async move {
+                engine.inner.parts.clock.sleep(pause).await;
+                Came::Tick
+            }
+            .boxed(),
+        );
+    }
+
+    /// The budget is used up for longer: what is known is stored, the effect is due again then.
+    fn hold(&mut self, at: usize, until: Timestamp) {
+        let mut ready = self.ready.swap_remove(at);
+        self.spent = self.spent || self.one_by_one;
+        let id = ready.work.row.id.clone();
+        self.under_way.push(
+            async move {
+                let held = ready.work.hold(until).await;
+                Came::Turned(id, None, held.map(|()| Turn::Ended(Ended::Waits)))
+            }
+            .boxed(),
+        );
+    }
+
+    /// Puts down what has not left yet. What an exchange of it has shown is stored first.
+    fn put_down(&mut self) {
+        let now = self.engine.now();
+        for mut ready in std::mem::take(&mut self.ready) {
+            let id = ready.work.row.id.clone();
+            if ready.work.fresh.is_empty() && ready.work.drafts.is_empty() {
+                self.in_hand.remove(&id);
+                continue;
+            }
+            self.under_way.push(
+                async move {
+                    let held = ready.work.hold(now).await;
+                    Came::Turned(id, None, held.map(|()| Turn::Ended(Ended::Waits)))
+                }
+                .boxed(),
+            );
+        }
+    }
+}
+
+/// The record an operation is about: a batch may not name it twice.
+fn name_of(operation: &CrmOp) -> Option<String> {
+    match operation {
+        CrmOp::Upsert { key, .. } | CrmOp::Create { key, .. } | CrmOp::ReadByKey { key, .. } => Some(key.clone()),
+        CrmOp::Update { id, .. }
+        | CrmOp::ReadById { id, .. }
+        | CrmOp::ReadLinks { id, .. }
+        | CrmOp::Delete { id, .. } => Some(id.clone()),
+        CrmOp::Associate { from_id, to_id, .. } => Some(format!("{from_id}/{to_id}")),
+        CrmOp::FindPerson { .. }
+        | CrmOp::ReadMany { .. }
+        | CrmOp::FindDeals { .. }
+        | CrmOp::Changed { .. }
+        | CrmOp::ReadSchema { .. }
+        | CrmOp::CreateProperty { .. }
+        | CrmOp::ListOwners { .. } => None,
+    }
+}
+
 /// Holds a record for one effect of this node, until it is dropped.
 struct Alone<'a> {
     engine: &'a Engine,
@@ -426,371 +698,6 @@ struct Alone<'a> {
 impl Drop for Alone<'_> {
     fn drop(&mut self) {
         self.engine.inner.lanes.free(&self.key);
-    }
-}
-
-/// One effect in work.
-struct Work<'a> {
-    engine: &'a Engine,
-    facts: &'a Arc<AccountFacts>,
-    held: &'a ConnectionFacts,
-    effect: Effect,
-    row: EffectRow,
-    history: History,
-    contact: Option<String>,
-    traits: WriteTraits,
-    /// Entries about exchanges that are not stored yet.
-    drafts: Vec<Draft>,
-    /// Exchanges whose latest state is not stored yet, and whether they have a row already.
-    fresh: Vec<(AttemptRow, bool)>,
-}
-
-impl Work<'_> {
-    fn begin(&mut self, purpose: Purpose) {
-        let now = self.engine.now();
-        self.history.begin(purpose, now);
-        self.row.attempts += 1;
-        let row = AttemptRow {
-            account: self.row.account.clone(),
-            id: AttemptId::new(now, self.engine.random()).as_str().to_owned(),
-            effect: self.row.id.clone(),
-            n: self.row.attempts,
-            op: purpose.word().to_owned(),
-            started_at: micros(now),
-            ended_at: None,
-            outcome: None,
-            status: None,
-            why: None,
-            took_ms: None,
-        };
-        self.fresh.push((row, false));
-    }
-
-    fn end(&mut self, outcome: Outcome) {
-        let now = self.engine.now();
-        let Some(last) = self.history.exchanges.last_mut() else { return };
-        let took_ms = now.duration_since(last.started_at).as_millis();
-        let why = (!matches!(outcome, Outcome::Done { .. })).then(|| ensure::words(&outcome));
-        self.drafts.push(
-            Draft::new("attempt")
-                .with("effect", &self.effect.id)
-                .with("what", self.effect.desired.word())
-                .with("purpose", last.purpose.word())
-                .with("n", self.history.exchanges.len())
-                .with("outcome", outcome.word())
-                .with("why", &why)
-                .with("started_at", self.history.exchanges.last().map(|e| e.started_at)),
-        );
-        self.engine.breaker(&self.facts.account, self.held.connection.id.as_str(), &outcome);
-        if let Some(last) = self.history.exchanges.last_mut() {
-            if let Some((row, _)) = self.fresh.last_mut() {
-                row.ended_at = Some(micros(now));
-                row.outcome = Some(outcome.word().to_owned());
-                row.took_ms = i64::try_from(took_ms).ok();
-                row.why = why;
-            }
-            last.ended_at = Some(now);
-            last.outcome = Some(outcome);
-        }
-    }
-
-    /// One exchange with the CRM. One that changes something is stored as under way before it leaves.
-    async fn exchange(&mut self, crm: &'static dyn Crm, purpose: Purpose, operation: CrmOp) -> Result<(), Error> {
-        let operations = [operation];
-        let request = match crm.request(&operations, &self.held.connection) {
-            Ok(request) => request,
-            Err(unsupported) => {
-                self.begin(purpose);
-                self.end(Outcome::Refused { why: Why::new("unsupported", unsupported.0) });
-                return Ok(());
-            }
-        };
-        self.begin(purpose);
-        if purpose.changes() {
-            self.store_under_way().await?;
-        }
-        let about = crm.about();
-        let sent = self.send(about, &request, self.traits.timeout).await;
-        let outcome = match sent {
-            Ok(reply) => {
-                let Replies { outcomes, .. } = crm.reply(&operations, &reply, &self.held.connection, self.engine.now());
-                outcomes
-                    .into_iter()
-                    .next()
-                    .unwrap_or_else(|| Outcome::Unknown { why: Why::new("no_outcome", "the reply says nothing") })
-            }
-            Err(fault) => fault_outcome(&fault, purpose),
-        };
-        self.end(outcome);
-        Ok(())
-    }
-
-    async fn send(
-        &self,
-        about: &About,
-        request: &HttpRequest,
-        timeout: Duration,
-    ) -> Result<ringback_core::http::HttpReply, Fault> {
-        let base_url = self.held.connection.base_url.as_deref().unwrap_or(about.base_url);
-        let auth = match (about.auth, self.held.secrets.first()) {
-            (Auth::Bearer, Some(secret)) => Some(Authorization::Bearer(secret.clone())),
-            _ => None,
-        };
-        let call = Outgoing { base_url, request, auth, timeout, connection: self.held.connection.id.as_str() };
-        self.engine.inner.parts.transport.send(call).await
-    }
-
-    /// A page to staff, by the sink that this connection is.
-    async fn tell(&mut self) -> Result<(), Error> {
-        let Desired::Page { key, notice } = self.effect.desired.clone() else { return Ok(()) };
-        self.begin(Purpose::Write);
-        self.store_under_way().await?;
-        let outcome = if self.held.connection.vendor == PAGE_EMAIL {
-            self.tell_by_email(&key, &notice).await
-        } else {
-            self.tell_by_webhook(&key, &notice).await
-        };
-        self.end(outcome);
-        Ok(())
-    }
-
-    async fn tell_by_webhook(&self, key: &str, notice: &Notice) -> Outcome {
-        let now = self.engine.now();
-        let body = serde_json::json!({
-            "type": format!("inquiry.{}", notice.event),
-            "timestamp": now,
-            "data": { "account": self.facts.account, "inquiry": notice.inquiry, "subject": notice.subject, "lines": notice.lines, "urgent": notice.urgent, "to": notice.to },
-        })
-        .to_string()
-        .into_bytes();
-        let Some(secret) = self.held.secrets.first() else {
-            return Outcome::Refused { why: Why::new("no_secret", "the webhook connection has no signing secret") };
-        };
-        let headers = sinks::webhook::signed(key, now, &body, secret);
-        // The whole address is the base URL; the path of the request is empty.
-        let request = HttpRequest { method: Method::Post, path: String::new(), headers, body };
-        let Some(url) = self.held.connection.base_url.as_deref() else {
-            return Outcome::Refused { why: Why::new("no_url", "the webhook connection has no address") };
-        };
-        let call = Outgoing {
-            base_url: url,
-            request: &request,
-            auth: None,
-            timeout: PAGE_TRAITS.timeout,
-            connection: self.held.connection.id.as_str(),
-        };
-        match self.engine.inner.parts.transport.send(call).await {
-            Ok(reply) => sinks::webhook::reply(&reply, self.engine.now()),
-            Err(fault) => fault_outcome(&fault, Purpose::Write),
-        }
-    }
-
-    async fn tell_by_email(&self, key: &str, notice: &Notice) -> Outcome {
-        let Some(to) = &notice.to else {
-            return Outcome::Refused { why: Why::new("no_address", "the owner has no e-mail address") };
-        };
-        let from = self.held.connection.setting("from").unwrap_or("ringback@localhost");
-        let domain = from.rsplit_once('@').map_or("localhost", |(_, d)| d.trim_end_matches('>'));
-        let link = format!("{}/inquiries/{}", self.facts.console_url, notice.inquiry);
-        let built = sinks::email::mail(key, domain, &notice.subject, &notice.lines, &link);
-        let mail = Mail { to: to.clone(), subject: built.subject, text: built.text, message_id: built.message_id };
-        match self.engine.inner.parts.mailer.send(mail).await {
-            Ok(()) => Outcome::Done { held: Held::default() },
-            Err(MailFault::Refused(words)) => Outcome::Refused { why: Why::new("mail_refused", words) },
-            Err(MailFault::Later(words)) => Outcome::Retry { after: None, why: Why::new("mail_later", words) },
-            Err(MailFault::Unknown(words)) => Outcome::Unknown { why: Why::new("mail_unknown", words) },
-        }
-    }
-
-    fn packed(&self) -> Result<EffectRow, Error> {
-        let mut row = self.row.clone();
-        let kept = Kept { schema: HISTORY_SCHEMA, history: self.history.clone() };
-        row.history = serde_json::to_string(&kept)
-            .map_err(|e| Error::Corrupt { what: format!("history {}", row.id), why: e.to_string() })?;
-        Ok(row)
-    }
-
-    /// Stored before anything leaves: what is about to be tried, and until when it may land unseen.
-    async fn store_under_way(&mut self) -> Result<(), Error> {
-        let mut row = self.packed()?;
-        row.state = "in_flight".into();
-        row.in_flight_until = Some(micros(ensure::in_flight_until(self.engine.now(), self.traits)));
-        self.commit(Site::Attempt, row, Vec::new(), false).await
-    }
-
-    async fn wait(mut self, until: Timestamp, why: &str) -> Result<Ended, Error> {
-        let mut row = self.packed()?;
-        row.state = "due".into();
-        row.due_at =
-            micros(until.max(self.engine.now().checked_add(SignedDuration::from_millis(200)).unwrap_or(until)));
-        row.in_flight_until = self.doubt();
-        row.why = Some(why.to_owned());
-        self.commit(Site::Outcome, row, Vec::new(), false).await?;
-        Ok(Ended::Waits)
-    }
-
-    /// The lane's budget is used up: what is known is stored, the effect stays due.
-    async fn hold(&mut self, until: Timestamp) -> Result<(), Error> {
-        if self.fresh.is_empty() && self.row.due_at >= micros(until) {
-            return Ok(());
-        }
-        let mut row = self.packed()?;
-        row.state = "due".into();
-        row.due_at = micros(until);
-        row.in_flight_until = self.doubt();
-        self.commit(Site::Outcome, row, Vec::new(), false).await
-    }
-
-    /// Until when an unanswered write may land; kept beyond that moment, until somebody has looked.
-    fn doubt(&self) -> Option<i64> {
-        let last = self.history.exchanges.iter().rev().find(|e| e.purpose.changes())?;
-        ensure::in_doubt(&self.history).then(|| micros(ensure::in_flight_until(last.started_at, self.traits)))
-    }
-
-    async fn done(mut self, receipt: Receipt) -> Result<Ended, Error> {
-        self.history = std::mem::take(&mut self.history).settled();
-        let mut row = self.packed()?;
-        row.state = "done".into();
-        row.settled_at = Some(micros(self.engine.now()));
-        row.in_flight_until = None;
-        row.why = None;
-        let slim = Receipt { found: Vec::new(), ..receipt.clone() };
-        row.receipt = serde_json::to_string(&slim).ok();
-        let effect = self.effect.id.clone();
-        let event = match &self.effect.desired {
-            Desired::FindPerson { .. } => {
-                let read_at = receipt.read_at.unwrap_or(self.engine.now());
-                Event::Found { effect, read_at, records: receipt.found }
-            }
-            _ => Event::Settled { effect, target: self.effect.target.clone(), receipt },
-        };
-        self.commit(Site::Receipt, row, vec![event], true).await?;
-        Ok(Ended::Settled)
-    }
-
-    async fn moved(mut self, record: ringback_core::crm::Record) -> Result<Ended, Error> {
-        self.history = std::mem::take(&mut self.history).settled();
-        let mut row = self.packed()?;
-        row.state = "superseded".into();
-        row.settled_at = Some(micros(self.engine.now()));
-        row.in_flight_until = None;
-        row.why = Some("the record changed since it was decided".into());
-        let event = Event::Moved { effect: self.effect.id.clone(), target: self.effect.target.clone(), record };
-        self.commit(Site::Receipt, row, vec![event], true).await?;
-        Ok(Ended::Settled)
-    }
-
-    async fn dead(mut self, why: Why) -> Result<Ended, Error> {
-        let mut row = self.packed()?;
-        row.state = "dead".into();
-        row.settled_at = Some(micros(self.engine.now()));
-        row.in_flight_until = None;
-        row.why = serde_json::to_string(&why).ok();
-        let words = format!("{}: {}", why.class, why.words);
-        let event = Event::Dead { effect: self.effect.id.clone(), target: self.effect.target.clone(), why: words };
-        self.commit(Site::Receipt, row, vec![event], true).await?;
-        Ok(Ended::Settled)
-    }
-
-    /// Stores the effect, its fresh exchanges, their entries, and what the inquiry makes of it, as one unit.
-    async fn commit(&mut self, site: Site, row: EffectRow, events: Vec<Event>, settles: bool) -> Result<(), Error> {
-        let drafts = std::mem::take(&mut self.drafts);
-        let fresh = std::mem::take(&mut self.fresh);
-        let (events, now) = (Arc::new(events), self.engine.now());
-        let pending = fresh.last().filter(|(a, _)| a.ended_at.is_none()).map(|(a, _)| (a.clone(), true));
-        for meeting in 0..MEETINGS_MAX {
-            let _turn = if events.is_empty() { None } else { self.engine.inner.lanes.turns.of(&row.inquiry).await };
-            let decided =
-                if events.is_empty() { None } else { Some(self.decided(&events, drafts.clone(), now).await?) };
-            let (facts, row, fresh) = (self.facts.clone(), row.clone(), fresh.clone());
-            let told = if decided.is_none() { drafts.clone() } else { Vec::new() };
-            let stored = self
-                .engine
-                .store()
-                .write(site, move |tx| {
-                    Box::pin(async move {
-                        let account = facts.account.as_str();
-                        if !store::effect_update_if(tx, &row).await? {
-                            return Err(store::Error::Rows { expected: 1, actual: 0, what: "EFFECT_UPDATE_IF" });
-                        }
-                        for (attempt, known) in &fresh {
-                            put_attempt(tx, attempt, *known).await?;
-                        }
-                        if let Some(decided) = decided {
-                            decided.store(tx, now).await?;
-                        }
-                        if !told.is_empty() {
-                            let inquiry = InquiryId::from_text(row.inquiry.clone());
-                            let end = chain_end(tx, account, inquiry.as_str()).await?;
-                            tell(&facts, &inquiry, told, end, now).store(tx).await?;
-                        }
-                        if settles {
-                            release(tx, account, &row.inquiry, now).await?;
-                        }
-                        Ok(())
-                    })
-                })
-                .await;
-            match stored {
-                // The inquiry moved meanwhile; the effect is still ours.
-                Err(store::Error::Conflict) if meeting + 1 < MEETINGS_MAX => {}
-                // Another node works on this effect: leave it to that node.
-                Err(store::Error::Rows { what: "EFFECT_UPDATE_IF", .. }) => return Err(store::Error::Conflict.into()),
-                Err(error) => return Err(error.into()),
-                Ok(()) => break,
-            }
-        }
-        self.row = row;
-        self.row.version += 1;
-        // The exchange under way is stored; its end will be an update of the same row.
-        self.fresh = pending.into_iter().collect();
-        Ok(())
-    }
-
-    /// What the inquiry makes of these events as it stands now.
-    async fn decided(&self, events: &Arc<Vec<Event>>, drafts: Vec<Draft>, now: Timestamp) -> Result<Decided, Error> {
-        // Contract and roster may have changed while the effect was at work.
-        let (facts, events) = (self.engine.facts(&self.facts.account).await?, events.clone());
-        let (effect, inquiry) = (self.row.id.clone(), self.row.inquiry.clone());
-        let read = self.engine.store().read(move |tx| {
-            Box::pin(async move {
-                let account = facts.account.as_str();
-                let end = chain_end(tx, account, &inquiry).await?;
-                let loaded = load(tx, account, &inquiry).await?;
-                let loaded = loaded.ok_or_else(|| corrupt("effect", &effect, "its inquiry is missing"))?;
-                decide(&facts, loaded, end, &events, drafts, now)
-            })
-        });
-        Ok(read.await?)
-    }
-}
-
-/// A new exchange is inserted, a known one gets its end.
-async fn put_attempt(tx: &mut store::Tx, attempt: &AttemptRow, known: bool) -> Result<(), store::Error> {
-    match (known, attempt.ended_at) {
-        (false, _) => store::attempt_insert(tx, attempt).await,
-        (true, Some(ended_at)) => {
-            let end = store::AttemptEnd {
-                ended_at,
-                outcome: attempt.outcome.clone().unwrap_or_default(),
-                status: attempt.status,
-                why: attempt.why.clone(),
-                took_ms: attempt.took_ms,
-            };
-            store::attempt_finish(tx, &attempt.account, &attempt.id, &end).await
-        }
-        (true, None) => Ok(()),
-    }
-}
-
-/// What a failed exchange means: bytes that never left did nothing; bytes that left may have done everything.
-fn fault_outcome(fault: &Fault, purpose: Purpose) -> Outcome {
-    let why = |class: &str| Why::new(class, fault.to_string());
-    match fault {
-        Fault::Forbidden(_) => Outcome::Refused { why: why("address_not_allowed") },
-        _ if !fault.left() => Outcome::Retry { after: None, why: why("not_reached") },
-        _ if purpose.changes() => Outcome::Unknown { why: why("no_answer") },
-        _ => Outcome::Retry { after: None, why: why("no_answer") },
     }
 }
 

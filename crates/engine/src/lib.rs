@@ -6,6 +6,7 @@
 //!
 //! Start at [`Engine`]; the way of a call is [`intake`] → [`fold`] → [`inquire`] → [`lane`].
 
+mod acknowledge;
 pub mod audit;
 pub mod clock;
 pub mod facts;
@@ -19,6 +20,7 @@ pub mod mail;
 pub mod retention;
 pub mod setup;
 pub mod timers;
+mod tokens;
 pub mod trace;
 pub mod worker;
 
@@ -96,6 +98,7 @@ pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) facts: FactsCache,
     pub(crate) lanes: lane::LaneStates,
+    pub(crate) tokens: tokens::Tokens,
     /// Wakes the workers when something was stored; a hint, never a promise.
     pub(crate) wake: Notify,
     /// Rises with everything a page could show; for live updates.
@@ -127,6 +130,7 @@ impl Engine {
             parts,
             facts: FactsCache::default(),
             lanes: lane::LaneStates::default(),
+            tokens: tokens::Tokens::default(),
             wake: Notify::new(),
             changes: tokio::sync::watch::channel(0).0,
         };

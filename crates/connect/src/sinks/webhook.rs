@@ -24,6 +24,21 @@ pub fn signed(id: &str, at: Timestamp, body: &[u8], secret: &Secret) -> Vec<(Str
     ]
 }
 
+/// The id of a message that is about a record: its `event_id` where the body has one, else a digest of the body. The same on every
+/// attempt, another for another content.
+pub fn message_id(body: &[u8]) -> String {
+    let named = serde_json::from_slice::<serde_json::Value>(body).ok();
+    let named = named.as_ref().and_then(|b| b.get("event_id")?.as_str()).filter(|id| !id.is_empty() && id.len() <= 200);
+    named.map_or_else(
+        || {
+            use sha2::Digest as _;
+            let digest = ringback_core::effect::hex(&sha2::Sha256::digest(body));
+            format!("msg_{}", digest.get(..32).unwrap_or_default())
+        },
+        str::to_owned,
+    )
+}
+
 /// What the receiver's answer means. The standard: 2xx is received, 410 asks to stop, everything else may be tried again with the same
 /// id; a server's error may have been received, so it is unknown and not simply failed.
 pub fn reply(reply: &HttpReply, received_at: Timestamp) -> Outcome {

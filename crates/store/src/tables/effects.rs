@@ -119,6 +119,12 @@ statements! {
     EFFECT_STATE = "SELECT state FROM effects WHERE account = $1 AND id = $2";
     EFFECTS_DUE = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND lane = $2 AND ", ready!("$3"),
         " ORDER BY urgent DESC, rank, due_at, id LIMIT $4");
+    EFFECTS_DUE_URGENT = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND lane = $2 AND urgent = TRUE AND ", ready!("$3"),
+        " ORDER BY urgent DESC, rank, due_at, id LIMIT $4");
+    CONTACTS_MADE_OF_PERSON = "SELECT body, record FROM effects WHERE account = $1 AND inquiry IN \
+        (SELECT other.id FROM inquiries mine JOIN inquiries other ON other.account = mine.account AND other.person_key = mine.person_key \
+        WHERE mine.account = $1 AND mine.id = $2) \
+        AND COALESCE(target, '') = 'contact' AND id <> $3 AND state = 'done' AND record IS NOT NULL ORDER BY settled_at DESC, id LIMIT 8";
     EFFECTS_DUE_TIMERS = concat!("SELECT ", columns!(), " FROM effects WHERE lane = 'timer' AND ", unsettled!(),
         " AND due_at <= $1 ORDER BY due_at, account, id LIMIT $2");
     EFFECT_NEXT_DUE_AT = concat!("SELECT MIN(CASE WHEN state = 'in_flight' THEN in_flight_until ELSE due_at END) FROM effects WHERE ", unsettled!());
@@ -210,6 +216,27 @@ pub async fn effects_due(
     limit: u32,
 ) -> Result<Vec<EffectRow>, Error> {
     rows!(tx, EffectRow, EFFECTS_DUE, account, lane, now, i64::from(limit))
+}
+
+/// The urgent ones of [`effects_due`].
+pub async fn effects_due_urgent(
+    tx: &mut Tx,
+    account: &str,
+    lane: &str,
+    now: i64,
+    limit: u32,
+) -> Result<Vec<EffectRow>, Error> {
+    rows!(tx, EffectRow, EFFECTS_DUE_URGENT, account, lane, now, i64::from(limit))
+}
+
+/// Body and record of the effects of other inquiries of the same person (and of this one) that have made a contact, newest first.
+pub async fn contacts_made_of_person(
+    tx: &mut Tx,
+    account: &str,
+    inquiry: &str,
+    effect: &str,
+) -> Result<Vec<(String, String)>, Error> {
+    rows!(tx, (String, String), CONTACTS_MADE_OF_PERSON, account, inquiry, effect)
 }
 
 /// Up to `limit` timers of all accounts that have gone off, in order of time.

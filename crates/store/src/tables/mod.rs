@@ -10,6 +10,7 @@ pub(crate) mod attempts;
 pub(crate) mod calls;
 pub(crate) mod connections;
 pub(crate) mod contracts;
+pub(crate) mod crm_people;
 pub(crate) mod cursors;
 pub(crate) mod documents;
 pub(crate) mod effects;
@@ -32,6 +33,7 @@ pub use attempts::*;
 pub use calls::*;
 pub use connections::*;
 pub use contracts::*;
+pub use crm_people::*;
 pub use cursors::*;
 pub use documents::*;
 pub use effects::*;
@@ -60,6 +62,7 @@ pub(crate) fn statements() -> Vec<Sql> {
         calls::ALL,
         connections::ALL,
         contracts::ALL,
+        crm_people::ALL,
         cursors::ALL,
         documents::ALL,
         effects::ALL,

@@ -1,0 +1,378 @@
+//! One effect in work: what was tried, what came of it, and how both are stored.
+
+use super::send::fault_outcome;
+use super::{Ended, PAGE_TRAITS};
+use crate::facts::{AccountFacts, ConnectionFacts, PAGE_EMAIL};
+use crate::http::Outgoing;
+use crate::inquire::{Decided, Kept, MEETINGS_MAX, chain_end, corrupt, decide, load, release, tell};
+use crate::mail::{Mail, MailFault};
+use crate::{Engine, Error, micros};
+use jiff::{SignedDuration, Timestamp};
+use ringback_connect::sinks;
+use ringback_core::crm::{CrmOp, Held, Outcome, Why, WriteTraits};
+use ringback_core::effect::{Desired, Effect, Notice};
+use ringback_core::ensure::{self, Circumstances, HISTORY_SCHEMA, History, Next, Purpose, Receipt};
+use ringback_core::http::{HttpRequest, Method};
+use ringback_core::id::{AttemptId, InquiryId};
+use ringback_core::inquiry::Event;
+use ringback_core::ledger::Draft;
+use ringback_store::{self as store, AttemptRow, EffectRow, Site};
+use std::sync::Arc;
+
+/// One effect in work.
+pub(super) struct Work<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) facts: &'a Arc<AccountFacts>,
+    pub(super) held: &'a ConnectionFacts,
+    pub(super) effect: Effect,
+    pub(super) row: EffectRow,
+    pub(super) history: History,
+    /// The contact that the activity belongs to, once known.
+    pub(super) contact: Option<String>,
+    /// A record of this key that another effect has made.
+    pub(super) known: Option<String>,
+    pub(super) elsewhere: Option<Timestamp>,
+    /// The shared record, held while this effect is at work.
+    pub(super) _alone: Option<super::Alone<'a>>,
+    pub(super) traits: WriteTraits,
+    /// Entries about exchanges that are not stored yet.
+    pub(super) drafts: Vec<Draft>,
+    /// Exchanges whose latest state is not stored yet, and whether they have a row already.
+    pub(super) fresh: Vec<(AttemptRow, bool)>,
+    /// Since when it waits for its next exchange.
+    pub(super) ready_at: Timestamp,
+}
+
+/// What an effect does next.
+pub(super) enum Turn {
+    /// It came to its end, or waits.
+    Ended(Ended),
+    /// It wants this exchange.
+    Wants(Purpose, CrmOp),
+}
+
+impl<'a> Work<'a> {
+    /// Goes on until an exchange with the CRM is wanted, or the effect ends or waits.
+    pub(super) async fn turn(mut self, crowded: bool) -> (Option<Self>, Result<Turn, Error>) {
+        loop {
+            let around = Circumstances {
+                traits: self.traits,
+                now: self.engine.now(),
+                contact: self.contact.as_deref(),
+                planned_at: Some(crate::instant(self.row.rank)),
+                elsewhere: self.elsewhere,
+                known: self.known.as_deref(),
+                crowded: crowded && !self.row.urgent,
+                deal_reads: self.held.crm().map_or(&[], |c| c.words().deal_reads),
+            };
+            let ended = match ensure::next(&self.effect.desired, &self.history, around) {
+                Next::Wait { until, why } => self.wait(until, &why).await,
+                Next::Done(receipt) => self.done(receipt).await,
+                Next::Moved(record) => self.moved(record).await,
+                Next::DeadLetter(why) => self.dead(why).await,
+                Next::Tell => match self.tell().await {
+                    Ok(()) => continue,
+                    Err(error) => Err(error),
+                },
+                Next::Exchange { purpose, operation } => {
+                    if self.held.crm().is_none() {
+                        let ended = self.dead(Why::new("no_crm", "this connection is no CRM")).await;
+                        return (None, ended.map(Turn::Ended));
+                    }
+                    return (Some(self), Ok(Turn::Wants(purpose, operation)));
+                }
+            };
+            return (None, ended.map(Turn::Ended));
+        }
+    }
+
+    pub(super) fn begin(&mut self, purpose: Purpose) {
+        let now = self.engine.now();
+        self.history.begin(purpose, now);
+        self.row.attempts += 1;
+        let row = AttemptRow {
+            account: self.row.account.clone(),
+            id: AttemptId::new(now, self.engine.random()).as_str().to_owned(),
+            effect: self.row.id.clone(),
+            n: self.row.attempts,
+            op: purpose.word().to_owned(),
+            started_at: micros(now),
+            ended_at: None,
+            outcome: None,
+            status: None,
+            why: None,
+            took_ms: None,
+        };
+        self.fresh.push((row, false));
+    }
+
+    pub(super) fn end(&mut self, outcome: Outcome) {
+        let now = self.engine.now();
+        let Some(last) = self.history.exchanges.last_mut() else { return };
+        let took_ms = now.duration_since(last.started_at).as_millis();
+        let why = (!matches!(outcome, Outcome::Done { .. })).then(|| ensure::words(&outcome));
+        self.drafts.push(
+            Draft::new("attempt")
+                .with("effect", &self.effect.id)
+                .with("what", self.effect.desired.word())
+                .with("purpose", last.purpose.word())
+                .with("n", self.history.exchanges.len())
+                .with("outcome", outcome.word())
+                .with("why", &why)
+                .with("started_at", self.history.exchanges.last().map(|e| e.started_at)),
+        );
+        if let Some(last) = self.history.exchanges.last_mut() {
+            if let Some((row, _)) = self.fresh.last_mut() {
+                row.ended_at = Some(micros(now));
+                row.outcome = Some(outcome.word().to_owned());
+                row.took_ms = i64::try_from(took_ms).ok();
+                row.why = why;
+            }
+            last.ended_at = Some(now);
+            last.outcome = Some(outcome);
+        }
+    }
+
+    /// A page to staff, by the sink that this connection is.
+    pub(super) async fn tell(&mut self) -> Result<(), Error> {
+        let Desired::Page { key, notice } = self.effect.desired.clone() else { return Ok(()) };
+        self.begin(Purpose::Write);
+        self.store_under_way().await?;
+        let outcome = if self.held.connection.vendor == PAGE_EMAIL {
+            self.tell_by_email(&key, &notice).await
+        } else {
+            self.tell_by_webhook(&key, &notice).await
+        };
+        self.engine.breaker(&self.facts.account, self.held.connection.id.as_str(), &outcome);
+        self.end(outcome);
+        Ok(())
+    }
+
+    async fn tell_by_webhook(&self, key: &str, notice: &Notice) -> Outcome {
+        let now = self.engine.now();
+        let body = serde_json::json!({
+            "type": format!("inquiry.{}", notice.event),
+            "timestamp": now,
+            "data": { "account": self.facts.account, "inquiry": notice.inquiry, "subject": notice.subject, "lines": notice.lines, "urgent": notice.urgent, "to": notice.to },
+        })
+        .to_string()
+        .into_bytes();
+        let Some(secret) = self.held.secrets.first() else {
+            return Outcome::Refused { why: Why::new("no_secret", "the webhook connection has no signing secret") };
+        };
+        let headers = sinks::webhook::signed(key, now, &body, secret);
+        // The whole address is the base URL; the path of the request is empty.
+        let request = HttpRequest { method: Method::Post, path: String::new(), headers, body };
+        let Some(url) = self.held.connection.base_url.as_deref() else {
+            return Outcome::Refused { why: Why::new("no_url", "the webhook connection has no address") };
+        };
+        let call = Outgoing {
+            base_url: url,
+            request: &request,
+            auth: None,
+            timeout: PAGE_TRAITS.timeout,
+            connection: self.held.connection.id.as_str(),
+        };
+        match self.engine.inner.parts.transport.send(call).await {
+            Ok(reply) => sinks::webhook::reply(&reply, self.engine.now()),
+            Err(fault) => fault_outcome(&fault, true),
+        }
+    }
+
+    async fn tell_by_email(&self, key: &str, notice: &Notice) -> Outcome {
+        let Some(to) = &notice.to else {
+            return Outcome::Refused { why: Why::new("no_address", "the owner has no e-mail address") };
+        };
+        let from = self.held.connection.setting("from").unwrap_or("ringback@localhost");
+        let domain = from.rsplit_once('@').map_or("localhost", |(_, d)| d.trim_end_matches('>'));
+        let link = format!("{}/inquiries/{}", self.facts.console_url, notice.inquiry);
+        let built = sinks::email::mail(key, domain, &notice.subject, &notice.lines, &link);
+        let mail = Mail { to: to.clone(), subject: built.subject, text: built.text, message_id: built.message_id };
+        match self.engine.inner.parts.mailer.send(mail).await {
+            Ok(()) => Outcome::Done { held: Held::default() },
+            Err(MailFault::Refused(words)) => Outcome::Refused { why: Why::new("mail_refused", words) },
+            Err(MailFault::Later(words)) => Outcome::Retry { after: None, why: Why::new("mail_later", words) },
+            Err(MailFault::Unknown(words)) => Outcome::Unknown { why: Why::new("mail_unknown", words) },
+        }
+    }
+
+    fn packed(&self) -> Result<EffectRow, Error> {
+        let mut row = self.row.clone();
+        let kept = Kept { schema: HISTORY_SCHEMA, history: self.history.clone() };
+        row.history = serde_json::to_string(&kept)
+            .map_err(|e| Error::Corrupt { what: format!("history {}", row.id), why: e.to_string() })?;
+        Ok(row)
+    }
+
+    /// Stored before anything leaves: what is about to be tried, and until when it may land unseen.
+    pub(super) async fn store_under_way(&mut self) -> Result<(), Error> {
+        let mut row = self.packed()?;
+        row.state = "in_flight".into();
+        row.in_flight_until = Some(micros(ensure::in_flight_until(self.engine.now(), self.traits)));
+        self.commit(Site::Attempt, row, Vec::new(), false).await
+    }
+
+    pub(super) async fn wait(mut self, until: Timestamp, why: &str) -> Result<Ended, Error> {
+        let mut row = self.packed()?;
+        row.state = "due".into();
+        row.due_at =
+            micros(until.max(self.engine.now().checked_add(SignedDuration::from_millis(200)).unwrap_or(until)));
+        row.in_flight_until = self.doubt();
+        row.why = Some(why.to_owned());
+        self.commit(Site::Outcome, row, Vec::new(), false).await?;
+        Ok(Ended::Waits)
+    }
+
+    /// The lane's budget is used up: what is known is stored, the effect stays due.
+    pub(super) async fn hold(&mut self, until: Timestamp) -> Result<(), Error> {
+        if self.fresh.is_empty() && self.row.due_at >= micros(until) {
+            return Ok(());
+        }
+        let mut row = self.packed()?;
+        row.state = "due".into();
+        row.due_at = micros(until);
+        row.in_flight_until = self.doubt();
+        self.commit(Site::Outcome, row, Vec::new(), false).await
+    }
+
+    /// Until when an unanswered write may land; kept beyond that moment, until somebody has looked.
+    fn doubt(&self) -> Option<i64> {
+        let last = self.history.exchanges.iter().rev().find(|e| e.purpose.changes())?;
+        ensure::in_doubt(&self.history).then(|| micros(ensure::in_flight_until(last.started_at, self.traits)))
+    }
+
+    pub(super) async fn done(mut self, receipt: Receipt) -> Result<Ended, Error> {
+        self.history = std::mem::take(&mut self.history).settled();
+        let mut row = self.packed()?;
+        row.state = "done".into();
+        row.settled_at = Some(micros(self.engine.now()));
+        row.in_flight_until = None;
+        row.why = None;
+        let slim = Receipt { found: Vec::new(), ..receipt.clone() };
+        row.receipt = serde_json::to_string(&slim).ok();
+        let effect = self.effect.id.clone();
+        let event = match &self.effect.desired {
+            Desired::FindPerson { .. } => {
+                let read_at = receipt.read_at.unwrap_or(self.engine.now());
+                Event::Found { effect, read_at, records: receipt.found }
+            }
+            _ => Event::Settled { effect, target: self.effect.target.clone(), receipt },
+        };
+        self.commit(Site::Receipt, row, vec![event], true).await?;
+        Ok(Ended::Settled)
+    }
+
+    pub(super) async fn moved(mut self, record: ringback_core::crm::Record) -> Result<Ended, Error> {
+        self.history = std::mem::take(&mut self.history).settled();
+        let mut row = self.packed()?;
+        row.state = "superseded".into();
+        row.settled_at = Some(micros(self.engine.now()));
+        row.in_flight_until = None;
+        row.why = Some("the record changed since it was decided".into());
+        let event = Event::Moved { effect: self.effect.id.clone(), target: self.effect.target.clone(), record };
+        self.commit(Site::Receipt, row, vec![event], true).await?;
+        Ok(Ended::Settled)
+    }
+
+    pub(super) async fn dead(mut self, why: Why) -> Result<Ended, Error> {
+        let mut row = self.packed()?;
+        row.state = "dead".into();
+        row.settled_at = Some(micros(self.engine.now()));
+        row.in_flight_until = None;
+        row.why = serde_json::to_string(&why).ok();
+        let words = format!("{}: {}", why.class, why.words);
+        let event = Event::Dead { effect: self.effect.id.clone(), target: self.effect.target.clone(), why: words };
+        self.commit(Site::Receipt, row, vec![event], true).await?;
+        Ok(Ended::Settled)
+    }
+
+    /// Stores the effect, its fresh exchanges, their entries, and what the inquiry makes of it, as one unit.
+    async fn commit(&mut self, site: Site, row: EffectRow, events: Vec<Event>, settles: bool) -> Result<(), Error> {
+        let drafts = std::mem::take(&mut self.drafts);
+        let fresh = std::mem::take(&mut self.fresh);
+        let (events, now) = (Arc::new(events), self.engine.now());
+        let pending = fresh.last().filter(|(a, _)| a.ended_at.is_none()).map(|(a, _)| (a.clone(), true));
+        for meeting in 0..MEETINGS_MAX {
+            let _turn = if events.is_empty() { None } else { self.engine.inner.lanes.turns.of(&row.inquiry).await };
+            let decided =
+                if events.is_empty() { None } else { Some(self.decided(&events, drafts.clone(), now).await?) };
+            let (facts, row, fresh) = (self.facts.clone(), row.clone(), fresh.clone());
+            let told = if decided.is_none() { drafts.clone() } else { Vec::new() };
+            let stored = self
+                .engine
+                .store()
+                .write(site, move |tx| {
+                    Box::pin(async move {
+                        let account = facts.account.as_str();
+                        if !store::effect_update_if(tx, &row).await? {
+                            return Err(store::Error::Rows { expected: 1, actual: 0, what: "EFFECT_UPDATE_IF" });
+                        }
+                        for (attempt, known) in &fresh {
+                            put_attempt(tx, attempt, *known).await?;
+                        }
+                        if let Some(decided) = decided {
+                            decided.store(tx, now).await?;
+                        }
+                        if !told.is_empty() {
+                            let inquiry = InquiryId::from_text(row.inquiry.clone());
+                            let end = chain_end(tx, account, inquiry.as_str()).await?;
+                            tell(&facts, &inquiry, told, end, now).store(tx).await?;
+                        }
+                        if settles {
+                            release(tx, account, &row.inquiry, now).await?;
+                        }
+                        Ok(())
+                    })
+                })
+                .await;
+            match stored {
+                // The inquiry moved meanwhile; the effect is still ours.
+                Err(store::Error::Conflict) if meeting + 1 < MEETINGS_MAX => {}
+                // Another node works on this effect: leave it to that node.
+                Err(store::Error::Rows { what: "EFFECT_UPDATE_IF", .. }) => return Err(store::Error::Conflict.into()),
+                Err(error) => return Err(error.into()),
+                Ok(()) => break,
+            }
+        }
+        self.row = row;
+        self.row.version += 1;
+        // The exchange under way is stored; its end will be an update of the same row.
+        self.fresh = pending.into_iter().collect();
+        Ok(())
+    }
+
+    /// What the inquiry makes of these events as it stands now.
+    async fn decided(&self, events: &Arc<Vec<Event>>, drafts: Vec<Draft>, now: Timestamp) -> Result<Decided, Error> {
+        // Contract and roster may have changed while the effect was at work.
+        let (facts, events) = (self.engine.facts(&self.facts.account).await?, events.clone());
+        let (effect, inquiry) = (self.row.id.clone(), self.row.inquiry.clone());
+        let read = self.engine.store().read(move |tx| {
+            Box::pin(async move {
+                let account = facts.account.as_str();
+                let end = chain_end(tx, account, &inquiry).await?;
+                let loaded = load(tx, account, &inquiry).await?;
+                let loaded = loaded.ok_or_else(|| corrupt("effect", &effect, "its inquiry is missing"))?;
+                decide(&facts, loaded, end, &events, drafts, now)
+            })
+        });
+        Ok(read.await?)
+    }
+}
+
+/// A new exchange is inserted, a known one gets its end.
+async fn put_attempt(tx: &mut store::Tx, attempt: &AttemptRow, known: bool) -> Result<(), store::Error> {
+    match (known, attempt.ended_at) {
+        (false, _) => store::attempt_insert(tx, attempt).await,
+        (true, Some(ended_at)) => {
+            let end = store::AttemptEnd {
+                ended_at,
+                outcome: attempt.outcome.clone().unwrap_or_default(),
+                status: attempt.status,
+                why: attempt.why.clone(),
+                took_ms: attempt.took_ms,
+            };
+            store::attempt_finish(tx, &attempt.account, &attempt.id, &end).await
+        }
+        (true, None) => Ok(()),
+    }
+}

@@ -1,0 +1,88 @@
+//! Who is in a CRM, by keyed hashes; and what receivers of webhooks have confirmed.
+
+use crate::Error;
+use crate::tx::{Tx, exec, exec_one, row, rows, statements, value};
+
+statements! {
+    CRM_PERSON_PUT = "INSERT INTO crm_people (account, connection, key_hash, record, seen_at) VALUES ($1, $2, $3, $4, $5) \
+        ON CONFLICT (account, connection, key_hash, record) DO UPDATE SET seen_at = excluded.seen_at";
+    CRM_PEOPLE_OF_KEY = "SELECT record FROM crm_people WHERE account = $1 AND connection = $2 AND key_hash = $3 ORDER BY seen_at DESC, record LIMIT 8";
+    CRM_PERSON_DELETE_OLDER = "DELETE FROM crm_people WHERE account = $1 AND connection = $2 AND record = $3 AND seen_at < $4";
+    CRM_PEOPLE_COUNT = "SELECT COUNT(*) FROM (SELECT DISTINCT record FROM crm_people WHERE account = $1 AND connection = $2) AS known";
+    ACK_SENT = "INSERT INTO acks (account, connection, record_key, body, sent_at) VALUES ($1, $2, $3, '', $4) \
+        ON CONFLICT (account, connection, record_key) DO UPDATE SET sent_at = excluded.sent_at";
+    ACK_PUT = "INSERT INTO acks (account, connection, record_key, body, acked_at) VALUES ($1, $2, $3, $4, $5) \
+        ON CONFLICT (account, connection, record_key) DO UPDATE SET body = excluded.body, acked_at = excluded.acked_at";
+    ACK_GET = "SELECT body, sent_at, acked_at FROM acks WHERE account = $1 AND connection = $2 AND record_key = $3";
+    ACKS_OPEN_COUNT = "SELECT COUNT(*) FROM acks WHERE account = $1 AND connection = $2 AND acked_at IS NULL";
+}
+
+/// Notes that a key belongs to a record.
+pub async fn crm_person_put(
+    tx: &mut Tx,
+    account: &str,
+    connection: &str,
+    key_hash: &str,
+    record: &str,
+    at: i64,
+) -> Result<(), Error> {
+    exec_one!(tx, CRM_PERSON_PUT, account, connection, key_hash, record, at)
+}
+
+/// The records that a key is known to belong to, latest seen first, 8 at most.
+pub async fn crm_people_of_key(
+    tx: &mut Tx,
+    account: &str,
+    connection: &str,
+    key_hash: &str,
+) -> Result<Vec<String>, Error> {
+    Ok(rows!(tx, (String,), CRM_PEOPLE_OF_KEY, account, connection, key_hash)?.into_iter().map(|(r,)| r).collect())
+}
+
+/// Forgets what was noted of a record before that moment: keys that it no longer has.
+pub async fn crm_person_forget(
+    tx: &mut Tx,
+    account: &str,
+    connection: &str,
+    record: &str,
+    before: i64,
+) -> Result<(), Error> {
+    exec!(tx, CRM_PERSON_DELETE_OLDER, account, connection, record, before).map(|_| ())
+}
+
+/// How many records are known.
+pub async fn crm_people_count(tx: &mut Tx, account: &str, connection: &str) -> Result<i64, Error> {
+    value!(tx, i64, CRM_PEOPLE_COUNT, account, connection)
+}
+
+/// Notes that a record was sent to a receiver that confirms.
+pub async fn ack_sent(tx: &mut Tx, account: &str, connection: &str, key: &str, at: i64) -> Result<(), Error> {
+    exec_one!(tx, ACK_SENT, account, connection, key, at)
+}
+
+/// Stores what a receiver confirmed; a later word takes the place of an earlier one.
+pub async fn ack_put(
+    tx: &mut Tx,
+    account: &str,
+    connection: &str,
+    key: &str,
+    body: &str,
+    at: i64,
+) -> Result<(), Error> {
+    exec_one!(tx, ACK_PUT, account, connection, key, body, at)
+}
+
+/// What was confirmed of a record: body (empty before), when it was sent, when it was confirmed.
+pub async fn ack_get(
+    tx: &mut Tx,
+    account: &str,
+    connection: &str,
+    key: &str,
+) -> Result<Option<(String, Option<i64>, Option<i64>)>, Error> {
+    row!(tx, (String, Option<i64>, Option<i64>), ACK_GET, account, connection, key)
+}
+
+/// How many records were sent and are not confirmed.
+pub async fn acks_open_count(tx: &mut Tx, account: &str, connection: &str) -> Result<i64, Error> {
+    value!(tx, i64, ACKS_OPEN_COUNT, account, connection)
+}
