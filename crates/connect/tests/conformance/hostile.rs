@@ -95,9 +95,10 @@ proptest! {
             let headers = vec![("retry-after".to_owned(), retry.clone())];
             let reply = HttpReply { status, headers, body: body.clone() };
             let at: Timestamp = "2026-03-04T23:20:00Z".parse().unwrap();
-            let replies = crm.reply(&operations, &reply, &connection(vendor, &[]), at);
+            let connection = crms::connected(vendor, &[]);
+            let replies = crm.reply(&operations, &reply, &connection, at);
             prop_assert_eq!(replies.outcomes.len(), operations.len());
-            let request = crm.request(&operations, &connection(vendor, &[]));
+            let request = crm.request(&operations, &connection);
             prop_assert!(request.is_ok());
         }
     }

@@ -5,11 +5,13 @@ mod crms;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod referee;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
-mod specification;
+mod spec_hubspot;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
