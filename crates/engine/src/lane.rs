@@ -46,6 +46,8 @@ const CROWDED: usize = 24;
 const PATIENCE: SignedDuration = SignedDuration::from_secs(3);
 /// How often urgent effects are looked for while others are at work.
 const URGENT_LOOK: Duration = Duration::from_millis(300);
+/// How soon effects that the ones in hand have released are looked for.
+const RELEASED_LOOK: Duration = Duration::from_millis(50);
 /// What a page sink may take and how long a lost answer may still have an effect.
 const PAGE_TRAITS: WriteTraits = WriteTraits {
     settling: Duration::from_secs(5),
@@ -198,6 +200,11 @@ impl Engine {
     fn is_open(&self, account: &AccountId, lane: &str) -> bool {
         let now = self.now();
         self.with_lane(account, lane, |s| s.closed_until.is_none_or(|until| until <= now))
+    }
+
+    fn in_ms(&self, pause: Duration) -> Timestamp {
+        let now = self.now();
+        SignedDuration::try_from(pause).ok().and_then(|p| now.checked_add(p).ok()).unwrap_or(now)
     }
 
     fn in_seconds(&self, seconds: i64) -> Timestamp {
@@ -407,12 +414,18 @@ impl<'a> Step<'a> {
         // What was in hand when a look began may be settled since.
         let mut known: HashSet<String> = HashSet::new();
         let mut looks = true;
+        // Nothing new was found: what the ones in hand release is looked for a moment later.
+        let mut rest_until = Timestamp::MIN;
         let lane = self.held.connection.id.as_str();
         loop {
             let engine = self.engine;
             let most = if self.one_by_one { 1 } else { IN_HAND_MAX };
             let room = most.saturating_sub(self.in_hand.len());
-            if looks && !looking && self.in_hand.len() <= most / 2 && room > 0 {
+            let rested = engine.now() >= rest_until;
+            if looks && !rested && !looking && !self.in_hand.is_empty() {
+                self.tick(rest_until);
+            }
+            if looks && rested && !looking && self.in_hand.len() <= most / 2 && room > 0 {
                 looking = true;
                 known.clone_from(&self.in_hand);
                 let limit = u32::try_from(self.in_hand.len() + room).unwrap_or(u32::MAX);
@@ -428,7 +441,13 @@ impl<'a> Step<'a> {
                         looking = false;
                         due.retain(|row| !known.contains(&row.id));
                         due.truncate(room.max(1));
-                        looks = looks && !due.is_empty() && !self.one_by_one && engine.now() < look_until;
+                        if due.is_empty() {
+                            rest_until = engine.in_ms(RELEASED_LOOK);
+                        }
+                        looks = looks
+                            && !self.one_by_one
+                            && engine.now() < look_until
+                            && !(due.is_empty() && self.in_hand.is_empty());
                     }
                     due.retain(|row| self.in_hand.insert(row.id.clone()));
                     self.found += due.len();
@@ -462,14 +481,11 @@ impl<'a> Step<'a> {
                     }
                 }
             }
-            looks = looks && !self.spent && self.failed.is_none() && engine.is_open(&self.facts.account, lane);
-            if !looks
-                && (engine.now() >= look_until
-                    || self.spent
-                    || self.failed.is_some()
-                    || !engine.is_open(&self.facts.account, lane))
-            {
-                // What has not left yet goes on in the next step; what is under way comes to its end first.
+            let goes_on = !self.spent && self.failed.is_none() && engine.is_open(&self.facts.account, lane);
+            looks = looks && goes_on;
+            // What has not left yet goes on in the next step; what is under way comes to its end first. One alone is brought as far
+            // as it goes now.
+            if !self.one_by_one && (!goes_on || engine.now() >= look_until) {
                 self.put_down();
             }
         }
