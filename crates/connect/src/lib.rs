@@ -253,6 +253,14 @@ pub trait Crm: Sync {
     fn cost(&self, _operations: &[CrmOp]) -> u32 {
         1
     }
+    /// Records of that kind have no fields of ours: key and `rb_` properties stand in a text ([`packed`]), so set-up makes none.
+    fn packs(&self, _object: Object) -> bool {
+        false
+    }
+    /// Must the CRM refuse a second record with our key? Where the vendor closes the race by other means, a plain field will do.
+    fn key_must_be_unique(&self, object: Object) -> bool {
+        self.about().writes.is_some_and(|w| w.way(object) == ringback_core::crm::KeyWay::Upsert)
+    }
     /// The receiver confirms what it wrote by a later message of its own ([`sinks`]); there is nothing to read.
     fn acknowledges(&self) -> bool {
         false

@@ -3,7 +3,7 @@
 //! Everything here ensures: run again it changes nothing. What was made is believed only when the schema, read again, shows it.
 
 use crate::facts::ConnectionFacts;
-use crate::http::{Authorization, Fault, Outgoing};
+use crate::http::Fault;
 use crate::{Engine, Error};
 use jiff::Timestamp;
 use ringback_connect::{Auth, Crm};
@@ -12,6 +12,7 @@ use ringback_core::crm::{CrmOp, Held, Object, Outcome, PropertySpec, PropertyTyp
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::id::{AccountId, ConnectionId};
 use ringback_core::problem::Problem;
+use ringback_store::{self as store, Site};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -75,6 +76,15 @@ pub async fn connect(engine: &Engine, account: &AccountId, connection: &Connecti
         return Ok(connected);
     }
     let setup = Setup { engine, held, crm };
+    if held.secrets.is_empty() && crm.about().auth != Auth::None {
+        let cause = format!("the connection {} has no token", held.connection.name);
+        connected.problems.push(Problem::new(
+            "RB-0522",
+            cause,
+            "store the token with the connection, then run set-up again",
+        ));
+        return Ok(connected);
+    }
     let contract = facts.contract_applied.then_some(&facts.contract);
     if let Err(problem) = setup.run(contract, &mut connected).await {
         connected.problems.push(problem);
@@ -148,27 +158,75 @@ impl Setup<'_> {
             }
         }
         if let Some(contract) = contract {
-            connected.problems.extend(contract::check_schema(contract, &after));
+            // What is packed into a text has no schema to be compared with.
+            let packed = |cause: &str| {
+                OBJECTS.iter().any(|o| self.crm.packs(*o) && cause.contains(&format!("{}.rb_", o.as_str())))
+            };
+            let told = contract::check_schema(contract, &after).into_iter().filter(|p| !packed(&p.cause));
+            connected.problems.extend(told);
         }
+        self.keep_fields(&after).await?;
         connected.owners = self.owners().await?;
         Ok(())
+    }
+
+    /// Stores the vendor's own ids of the properties, where those are not their names.
+    async fn keep_fields(&self, schema: &[(Object, PropertySpec)]) -> Result<(), Problem> {
+        let account = self.held.connection.account.clone();
+        let (of, id, at) = (
+            account.as_str().to_owned(),
+            self.held.connection.id.as_str().to_owned(),
+            crate::micros(self.engine.now()),
+        );
+        let fields: Vec<(String, String)> = schema
+            .iter()
+            .filter_map(|(object, spec)| {
+                let stored_as = spec.stored_as.clone()?;
+                Some((format!("{}{}", crate::facts::FIELD_SETTING, word(*object, &spec.name)), stored_as))
+            })
+            .collect();
+        if fields.is_empty() {
+            return Ok(());
+        }
+        let stored = self
+            .engine
+            .store()
+            .write(Site::Setup, move |tx| {
+                Box::pin(async move {
+                    for (name, value) in &fields {
+                        store::cursor_put(tx, &of, &id, name, value, at).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await;
+        self.engine.facts_changed(&account);
+        stored.map_err(|e| {
+            Problem::new("RB-0525", format!("the CRM's fields could not be stored: {e}"), "run set-up again")
+        })
     }
 
     /// Our own properties, and those of the contract with their types, which win where both name one.
     fn wanted(&self, contract: Option<&contract::Contract>) -> BTreeMap<(Object, String), PropertySpec> {
         let mut wanted = BTreeMap::new();
         for (object, name, label, unique) in self.crm.own_properties() {
+            if self.crm.packs(*object) {
+                continue;
+            }
             let spec = PropertySpec {
                 name: (*name).to_owned(),
                 label: (*label).to_owned(),
                 kind: PropertyType::Text,
-                unique: *unique,
+                unique: *unique && self.crm.key_must_be_unique(*object),
                 read_only: false,
                 stored_as: None,
             };
             wanted.insert((*object, (*name).to_owned()), spec);
         }
         for (object, mut spec) in contract.map(contract::Contract::own_properties).unwrap_or_default() {
+            if self.crm.packs(object) {
+                continue;
+            }
             let key = (object, spec.name.clone());
             spec.unique = wanted.get(&key).is_some_and(|own| own.unique);
             if spec.unique {
@@ -270,9 +328,7 @@ impl Setup<'_> {
         let timeout = vendor.writes.map_or(Duration::from_secs(10), |writes| writes.timeout);
         let mut told = None;
         for n in 1..=TRIES_MAX {
-            let auth = self.authorization()?;
-            let call = Outgoing { base_url, request, auth, timeout, connection: self.held.connection.id.as_str() };
-            match self.engine.inner.parts.transport.send(call).await {
+            match self.engine.send(self.held, self.crm, request, timeout).await {
                 Ok(reply) => match read(&reply, self.engine.now()) {
                     Outcome::Done { held } | Outcome::Stale { held } => return Ok(Asked::Done(held)),
                     Outcome::Duplicate { .. } => return Ok(Asked::Done(Held::default())),
@@ -296,6 +352,7 @@ impl Setup<'_> {
                         "use the vendor's public https address, or allow private addresses for this installation";
                     return Err(Problem::new("RB-0526", cause, cure));
                 }
+                Err(Fault::NoToken(why)) => return Err(self.unauthorized(&Why::new("no_token", why))),
                 Err(fault) if fault.left() => return Ok(Asked::Unknown(fault.to_string())),
                 Err(fault) => {
                     told = Some(fault.to_string());
@@ -317,26 +374,6 @@ impl Setup<'_> {
         let told = told.unwrap_or_else(|| "silence".into());
         let cause = format!("{} gave no usable answer for {about}: {told}", self.crm.about().title);
         Problem::new("RB-0525", cause, "look at the vendor's status page, then run set-up again")
-    }
-
-    fn authorization(&self) -> Result<Option<Authorization>, Problem> {
-        let secret = self.held.secrets.first().cloned();
-        let lacking = || {
-            let cause = format!("the connection {} has no token", self.held.connection.name);
-            Problem::new("RB-0522", cause, "store the token with the connection, then run set-up again")
-        };
-        Ok(match self.crm.about().auth {
-            Auth::None => None,
-            Auth::Bearer => Some(Authorization::Bearer(secret.ok_or_else(lacking)?)),
-            Auth::Token => Some(Authorization::Token(secret.ok_or_else(lacking)?)),
-            Auth::Scheme(scheme) => Some(Authorization::Scheme(scheme, secret.ok_or_else(lacking)?)),
-            Auth::Header(name) => Some(Authorization::Header(name, secret.ok_or_else(lacking)?)),
-            Auth::Url | Auth::Signed => None,
-            Auth::Basic => {
-                let user = self.held.connection.setting("user").unwrap_or_default().to_owned();
-                Some(Authorization::Basic { user, password: secret.ok_or_else(lacking)? })
-            }
-        })
     }
 
     fn unauthorized(&self, why: &Why) -> Problem {

@@ -60,7 +60,7 @@ impl Entry {
 }
 
 /// A CRM's twin that can be counted, filled and worked in by "people".
-pub trait Books: Vendor {
+pub trait Books: Vendor + Send {
     /// The vendor's word in configuration: `salesforce`.
     fn vendor(&self) -> &'static str;
     /// Every record, the gone ones too.
@@ -76,6 +76,45 @@ pub trait Books: Vendor {
     fn secret(&self) -> String;
     /// Fields of the program under test that set-up would have made, for vendors where a person makes them. `names`: object kind, name.
     fn prepare_fields(&mut self, names: &[(Kind, &str)]);
+    /// Settings that a connection to it needs besides its secret.
+    fn settings(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+    /// Where a connection to it sends, if that is no address the vendor publishes: path behind the host.
+    fn path(&self) -> Option<String> {
+        None
+    }
+    /// Requests that it makes by itself (confirmations, change notices), each once: path of the program under test, and body.
+    fn outgoing(&mut self, _now_ms: i64) -> Vec<crate::Request> {
+        Vec::new()
+    }
     /// No limits and no waiting, to measure a client alone.
     fn unlimited(&mut self) {}
+}
+
+impl Vendor for Box<dyn Books> {
+    fn handle(&mut self, request: &crate::Request, now_ms: i64) -> crate::Reply {
+        (**self).handle(request, now_ms)
+    }
+    fn log_mut(&mut self) -> &mut crate::log::Log {
+        (**self).log_mut()
+    }
+    fn pretend(&mut self, request: &crate::Request, now_ms: i64) -> crate::Reply {
+        (**self).pretend(request, now_ms)
+    }
+    fn half(&mut self, request: &crate::Request, now_ms: i64) -> Option<crate::Reply> {
+        (**self).half(request, now_ms)
+    }
+    fn refuse(&mut self, how: crate::fault::Refusing) -> crate::Reply {
+        (**self).refuse(how)
+    }
+    fn stale_search(&mut self, lag_ms: i64, until_ms: i64) {
+        (**self).stale_search(lag_ms, until_ms);
+    }
+    fn control(&mut self, request: &crate::Request, now_ms: i64) -> Option<crate::Reply> {
+        (**self).control(request, now_ms)
+    }
+    fn delay_ms(&self) -> u64 {
+        (**self).delay_ms()
+    }
 }

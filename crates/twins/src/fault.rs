@@ -255,6 +255,11 @@ impl<V: Vendor> Faulty<V> {
                     "details": { "id": "5725767000000492014" } }] });
                 self.other(name, request, now_ms, *written, Reply::json(200, &body))
             }
+            Fault::Redirect => {
+                // Where clouds keep their machines' credentials: the address that must never be asked.
+                let headers = vec![("Location".to_owned(), "http://169.254.169.254/latest/meta-data/".to_owned())];
+                self.other(name, request, now_ms, false, Reply { status: 302, headers, body: Vec::new() })
+            }
             Fault::HtmlOk { written } => {
                 let page = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>";
                 let headers = vec![("Content-Type".to_owned(), "text/html; charset=UTF-8".to_owned())];

@@ -15,6 +15,40 @@ pub use parse::parse;
 /// The default contract with its comments: missed calls for HubSpot, as `ringback init` writes it.
 pub const DEFAULT_TEXT: &str = include_str!("default.toml");
 
+/// The default contract for a connection to another CRM: the same rules, with that CRM's names for what every person has.
+pub fn default_for(connection: &str, words: &crate::crm::CrmWords) -> String {
+    let list = |names: &[&str]| {
+        let quoted: Vec<String> = names.iter().map(|n| format!("\"{n}\"")).collect();
+        format!("[{}]", quoted.join(", "))
+    };
+    let lines = [
+        ("crm      = ", format!("\"{connection}\"             # the CRM connection it writes to")),
+        ("phone           = ", list(words.match_phones)),
+        ("email           = ", list(words.match_emails)),
+        ("name            = ", list(words.match_names)),
+        ("lifecycle       = ", format!("\"{}\"", words.lifecycle)),
+        ("customer_values = ", list(words.customer_values)),
+        ("owner           = ", format!("\"{}\"", words.contact_owner)),
+    ];
+    let mut out = String::with_capacity(DEFAULT_TEXT.len());
+    for line in DEFAULT_TEXT.lines() {
+        let own = lines.iter().find(|(head, _)| line.starts_with(head));
+        match own {
+            Some((head, value)) => {
+                out.push_str(head);
+                out.push_str(value);
+            }
+            None => out.push_str(
+                &line
+                    .replace("\"contact.email\"", &format!("\"contact.{}\"", words.contact_email))
+                    .replace("\"contact.hubspot_owner_id\"", &format!("\"contact.{}\"", words.contact_owner)),
+            ),
+        }
+        out.push('\n');
+    }
+    out
+}
+
 /// The word of the list that was probably meant.
 pub(crate) fn did_you_mean<'w>(word: &str, among: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     let near = |candidate: &str| crate::identity::distance(&word.to_lowercase(), candidate);

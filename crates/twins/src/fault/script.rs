@@ -86,13 +86,15 @@ pub enum Fault {
         #[serde(default)]
         written: bool,
     },
+    /// A redirect to an address inside the house of whoever follows it; nothing written.
+    Redirect,
     /// 401 for a token that is good before and after; nothing written.
     Unauthorized,
 }
 
 impl Fault {
     /// The names of every fault, as [`Fault::name`] gives them.
-    pub const NAMES: [&'static str; 19] = [
+    pub const NAMES: [&'static str; 20] = [
         "timeout_before_write",
         "timeout_after_write",
         "late_landing",
@@ -111,6 +113,7 @@ impl Fault {
         "truncated_body",
         "foreign_body",
         "html_ok",
+        "redirect",
         "unauthorized",
     ];
 
@@ -136,6 +139,7 @@ impl Fault {
             Self::TruncatedBody,
             Self::ForeignBody { written: true },
             Self::HtmlOk { written: false },
+            Self::Redirect,
             Self::Unauthorized,
         ]
     }
@@ -161,6 +165,7 @@ impl Fault {
             Self::TruncatedBody => "truncated_body",
             Self::ForeignBody { .. } => "foreign_body",
             Self::HtmlOk { .. } => "html_ok",
+            Self::Redirect => "redirect",
             Self::Unauthorized => "unauthorized",
         }
     }
