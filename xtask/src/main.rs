@@ -14,6 +14,7 @@ cargo xtask layers                           does every crate depend only on wha
 cargo xtask generate [--check]               write (or only compare) the generated documents and tables
 cargo xtask eval [ARGS…]                     score the reader of callers on labelled data
 cargo xtask sim [ARGS…]                      the simulation, e.g. --seed N to replay one world
+cargo xtask matrix [--json] [--crm A,B]      every CRM against every fault; writes docs/reference/matrix.md
 ";
 
 fn main() -> ExitCode {
@@ -29,6 +30,19 @@ fn main() -> ExitCode {
         "generate" => generate::run(rest),
         "eval" => return ExitCode::from(u8::try_from(eval::run(rest)).unwrap_or(1)),
         "sim" => cmd::run(cmd::cargo(&["run", "--release", "-p", "ringback-sim", "--"]).args(rest)),
+        "matrix" => cmd::run(
+            cmd::cargo(&[
+                "run",
+                "--release",
+                "-p",
+                "ringback-sim",
+                "--",
+                "--matrix",
+                "--out",
+                "docs/reference/matrix.md",
+            ])
+            .args(rest),
+        ),
         "with-postgres" => postgres::with(rest),
         postgres::GUARD => postgres::guard(rest),
         "help" | "--help" | "-h" => {

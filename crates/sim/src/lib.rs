@@ -11,6 +11,7 @@ pub mod demo;
 pub mod dice;
 pub mod hours;
 pub mod kills;
+pub mod matrix;
 pub mod out;
 pub mod run;
 pub mod stage;

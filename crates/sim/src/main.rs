@@ -51,6 +51,16 @@ struct Arguments {
     /// Plants every known defect in turn and shows that it is noticed (needs the feature `mutants`).
     #[arg(long)]
     mutants: bool,
+    /// Plays every CRM against every fault; `--crm` and `--fault` choose some of them.
+    #[arg(long)]
+    matrix: bool,
+    #[arg(long, value_delimiter = ',')]
+    crm: Vec<String>,
+    #[arg(long, value_delimiter = ',')]
+    fault: Vec<String>,
+    /// Where the table is written.
+    #[arg(long)]
+    out: Option<std::path::PathBuf>,
 }
 
 /// Worlds between two signs of life.
@@ -104,6 +114,8 @@ fn main() -> ExitCode {
     }
     let played = if arguments.mutants {
         mutants(&arguments)
+    } else if arguments.matrix {
+        matrix(&arguments)
     } else if arguments.sites {
         sites(&arguments)
     } else if arguments.kills > 0 {
@@ -263,6 +275,49 @@ fn tell(totals: &Totals, zeros: &[String], must_cover: bool) {
         totals.verdict.calls_logged,
         totals.verdict.tasks,
     ));
+}
+
+/// Every CRM against every fault.
+fn matrix(arguments: &Arguments) -> Result<bool> {
+    let runtime = runtime()?;
+    let told = |cell: &ringback_sim::matrix::Cell| {
+        say(&format!(
+            "{:<12} {:<26} lost {} doubled {} wrong {} requests {} struck {} mended {}{}",
+            cell.crm,
+            cell.fault,
+            cell.lost,
+            cell.doubled,
+            cell.wrong_object,
+            cell.requests,
+            cell.struck,
+            cell.mended,
+            if cell.clean() {
+                String::new()
+            } else {
+                format!("  {:?}", cell.complaints.iter().take(6).collect::<Vec<_>>())
+            }
+        ));
+    };
+    let played = ringback_sim::matrix::table(&arguments.crm, &arguments.fault, arguments.seed, arguments.trace, told);
+    let cells = runtime.block_on(played)?;
+    let clean = cells.iter().all(ringback_sim::matrix::Cell::clean);
+    if let Some(path) = &arguments.out {
+        std::fs::write(path, ringback_sim::matrix::page(&cells))
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    if arguments.json {
+        result(&serde_json::json!({ "cells": cells }).to_string());
+    } else {
+        let (lost, doubled) =
+            (cells.iter().map(|c| c.lost).sum::<usize>(), cells.iter().map(|c| c.doubled).sum::<usize>());
+        let wrong: usize = cells.iter().map(|c| c.wrong_object).sum();
+        let calls: usize = cells.iter().map(|c| c.calls).sum();
+        result(&format!(
+            "{} cells, {calls} calls: {lost} lost, {doubled} doubled, {wrong} on a wrong record",
+            cells.len()
+        ));
+    }
+    Ok(clean)
 }
 
 fn demos(arguments: &Arguments) -> Result<bool> {

@@ -7,7 +7,7 @@ mod tempo;
 
 pub use live::{Heard, Live};
 pub use setup::{Portal, apply_accounts};
-pub(crate) use setup::{create_schema, drop_schema};
+pub(crate) use setup::{apply_account, create_schema, drop_schema};
 pub use tempo::Tempo;
 
 use crate::crash::CrashHook;

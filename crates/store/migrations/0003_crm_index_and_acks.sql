@@ -10,13 +10,15 @@ CREATE TABLE crm_people (
 );
 CREATE INDEX crm_people_record ON crm_people (account, connection, record);
 
--- What receivers of webhooks have confirmed, by our key of the record.
+-- What was last sent to receivers of webhooks, by our key of the record, and what they have confirmed of it.
 CREATE TABLE acks (
   account TEXT NOT NULL,
   connection TEXT NOT NULL,
   record_key TEXT NOT NULL,
+  event TEXT NOT NULL,
+  sent TEXT NOT NULL,
   body TEXT NOT NULL,
-  sent_at BIGINT,
+  sent_at BIGINT NOT NULL,
   acked_at BIGINT,
   PRIMARY KEY (account, connection, record_key)
 );

@@ -48,6 +48,11 @@ pub fn standard_webhooks(secret: &str, id: &str, timestamp_s: i64, body: &[u8]) 
     Some(format!("v1,{}", STANDARD.encode(code)))
 }
 
+/// The value of an `Authorization` header with user and password (RFC 7617).
+pub fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
 /// Whether one of the space-separated signatures of a `webhook-signature` header is right and the time is near.
 /// A timestamp more than five minutes off either way is refused (same specification).
 pub fn standard_webhooks_holds(

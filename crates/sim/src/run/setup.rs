@@ -83,7 +83,7 @@ fn people(twin: &mut HubSpot, account: &Account, at_ms: i64) -> Result<(Vec<Stri
 /// Puts the world's accounts into the store.
 pub async fn apply_accounts(engine: &Engine, world: &World) -> Result<()> {
     for account in &world.accounts {
-        apply(engine, account).await?;
+        apply_account(engine, account).await?;
         engine.facts_changed(&AccountId::from_text(account.id.clone()));
     }
     Ok(())
@@ -96,7 +96,8 @@ struct Rows {
     connections: Vec<ConnectionRow>,
 }
 
-async fn apply(engine: &Engine, account: &Account) -> Result<()> {
+/// Puts one account into the store.
+pub(crate) async fn apply_account(engine: &Engine, account: &Account) -> Result<()> {
     let at = engine.now().as_microsecond();
     let rows = rows(engine, account, at)?;
     engine

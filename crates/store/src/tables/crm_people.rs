@@ -1,7 +1,7 @@
 //! Who is in a CRM, by keyed hashes; and what receivers of webhooks have confirmed.
 
 use crate::Error;
-use crate::tx::{Tx, exec, exec_one, row, rows, statements, value};
+use crate::tx::{Tx, exec, exec_if, exec_one, row, rows, statements, value};
 
 statements! {
     CRM_PERSON_PUT = "INSERT INTO crm_people (account, connection, key_hash, record, seen_at) VALUES ($1, $2, $3, $4, $5) \
@@ -9,11 +9,12 @@ statements! {
     CRM_PEOPLE_OF_KEY = "SELECT record FROM crm_people WHERE account = $1 AND connection = $2 AND key_hash = $3 ORDER BY seen_at DESC, record LIMIT 8";
     CRM_PERSON_DELETE_OLDER = "DELETE FROM crm_people WHERE account = $1 AND connection = $2 AND record = $3 AND seen_at < $4";
     CRM_PEOPLE_COUNT = "SELECT COUNT(*) FROM (SELECT DISTINCT record FROM crm_people WHERE account = $1 AND connection = $2) AS known";
-    ACK_SENT = "INSERT INTO acks (account, connection, record_key, body, sent_at) VALUES ($1, $2, $3, '', $4) \
-        ON CONFLICT (account, connection, record_key) DO UPDATE SET sent_at = excluded.sent_at";
-    ACK_PUT = "INSERT INTO acks (account, connection, record_key, body, acked_at) VALUES ($1, $2, $3, $4, $5) \
-        ON CONFLICT (account, connection, record_key) DO UPDATE SET body = excluded.body, acked_at = excluded.acked_at";
-    ACK_GET = "SELECT body, sent_at, acked_at FROM acks WHERE account = $1 AND connection = $2 AND record_key = $3";
+    ACK_SENT = "INSERT INTO acks (account, connection, record_key, event, sent, body, sent_at) VALUES ($1, $2, $3, $4, $5, '', $6) \
+        ON CONFLICT (account, connection, record_key) DO UPDATE SET event = excluded.event, sent = excluded.sent, \
+        body = CASE WHEN acks.event = excluded.event THEN acks.body ELSE '' END, \
+        acked_at = CASE WHEN acks.event = excluded.event THEN acks.acked_at ELSE NULL END, sent_at = excluded.sent_at";
+    ACK_PUT_IF = "UPDATE acks SET body = $5, acked_at = $6 WHERE account = $1 AND connection = $2 AND record_key = $3 AND event = $4";
+    ACK_GET = "SELECT event, sent, body, acked_at FROM acks WHERE account = $1 AND connection = $2 AND record_key = $3";
     ACKS_OPEN_COUNT = "SELECT COUNT(*) FROM acks WHERE account = $1 AND connection = $2 AND acked_at IS NULL";
 }
 
@@ -55,31 +56,41 @@ pub async fn crm_people_count(tx: &mut Tx, account: &str, connection: &str) -> R
     value!(tx, i64, CRM_PEOPLE_COUNT, account, connection)
 }
 
-/// Notes that a record was sent to a receiver that confirms.
-pub async fn ack_sent(tx: &mut Tx, account: &str, connection: &str, key: &str, at: i64) -> Result<(), Error> {
-    exec_one!(tx, ACK_SENT, account, connection, key, at)
-}
-
-/// Stores what a receiver confirmed; a later word takes the place of an earlier one.
-pub async fn ack_put(
+/// Notes that an event about a record was sent to a receiver that confirms: the operation as it was sent. What was confirmed of an earlier
+/// content says nothing of this one; of the same event it stands.
+pub async fn ack_sent(
     tx: &mut Tx,
     account: &str,
     connection: &str,
     key: &str,
-    body: &str,
+    event: &str,
+    sent: &str,
     at: i64,
 ) -> Result<(), Error> {
-    exec_one!(tx, ACK_PUT, account, connection, key, body, at)
+    exec_one!(tx, ACK_SENT, account, connection, key, event, sent, at)
 }
 
-/// What was confirmed of a record: body (empty before), when it was sent, when it was confirmed.
+/// Stores what a receiver confirmed of an event; `false` when another event about that record was sent since, or none.
+pub async fn ack_put_if(
+    tx: &mut Tx,
+    account: &str,
+    connection: &str,
+    key: &str,
+    event: &str,
+    body: &str,
+    at: i64,
+) -> Result<bool, Error> {
+    exec_if!(tx, ACK_PUT_IF, account, connection, key, event, body, at)
+}
+
+/// What is known of a record: event, operation as sent, what was confirmed (empty before), when.
 pub async fn ack_get(
     tx: &mut Tx,
     account: &str,
     connection: &str,
     key: &str,
-) -> Result<Option<(String, Option<i64>, Option<i64>)>, Error> {
-    row!(tx, (String, Option<i64>, Option<i64>), ACK_GET, account, connection, key)
+) -> Result<Option<(String, String, String, Option<i64>)>, Error> {
+    row!(tx, (String, String, String, Option<i64>), ACK_GET, account, connection, key)
 }
 
 /// How many records were sent and are not confirmed.

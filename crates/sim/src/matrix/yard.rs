@@ -1,0 +1,367 @@
+//! Where a cell plays: one account, one CRM's twin behind every address, virtual time, and the program.
+
+use super::Cell;
+use crate::dice::{Dice, SeededChance};
+use crate::stage::VirtualClock;
+use crate::world::{Size, World};
+use anyhow::{Context as _, Result, anyhow, bail};
+use futures_util::future::BoxFuture;
+use ringback_connect::Secret;
+use ringback_core::http::{HttpReply, RawRequest};
+use ringback_core::id::{AccountId, ConnectionId};
+use ringback_core::{contract, crm};
+use ringback_engine::clock::Clock;
+use ringback_engine::http::{Authorization, Fault, Outgoing, Transport};
+use ringback_engine::keyring::Keyring;
+use ringback_engine::mail::NoMailer;
+use ringback_engine::{Engine, Parts, Settings};
+use ringback_store::{self as store, ConnectionRow, Durability, EffectRow, Options, Site, Store};
+use ringback_twins::books::{Books, Entry, Kind};
+use ringback_twins::fault::{Faulty, What};
+use ringback_twins::{Reply, Request, sign};
+use serde_json::json;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Every CRM that has a twin, by its word in configuration.
+pub const CRMS: &[&str] = &["hubspot"];
+
+/// A fresh twin of that CRM.
+pub fn twin(crm: &str) -> Option<Box<dyn Books>> {
+    match crm {
+        "hubspot" => None,
+        _ => None,
+    }
+}
+
+const SOURCE: &str = "conn_matrix_calls";
+const CRM: &str = "conn_matrix_crm";
+const SIGNING: &str = "whsec_bWF0cml4LXNpZ25pbmcta2V5LW9mLXRoZS10ZXN0";
+/// Before the story: what set-up has used of the vendor's budgets is over by then.
+const SET_UP_BEFORE_MS: i64 = 2 * 86_400_000;
+
+type Twin = Arc<Mutex<Faulty<Box<dyn Books>>>>;
+
+/// One account with its CRM and the program.
+pub(super) struct Yard {
+    clock: Arc<VirtualClock>,
+    twin: Twin,
+    net: Arc<Net>,
+    pub(super) engine: Engine,
+    pub(super) account: AccountId,
+    store: Store,
+    line: String,
+    requests_before: u64,
+}
+
+struct Net {
+    clock: Arc<VirtualClock>,
+    twin: Twin,
+    trace: bool,
+    /// Addresses that must never be asked.
+    astray: Mutex<Vec<String>>,
+}
+
+impl Transport for Net {
+    fn send<'a>(&'a self, call: Outgoing<'a>) -> BoxFuture<'a, Result<HttpReply, Fault>> {
+        Box::pin(async move {
+            let base = call.base_url.split_once("://").map_or("", |(_, rest)| rest);
+            let (host, base_path) = base.split_once('/').map_or((base, String::new()), |(h, p)| (h, format!("/{p}")));
+            if host.starts_with("169.254.") {
+                self.astray.lock().unwrap_or_else(PoisonError::into_inner).push(call.base_url.to_owned());
+                return Err(Fault::Forbidden(host.to_owned()));
+            }
+            let mut headers = call.request.headers.clone();
+            match &call.auth {
+                Some(Authorization::Bearer(s)) => {
+                    headers.push(("authorization".into(), format!("Bearer {}", s.reveal())))
+                }
+                Some(Authorization::Scheme(w, s)) => {
+                    headers.push(("authorization".into(), format!("{w} {}", s.reveal())))
+                }
+                Some(Authorization::Header(name, s)) => headers.push(((*name).to_owned(), s.reveal().to_owned())),
+                Some(Authorization::Token(s)) => {
+                    headers.push(("authorization".into(), format!("Token token=\"{}\"", s.reveal())));
+                }
+                Some(Authorization::Basic { user, password }) => {
+                    let text = ringback_twins::sign::basic(user, password.reveal());
+                    headers.push(("authorization".into(), text));
+                }
+                None => {}
+            }
+            headers.push(("host".into(), host.to_owned()));
+            let path = format!("{}{}", base_path.trim_end_matches('/'), call.request.path);
+            let request = Request {
+                method: call.request.method.as_str().to_owned(),
+                path: if path.is_empty() { "/".to_owned() } else { path },
+                headers,
+                body: call.request.body.clone(),
+            };
+            let now_ms = self.clock.ms();
+            let timeout_ms = i64::try_from(call.timeout.as_millis()).unwrap_or(i64::MAX);
+            let delivery = {
+                let mut twin = self.twin.lock().unwrap_or_else(PoisonError::into_inner);
+                twin.exchange(&request, now_ms)
+            };
+            if self.trace {
+                let cut = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(700).collect::<String>();
+                let seen = match &delivery.what {
+                    What::Answer(reply) => format!("{} {}", reply.status, cut(&reply.body)),
+                    other => format!("{other:?}"),
+                };
+                crate::out::say(&format!(
+                    "{} {} {} {}\n   → {seen}",
+                    self.clock.now(),
+                    request.method,
+                    request.path,
+                    cut(&request.body)
+                ));
+            }
+            let answer = match delivery.what {
+                What::Answer(_) if delivery.took_ms > timeout_ms => Err(Fault::TimedOut),
+                What::Answer(Reply { status, headers, body }) => Ok(HttpReply { status, headers, body }),
+                What::TimedOut => Err(Fault::TimedOut),
+                What::Refused => Err(Fault::Refused("connection refused".into())),
+                What::Reset => Err(Fault::Reset("connection reset by peer".into())),
+            };
+            self.clock.reach(now_ms + delivery.took_ms.min(timeout_ms));
+            answer
+        })
+    }
+}
+
+impl Yard {
+    /// The account, set up as a person would: the CRM connected by the program itself.
+    pub(super) async fn new(vendor: &'static str, seed: u64, trace: bool) -> Result<Self> {
+        let mut world = World::new(seed, Size { calls: 0, faults: false, crashes: false });
+        world.accounts.truncate(1);
+        let mut account = world.accounts.pop().context("a world without an account")?;
+        let translator = ringback_connect::crm(vendor).ok_or_else(|| anyhow!("no CRM {vendor}"))?;
+        account.contract = contract::default_for("crm-main", translator.words());
+        account.known.clear();
+        let mut held = twin(vendor).ok_or_else(|| anyhow!("no twin of {vendor}"))?;
+        prepare(held.as_mut(), translator, &account.contract)?;
+        let (secret, settings, path) = (held.secret(), held.settings(), held.path());
+        let twin: Twin = Arc::new(Mutex::new(Faulty::new(held, crate::world::quiet())));
+        // A Tuesday at nine in Phoenix or wherever the world's first site is: the middle of a day at work.
+        let clock = Arc::new(VirtualClock::at(world.start_ms - SET_UP_BEFORE_MS));
+        let net = Arc::new(Net { clock: clock.clone(), twin: twin.clone(), trace, astray: Mutex::default() });
+        let options =
+            Options { durability: Durability::NoSync, readers_max: 2, ..Options::new("sqlite://:memory:".to_owned()) };
+        let store = Store::open(options).await.context("the store does not open")?;
+        let engine = Engine::new(Parts {
+            store: store.clone(),
+            clock: clock.clone(),
+            chance: Arc::new(SeededChance::new(Dice::new(seed))),
+            transport: net.clone(),
+            mailer: Arc::new(NoMailer),
+            keyring: Keyring::generate([7; 32]),
+            settings: Settings { public_url: crate::world::PUBLIC_URL.into(), ..Settings::default() },
+        });
+        let id = AccountId::from_text(account.id.clone());
+        let line = account.sites.first().map(|s| s.tracking.clone()).context("no site")?;
+        crate::run::apply_account(&engine, &account).await?;
+        let row = |cid: &str,
+                   name: &str,
+                   vendor: &str,
+                   kind: &str,
+                   secret: &str,
+                   settings: serde_json::Value,
+                   base_url: Option<String>| {
+            let (sealed_secrets, key_id) = engine.seal_secrets(&account.id, cid, &[Secret::new(secret)]);
+            let at = engine.now().as_microsecond();
+            ConnectionRow {
+                account: account.id.clone(),
+                id: cid.to_owned(),
+                name: name.to_owned(),
+                vendor: vendor.to_owned(),
+                kind: kind.to_owned(),
+                settings: settings.to_string(),
+                sealed_secrets,
+                key_id,
+                base_url,
+                zone: Some("America/Phoenix".into()),
+                region: Some("US".into()),
+                state: "active".into(),
+                created_at: at,
+                updated_at: at,
+            }
+        };
+        let settings: serde_json::Map<String, serde_json::Value> =
+            settings.into_iter().map(|(n, v)| (n, json!(v))).collect();
+        let base_url = path.map(|p| format!("https://crm.sim.test{p}")).or_else(|| {
+            // Where the vendor itself says by OAuth, or publishes one for everybody, nothing is set.
+            (!translator.about().base_url.starts_with("https://") || translator.about().base_url.contains('{'))
+                .then(|| "https://crm.sim.test".to_owned())
+        });
+        let rows = [
+            row(SOURCE, "calls", "generic", "source", SIGNING, json!({}), None),
+            row(CRM, "crm-main", vendor, "crm", &secret, serde_json::Value::Object(settings), base_url),
+        ];
+        engine
+            .store()
+            .write(Site::Setup, move |tx| {
+                Box::pin(async move {
+                    for row in &rows {
+                        store::connection_upsert(tx, row).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+        engine.facts_changed(&id);
+        let connected = ringback_engine::setup::connect(&engine, &id, &ConnectionId::from_text(CRM)).await?;
+        if !connected.problems.is_empty() {
+            bail!("{vendor} could not be set up: {:?}", connected.problems);
+        }
+        clock.reach(world.start_ms);
+        let mut yard = Self { clock, twin, net, engine, account: id, store, line, requests_before: 0 };
+        yard.requests_before = yard.seen();
+        Ok(yard)
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock.ms()
+    }
+
+    pub(super) fn reach(&self, ms: i64) {
+        self.clock.reach(ms);
+    }
+
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Faulty<Box<dyn Books>>) -> T) -> T {
+        act(&mut self.twin.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn entries(&self) -> Vec<Entry> {
+        self.with(|t| t.vendor().entries())
+    }
+
+    fn seen(&self) -> u64 {
+        self.with(|t| t.vendor_mut().log_mut().total())
+    }
+
+    pub(super) fn requests(&self) -> u64 {
+        self.seen() - self.requests_before
+    }
+
+    pub(super) fn struck(&self) -> u64 {
+        self.with(|t| t.hits().values().sum())
+    }
+
+    /// A missed call reaches the program, its webhook twice.
+    pub(super) async fn ring(&self, n: usize, caller: &str, at_ms: i64, dice: &mut Dice) -> Result<()> {
+        let at = jiff::Timestamp::from_millisecond(at_ms)?;
+        let words =
+            dice.percent(50).then_some("Hi, the heat is out since last night, please call me back as soon as you can.");
+        let body = json!({
+            "call_id": format!("call-{n:04}"), "direction": "inbound", "ending": if words.is_some() { "voicemail" } else { "ring_no_answer" },
+            "caller": caller, "dialled": self.line, "started_at": at.to_string(), "duration_seconds": 25, "transcript": words, "source": "website",
+        })
+        .to_string()
+        .into_bytes();
+        let seconds = self.now_ms().div_euclid(1_000);
+        let id = format!("msg_{n}");
+        let signature = sign::standard_webhooks(SIGNING, &id, seconds, &body).context("the key is no base64")?;
+        for _ in 0..2 {
+            let raw = RawRequest {
+                method: "POST".into(),
+                url: format!("{}/hooks/{SOURCE}/call", crate::world::PUBLIC_URL),
+                event: "call".into(),
+                headers: vec![
+                    ("content-type".into(), "application/json".into()),
+                    ("webhook-id".into(), id.clone()),
+                    ("webhook-timestamp".into(), seconds.to_string()),
+                    ("webhook-signature".into(), signature.clone()),
+                ],
+                body: body.clone(),
+            };
+            let reply = self.engine.receive(SOURCE, raw).await;
+            if !(200..300).contains(&reply.status) {
+                bail!("the call was not taken: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whatever can be done now is done, one thing at a time or as a running program does it.
+    pub(super) async fn step(&self, together: bool) -> Result<usize> {
+        let mut done = self.engine.step_signals(true).await?.done;
+        done += self.engine.step_timers().await?.done;
+        for (account, lane) in self.engine.lanes_due().await? {
+            if lane == CRM || !together {
+                done += self.engine.step_lane(&account, &lane, !together).await?.done;
+            }
+        }
+        done += self.confirm().await?;
+        Ok(done)
+    }
+
+    /// Delivers what the vendor sends by itself.
+    async fn confirm(&self) -> Result<usize> {
+        let now = self.now_ms();
+        let outgoing = self.with(|t| t.vendor_mut().outgoing(now));
+        let count = outgoing.len();
+        for request in outgoing {
+            self.engine
+                .take_acknowledgement(&request.path, &request.body)
+                .await
+                .map_err(|e| anyhow!("an acknowledgement: {e}"))?;
+        }
+        Ok(count)
+    }
+
+    pub(super) async fn dead(&self) -> Result<Vec<EffectRow>> {
+        let account = self.account.as_str().to_owned();
+        let rows =
+            self.store.read(move |tx| Box::pin(async move { store::effects_dead(tx, &account, 500).await })).await?;
+        Ok(rows.into_iter().filter(|r| r.lane == CRM).collect())
+    }
+
+    /// What the program itself says of the end: effects that have not come to rest, dead letters without a cause, its ledger.
+    pub(super) async fn outcome(&self, cell: &mut Cell) -> Result<()> {
+        let account = self.account.as_str().to_owned();
+        let open = self
+            .store
+            .read(move |tx| Box::pin(async move { store::effects_unsettled_count(tx, &account, CRM).await }))
+            .await?;
+        cell.unexplained += usize::try_from(open).unwrap_or(0);
+        for row in self.dead().await? {
+            match row.why.as_deref().filter(|w| !w.is_empty()) {
+                Some(why) => cell.complaints.push(format!("dead letter {} {}: {why}", row.kind, row.target)),
+                None => cell.unexplained += 1,
+            }
+        }
+        let report = self.engine.verify(&self.account).await?;
+        if !report.ok {
+            cell.complaints.push(format!("the ledger is broken: {:?}", report.broken));
+        }
+        for url in self.net.astray.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            cell.complaints.push(format!("{url} was asked"));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn close(self) {
+        self.store.close().await;
+    }
+}
+
+/// Fields that somebody makes by hand where set-up cannot.
+fn prepare(twin: &mut dyn Books, translator: &dyn ringback_connect::Crm, text: &str) -> Result<()> {
+    let (parsed, problems) = contract::parse(text);
+    let Some(parsed) = parsed else { bail!("the contract does not parse: {problems:?}") };
+    let kind = |object: crm::Object| match object {
+        crm::Object::Contact => Kind::Person,
+        crm::Object::Call => Kind::Call,
+        crm::Object::Task => Kind::Task,
+        crm::Object::Deal => Kind::Deal,
+        crm::Object::Note | crm::Object::Company => Kind::Other,
+    };
+    let own = parsed.own_properties();
+    let mut names: Vec<(Kind, &str)> =
+        translator.own_properties().iter().map(|(object, name, ..)| (kind(*object), *name)).collect();
+    names.extend(own.iter().map(|(object, spec)| (kind(*object), spec.name.as_str())));
+    names.sort();
+    names.dedup();
+    twin.prepare_fields(&names);
+    Ok(())
+}
