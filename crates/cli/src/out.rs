@@ -53,6 +53,16 @@ impl Out {
             .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar());
         indicatif::ProgressBar::new(length).with_style(style).with_message(what)
     }
+
+    /// A running count for work whose length nobody knows; silent where nobody watches.
+    pub(crate) fn count(self, what: &'static str) -> indicatif::ProgressBar {
+        if self.json || !std::io::stderr().is_terminal() {
+            return indicatif::ProgressBar::hidden();
+        }
+        let style = indicatif::ProgressStyle::with_template("{spinner} {pos} {msg} {elapsed}")
+            .unwrap_or_else(|_| indicatif::ProgressStyle::default_spinner());
+        indicatif::ProgressBar::no_length().with_style(style).with_message(what)
+    }
 }
 
 /// A line on stderr for whoever watches.

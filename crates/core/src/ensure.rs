@@ -78,6 +78,9 @@ pub struct Exchange {
     /// So many tries before this one, for the same purpose, certainly did nothing; each has its own entry in the ledger.
     #[serde(default)]
     pub repeats: u32,
+    /// The vendor's id of the one record that was asked for, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
 }
 
 /// All exchanges of one effect, oldest first.
@@ -88,7 +91,7 @@ pub struct History {
 
 impl History {
     /// Notes that an exchange begins. It takes the place of a try for the same purpose that certainly did nothing.
-    pub fn begin(&mut self, purpose: Purpose, now: Timestamp) {
+    pub fn begin(&mut self, purpose: Purpose, now: Timestamp, asked: Option<String>) {
         let nothing = |e: &Exchange| {
             e.purpose == purpose
                 && matches!(
@@ -96,7 +99,7 @@ impl History {
                     Some(Outcome::Retry { .. } | Outcome::Exhausted { .. } | Outcome::AuthExpired { .. })
                 )
         };
-        let mut exchange = Exchange { purpose, started_at: now, ended_at: None, outcome: None, repeats: 0 };
+        let mut exchange = Exchange { purpose, started_at: now, ended_at: None, outcome: None, repeats: 0, asked };
         if let Some(last) = self.exchanges.pop_if(|e| nothing(e)) {
             exchange.repeats = last.repeats.saturating_add(1);
         }
@@ -167,6 +170,43 @@ pub struct Circumstances<'a> {
     pub crowded: bool,
     /// What is read of a deal.
     pub deal_reads: &'a [&'a str],
+    /// Records that the identity index knows for these keys: read first, and believed only if the read shows one of the keys.
+    pub indexed: &'a [String],
+    /// Where a person's numbers and addresses stand, and in which region numbers without a country code are read.
+    pub person: PersonWords<'a>,
+}
+
+/// Where a person's numbers and addresses stand.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PersonWords<'a> {
+    pub phones: &'a [&'a str],
+    pub emails: &'a [&'a str],
+    pub region: &'a str,
+}
+
+impl PersonWords<'_> {
+    /// Does the record hold one of the keys?
+    fn holds(&self, record: &Record, keys: &[crate::crm::PersonKey]) -> bool {
+        let texts =
+            |names: &[&str]| names.iter().filter_map(|n| record.properties.get(*n)).cloned().collect::<Vec<_>>();
+        let numbers: Vec<String> = texts(self.phones)
+            .iter()
+            .filter_map(|raw| match crate::identity::phone(raw, self.region) {
+                crate::identity::Phone::E164 { e164, .. } => Some(e164),
+                _ => None,
+            })
+            .collect();
+        let addresses: Vec<String> = texts(self.emails)
+            .iter()
+            .chain(&record.also_known_as)
+            .flat_map(|text| text.split(';'))
+            .filter_map(crate::identity::email)
+            .collect();
+        keys.iter().any(|key| match key {
+            crate::crm::PersonKey::Phone { e164, .. } => numbers.contains(e164),
+            crate::crm::PersonKey::Email { address } => addresses.contains(address),
+        })
+    }
 }
 
 /// Chooses the next exchange of an effect.
@@ -299,40 +339,58 @@ fn find(history: &History, around: Circumstances<'_>, keys: &[crate::crm::Person
             history: true,
         })
     };
-    // Each answer is the answer to the question that the answers before it lead to.
-    let mut answers = history.exchanges.iter().filter_map(|e| match &e.outcome {
+    let answer = |e: &Exchange| matches!(&e.outcome, Some(Outcome::Done { .. } | Outcome::Gone { .. }));
+    // What the index knows is read before anybody searches, and stands only if the read shows one of the keys.
+    let searched = history.exchanges.iter().position(|e| e.asked.is_none());
+    let (by_index, rest) = history.exchanges.split_at(searched.unwrap_or(history.exchanges.len()));
+    let mut found: Vec<Record> = Vec::new();
+    let mut answers = rest.iter().filter(|e| answer(e)).filter_map(|e| match &e.outcome {
         Some(Outcome::Done { held }) => Some(Ok(held)),
         Some(Outcome::Gone { merged_into }) => Some(Err(merged_into.as_deref())),
         _ => None,
     });
-    let Some(search) = answers.next() else {
-        return look(CrmOp::FindPerson { keys: keys.to_vec(), properties: properties.to_vec() });
-    };
-    // The search shows who; a read by id (consistent, with history) shows what is there and who set it.
-    let Ok(search) = search else { return Next::Done(Receipt::default().or_now(around.now)) };
-    let mut asked: Vec<String> = Vec::new();
-    for record in search.records.iter().filter(|r| !r.archived) {
-        if asked.len() < CANDIDATES_MAX && !asked.contains(&record.id) {
-            asked.push(record.id.clone());
+    if searched.is_none() {
+        let asked = |id: &String| by_index.iter().any(|e| answer(e) && e.asked.as_ref() == Some(id));
+        if let Some(id) = around.indexed.iter().take(CANDIDATES_MAX).find(|id| !asked(id)) {
+            return read(id);
         }
     }
-    let mut found: Vec<Record> = Vec::new();
-    let mut n = 0;
-    while let Some(id) = asked.get(n).cloned() {
-        n += 1;
-        match answers.next() {
-            None => return read(&id),
-            Some(Ok(held)) => found.extend(held.records.iter().cloned()),
-            // Merged away, or made into another record: that one is the person.
-            Some(Err(Some(survivor))) => {
-                if asked.len() < 2 * CANDIDATES_MAX && !asked.iter().any(|known| known == survivor) {
-                    asked.push(survivor.to_owned());
-                }
+    for record in by_index.iter().filter_map(|e| held(e.outcome.as_ref())).flat_map(|h| &h.records) {
+        if around.person.holds(record, keys) && !found.iter().any(|known| known.id == record.id) {
+            found.push(record.clone());
+        }
+    }
+    let by_index = !found.is_empty();
+    if !by_index {
+        // Each answer is the answer to the question that the answers before it lead to.
+        let Some(search) = answers.next() else {
+            return look(CrmOp::FindPerson { keys: keys.to_vec(), properties: properties.to_vec() });
+        };
+        // The search shows who; a read by id (consistent, with history) shows what is there and who set it.
+        let Ok(search) = search else { return Next::Done(Receipt::default().or_now(around.now)) };
+        let mut asked: Vec<String> = Vec::new();
+        for record in search.records.iter().filter(|r| !r.archived) {
+            if asked.len() < CANDIDATES_MAX && !asked.contains(&record.id) {
+                asked.push(record.id.clone());
             }
-            Some(Err(None)) => {}
         }
+        let mut n = 0;
+        while let Some(id) = asked.get(n).cloned() {
+            n += 1;
+            match answers.next() {
+                None => return read(&id),
+                Some(Ok(held)) => found.extend(held.records.iter().cloned()),
+                // Merged away, or made into another record: that one is the person.
+                Some(Err(Some(survivor))) => {
+                    if asked.len() < 2 * CANDIDATES_MAX && !asked.iter().any(|known| known == survivor) {
+                        asked.push(survivor.to_owned());
+                    }
+                }
+                Some(Err(None)) => {}
+            }
+        }
+        found.dedup_by(|a, b| a.id == b.id);
     }
-    found.dedup_by(|a, b| a.id == b.id);
     let reads: Vec<String> = around.deal_reads.iter().map(|p| (*p).to_owned()).collect();
     let mut deals: Vec<Record> = Vec::new();
     match around.traits.deals {

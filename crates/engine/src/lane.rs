@@ -262,6 +262,12 @@ impl Engine {
         let (alone, elsewhere) = self.shared(facts, &effect).await?;
         let traits = held.crm().and_then(|c| c.about().writes).unwrap_or(PAGE_TRAITS);
         let (contact, known) = self.around(facts, &effect, traits).await?;
+        let indexed = match &effect.desired {
+            Desired::FindPerson { keys, .. } if kept.history.exchanges.len() < 12 => {
+                self.indexed(facts, held, keys).await?
+            }
+            _ => Vec::new(),
+        };
         Ok(Work {
             engine: self,
             facts,
@@ -271,12 +277,14 @@ impl Engine {
             history: kept.history,
             contact,
             known,
+            indexed,
             elsewhere,
             _alone: alone,
             traits,
             drafts: Vec::new(),
             fresh: Vec::new(),
             ready_at: self.now(),
+            seen_people: Vec::new(),
         })
     }
 

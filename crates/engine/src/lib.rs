@@ -12,6 +12,7 @@ pub mod clock;
 pub mod facts;
 pub mod fold;
 pub mod http;
+pub mod index;
 pub mod inquire;
 pub mod intake;
 pub mod keyring;

@@ -162,7 +162,9 @@ impl Engine {
         self.expire_documents().await?;
         let accounts = self.store().read(|tx| Box::pin(async move { store::accounts_all(tx).await })).await?;
         for account in accounts {
-            self.checkpoint(&AccountId::from_text(account.id)).await?;
+            let account = AccountId::from_text(account.id);
+            self.checkpoint(&account).await?;
+            self.refresh_indexes(&account).await?;
         }
         Ok(Looked::default())
     }

@@ -27,11 +27,15 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) 
     }
     let id = ConnectionId::from_text(name);
     let connected = setup::connect(&house.engine, &account.id(), &id).await?;
-    let shown = json!({ "connection": name, "created": connected.created, "present": connected.present, "owners": connected.owners, "problems": connected.problems, "hooks": hooks });
+    let filled = if connected.problems.is_empty() { fill_index(out, house, account, &id).await? } else { Value::Null };
+    let shown = json!({ "index": filled, "connection": name, "created": connected.created, "present": connected.present, "owners": connected.owners, "problems": connected.problems, "hooks": hooks });
     out.result(&shown, || {
         let list = |key: &str| shown[key].as_array().map_or(0, Vec::len);
         let mut text = format!("{name}: {} properties made, {} were there\n", list("created"), list("present"));
         text.push_str(&crate::commands::audit::pretty(&json!({ "made": shown["created"], "owners": shown["owners"] })));
+        if let Some(people) = shown["index"]["people"].as_u64() {
+            text.push_str(&format!("\n{people} people of the CRM are known to the identity index.\n"));
+        }
         if !rules {
             text.push_str("\nThere is no contract yet. Name one in [[account]] contract and run this again: it also makes the properties that the contract writes.\n");
         }
@@ -43,6 +47,19 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) 
         Some(fail) => Err(fail.told()),
         None => Ok(()),
     }
+}
+
+/// Reads whom the CRM knows, so that callers are recognised at once.
+async fn fill_index(out: Out, house: &House, account: &Account, id: &ConnectionId) -> Result<Value, Fail> {
+    let bar = out.count("people known");
+    let of = account.id();
+    let refreshed = house.engine.refresh_index(&of, id, ringback_engine::index::PAGES_MAX, |done| {
+        bar.set_position(done.people as u64);
+    });
+    let refreshed = refreshed.await?;
+    bar.finish_and_clear();
+    let known = house.engine.index_count(&account.id(), id).await?;
+    Ok(json!({ "people": known, "read": refreshed.people, "complete": refreshed.complete, "why": refreshed.why }))
 }
 
 fn hook_table(hooks: &[&Value]) -> String {

@@ -53,7 +53,7 @@ impl Told {
     fn then(mut self, purpose: Purpose, outcome: Option<Outcome>) -> Self {
         self.1 += 1;
         let ended_at = outcome.is_some().then(|| at(self.1));
-        self.0.exchanges.push(Exchange { purpose, started_at: at(self.1), ended_at, outcome, repeats: 0 });
+        self.0.exchanges.push(Exchange { purpose, started_at: at(self.1), ended_at, outcome, repeats: 0, asked: None });
         self
     }
     fn next_at(&self, desired: &Desired, second: i64) -> Next {
@@ -69,6 +69,8 @@ impl Told {
                 known: None,
                 crowded: false,
                 deal_reads: &[],
+                indexed: &[],
+                person: PersonWords::default(),
             },
         )
     }
@@ -247,7 +249,7 @@ fn ten_minutes_of_throttling_do_not_use_up_an_effect_and_three_days_do() {
         || Some(Outcome::Retry { after: Some(Duration::from_secs(1)), why: Why::new("rate_limited", "slow down") });
     let mut history = History::default();
     for second in 0..600 {
-        history.begin(Purpose::Write, at(second));
+        history.begin(Purpose::Write, at(second), None);
         history.exchanges.last_mut().unwrap().outcome = throttled();
     }
     assert_eq!((history.exchanges.len(), history.exchanges[0].repeats), (1, 599));
@@ -260,11 +262,13 @@ fn ten_minutes_of_throttling_do_not_use_up_an_effect_and_three_days_do() {
         known: None,
         crowded: false,
         deal_reads: &[],
+        indexed: &[],
+        person: PersonWords::default(),
     };
     assert_eq!(purpose(&next(&task(), &history, around(at(4_000)))), "write");
     assert_eq!(purpose(&next(&task(), &history, around(at(TRYING_HOURS_MAX * 3600)))), "dead");
-    history.begin(Purpose::Write, at(700));
+    history.begin(Purpose::Write, at(700), None);
     history.exchanges.last_mut().unwrap().outcome = unknown();
-    history.begin(Purpose::Look, at(900));
+    history.begin(Purpose::Look, at(900), None);
     assert_eq!(history.exchanges.len(), 2, "what may have been done is never folded away");
 }

@@ -120,6 +120,21 @@ impl Engine {
         })
     }
 
+    /// Waits until a question outside of any effect may leave; it goes after all effects.
+    pub(crate) async fn await_pace(&self, held: &ConnectionFacts, search: bool) -> Result<(), String> {
+        for _ in 0..64 {
+            match self.pace(&held.connection.account, held, search, false) {
+                Pace::Go => return Ok(()),
+                Pace::Rationed(_) => return Err("the rest of the day's budget is kept for urgent work".into()),
+                Pace::NotBefore(until) => {
+                    let pause = until.duration_since(self.now()).unsigned_abs();
+                    self.inner.parts.clock.sleep(pause.clamp(Duration::from_millis(5), Duration::from_secs(2))).await;
+                }
+            }
+        }
+        Err("the lane is busy".into())
+    }
+
     /// Notes what the vendor said is left.
     pub(super) fn heard(&self, account: &AccountId, lane: &str, budget: Option<Budget>) {
         let Some(budget) = budget else { return };

@@ -33,8 +33,8 @@ impl Engine {
         let request = match crm.request(&operations, &held.connection) {
             Ok(request) => request,
             Err(unsupported) => {
-                let refused = |(mut work, purpose, _): (Work<'a>, Purpose, CrmOp)| {
-                    work.begin(purpose);
+                let refused = |(mut work, purpose, op): (Work<'a>, Purpose, CrmOp)| {
+                    work.begin(purpose, Some(&op));
                     work.end(Outcome::Refused { why: Why::new("unsupported", &unsupported.0) });
                     Ok(work)
                 };
@@ -42,7 +42,7 @@ impl Engine {
             }
         };
         let begun = batch.works.into_iter().map(|(mut work, purpose, op)| async move {
-            work.begin(purpose);
+            work.begin(purpose, Some(&op));
             if purpose.changes()
                 && let Err(error) = work.store_under_way().await
             {

@@ -9,7 +9,7 @@ use crate::mail::{Mail, MailFault};
 use crate::{Engine, Error, micros};
 use jiff::{SignedDuration, Timestamp};
 use ringback_connect::sinks;
-use ringback_core::crm::{CrmOp, Held, Outcome, Why, WriteTraits};
+use ringback_core::crm::{CrmOp, Held, Outcome, Record, Why, WriteTraits};
 use ringback_core::effect::{Desired, Effect, Notice};
 use ringback_core::ensure::{self, Circumstances, HISTORY_SCHEMA, History, Next, Purpose, Receipt};
 use ringback_core::http::{HttpRequest, Method};
@@ -31,6 +31,8 @@ pub(super) struct Work<'a> {
     pub(super) contact: Option<String>,
     /// A record of this key that another effect has made.
     pub(super) known: Option<String>,
+    /// Records that the identity index knows for the keys that are looked for.
+    pub(super) indexed: Vec<String>,
     pub(super) elsewhere: Option<Timestamp>,
     /// The shared record, held while this effect is at work.
     pub(super) _alone: Option<super::Alone<'a>>,
@@ -41,6 +43,8 @@ pub(super) struct Work<'a> {
     pub(super) fresh: Vec<(AttemptRow, bool)>,
     /// Since when it waits for its next exchange.
     pub(super) ready_at: Timestamp,
+    /// People that its receipt shows, for the identity index: keyed hash and record.
+    pub(super) seen_people: Vec<(String, String)>,
 }
 
 /// What an effect does next.
@@ -54,6 +58,7 @@ pub(super) enum Turn {
 impl<'a> Work<'a> {
     /// Goes on until an exchange with the CRM is wanted, or the effect ends or waits.
     pub(super) async fn turn(mut self, crowded: bool) -> (Option<Self>, Result<Turn, Error>) {
+        let words = self.held.crm().map(|c| c.words());
         loop {
             let around = Circumstances {
                 traits: self.traits,
@@ -63,7 +68,13 @@ impl<'a> Work<'a> {
                 elsewhere: self.elsewhere,
                 known: self.known.as_deref(),
                 crowded: crowded && !self.row.urgent,
-                deal_reads: self.held.crm().map_or(&[], |c| c.words().deal_reads),
+                deal_reads: words.map_or(&[], |w| w.deal_reads),
+                indexed: &self.indexed,
+                person: ensure::PersonWords {
+                    phones: words.map_or(&[], |w| w.match_phones),
+                    emails: words.map_or(&[], |w| w.match_emails),
+                    region: self.facts.region(&self.held.connection),
+                },
             };
             let ended = match ensure::next(&self.effect.desired, &self.history, around) {
                 Next::Wait { until, why } => self.wait(until, &why).await,
@@ -86,9 +97,13 @@ impl<'a> Work<'a> {
         }
     }
 
-    pub(super) fn begin(&mut self, purpose: Purpose) {
+    pub(super) fn begin(&mut self, purpose: Purpose, operation: Option<&CrmOp>) {
         let now = self.engine.now();
-        self.history.begin(purpose, now);
+        let asked = match operation {
+            Some(CrmOp::ReadById { id, .. }) => Some(id.clone()),
+            _ => None,
+        };
+        self.history.begin(purpose, now, asked);
         self.row.attempts += 1;
         let row = AttemptRow {
             account: self.row.account.clone(),
@@ -136,7 +151,7 @@ impl<'a> Work<'a> {
     /// A page to staff, by the sink that this connection is.
     pub(super) async fn tell(&mut self) -> Result<(), Error> {
         let Desired::Page { key, notice } = self.effect.desired.clone() else { return Ok(()) };
-        self.begin(Purpose::Write);
+        self.begin(Purpose::Write, None);
         self.store_under_way().await?;
         let outcome = if self.held.connection.vendor == PAGE_EMAIL {
             self.tell_by_email(&key, &notice).await
@@ -248,6 +263,7 @@ impl<'a> Work<'a> {
         row.settled_at = Some(micros(self.engine.now()));
         row.in_flight_until = None;
         row.why = None;
+        self.seen_people = self.people_in(&receipt);
         let slim = Receipt { found: Vec::new(), ..receipt.clone() };
         row.receipt = serde_json::to_string(&slim).ok();
         let effect = self.effect.id.clone();
@@ -262,7 +278,24 @@ impl<'a> Work<'a> {
         Ok(Ended::Settled)
     }
 
-    pub(super) async fn moved(mut self, record: ringback_core::crm::Record) -> Result<Ended, Error> {
+    /// What a receipt says of who is who.
+    fn people_in(&self, receipt: &Receipt) -> Vec<(String, String)> {
+        let Some(crm) = self.held.crm() else { return Vec::new() };
+        match &self.effect.desired {
+            Desired::FindPerson { .. } => {
+                let people = receipt.found.iter().filter(|r| !r.also_known_as.iter().any(|a| a == ensure::DEAL_MARK));
+                people.flat_map(|r| crate::index::keys_of(self.facts, &self.held.connection, crm.words(), r)).collect()
+            }
+            Desired::NewContact { .. } => {
+                let record =
+                    Record { id: receipt.record.clone(), properties: receipt.properties.clone(), ..Record::default() };
+                crate::index::keys_of(self.facts, &self.held.connection, crm.words(), &record)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) async fn moved(mut self, record: Record) -> Result<Ended, Error> {
         self.history = std::mem::take(&mut self.history).settled();
         let mut row = self.packed()?;
         row.state = "superseded".into();
@@ -290,6 +323,8 @@ impl<'a> Work<'a> {
     async fn commit(&mut self, site: Site, row: EffectRow, events: Vec<Event>, settles: bool) -> Result<(), Error> {
         let drafts = std::mem::take(&mut self.drafts);
         let fresh = std::mem::take(&mut self.fresh);
+        let people = Arc::new(std::mem::take(&mut self.seen_people));
+        let connection = self.held.connection.id.as_str().to_owned();
         let (events, now) = (Arc::new(events), self.engine.now());
         let pending = fresh.last().filter(|(a, _)| a.ended_at.is_none()).map(|(a, _)| (a.clone(), true));
         for meeting in 0..MEETINGS_MAX {
@@ -297,6 +332,7 @@ impl<'a> Work<'a> {
             let decided =
                 if events.is_empty() { None } else { Some(self.decided(&events, drafts.clone(), now).await?) };
             let (facts, row, fresh) = (self.facts.clone(), row.clone(), fresh.clone());
+            let (people, connection) = (people.clone(), connection.clone());
             let told = if decided.is_none() { drafts.clone() } else { Vec::new() };
             let stored = self
                 .engine
@@ -317,6 +353,9 @@ impl<'a> Work<'a> {
                             let inquiry = InquiryId::from_text(row.inquiry.clone());
                             let end = chain_end(tx, account, inquiry.as_str()).await?;
                             tell(&facts, &inquiry, told, end, now).store(tx).await?;
+                        }
+                        for (key, record) in people.iter() {
+                            store::crm_person_put(tx, account, &connection, key, record, micros(now)).await?;
                         }
                         if settles {
                             release(tx, account, &row.inquiry, now).await?;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::http::{Authorization, Outgoing};
 use crate::audit::tests::support::{World, connection};
 use crate::http::Fault;
 use ringback_core::http::{HttpReply, Method};

@@ -199,7 +199,9 @@ pub(super) fn failed(write: bool, by_id: bool, reply: &HttpReply, moment: &Momen
         (403, Some(p)) => Outcome::Refused { why: p.why("forbidden") },
         (404, Some(_)) if by_id => Outcome::Gone { merged_into: None },
         (404, Some(p)) => Outcome::Refused { why: p.why("no_such_endpoint") },
-        (300..=399, _) => Outcome::Refused { why: bare("redirected") },
+        // Never followed. It is a gateway's word, not HubSpot's: what came of a write is looked up, and the lane's breaker tells people.
+        (300..=399, _) if write => Outcome::Unknown { why: bare("redirected") },
+        (300..=399, _) => Outcome::Retry { after: wait, why: bare("redirected") },
         // Refused by the protocol before any content was looked at.
         (405 | 413..=415, _) => Outcome::Refused { why: bare("bad_request") },
         (500..=599, problem) => {
