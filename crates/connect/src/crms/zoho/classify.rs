@@ -102,7 +102,8 @@ impl<'a> Problem<'a> {
     /// The record that already holds a unique value.
     fn existing(&self, usual_module: &str) -> Option<String> {
         let record = self.detail("duplicate_record");
-        let id = record.and_then(|r| r.get("id")).or_else(|| self.detail("id"))?.as_str().filter(|id| !id.is_empty())?;
+        let id =
+            record.and_then(|r| r.get("id")).or_else(|| self.detail("id"))?.as_str().filter(|id| !id.is_empty())?;
         let module = record.and_then(|r| r.get("module")?.get("api_name")?.as_str()).unwrap_or(usual_module);
         Some(format!("{module}/{id}"))
     }
@@ -198,10 +199,11 @@ fn first_of(body: Option<&Value>, status: u16) -> Option<Problem<'_>> {
 /// 429 for calls at once and for the day's credits alike; the header and the words tell them apart. No Retry-After is documented:
 /// without one the wait is left to the doubling of `ensure`, as the vendor advises.
 fn rate_limited(problem: Option<&Problem<'_>>, reply: &HttpReply, received_at: Timestamp) -> Outcome {
-    let why = problem
-        .map_or_else(|| Why::new("rate_limited", "HTTP 429").status(reply.status), |p| p.why("rate_limited"));
+    let why =
+        problem.map_or_else(|| Why::new("rate_limited", "HTTP 429").status(reply.status), |p| p.why("rate_limited"));
     let words = problem.map_or_else(String::new, |p| p.message.to_ascii_lowercase());
-    let spent = credits_left(reply) == Some(0) || ["credit", "24 hour", "per day", "daily"].iter().any(|w| words.contains(w));
+    let spent =
+        credits_left(reply) == Some(0) || ["credit", "24 hour", "per day", "daily"].iter().any(|w| words.contains(w));
     if spent {
         let until = received_at.checked_add(CREDITS_MINUTES.minutes()).unwrap_or(received_at);
         return Outcome::Exhausted { until, why };

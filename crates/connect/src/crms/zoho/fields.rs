@@ -129,7 +129,12 @@ fn typed(connection: &Connection, object: Object, name: &str, value: &str) -> Va
 }
 
 /// A record's fields from properties. `module`: where it stands or will stand.
-pub(super) fn written(connection: &Connection, object: Object, module: &str, properties: &Properties) -> Map<String, Value> {
+pub(super) fn written(
+    connection: &Connection,
+    object: Object,
+    module: &str,
+    properties: &Properties,
+) -> Map<String, Value> {
     let mut out = Map::new();
     let own = |name: &str, value: &str| {
         (api_name(connection, object, name), if value.is_empty() { Value::Null } else { Value::from(value) })
@@ -361,7 +366,8 @@ mod tests {
 
     #[test]
     fn our_names_are_spelled_both_ways() {
-        for (name, api) in [("rb_key", "RB_Key"), ("rb_first_call_at", "RB_First_Call_At"), ("Last_Name", "Last_Name")] {
+        for (name, api) in [("rb_key", "RB_Key"), ("rb_first_call_at", "RB_First_Call_At"), ("Last_Name", "Last_Name")]
+        {
             assert_eq!(spelled(name), api);
             assert_eq!(ours(api), name);
         }

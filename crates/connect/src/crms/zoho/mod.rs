@@ -138,11 +138,13 @@ impl Crm for Zoho {
         let mut problems = connection.check_limits();
         for name in ["phone_fields.leads", "phone_fields.contacts", "email_fields"] {
             let Some(list) = connection.setting(name) else { continue };
-            let plain = |field: &str| !field.is_empty() && field.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            let plain =
+                |field: &str| !field.is_empty() && field.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
             let parts: Vec<&str> = list.split(',').map(str::trim).collect();
             if parts.len() > request::FIELDS_MAX || !parts.iter().all(|p| plain(p)) {
                 let cause = format!("{name} is {list:?}");
-                let cure = format!("Write up to {} API names of fields, such as \"Phone, Mobile\"", request::FIELDS_MAX);
+                let cure =
+                    format!("Write up to {} API names of fields, such as \"Phone, Mobile\"", request::FIELDS_MAX);
                 problems.push(Problem::new("RB-0110", cause, &cure));
             }
         }

@@ -67,7 +67,8 @@ impl Answer<'_> {
             && by_status(first, self.reply, self.received_at).is_some()
         {
             return all(&|op| {
-                by_status(op, self.reply, self.received_at).unwrap_or_else(|| self.strange(op, "A status of no meaning"))
+                by_status(op, self.reply, self.received_at)
+                    .unwrap_or_else(|| self.strange(op, "A status of no meaning"))
             });
         }
         if self.reply.status == 204 {
@@ -81,9 +82,14 @@ impl Answer<'_> {
         }
         let list = |name: &str| body.get(name).and_then(Value::as_array).map(Vec::as_slice);
         match operations {
-            [CrmOp::Upsert { .. } | CrmOp::Create { .. } | CrmOp::Update { .. } | CrmOp::Associate { .. } | CrmOp::Delete { .. }, ..] => {
-                self.written(operations, list("data"))
-            }
+            [
+                CrmOp::Upsert { .. }
+                | CrmOp::Create { .. }
+                | CrmOp::Update { .. }
+                | CrmOp::Associate { .. }
+                | CrmOp::Delete { .. },
+                ..,
+            ] => self.written(operations, list("data")),
             [CrmOp::ReadByKey { object, .. }, ..] if *object != Object::Contact => {
                 all(&|op| self.refused_read(op, &body).unwrap_or_else(|| self.by_key(op, list("data"))))
             }
@@ -236,7 +242,9 @@ impl Answer<'_> {
             }),
             CrmOp::ReadMany { object, ids, properties } => self.many(*object, ids, properties, body),
             CrmOp::FindDeals { contact, properties } => self.deals(contact, properties, body),
-            CrmOp::Changed { object, after, properties, .. } => self.changed(*object, after.as_deref(), properties, body),
+            CrmOp::Changed { object, after, properties, .. } => {
+                self.changed(*object, after.as_deref(), properties, body)
+            }
             CrmOp::ReadSchema { object } => schema(*object, body),
             CrmOp::CreateProperty { property, .. } => self.made(operation, property, body),
             CrmOp::ListOwners { after } => owners(after.as_deref(), body),
@@ -271,7 +279,8 @@ impl Answer<'_> {
     fn many(&self, object: Object, ids: &[String], properties: &[String], body: &Value) -> Option<Outcome> {
         let (module, _) = split(object, ids.first()?);
         let reader = self.reader(object, &module, properties);
-        let records: Vec<Record> = body.get("data")?.as_array()?.iter().map(|r| reader.record(r)).collect::<Option<_>>()?;
+        let records: Vec<Record> =
+            body.get("data")?.as_array()?.iter().map(|r| reader.record(r)).collect::<Option<_>>()?;
         // More than was asked for, or others, is somebody else's answer.
         let numbers: Vec<String> = ids.iter().map(|id| split(object, id).1).collect();
         let asked = |record: &Record| numbers.contains(&split(object, &record.id).1);
@@ -327,7 +336,8 @@ impl Answer<'_> {
 
     /// The three parts of a look for people. All of them must be answered: nobody is created on the word of half an answer.
     fn people(&self, operation: &CrmOp, body: &Value) -> Outcome {
-        let Some(parts) = body.get("__composite_requests").and_then(Value::as_array).filter(|p| p.len() == PARTS) else {
+        let Some(parts) = body.get("__composite_requests").and_then(Value::as_array).filter(|p| p.len() == PARTS)
+        else {
             return self.strange(operation, "The body is not the answer to all questions");
         };
         let mut rows: Vec<Vec<Value>> = Vec::new();
@@ -355,7 +365,8 @@ impl Answer<'_> {
         }
         let strange = || self.strange(operation, "A part of the answer cannot be read");
         let inner = part.get("details").and_then(|d| d.get("response")).ok_or_else(strange)?;
-        let status = inner.get("status_code").and_then(Value::as_u64).and_then(|s| u16::try_from(s).ok()).ok_or_else(strange)?;
+        let status =
+            inner.get("status_code").and_then(Value::as_u64).and_then(|s| u16::try_from(s).ok()).ok_or_else(strange)?;
         let body = inner.get("body").cloned().unwrap_or_default();
         if status == 204 {
             return Ok(Vec::new());
@@ -373,11 +384,9 @@ impl Answer<'_> {
 
     fn found(&self, wanted: &[String], contacts: &[Value], leads: &[Value], frozen: &[Value]) -> Option<Outcome> {
         let mut records: Vec<Record> = Vec::new();
-        let add = |record: Record, records: &mut Vec<Record>| {
-            match records.iter_mut().find(|r| r.id == record.id) {
-                Some(known) => known.also_known_as.extend(record.also_known_as),
-                None => records.push(record),
-            }
+        let add = |record: Record, records: &mut Vec<Record>| match records.iter_mut().find(|r| r.id == record.id) {
+            Some(known) => known.also_known_as.extend(record.also_known_as),
+            None => records.push(record),
         };
         for row in contacts {
             add(self.reader(Object::Contact, "Contacts", wanted).record(row)?, &mut records);
@@ -484,7 +493,8 @@ fn property(map: &Map<String, Value>) -> Option<PropertySpec> {
     let unique = map.get("unique").and_then(Value::as_object).is_some_and(|u| !u.is_empty());
     let external = map.get("external").and_then(Value::as_object).is_some_and(|e| !e.is_empty());
     // What the value must be written as, where that is not text.
-    let stored_as = !matches!(data_type, "text" | "textarea" | "email" | "phone" | "website" | "picklist" | "date" | "bigint");
+    let stored_as =
+        !matches!(data_type, "text" | "textarea" | "email" | "phone" | "website" | "picklist" | "date" | "bigint");
     let writable = map.get("operation_type").and_then(|o| o.get("api_update")).and_then(Value::as_bool);
     Some(PropertySpec {
         name: ours(api_name),

@@ -36,7 +36,12 @@ pub(super) fn request(operations: &[CrmOp], connection: &Connection) -> Result<H
 }
 
 fn get(path: String) -> HttpRequest {
-    HttpRequest { method: Method::Get, path, headers: vec![("accept".into(), "application/json".into())], body: Vec::new() }
+    HttpRequest {
+        method: Method::Get,
+        path,
+        headers: vec![("accept".into(), "application/json".into())],
+        body: Vec::new(),
+    }
 }
 
 fn send(method: Method, path: String, body: &Value) -> HttpRequest {
@@ -137,7 +142,10 @@ fn create(operations: &[CrmOp], wanted: Object, connection: &Connection) -> Resu
         records.push(new_record(wanted, key, of.as_deref(), properties, connection)?);
     }
     if records.len() > BATCH_ITEMS_MAX {
-        return Err(Unsupported(format!("Zoho takes at most {BATCH_ITEMS_MAX} records at once, not {}", records.len())));
+        return Err(Unsupported(format!(
+            "Zoho takes at most {BATCH_ITEMS_MAX} records at once, not {}",
+            records.len()
+        )));
     }
     let module = module(wanted);
     if wanted != Object::Contact {
@@ -332,7 +340,10 @@ fn look(operations: &[CrmOp], wanted: Object, connection: &Connection) -> Result
         }
     }
     if keys.len() > LOOK_ITEMS_MAX {
-        return Err(Unsupported(format!("Zoho is asked for at most {LOOK_ITEMS_MAX} keys at once, not {}", keys.len())));
+        return Err(Unsupported(format!(
+            "Zoho is asked for at most {LOOK_ITEMS_MAX} keys at once, not {}",
+            keys.len()
+        )));
     }
     let fields: Vec<String> = fields.into_iter().collect();
     let criterion = one_of(&key_name, &keys).unwrap_or_default();
