@@ -91,7 +91,7 @@ impl Answer<'_> {
                 ..,
             ] => self.written(operations, list("data")),
             [CrmOp::ReadByKey { object, .. }, ..] if *object != Object::Contact => {
-                all(&|op| self.refused_read(op, &body).unwrap_or_else(|| self.by_key(op, list("data"))))
+                all(&|op| self.refused_read(op, &body).unwrap_or_else(|| self.by_key(op, whole_rows(&body))))
             }
             [operation] => vec![self.single(operation, &body)],
             _ => all(&|op| self.strange(op, "The answer belongs to another request")),
@@ -179,6 +179,10 @@ impl Answer<'_> {
             _ => Some(false),
         };
         let version = details.and_then(|d| d.get("Modified_Time")).and_then(Value::as_str).map(str::to_owned);
+        // Every write is told with its time; without it this is not Zoho's answer to it.
+        if version.is_none() && !matches!(operation, CrmOp::Delete { .. }) {
+            return self.strange(operation, "The entry does not say when it was written");
+        }
         let record = Record {
             id: format!("{module}/{id}"),
             modified_at: version.as_deref().and_then(|t| t.parse().ok()),
@@ -288,7 +292,7 @@ impl Answer<'_> {
     }
 
     fn deals(&self, contact: &str, properties: &[String], body: &Value) -> Option<Outcome> {
-        let rows = body.get("data")?.as_array()?;
+        let rows = whole_rows(body)?;
         let (module, _) = split(Object::Contact, contact);
         if module != "Contacts" {
             return Some(Outcome::Done { held: Held::default() });
@@ -378,8 +382,8 @@ impl Answer<'_> {
         if let Some(problem) = Problem::read(&body, status) {
             return Err(told(operation, &problem, &whole, self.received_at));
         }
-        let rows = body.get("data").and_then(Value::as_array).filter(|_| (200..300).contains(&status));
-        rows.cloned().ok_or_else(strange)
+        let rows = whole_rows(&body).filter(|_| (200..300).contains(&status));
+        rows.map(<[Value]>::to_vec).ok_or_else(strange)
     }
 
     fn found(&self, wanted: &[String], contacts: &[Value], leads: &[Value], frozen: &[Value]) -> Option<Outcome> {
@@ -434,6 +438,15 @@ impl Answer<'_> {
             None => Some(Outcome::Gone { merged_into: None }),
         }
     }
+}
+
+/// The rows of a question; `None` where they are not all there: no row is 204, and the answer says how many there are. Nobody is
+/// created on the word of a mutilated answer.
+fn whole_rows(body: &Value) -> Option<&[Value]> {
+    let rows = body.get("data")?.as_array()?;
+    let told = body.get("info").and_then(|info| info.get("count")).and_then(Value::as_u64);
+    let whole = !rows.is_empty() && told.is_none_or(|count| count == rows.len() as u64);
+    whole.then_some(rows.as_slice())
 }
 
 fn schema(object: Object, body: &Value) -> Option<Outcome> {
