@@ -63,7 +63,7 @@ pub struct Options {
     /// Records per write.
     pub batch_max: usize,
     /// The organisation's offset from UTC, minutes: times are printed in it.
-    pub offset_minutes: i64,
+    pub offset_minutes: i32,
     /// Waited by the server before every answer, ms.
     pub delay_ms: u64,
     /// The first record id.
