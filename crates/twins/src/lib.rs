@@ -21,5 +21,6 @@ pub mod sign;
 pub mod sink;
 pub mod twilio;
 mod wire;
+pub mod zoho;
 
 pub use wire::{Hook, Reply, Request};

@@ -12,6 +12,9 @@ mod registry;
 mod sources;
 #[cfg(test)]
 mod spec_hubspot;
+mod spec_zoho;
+#[cfg(test)]
+mod specification;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
