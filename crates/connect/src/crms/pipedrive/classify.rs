@@ -97,7 +97,7 @@ pub(super) fn failed(
         404 | 410 if own && names_one => Outcome::Gone { merged_into: None },
         404 | 410 if own => Outcome::Refused { why: why("no_such_endpoint") },
         400 if own => Outcome::Refused { why: why("validation") },
-        405 | 413 | 414 | 501 if own => Outcome::Refused { why: why("bad_request") },
+        405 | 413 | 414 if own => Outcome::Refused { why: why("bad_request") },
         // A feature that the account does not have, in the vendor's use of this status.
         415 if own => Outcome::Refused { why: why("not_enabled") },
         300..=399 if write => Outcome::Unknown { why: why("redirected") },

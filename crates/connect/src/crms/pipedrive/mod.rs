@@ -159,7 +159,29 @@ impl Crm for Pipedrive {
     fn words(&self) -> &'static CrmWords {
         &WORDS
     }
+
+    fn own_properties(&self) -> &'static [(Object, &'static str, &'static str, bool)] {
+        OWN
+    }
 }
+
+/// What stands in fields of persons; none of them can be unique. Calls and tasks hold theirs in the note.
+static OWN: &[(Object, &str, &str, bool)] = &[
+    (Object::Contact, "rb_key", "Ringback key", false),
+    (Object::Contact, "rb_call_id", "Ringback call id", false),
+    (Object::Contact, "rb_version", "Ringback contract version", false),
+    (Object::Contact, "rb_written_at", "Ringback written at", false),
+    (Object::Contact, "rb_inquiry_url", "Ringback inquiry", false),
+    (Object::Contact, "rb_trace", "Ringback trace", false),
+    (Object::Contact, "rb_urgency", "Ringback urgency", false),
+    (Object::Contact, "rb_reason_code", "Ringback reason code", false),
+    (Object::Contact, "rb_next_action", "Ringback next action", false),
+    (Object::Contact, "rb_intent", "Ringback intent", false),
+    (Object::Contact, "rb_location", "Ringback location", false),
+    (Object::Contact, "rb_source", "Ringback source", false),
+    (Object::Contact, "rb_vertical", "Ringback vertical", false),
+    (Object::Contact, "rb_first_call_at", "Ringback first call at", false),
+];
 
 /// Property names. `phone`, `email`, `due`, `lifecycle` and `closed` are no fields of Pipedrive: see `fields`. The `rb_` names of
 /// calls and tasks are packed into the note.

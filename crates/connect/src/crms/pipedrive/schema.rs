@@ -70,8 +70,8 @@ fn spec(name: &str, kind: PropertyType, read_only: bool) -> PropertySpec {
         name: name.to_owned(),
         label: name.trim_start_matches("rb_").replace('_', " "),
         kind,
-        // Pipedrive knows no unique fields: that the key is held once is Ringback's own work, and this is where it is kept.
-        unique: name == KEY_PROPERTY,
+        // Pipedrive knows no unique fields: that a key is held once is Ringback's own work.
+        unique: false,
         read_only,
         stored_as: None,
     }
@@ -182,7 +182,7 @@ pub(super) fn field(map: &Map<String, Value>) -> Option<PropertySpec> {
     };
     let writable = matches!(kind, "varchar" | "text" | "phone" | "date" | "double" | "int" | "boolean" | "enum" | "set" | "user" | "org" | "people");
     Some(PropertySpec {
-        unique: name == KEY_PROPERTY,
+        unique: false,
         label: cut(label, 200),
         name,
         kind: typed,
