@@ -27,11 +27,35 @@ const BODY_FIELDS: &[(&str, &[&str])] = &[
     ("persons", &["name", "owner_id", "org_id", "emails", "phones", "visible_to", "label_ids", "custom_fields"]),
     (
         "activities",
-        &["subject", "type", "owner_id", "deal_id", "org_id", "due_date", "due_time", "done", "participants", "priority", "note"],
+        &[
+            "subject",
+            "type",
+            "owner_id",
+            "deal_id",
+            "org_id",
+            "due_date",
+            "due_time",
+            "done",
+            "participants",
+            "priority",
+            "note",
+        ],
     ),
     (
         "deals",
-        &["title", "owner_id", "person_id", "org_id", "pipeline_id", "stage_id", "value", "currency", "status", "custom_fields", "label_ids"],
+        &[
+            "title",
+            "owner_id",
+            "person_id",
+            "org_id",
+            "pipeline_id",
+            "stage_id",
+            "value",
+            "currency",
+            "status",
+            "custom_fields",
+            "label_ids",
+        ],
     ),
     ("personFields", &["field_name", "field_type"]),
 ];
@@ -88,7 +112,11 @@ fn table() -> Vec<(CrmOp, &'static str, &'static str)> {
         properties: vec![],
     };
     vec![
-        (find(vec![phone("+13125550142", "3125550142")]), "GET", "/api/v2/persons/search?term=3125550142&fields=phone&limit=100"),
+        (
+            find(vec![phone("+13125550142", "3125550142")]),
+            "GET",
+            "/api/v2/persons/search?term=3125550142&fields=phone&limit=100",
+        ),
         (
             find(vec![email("a@example.com"), phone("+4315550142", "15550142"), phone("+13125550142", "3125550142")]),
             "GET",
@@ -110,7 +138,11 @@ fn table() -> Vec<(CrmOp, &'static str, &'static str)> {
             "GET",
             "/api/v2/itemSearch/field?term=rb-x%2F1&entity_type=deal&field=a1b2c3d4e5f60718293a4b5c6d7e8f9001122334&match=exact&limit=100",
         ),
-        (by_key(Object::Task, Some("1001")), "GET", "/api/v2/activities?person_id=1001&sort_by=id&sort_direction=desc&limit=500"),
+        (
+            by_key(Object::Task, Some("1001")),
+            "GET",
+            "/api/v2/activities?person_id=1001&sort_by=id&sort_direction=desc&limit=500",
+        ),
         (by_key(Object::Task, None), "GET", "/api/v2/activities?sort_by=update_time&sort_direction=desc&limit=500"),
         (by_id(Object::Contact), "GET", "/api/v2/persons/7?include_fields=won_deals_count"),
         (by_id(Object::Call), "GET", "/api/v2/activities/7"),
@@ -120,7 +152,11 @@ fn table() -> Vec<(CrmOp, &'static str, &'static str)> {
             "GET",
             "/api/v2/persons?ids=1,2&limit=100&include_fields=won_deals_count",
         ),
-        (CrmOp::ReadMany { object: Object::Deal, ids: text(&["1"]), properties: vec![] }, "GET", "/api/v2/deals?ids=1&limit=100"),
+        (
+            CrmOp::ReadMany { object: Object::Deal, ids: text(&["1"]), properties: vec![] },
+            "GET",
+            "/api/v2/deals?ids=1&limit=100",
+        ),
         (
             CrmOp::FindDeals { contact: "1001".into(), properties: vec![] },
             "GET",
@@ -129,21 +165,59 @@ fn table() -> Vec<(CrmOp, &'static str, &'static str)> {
         (
             create(
                 Object::Contact,
-                &[("name", "Caller"), ("phone", "+13125550142"), ("email", "d@example.com"), ("owner_id", "11"), ("rb_urgency", "high"), ("rb_budget", "4000"), ("label_ids", "5,6")],
+                &[
+                    ("name", "Caller"),
+                    ("phone", "+13125550142"),
+                    ("email", "d@example.com"),
+                    ("owner_id", "11"),
+                    ("rb_urgency", "high"),
+                    ("rb_budget", "4000"),
+                    ("label_ids", "5,6"),
+                ],
             ),
             "POST",
             "/api/v2/persons",
         ),
         (
-            create(Object::Call, &[("subject", "Missed call"), ("due", "2026-03-04T23:12:07.5Z"), ("note", "a < b"), ("rb_from", "+1"), ("owner_id", "11")]),
+            create(
+                Object::Call,
+                &[
+                    ("subject", "Missed call"),
+                    ("due", "2026-03-04T23:12:07.5Z"),
+                    ("note", "a < b"),
+                    ("rb_from", "+1"),
+                    ("owner_id", "11"),
+                ],
+            ),
             "POST",
             "/api/v2/activities",
         ),
-        (create(Object::Task, &[("subject", "Call back"), ("due", "2026-03-04T23:12:07Z"), ("done", "false"), ("rb_priority", "high"), ("type", "call")]), "POST", "/api/v2/activities"),
-        (create(Object::Deal, &[("title", "Boiler"), ("value", "12.5"), ("status", "open"), ("stage_id", "2")]), "POST", "/api/v2/deals"),
+        (
+            create(
+                Object::Task,
+                &[
+                    ("subject", "Call back"),
+                    ("due", "2026-03-04T23:12:07Z"),
+                    ("done", "false"),
+                    ("rb_priority", "high"),
+                    ("type", "call"),
+                ],
+            ),
+            "POST",
+            "/api/v2/activities",
+        ),
+        (
+            create(Object::Deal, &[("title", "Boiler"), ("value", "12.5"), ("status", "open"), ("stage_id", "2")]),
+            "POST",
+            "/api/v2/deals",
+        ),
         (update(Object::Contact, &[("name", "Dana"), ("phone", "3"), ("rb_budget", "")]), "PATCH", "/api/v2/persons/7"),
         (update(Object::Task, &[("done", "true")]), "PATCH", "/api/v2/activities/7"),
-        (update(Object::Task, &[("due", "2026-03-04T23:12:07Z"), ("note", "New."), ("rb_trace", "t")]), "PATCH", "/api/v2/activities/7"),
+        (
+            update(Object::Task, &[("due", "2026-03-04T23:12:07Z"), ("note", "New."), ("rb_trace", "t")]),
+            "PATCH",
+            "/api/v2/activities/7",
+        ),
         (update(Object::Deal, &[("status", "won")]), "PATCH", "/api/v2/deals/7"),
         (
             CrmOp::Associate { from: Object::Task, from_id: "7".into(), to: Object::Contact, to_id: "1001".into() },
@@ -248,22 +322,43 @@ fn a_change_of_one_number_keeps_the_others() {
         json!([{"value": "2", "primary": true, "label": "work"}, {"value": "1", "primary": false, "label": "home"}])
     );
     assert_eq!(phones(""), json!([{"value": "2", "primary": false, "label": "work"}]));
-    let blind = CrmOp::Update { object: Object::Contact, id: "7".into(), properties: properties(&[("phone", "3")]), seen: None };
+    let blind = CrmOp::Update {
+        object: Object::Contact,
+        id: "7".into(),
+        properties: properties(&[("phone", "3")]),
+        seen: None,
+    };
     assert!(Pipedrive.request(&[blind], &connection(&[])).is_err(), "the others would be lost");
 }
 
 #[test]
 fn an_activity_carries_key_person_and_exact_time() {
-    let made = body(&create(Object::Call, &[("due", "2026-03-04T23:12:07.5Z"), ("note", "a < b\nc"), ("rb_status", "no_answer")]));
+    let made = body(&create(
+        Object::Call,
+        &[("due", "2026-03-04T23:12:07.5Z"), ("note", "a < b\nc"), ("rb_status", "no_answer")],
+    ));
     assert_eq!(made["participants"], json!([{"person_id": 1001, "primary": true}]));
     assert!(made.get("person_id").is_none(), "it is read only");
-    assert_eq!((&made["due_date"], &made["due_time"], &made["done"]), (&json!("2026-03-04"), &json!("23:12"), &json!(true)));
+    assert_eq!(
+        (&made["due_date"], &made["due_time"], &made["done"]),
+        (&json!("2026-03-04"), &json!("23:12"), &json!(true))
+    );
     let note = made["note"].as_str().unwrap();
-    assert!(note.starts_with("a &lt; b<br>c<br>") && note.contains("[rb-call-1]") && note.contains("rb_due: 2026-03-04T23:12:07.5Z"), "{note}");
+    assert!(
+        note.starts_with("a &lt; b<br>c<br>")
+            && note.contains("[rb-call-1]")
+            && note.contains("rb_due: 2026-03-04T23:12:07.5Z"),
+        "{note}"
+    );
     // A change of one line keeps the others and the key.
     let changed = body(&update(Object::Task, &[("rb_trace", "t")]));
     let note = changed["note"].as_str().unwrap();
-    assert!(note.contains("[rb-task-1]") && note.contains("rb_urgency: high") && note.contains("rb_trace: t") && note.starts_with("Body."));
+    assert!(
+        note.contains("[rb-task-1]")
+            && note.contains("rb_urgency: high")
+            && note.contains("rb_trace: t")
+            && note.starts_with("Body.")
+    );
     assert!(body(&update(Object::Task, &[("done", "true")])).get("note").is_none());
     let settings = [("priority.high".to_owned(), "263".to_owned())];
     let task = create(Object::Task, &[("rb_priority", "high")]);
@@ -303,9 +398,19 @@ fn settings_are_checked_and_costs_are_the_published_ones() {
     let with = |name: &str, value: &str| Pipedrive.check(&connection(&[(name.to_owned(), value.to_owned())])).len();
     assert_eq!((with("customer_labels", "5, 6"), with("customer_labels", "VIP")), (0, 1));
     assert_eq!((with("priority.high", "263"), with("priority.high", "high")), (0, 1));
-    assert_eq!((with("packed.task", "rb_zone, rb_size:number"), with("packed.task", "zone"), with("packed.call", "rb_x:money")), (0, 1, 1));
+    assert_eq!(
+        (
+            with("packed.task", "rb_zone, rb_size:number"),
+            with("packed.task", "zone"),
+            with("packed.call", "rb_x:money")
+        ),
+        (0, 1, 1)
+    );
     let cost = |operation: CrmOp| Pipedrive.cost(&[operation]);
     assert_eq!(cost(CrmOp::FindPerson { keys: vec![], properties: vec![] }), 20);
-    assert_eq!((cost(by_key(Object::Contact, None)), cost(by_key(Object::Task, None)), cost(by_id(Object::Contact))), (20, 10, 1));
+    assert_eq!(
+        (cost(by_key(Object::Contact, None)), cost(by_key(Object::Task, None)), cost(by_id(Object::Contact))),
+        (20, 10, 1)
+    );
     assert_eq!((cost(update(Object::Deal, &[])), cost(CrmOp::Delete { object: Object::Task, id: "1".into() })), (5, 3));
 }

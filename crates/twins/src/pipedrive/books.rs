@@ -42,7 +42,11 @@ impl Pipedrive {
             object: shelf.path().to_owned(),
             id: row.id.to_string(),
             fields,
-            people: if shelf == Shelf::Persons { Vec::new() } else { row.people().iter().map(u64::to_string).collect() },
+            people: if shelf == Shelf::Persons {
+                Vec::new()
+            } else {
+                row.people().iter().map(u64::to_string).collect()
+            },
             by_person: row.by_person,
             gone: row.deleted_ms.is_some(),
             place: String::new(),
@@ -99,7 +103,9 @@ impl Books for Pipedrive {
             ("email" | "emails", _) => json!({ "emails": [{ "value": value, "primary": true, "label": "work" }] }),
             ("done", _) => json!({ "done": value == "true" }),
             (_, Some(field)) => json!({ "custom_fields": { field.code.as_str(): value } }),
-            ("name" | "title" | "subject" | "note" | "due_date" | "due_time" | "status", None) => json!({ field: value }),
+            ("name" | "title" | "subject" | "note" | "due_date" | "due_time" | "status", None) => {
+                json!({ field: value })
+            }
             ("owner_id", None) => match value.parse::<u64>() {
                 Ok(owner) => json!({ "owner_id": owner }),
                 Err(_) => return false,

@@ -55,7 +55,10 @@ impl Pipedrive {
             Shelf::Deals => &["title"],
             Shelf::Activities => &[],
         };
-        for name in required.iter().filter(|n| new && given.get(**n).and_then(Value::as_str).is_none_or(|v| v.trim().is_empty())) {
+        for name in required
+            .iter()
+            .filter(|n| new && given.get(**n).and_then(Value::as_str).is_none_or(|v| v.trim().is_empty()))
+        {
             return Err(Refusal::invalid(name, &format!("'{name}' is required")));
         }
         if new {
@@ -83,7 +86,14 @@ impl Pipedrive {
                 default("visible_to", 3.into());
             }
             Shelf::Deals => {
-                for (name, value) in [("status", json!("open")), ("pipeline_id", json!(1)), ("stage_id", json!(1)), ("value", json!(0)), ("currency", json!("USD")), ("label_ids", json!([]))] {
+                for (name, value) in [
+                    ("status", json!("open")),
+                    ("pipeline_id", json!(1)),
+                    ("stage_id", json!(1)),
+                    ("value", json!(0)),
+                    ("currency", json!("USD")),
+                    ("label_ids", json!([])),
+                ] {
                     default(name, value);
                 }
             }
@@ -146,7 +156,8 @@ impl Pipedrive {
                 "type" => one_of(name, value, &ACTIVITY_TYPES)?,
                 "owner_id" => self.owner(value)?,
                 "person_id" => {
-                    let words = "'person_id' is a read-only field. Add a primary participant to set 'person_id' instead.";
+                    let words =
+                        "'person_id' is a read-only field. Add a primary participant to set 'person_id' instead.";
                     return Err(Refusal::new(400, "ERR_BAD_REQUEST", words));
                 }
                 "deal_id" | "org_id" | "priority" | "project_id" => whole(name, value)?,
@@ -164,7 +175,11 @@ impl Pipedrive {
         }
         let linked = |name: &str| out.get(name).is_some_and(|v| !v.is_null());
         if linked("deal_id") && linked("lead_id") {
-            return Err(Refusal::new(400, "ERR_BAD_REQUEST", "An activity belongs to a deal or to a lead, not to both"));
+            return Err(Refusal::new(
+                400,
+                "ERR_BAD_REQUEST",
+                "An activity belongs to a deal or to a lead, not to both",
+            ));
         }
         Ok(out)
     }
@@ -234,11 +249,35 @@ impl Pipedrive {
     /// A new custom field: `field_name` and `field_type` are required, options for `enum` and `set`.
     pub(super) fn check_field(&self, body: &Value) -> Result<(String, String, Vec<String>), Refusal> {
         const KINDS: [&str; 16] = [
-            "varchar", "text", "double", "phone", "date", "daterange", "time", "timerange", "set", "enum", "varchar_auto", "address",
-            "monetary", "org", "people", "user",
+            "varchar",
+            "text",
+            "double",
+            "phone",
+            "date",
+            "daterange",
+            "time",
+            "timerange",
+            "set",
+            "enum",
+            "varchar_auto",
+            "address",
+            "monetary",
+            "org",
+            "people",
+            "user",
         ];
-        let given = body.as_object().ok_or_else(|| Refusal::new(400, "ERR_BAD_REQUEST", "Request body must be a JSON object"))?;
-        let allowed = ["field_name", "field_type", "options", "ui_visibility", "important_fields", "required_fields", "description"];
+        let given = body
+            .as_object()
+            .ok_or_else(|| Refusal::new(400, "ERR_BAD_REQUEST", "Request body must be a JSON object"))?;
+        let allowed = [
+            "field_name",
+            "field_type",
+            "options",
+            "ui_visibility",
+            "important_fields",
+            "required_fields",
+            "description",
+        ];
         if let Some(name) = given.keys().find(|n| !allowed.contains(&n.as_str())) {
             return Err(Refusal::not_allowed(name));
         }
@@ -249,7 +288,8 @@ impl Pipedrive {
         let kind = one_of("field_type", given.get("field_type").unwrap_or(&Value::Null), &KINDS)?;
         let kind = kind.as_str().unwrap_or_default().to_owned();
         let list = given.get("options").and_then(Value::as_array);
-        let options: Vec<String> = list.into_iter().flatten().filter_map(|o| o["label"].as_str()).map(str::to_owned).collect();
+        let options: Vec<String> =
+            list.into_iter().flatten().filter_map(|o| o["label"].as_str()).map(str::to_owned).collect();
         if matches!(kind.as_str(), "enum" | "set") && options.is_empty() {
             return Err(Refusal::invalid("options", "'options' is required"));
         }
@@ -258,11 +298,19 @@ impl Pipedrive {
 }
 
 fn string(name: &str, value: &Value) -> Result<Value, Refusal> {
-    if value.is_string() || (value.is_null() && name != "name") { Ok(value.clone()) } else { Err(Refusal::invalid(name, "Expected string")) }
+    if value.is_string() || (value.is_null() && name != "name") {
+        Ok(value.clone())
+    } else {
+        Err(Refusal::invalid(name, "Expected string"))
+    }
 }
 
 fn whole(name: &str, value: &Value) -> Result<Value, Refusal> {
-    if value.is_u64() || (value.is_null() && name != "owner_id") { Ok(value.clone()) } else { Err(Refusal::invalid(name, "Expected integer")) }
+    if value.is_u64() || (value.is_null() && name != "owner_id") {
+        Ok(value.clone())
+    } else {
+        Err(Refusal::invalid(name, "Expected integer"))
+    }
 }
 
 fn numbers(name: &str, value: &Value) -> Result<Value, Refusal> {
@@ -280,7 +328,8 @@ fn one_of(name: &str, value: &Value, words: &[&str]) -> Result<Value, Refusal> {
 /// `d` stands for a digit.
 fn shaped(name: &str, value: &Value, shape: &str) -> Result<Value, Refusal> {
     let fits = value.as_str().is_some_and(|text| {
-        text.len() == shape.len() && text.bytes().zip(shape.bytes()).all(|(c, s)| if s == b'd' { c.is_ascii_digit() } else { c == s })
+        text.len() == shape.len()
+            && text.bytes().zip(shape.bytes()).all(|(c, s)| if s == b'd' { c.is_ascii_digit() } else { c == s })
     });
     if fits || value.is_null() { Ok(value.clone()) } else { Err(Refusal::invalid(name, "is in a wrong format")) }
 }
@@ -300,7 +349,9 @@ fn entries(name: &str, value: &Value) -> Result<Value, Refusal> {
     let list = value.as_array().ok_or_else(|| Refusal::invalid(name, "Expected array"))?;
     let mut kept = Vec::new();
     for (n, entry) in list.iter().enumerate() {
-        let Some(map) = entry.as_object() else { return Err(Refusal::invalid(&format!("{name}.{n}"), "Expected object")) };
+        let Some(map) = entry.as_object() else {
+            return Err(Refusal::invalid(&format!("{name}.{n}"), "Expected object"));
+        };
         if let Some(other) = map.keys().find(|k| !["value", "primary", "label"].contains(&k.as_str())) {
             return Err(Refusal::not_allowed(&format!("{name}.{n}.{other}")));
         }

@@ -37,7 +37,9 @@ impl Vendor for Pipedrive {
     fn refuse(&mut self, how: Refusing) -> Reply {
         match how {
             Refusing::Unauthorized => serve::unauthorized(),
-            Refusing::Unprocessable => Refusal::new(422, "ERR_UNPROCESSABLE", "The request could not be processed").reply(),
+            Refusing::Unprocessable => {
+                Refusal::new(422, "ERR_UNPROCESSABLE", "The request could not be processed").reply()
+            }
             Refusing::TooMany(retry_after_s) => limits::throttled(retry_after_s),
             Refusing::Server(status) => Refusal::new(status, "ERR_INTERNAL", "Something went wrong").reply(),
         }

@@ -188,7 +188,8 @@ impl Default for Pipedrive {
 impl Pipedrive {
     /// A fresh account.
     pub fn new(options: Options) -> Self {
-        let user = |id: u64, name: &str, email: &str, active| User { id, name: name.into(), email: email.into(), active };
+        let user =
+            |id: u64, name: &str, email: &str, active| User { id, name: name.into(), email: email.into(), active };
         let built_in = |rows: &[(&str, &str, &str)]| {
             let field = |(name, code, kind): &(&str, &str, &str)| Field {
                 name: (*name).to_owned(),
@@ -208,8 +209,10 @@ impl Pipedrive {
             ("Label", "label_ids", "set"),
             ("Update time", "update_time", "date"),
         ]);
-        let deals = built_in(&[("Title", "title", "varchar"), ("Value", "value", "monetary"), ("Stage", "stage_id", "stage")]);
-        let activities = built_in(&[("Subject", "subject", "varchar"), ("Due date", "due_date", "date"), ("Note", "note", "text")]);
+        let deals =
+            built_in(&[("Title", "title", "varchar"), ("Value", "value", "monetary"), ("Stage", "stage_id", "stage")]);
+        let activities =
+            built_in(&[("Subject", "subject", "varchar"), ("Due date", "due_date", "date"), ("Note", "note", "text")]);
         Self {
             options,
             shelves: [Shelf::Persons, Shelf::Deals, Shelf::Activities].map(|s| (s, BTreeMap::new())).into(),
@@ -260,7 +263,8 @@ impl Pipedrive {
         let count = self.fields(shelf).len();
         let digest = Sha1::digest(format!("{}/{name}/{count}", shelf.path()));
         let code = digest.iter().fold(String::new(), |out, b| format!("{out}{b:02x}"));
-        let options = options.iter().zip(1_u64..).map(|(label, n)| (count as u64 * 100 + n, (*label).to_owned())).collect();
+        let options =
+            options.iter().zip(1_u64..).map(|(label, n)| (count as u64 * 100 + n, (*label).to_owned())).collect();
         let field = Field { name: name.to_owned(), code: code.clone(), kind: kind.to_owned(), options, custom: true };
         self.fields.entry(shelf).or_default().push(field);
         code
@@ -322,16 +326,51 @@ impl Pipedrive {
         let mut out = Map::new();
         out.insert("id".into(), row.id.into());
         let names: &[&str] = match shelf {
-            Shelf::Persons => {
-                &["name", "first_name", "last_name", "owner_id", "org_id", "phones", "emails", "visible_to", "label_ids", "picture_id"]
-            }
+            Shelf::Persons => &[
+                "name",
+                "first_name",
+                "last_name",
+                "owner_id",
+                "org_id",
+                "phones",
+                "emails",
+                "visible_to",
+                "label_ids",
+                "picture_id",
+            ],
             Shelf::Deals => &[
-                "title", "owner_id", "person_id", "org_id", "pipeline_id", "stage_id", "value", "currency", "status",
-                "expected_close_date", "label_ids", "visible_to",
+                "title",
+                "owner_id",
+                "person_id",
+                "org_id",
+                "pipeline_id",
+                "stage_id",
+                "value",
+                "currency",
+                "status",
+                "expected_close_date",
+                "label_ids",
+                "visible_to",
             ],
             Shelf::Activities => &[
-                "subject", "type", "owner_id", "creator_user_id", "deal_id", "lead_id", "person_id", "org_id", "project_id",
-                "due_date", "due_time", "duration", "busy", "done", "participants", "priority", "note", "public_description",
+                "subject",
+                "type",
+                "owner_id",
+                "creator_user_id",
+                "deal_id",
+                "lead_id",
+                "person_id",
+                "org_id",
+                "project_id",
+                "due_date",
+                "due_time",
+                "duration",
+                "busy",
+                "done",
+                "participants",
+                "priority",
+                "note",
+                "public_description",
             ],
         };
         for name in names {
@@ -349,7 +388,8 @@ impl Pipedrive {
         for name in include {
             let status = name.strip_suffix("_deals_count").unwrap_or_default();
             let deals = self.rows(Shelf::Deals);
-            let count = deals.iter().filter(|d| d.number("person_id") == Some(row.id) && d.text("status") == status).count();
+            let count =
+                deals.iter().filter(|d| d.number("person_id") == Some(row.id) && d.text("status") == status).count();
             out.insert(name.clone(), count.into());
         }
         Value::Object(out)

@@ -12,7 +12,8 @@ const LIVES_SECONDS: i64 = 3_599;
 
 impl Pipedrive {
     pub(super) fn token(&mut self, request: &Request, now_ms: i64) -> Reply {
-        let refused = |status, error: &str| Reply::json(status, &json!({ "success": false, "message": error, "error": error }));
+        let refused =
+            |status, error: &str| Reply::json(status, &json!({ "success": false, "message": error, "error": error }));
         let (client, secret, refresh) = self.options.oauth.clone();
         let expected = base64::engine::general_purpose::STANDARD.encode(format!("{client}:{secret}"));
         let given = request.get_header("authorization").and_then(|h| h.strip_prefix("Basic ")).unwrap_or_default();

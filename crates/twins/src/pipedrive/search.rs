@@ -23,7 +23,8 @@ impl Pipedrive {
         let word = |name: &str| query.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
         let exact = word("exact_match") == Some("true");
         let term = term(word("term"), exact)?;
-        let fields: Vec<&str> = word("fields").unwrap_or("custom_fields,email,notes,phone,name,title").split(',').collect();
+        let fields: Vec<&str> =
+            word("fields").unwrap_or("custom_fields,email,notes,phone,name,title").split(',').collect();
         let found = self.shelf(shelf).values().filter_map(|row| {
             let data = self.indexed(row, now_ms)?;
             self.matches(data, &fields, &term, exact).then(|| self.item(shelf, row.id, data))
@@ -64,7 +65,9 @@ impl Pipedrive {
                 "emails": values(data, "emails"), "visible_to": 3, "owner": { "id": data.get("owner_id") },
                 "organization": null, "custom_fields": custom(data), "notes": [],
             }),
-            _ => json!({ "id": id, "type": "deal", "title": data.get("title"), "status": data.get("status"), "custom_fields": custom(data) }),
+            _ => {
+                json!({ "id": id, "type": "deal", "title": data.get("title"), "status": data.get("status"), "custom_fields": custom(data) })
+            }
         }
     }
 
@@ -75,7 +78,10 @@ impl Pipedrive {
             Some("person") => Shelf::Persons,
             Some("deal") => Shelf::Deals,
             Some("lead" | "organization" | "product" | "project") => {
-                return Ok(Reply::json(200, &json!({ "success": true, "data": [], "additional_data": { "next_cursor": null } })));
+                return Ok(Reply::json(
+                    200,
+                    &json!({ "success": true, "data": [], "additional_data": { "next_cursor": null } }),
+                ));
             }
             _ => return Err(Refusal::invalid("entity_type", "'entity_type' is required")),
         };

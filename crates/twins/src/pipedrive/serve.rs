@@ -12,11 +12,31 @@ type Answer = Result<Reply, Refusal>;
 
 /// Query parameters of v2's lists, by shelf; anything else is refused.
 fn known_parameters(shelf: Shelf) -> Vec<&'static str> {
-    let mut names =
-        vec!["filter_id", "ids", "owner_id", "org_id", "deal_id", "updated_since", "updated_until", "sort_by", "sort_direction", "include_fields", "limit", "cursor"];
+    let mut names = vec![
+        "filter_id",
+        "ids",
+        "owner_id",
+        "org_id",
+        "deal_id",
+        "updated_since",
+        "updated_until",
+        "sort_by",
+        "sort_direction",
+        "include_fields",
+        "limit",
+        "cursor",
+    ];
     names.extend(match shelf {
         Shelf::Persons => vec!["custom_fields", "include_option_labels", "include_labels"],
-        Shelf::Deals => vec!["person_id", "pipeline_id", "stage_id", "status", "custom_fields", "include_option_labels", "include_labels"],
+        Shelf::Deals => vec![
+            "person_id",
+            "pipeline_id",
+            "stage_id",
+            "status",
+            "custom_fields",
+            "include_option_labels",
+            "include_labels",
+        ],
         Shelf::Activities => vec!["person_id", "lead_id", "done"],
     });
     names
@@ -73,7 +93,10 @@ impl Pipedrive {
             ("GET", [one]) if fields(one).is_some() => {
                 let shelf = fields(one).unwrap_or(Shelf::Persons);
                 let data: Vec<Value> = self.fields(shelf).iter().map(described).collect();
-                Ok(Reply::json(200, &json!({ "success": true, "data": data, "additional_data": { "next_cursor": null } })))
+                Ok(Reply::json(
+                    200,
+                    &json!({ "success": true, "data": data, "additional_data": { "next_cursor": null } }),
+                ))
             }
             ("POST", [one @ ("personFields" | "dealFields")]) => {
                 let shelf = fields(one).unwrap_or(Shelf::Persons);
@@ -117,9 +140,7 @@ impl Pipedrive {
     }
 
     fn v1(&mut self, request: &Request, rest: &[&str], now_ms: i64) -> Answer {
-        let user = |u: &super::User| {
-            json!({ "id": u.id, "name": u.name, "email": u.email, "active_flag": u.active, "is_deleted": false, "timezone_name": "America/Chicago" })
-        };
+        let user = |u: &super::User| json!({ "id": u.id, "name": u.name, "email": u.email, "active_flag": u.active, "is_deleted": false, "timezone_name": "America/Chicago" });
         let done = |data: Value| Ok(Reply::json(200, &json!({ "success": true, "data": data })));
         match (request.method.as_str(), rest) {
             ("GET", ["users"]) => done(self.users.iter().map(user).collect()),
@@ -199,8 +220,11 @@ impl Pipedrive {
                 Some(ids.filter(|ids| ids.len() <= 100).ok_or_else(|| Refusal::invalid("ids", "up to 100 ids"))?)
             }
         };
-        let (since, until) = (moment(word("updated_since"), "updated_since")?, moment(word("updated_until"), "updated_until")?);
-        let number = |name: &str| word(name).map(|v| v.parse::<u64>().map_err(|_| Refusal::invalid(name, "Expected integer"))).transpose();
+        let (since, until) =
+            (moment(word("updated_since"), "updated_since")?, moment(word("updated_until"), "updated_until")?);
+        let number = |name: &str| {
+            word(name).map(|v| v.parse::<u64>().map_err(|_| Refusal::invalid(name, "Expected integer"))).transpose()
+        };
         let (person, owner, deal) = (number("person_id")?, number("owner_id")?, number("deal_id")?);
         let shown = |row: &&Row| {
             let second = row.updated_ms.div_euclid(1_000);
@@ -261,7 +285,7 @@ fn body(request: &Request) -> Result<Value, Refusal> {
 fn described(field: &Field) -> Value {
     let options: Vec<Value> = field.options.iter().map(|(id, label)| json!({ "id": id, "label": label })).collect();
     json!({
-        "field_name": field.name, "field_code": field.code, "field_type": field.kind,
+        "field_name": field.name, "field_code": field.code, "field_type": field.kind, "description": "",
         "options": if options.is_empty() { Value::Null } else { Value::Array(options) },
         "subfields": null, "is_custom_field": field.custom, "is_optional_response_field": false,
     })

@@ -77,9 +77,10 @@ pub(super) fn field<'a>(object: Object, name: &'a str, connection: &'a Connectio
 /// The property that a custom field holds: our name for it, or its code.
 pub(super) fn name_of(object: Object, code: &str, connection: &Connection) -> String {
     let prefix = prefix(object);
-    let ours = connection.settings.iter().find_map(|(name, stored)| {
-        (Field::read(stored).code == code).then(|| name.strip_prefix(&prefix)).flatten()
-    });
+    let ours = connection
+        .settings
+        .iter()
+        .find_map(|(name, stored)| (Field::read(stored).code == code).then(|| name.strip_prefix(&prefix)).flatten());
     ours.unwrap_or(code).to_owned()
 }
 
@@ -111,7 +112,8 @@ impl Seen {
 
 /// The list with this value as the primary one. What it held otherwise stays; `""` takes the primary one away.
 fn with_primary(held: &[Value], value: &str, label: &str) -> Value {
-    let same = |entry: &Value| entry.get("value").and_then(Value::as_str).is_some_and(|v| v.eq_ignore_ascii_case(value));
+    let same =
+        |entry: &Value| entry.get("value").and_then(Value::as_str).is_some_and(|v| v.eq_ignore_ascii_case(value));
     let primary = |entry: &Value| entry.get("primary").and_then(Value::as_bool).unwrap_or(false);
     let mut list = Vec::new();
     if !value.is_empty() {
@@ -131,7 +133,8 @@ fn with_primary(held: &[Value], value: &str, label: &str) -> Value {
 }
 
 fn id(name: &str, value: &str) -> Result<Value, Unsupported> {
-    let number = value.trim().parse::<u64>().map_err(|_| Unsupported(format!("{name} is an id of Pipedrive, a number")));
+    let number =
+        value.trim().parse::<u64>().map_err(|_| Unsupported(format!("{name} is an id of Pipedrive, a number")));
     Ok(Value::from(number?))
 }
 
@@ -165,9 +168,13 @@ pub(super) fn body(
     let mut custom = Map::new();
     let lists = |writing: Writing<'_>, name: &str| match writing {
         Writing::New { .. } => Ok(Vec::new()),
-        Writing::Change { seen: Some(seen) } => Ok(if name == "phones" { seen.phones.clone() } else { seen.emails.clone() }),
+        Writing::Change { seen: Some(seen) } => {
+            Ok(if name == "phones" { seen.phones.clone() } else { seen.emails.clone() })
+        }
         // Without knowing the list, the others in it would be lost.
-        Writing::Change { seen: None } => Err(Unsupported(format!("{name} are replaced whole: the record must be read first"))),
+        Writing::Change { seen: None } => {
+            Err(Unsupported(format!("{name} are replaced whole: the record must be read first")))
+        }
     };
     for (name, value) in properties {
         match (object, name.as_str()) {
@@ -328,7 +335,9 @@ fn whole(value: &Value) -> Option<String> {
         Value::Number(n) => n.to_string(),
         Value::Bool(b) => b.to_string(),
         // Money, addresses, ranges: the value without its attributes.
-        Value::Object(map) => return map.get("value").or_else(|| map.get("id")).filter(|v| !v.is_object()).and_then(whole),
+        Value::Object(map) => {
+            return map.get("value").or_else(|| map.get("id")).filter(|v| !v.is_object()).and_then(whole);
+        }
         Value::Array(list) => list.iter().filter(|v| !v.is_array()).filter_map(whole).collect::<Vec<_>>().join(","),
         Value::Null => return None,
     };
@@ -360,7 +369,11 @@ fn values(map: &Map<String, Value>, name: &str) -> Vec<String> {
 
 fn person(map: &Map<String, Value>, connection: &Connection, record: &mut Record) {
     let properties = &mut record.properties;
-    plain(map, &["name", "first_name", "last_name", "owner_id", "org_id", "label_ids", "visible_to", "job_title"], properties);
+    plain(
+        map,
+        &["name", "first_name", "last_name", "owner_id", "org_id", "label_ids", "visible_to", "job_title"],
+        properties,
+    );
     for (n, phone) in values(map, "phones").into_iter().take(PHONES_MAX).enumerate() {
         properties.insert(if n == 0 { "phone".to_owned() } else { format!("phone_{}", n + 1) }, phone);
     }
@@ -388,8 +401,17 @@ fn person(map: &Map<String, Value>, connection: &Connection, record: &mut Record
 }
 
 fn deal(map: &Map<String, Value>, connection: &Connection, record: &mut Record) {
-    let names =
-        ["title", "stage_id", "pipeline_id", "status", "value", "currency", "owner_id", "org_id", "expected_close_date"];
+    let names = [
+        "title",
+        "stage_id",
+        "pipeline_id",
+        "status",
+        "value",
+        "currency",
+        "owner_id",
+        "org_id",
+        "expected_close_date",
+    ];
     plain(map, &names, &mut record.properties);
     if let Some(status) = record.properties.get("status") {
         let closed = (status != "open").to_string();
@@ -453,9 +475,11 @@ pub(super) fn names_in(object: Object, message: &str, connection: &Connection) -
         }
     }
     // `Validation failed: phones.0.value: …` and `'person_id' is a read-only field`.
-    let path = message.split_once("Validation failed: ").and_then(|(_, rest)| rest.split_once(':')).map(|(path, _)| path);
+    let path =
+        message.split_once("Validation failed: ").and_then(|(_, rest)| rest.split_once(':')).map(|(path, _)| path);
     let quoted = message.split('\'').nth(1);
-    let identifier = |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
+    let identifier =
+        |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
     for name in [path, quoted].into_iter().flatten().filter(identifier) {
         let first = name.split('.').find(|p| *p != "custom_fields").unwrap_or(name);
         let own = match first {

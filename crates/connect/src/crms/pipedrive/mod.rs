@@ -149,7 +149,8 @@ impl Crm for Pipedrive {
         for object in [Object::Call, Object::Task] {
             if let Err(wrong) = schema::packed_more(object, connection) {
                 let cause = format!("packed.{} names {wrong:?}", object.as_str());
-                let cure = "Write names that begin with rb_, with :number, :date, :datetime or :bool where it is no text";
+                let cure =
+                    "Write names that begin with rb_, with :number, :date, :datetime or :bool where it is no text";
                 problems.push(Problem::new("RB-0110", cause, cure));
             }
         }

@@ -148,7 +148,10 @@ mod tests {
             assert_eq!(held.get("rb_from").map(String::as_str), Some("+1 \"a\" <b> & 'c'"));
             assert_eq!(held.get(KEY_PROPERTY).map(String::as_str), Some("rb-call-1"));
         }
-        assert_eq!(unpack("<p>Ann wrote this</p>[rb-task-9]").1.get(KEY_PROPERTY).map(String::as_str), Some("rb-task-9"));
+        assert_eq!(
+            unpack("<p>Ann wrote this</p>[rb-task-9]").1.get(KEY_PROPERTY).map(String::as_str),
+            Some("rb-task-9")
+        );
         assert_eq!(text("a < b &unknown; &#x41;&#66; <"), "a < b &unknown; AB <");
         assert_eq!(unpack("[not a key] [x]").1, Properties::new());
     }

@@ -59,7 +59,9 @@ fn accepted(operation: &CrmOp, reply: &HttpReply, connection: &Connection) -> Ou
         return strange("The status is not one that Pipedrive answers with");
     }
     match operation {
-        CrmOp::ReadByKey { object, key, of, .. } if is_activity(*object) => activity_by_key(key, of.is_some(), &body, connection),
+        CrmOp::ReadByKey { object, key, of, .. } if is_activity(*object) => {
+            activity_by_key(key, of.is_some(), &body, connection)
+        }
         CrmOp::ReadByKey { .. } => by_key(&body),
         _ => single(operation, &body, connection),
     }

@@ -46,7 +46,9 @@ pub(super) fn request(operation: &CrmOp, connection: &Connection) -> Result<Http
             };
             let code = field(*object, KEY_PROPERTY, connection)?.code;
             let (key, code) = (percent(key), percent(code));
-            get(format!("{V2}/itemSearch/field?term={key}&entity_type={kind}&field={code}&match=exact&limit={MATCHES_MAX}"))
+            get(format!(
+                "{V2}/itemSearch/field?term={key}&entity_type={kind}&field={code}&match=exact&limit={MATCHES_MAX}"
+            ))
         }
         CrmOp::ReadById { object, id, .. } | CrmOp::ReadLinks { object, id, .. } => {
             // Whether a person is a customer is told by deals that were won.

@@ -102,7 +102,8 @@ pub(super) fn schema(object: Object, fields: &[Value], connection: &Connection) 
 
 /// Everything that the note of a call log or task holds.
 fn packed(object: Object, connection: &Connection) -> Vec<PropertySpec> {
-    let own = OWN_PROPERTIES.iter().filter(|(o, ..)| *o == object).map(|(_, name, ..)| spec(name, PropertyType::Text, false));
+    let own =
+        OWN_PROPERTIES.iter().filter(|(o, ..)| *o == object).map(|(_, name, ..)| spec(name, PropertyType::Text, false));
     let mut all: Vec<PropertySpec> = own.collect();
     match object {
         Object::Call => all.extend(CALL.iter().map(|name| spec(name, PropertyType::Text, false))),
@@ -129,7 +130,11 @@ pub(super) fn packed_more(object: Object, connection: &Connection) -> Result<Vec
         };
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
         let name = name.trim();
-        if name.starts_with("rb_") && name.bytes().all(plain) { Ok((name.to_owned(), kind)) } else { Err(entry.to_owned()) }
+        if name.starts_with("rb_") && name.bytes().all(plain) {
+            Ok((name.to_owned(), kind))
+        } else {
+            Err(entry.to_owned())
+        }
     };
     entries.map(read).collect()
 }
@@ -180,7 +185,21 @@ pub(super) fn field(map: &Map<String, Value>) -> Option<PropertySpec> {
         "varchar" | "text" | "date" | "phone" => code.to_owned(),
         other => format!("{code}:{other}"),
     };
-    let writable = matches!(kind, "varchar" | "text" | "phone" | "date" | "double" | "int" | "boolean" | "enum" | "set" | "user" | "org" | "people");
+    let writable = matches!(
+        kind,
+        "varchar"
+            | "text"
+            | "phone"
+            | "date"
+            | "double"
+            | "int"
+            | "boolean"
+            | "enum"
+            | "set"
+            | "user"
+            | "org"
+            | "people"
+    );
     Some(PropertySpec {
         unique: false,
         label: cut(label, 200),
