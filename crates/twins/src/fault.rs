@@ -350,12 +350,14 @@ impl<V: Vendor> Faulty<V> {
     }
 }
 
-/// Takes the last half of `results` or `data` (at least one), or a single record's `id`, out of a reply.
+/// Takes the last half of `results` or of a list in `data` (at least one), or a single record's `id`, out of a reply.
 fn drop_ids(reply: &mut Reply) {
     let mut body = reply.value();
-    let list = if body["data"].is_array() { "data" } else { "results" };
+    let list = if body.get("results").is_some_and(Value::is_array) { "results" } else { "data" };
     if let Some(results) = body.get_mut(list).and_then(Value::as_array_mut) {
         results.truncate(results.len() / 2);
+    } else if let Some(record) = body.get_mut("data").and_then(Value::as_object_mut) {
+        record.remove("id");
     } else if let Some(record) = body.as_object_mut() {
         record.remove("id");
         if let Some(properties) = record.get_mut("properties").and_then(Value::as_object_mut) {

@@ -16,6 +16,8 @@ mod spec_zoho;
 #[cfg(test)]
 mod specification;
 #[cfg(test)]
+mod spec_pipedrive;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod vectors;
