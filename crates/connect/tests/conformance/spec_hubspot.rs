@@ -368,7 +368,8 @@ fn as_many_callers_share_a_search_as_its_body_holds() {
             keys: (0..keys).map(|k| if k % 2 == 0 { phone(n * 10 + k) } else { email(n * 10 + k) }).collect(),
             properties: properties.clone(),
         };
-        let most = HubSpot.batch_items_max(&find(0), &plain);
+        // Longer addresses come later: of several operations the smallest answer holds.
+        let most = (0..40).map(|n| HubSpot.batch_items_max(&find(n), &plain)).min().unwrap();
         assert!((1..=40).contains(&most) && (keys > 2 || properties.len() < 2 || most >= 20), "{keys}: {most}");
         let operations: Vec<CrmOp> = (0..u32::try_from(most).unwrap()).map(find).collect();
         let request = HubSpot.request(&operations, &plain).unwrap();
