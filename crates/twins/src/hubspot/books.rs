@@ -1,6 +1,6 @@
 //! What an auditor asks of this portal, in the words common to all CRMs.
 
-use super::{Actor, HubSpot, ObjectType};
+use super::{HubSpot, ObjectType};
 use crate::books::{Books, Entry, Kind};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -108,7 +108,7 @@ impl Books for HubSpot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hubspot::Options;
+    use crate::hubspot::{Actor, Options};
 
     #[test]
     fn the_books_tell_who_made_what_and_what_is_gone() {
