@@ -169,6 +169,21 @@ pub enum Intake {
     Unavailable,
 }
 
+/// More was found for a batch of operations than one answer shows.
+pub const TOO_MANY_RESULTS: &str = "too_many_results";
+/// The answer to a batch does not say to which of its operations something belongs.
+pub const UNCLEAR_MATCH: &str = "unclear_match";
+/// The answer to a batch does not mention one of its items.
+pub const MISSING_IN_REPLY: &str = "missing_in_reply";
+/// A batch was refused whole, and nothing of it was done; one of its items is at fault.
+pub const BATCH_REFUSED: &str = "batch_refused";
+
+/// Would this operation fare better in a smaller batch, or alone?
+pub fn asks_for_fewer(outcome: &Outcome) -> bool {
+    let classes = [TOO_MANY_RESULTS, UNCLEAR_MATCH, MISSING_IN_REPLY, BATCH_REFUSED];
+    matches!(outcome, Outcome::Retry { why, .. } if classes.contains(&why.class.as_str()))
+}
+
 /// The vendor cannot do this operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsupported(pub String);
@@ -249,7 +264,10 @@ pub trait Crm: Sync {
         connection: &Connection,
         received_at: Timestamp,
     ) -> Replies;
-    /// So many operations of this one's shape ([`CrmOp::shape`]) may share one request.
+    /// So many operations of this one's shape ([`CrmOp::shape`]) may share one request; of several operations the smallest answer
+    /// holds. A batch can still be too large for what it asks, or be refused whole because of one item: then every outcome is a
+    /// `Retry` of one of the classes of [`asks_for_fewer`], and whoever sends it asks again in batches of half the size, down to one
+    /// at a time, where the answer is clear. `Unsupported` for several operations (a mix that has no batch) means the same.
     fn batch_items_max(&self, _operation: &CrmOp, _connection: &Connection) -> usize {
         1
     }

@@ -17,6 +17,10 @@ pub mod fault;
 pub mod hubspot;
 pub mod log;
 pub mod pipedrive;
+// The only thing that is shared with tests of the translators: it leans on vendors' documents alone.
+#[cfg(test)]
+#[path = "../../connect/tests/conformance/referee.rs"]
+mod referee;
 pub mod serve;
 pub mod sign;
 pub mod sink;

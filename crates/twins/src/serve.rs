@@ -10,6 +10,7 @@
 //! | `GET /_twin/hits` | how often each fault was applied, and writes still to land |
 //! | `POST /_twin/script` | replaces the fault script ([`Script`] as JSON) |
 //! | `POST /_twin/settle` | lands what is due |
+//! | `GET /_twin/books` | CRMs: every record in the words common to all ([`crate::books`]) |
 //! | `GET /_twin/records?type=contacts` | HubSpot: live records with history and links |
 //! | `POST /_twin/seed` | HubSpot: `{"type","properties":{…}}` → `{"id"}` |
 //! | `POST /_twin/human_set` | HubSpot: `{"type","id","property","value","user_id"}` |

@@ -1,8 +1,8 @@
 //! Links between records. Source: associations v4 guide; type ids from the enumeration in the vendor's own Node client.
 
-use super::batch::complete;
+use super::batch::{ASSOCIATIONS_MAX, ASSOCIATIONS_READ_MAX, complete, multi_status};
 use super::record::{Link, ObjectType};
-use super::refusals::{Refusal, bad_json, unknown_path};
+use super::refusals::{Refusal, bad_json, no_associations, unknown_path};
 use super::{ApiVersion, HubSpot, Route};
 use crate::Reply;
 use crate::log::Deed;
@@ -278,14 +278,33 @@ impl HubSpot {
         }
         let ("POST", ["batch", operation @ ..]) = (route.method, rest) else { return Err(unknown_path()) };
         let body = route.body()?;
-        let inputs = super::batch::inputs(&body, super::batch::ASSOCIATIONS_MAX)?;
-        let mut results = Vec::new();
+        let most = if operation == ["read"] { ASSOCIATIONS_READ_MAX } else { ASSOCIATIONS_MAX };
+        let inputs = super::batch::inputs(&body, most)?;
+        let (mut results, mut errors) = (Vec::new(), Vec::new());
         match operation {
             ["associate", "default"] => {
-                for (a, b) in self.pairs(inputs, from, to)? {
-                    results.extend(self.link_default((from, a), (to, b), route.now_ms)?);
+                for input in inputs {
+                    let id = |side: &str| input[side]["id"].as_str().unwrap_or_default();
+                    let linked = self
+                        .pair((from, id("from")), (to, id("to")))
+                        .and_then(|(a, b)| self.link_default((from, a), (to, b), route.now_ms));
+                    match linked {
+                        Ok(pair) => results.extend(pair),
+                        // That the others are linked all the same is undocumented, and how the entry names its pair too.
+                        Err(refusal) => errors.push(
+                            refusal
+                                .context("fromObjectId", &[id("from")])
+                                .context("toObjectId", &[id("to")])
+                                .into_entry(None),
+                        ),
+                    }
                 }
-                Ok(Reply::json(200, &complete(route.now_ms, &results)))
+                results.reverse();
+                Ok(if errors.is_empty() {
+                    Reply::json(200, &complete(route.now_ms, &results))
+                } else {
+                    multi_status(route.now_ms, &results, &errors)
+                })
             }
             ["create"] => {
                 for ((a, b), input) in self.pairs(inputs, from, to)?.into_iter().zip(inputs) {
@@ -299,12 +318,22 @@ impl HubSpot {
                     if let Ok(id) = self.resolve(from, id, None, false) {
                         let links: Vec<Value> =
                             self.links_of(from, id, to, false).into_iter().map(|(_, value)| value).collect();
-                        if !links.is_empty() {
+                        if links.is_empty() {
+                            errors.push(no_associations(from, &id.to_string(), to));
+                        } else {
                             results.push(json!({ "from": { "id": id.to_string() }, "to": links }));
                         }
+                    } else {
+                        // The endpoint does not tell a record without links from one that does not exist.
+                        errors.push(no_associations(from, id, to));
                     }
                 }
-                Ok(Reply::json(200, &complete(route.now_ms, &results)))
+                results.reverse();
+                Ok(if errors.is_empty() {
+                    Reply::json(200, &complete(route.now_ms, &results))
+                } else {
+                    multi_status(route.now_ms, &results, &errors)
+                })
             }
             _ => Err(unknown_path()),
         }

@@ -4,7 +4,7 @@
 
 use super::objects::{Claims, Draft, Wanted};
 use super::record::ObjectType;
-use super::refusals::{Refusal, bad_json, batch_too_large, duplicate_ids, not_found, unknown_path};
+use super::refusals::{Refusal, bad_json, batch_too_large, duplicate_ids, not_found, too_many_histories, unknown_path};
 use super::{HubSpot, Route};
 use crate::log::Deed;
 use crate::{Reply, civil};
@@ -13,6 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Inputs of one batch of associations (associations guide: 2,000 to create).
 pub(super) const ASSOCIATIONS_MAX: usize = 2_000;
+/// Inputs of one batch read of associations (changelog "Batch Read Limit for HubSpot Associations API").
+pub(super) const ASSOCIATIONS_READ_MAX: usize = 1_000;
+/// Inputs of one batch read with histories.
+const HISTORIES_MAX: usize = 50;
 
 /// One checked input.
 enum Ready {
@@ -51,6 +55,9 @@ impl HubSpot {
         let id_property = body["idProperty"].as_str().filter(|p| !p.is_empty());
         if let Some(property) = id_property.filter(|p| *p != "hs_object_id") {
             self.check_id_property(kind, property)?;
+        }
+        if !strings(&body["propertiesWithHistory"]).is_empty() && inputs.len() > HISTORIES_MAX {
+            return Err(too_many_histories(HISTORIES_MAX));
         }
         let wanted = Wanted {
             properties: Some(strings(&body["properties"])),
@@ -213,7 +220,8 @@ pub(super) fn complete(now_ms: i64, results: &[Value]) -> Value {
     json!({ "status": "COMPLETE", "results": results, "startedAt": at, "completedAt": at })
 }
 
-fn multi_status(now_ms: i64, results: &[Value], errors: &[Value]) -> Reply {
+/// A batch of which some went through.
+pub(super) fn multi_status(now_ms: i64, results: &[Value], errors: &[Value]) -> Reply {
     let mut body = complete(now_ms, results);
     body["numErrors"] = errors.len().into();
     body["errors"] = errors.into();

@@ -49,6 +49,15 @@ impl HubSpot {
         if kind == ObjectType::Contacts && !own.is_empty() && !taken.is_empty() {
             values.insert("hs_additional_emails".to_owned(), taken.clone());
         }
+        // Every id that leads here, separated by semicolons like the values of any checkbox.
+        let mut ids: BTreeSet<String> =
+            values.get("hs_merged_object_ids").map(|t| t.split(';').map(str::to_owned).collect()).unwrap_or_default();
+        ids.extend([primary, other].into_iter().filter(|id| *id != survivor).map(|id| id.to_string()));
+        ids.extend(lost.get("hs_merged_object_ids").unwrap_or_default().split(';').map(str::to_owned));
+        ids.retain(|id| !id.is_empty());
+        if table.properties.contains_key("hs_merged_object_ids") {
+            values.insert("hs_merged_object_ids".to_owned(), ids.into_iter().collect::<Vec<_>>().join(";"));
+        }
         let history = std::mem::take(&mut kept.history);
         table.records.insert(survivor, kept);
         for (name, versions) in history {

@@ -1,7 +1,8 @@
 //! How HubSpot misbehaves: the half of [`crate::fault`] that needs to know its bodies.
 
-use super::refusals::{Policy, Refusal, throttled};
+use super::refusals::{Policy, Refusal, expired, throttled};
 use super::{HubSpot, ObjectType};
+use crate::books::Books as _;
 use crate::fault::{Refusing, Vendor};
 use crate::log::Log;
 use crate::{Reply, Request};
@@ -42,9 +43,13 @@ impl Vendor for HubSpot {
                 .iter()
                 .map(|input| {
                     let refusal = Refusal::new(500, "INTERNAL_ERROR", "There was a problem with this input.");
-                    let refusal = match input["id"].as_str() {
-                        Some(id) => refusal.context("ids", &[id]),
-                        None => refusal,
+                    let refusal = match (input["id"].as_str(), input["from"]["id"].as_str(), input["to"]["id"].as_str())
+                    {
+                        (Some(id), ..) => refusal.context("ids", &[id]),
+                        (_, Some(from), Some(to)) => {
+                            refusal.context("fromObjectId", &[from]).context("toObjectId", &[to])
+                        }
+                        _ => refusal,
                     };
                     refusal.into_entry(input["objectWriteTraceId"].as_str())
                 })
@@ -60,12 +65,7 @@ impl Vendor for HubSpot {
     fn refuse(&mut self, how: Refusing) -> Reply {
         self.correlation += 1;
         let refusal = match how {
-            // "EXPIRED_AUTHENTICATION": error handling page.
-            Refusing::Unauthorized => Refusal::new(
-                401,
-                "EXPIRED_AUTHENTICATION",
-                "The OAuth token used to make this call expired 5 second(s) ago.",
-            ),
+            Refusing::Unauthorized => expired(5),
             Refusing::Unprocessable => Refusal::new(422, "VALIDATION_ERROR", "The request could not be processed."),
             Refusing::TooMany(retry_after_s) => throttled(Policy::TenSecondlyRolling, retry_after_s),
             Refusing::Server(status) => Refusal::new(status, "INTERNAL_ERROR", "internal error"),
@@ -87,6 +87,7 @@ impl Vendor for HubSpot {
         };
         let kind = |name: &str| ObjectType::from_path(name).ok_or_else(|| format!("no such type: {name}"));
         Some(match (request.method.as_str(), segments.get(1)?.as_str()) {
+            ("GET", "books") => Reply::json(200, &json!(self.entries())),
             ("GET", "records") => {
                 let query = request.query();
                 let name = query.iter().find(|(name, _)| name == "type").map_or("", |(_, value)| value.as_str());

@@ -6,10 +6,12 @@
 
 mod associations;
 mod batch;
+mod books;
 mod directory;
 mod limits;
 mod merge;
 mod misbehave;
+mod oauth;
 mod objects;
 mod properties;
 mod record;
@@ -21,6 +23,7 @@ mod table;
 mod tests;
 
 pub use limits::Limits;
+pub use oauth::App;
 pub use record::{Link, ObjectType, Record, Version};
 pub use seed::{Owner, Pipeline, Stage};
 
@@ -61,8 +64,10 @@ pub enum DuplicateForm {
 /// How this portal is set up.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Accepted tokens.
+    /// Accepted tokens of private apps.
     pub tokens: Vec<Token>,
+    /// Installed apps that fetch their tokens.
+    pub apps: Vec<App>,
     /// The portal (account) number in messages.
     pub portal_id: u64,
     /// Rate limits.
@@ -91,6 +96,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             tokens: vec![Token::new("pat-twin", "7001")],
+            apps: vec![App::new("twin-app", "twin-secret", "twin-refresh", "7002")],
             portal_id: 44_000_001,
             limits: Limits::default(),
             // "at least 10 seconds after create, 60 after update" (Okta's HubSpot connector documentation).
@@ -169,6 +175,7 @@ pub struct HubSpot {
     tables: [Table; ObjectType::ALL.len()],
     owners: Vec<Owner>,
     used: limits::Used,
+    given: oauth::Given,
     log: Log,
     effects: Vec<Effect>,
     next_id: u64,
@@ -187,6 +194,7 @@ impl HubSpot {
             tables,
             owners: seed::owners(),
             used: limits::Used::default(),
+            given: oauth::Given::default(),
             log: Log::default(),
             effects: Vec::new(),
             correlation: 0,
@@ -208,25 +216,32 @@ impl HubSpot {
     pub fn handle(&mut self, request: &Request, now_ms: i64) -> Reply {
         self.effects.clear();
         self.correlation += 1;
-        let (token, search) = (token_of(request), is_search(request));
-        let outcome = match self.admit(request, token.as_deref(), search, now_ms) {
-            Ok(actor) => self.route(request, actor, now_ms),
-            Err(refusal) => Err(refusal),
-        };
-        let mut reply = outcome.unwrap_or_else(|refusal| refusal.into_reply(&self.correlation_id()));
-        // "Search … do not include rate limit headers" (usage guidelines).
-        if let Some(token) = token
-            && !search
-            && reply.status != 401
-        {
-            reply = self.used.stamp(&self.options.limits, &token, reply);
-        }
+        let reply = self.oauth_endpoint(request, now_ms).unwrap_or_else(|| self.answer(request, now_ms));
         self.log.push(request, now_ms, Some(reply.status), Seen::Answered(reply.status));
         let effects = std::mem::take(&mut self.effects);
         if let Some(entry) = self.log.last_mut() {
             entry.effects = effects;
         }
         reply
+    }
+
+    fn answer(&mut self, request: &Request, now_ms: i64) -> Reply {
+        let (token, search) = (token_of(request), is_search(request));
+        let bearer = self.bearer(token.as_deref(), now_ms);
+        let budget = match &bearer {
+            oauth::Bearer::Known { budget, .. } => Some(budget.clone()),
+            _ => None,
+        };
+        let outcome = match self.admit(request, bearer, search, now_ms) {
+            Ok(actor) => self.route(request, actor, now_ms),
+            Err(refusal) => Err(refusal),
+        };
+        let reply = outcome.unwrap_or_else(|refusal| refusal.into_reply(&self.correlation_id()));
+        // "Search … do not include rate limit headers" (usage guidelines).
+        match budget.filter(|_| !search) {
+            Some(budget) => self.used.stamp(&self.options.limits, &budget, reply),
+            None => reply,
+        }
     }
 
     /// Every kept request, oldest first.
@@ -258,9 +273,12 @@ impl HubSpot {
         format!("00000000-0000-4000-8000-{:012x}", self.correlation)
     }
 
-    fn admit(&mut self, request: &Request, token: Option<&str>, search: bool, now_ms: i64) -> Result<Actor, Refusal> {
-        let known = self.options.tokens.iter().find(|known| token == Some(known.secret.as_str()));
-        let Some(known) = known else { return Err(refusals::no_credentials()) };
+    fn admit(&mut self, request: &Request, bearer: oauth::Bearer, search: bool, now_ms: i64) -> Result<Actor, Refusal> {
+        let (known, budget) = match bearer {
+            oauth::Bearer::Known { token, budget } => (token, budget),
+            oauth::Bearer::Expired { seconds } => return Err(refusals::expired(seconds)),
+            oauth::Bearer::Nobody => return Err(refusals::no_credentials()),
+        };
         if let (Some(granted), Some(needed)) = (&known.scopes, needed_scope(request, search))
             && !granted.contains(&needed)
         {
@@ -268,7 +286,7 @@ impl HubSpot {
         }
         let actor =
             Actor { source: self.options.app_source_type.clone(), source_id: known.app_id.clone(), user_id: None };
-        self.used.take(&self.options.limits, &known.secret, search, now_ms)?;
+        self.used.take(&self.options.limits, &budget, search, now_ms)?;
         Ok(actor)
     }
 

@@ -256,7 +256,7 @@ impl HubSpot {
         }
     }
 
-    fn define(&mut self, kind: ObjectType, body: &Value, now_ms: i64) -> Result<Value, Refusal> {
+    pub(super) fn define(&mut self, kind: ObjectType, body: &Value, now_ms: i64) -> Result<Value, Refusal> {
         let name = text(body, "name")?;
         let label = text(body, "label")?;
         let group = text(body, "groupName")?;

@@ -96,6 +96,12 @@ pub(crate) fn no_credentials() -> Refusal {
     )
 }
 
+/// Error handling page, `EXPIRED_AUTHENTICATION`.
+pub(crate) fn expired(seconds: i64) -> Refusal {
+    let message = format!("The OAuth token used to make this call expired {seconds} second(s) ago.");
+    Refusal::new(401, "EXPIRED_AUTHENTICATION", message)
+}
+
 /// Error handling page: a token without the scope is 403.
 pub(crate) fn missing_scopes(scope: &str) -> Refusal {
     let mut refusal = Refusal::new(
@@ -189,6 +195,27 @@ pub(crate) fn value_taken(
 pub(crate) fn duplicate_ids(ids: &[&str]) -> Refusal {
     Refusal::validation(format!("Duplicate IDs found in batch input: [{}]. IDs must be unique", ids.join(", ")))
         .context("ids", ids)
+}
+
+/// Seen wording, <https://github.com/PipedreamHQ/pipedream/pull/8462>.
+pub(crate) fn too_many_histories(max: usize) -> Refusal {
+    Refusal::validation(format!(
+        "The maximum number of inputs supported in a batch request for property histories is {max}. Please reduce the number of items \
+         and try again"
+    ))
+}
+
+/// Recorded form of one entry of a batch read of associations: that there are none is an error of its own.
+pub(crate) fn no_associations(from: ObjectType, id: &str, to: ObjectType) -> Value {
+    let (from, to) = (from.singular(), to.singular());
+    let message = format!("No {to} is associated with {from} {id}.");
+    let refusal = Refusal::new(404, "OBJECT_NOT_FOUND", message)
+        .context("fromObjectId", &[id])
+        .context("fromObjectType", &[from])
+        .context("toObjectType", &[to]);
+    let mut entry = refusal.into_entry(None);
+    entry["subCategory"] = "crm.associations.NO_ASSOCIATIONS_FOUND".into();
+    entry
 }
 
 /// Objects guide, batch endpoints: at most 100 inputs.

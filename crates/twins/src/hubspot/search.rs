@@ -17,6 +17,8 @@ const FILTERS_MAX: usize = 18;
 const PAGE_MAX: usize = 200;
 const RESULTS_MAX: usize = 10_000;
 const QUERY_MAX_CHARS: usize = 3_000;
+/// "If the body of your request exceeds 3,000 characters, a 400 error will be returned" (search guide, limits).
+const BODY_MAX_CHARS: usize = 3_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operator {
@@ -58,6 +60,9 @@ impl HubSpot {
     /// `POST …/{objectType}/search`
     pub(super) fn search(&mut self, route: &Route<'_>, kind: ObjectType) -> Result<Reply, Refusal> {
         let body = route.body()?;
+        if String::from_utf8_lossy(route.raw).chars().count() > BODY_MAX_CHARS {
+            return Err(Refusal::validation(format!("The request body can hold at most {BODY_MAX_CHARS} characters.")));
+        }
         let groups = self.groups(kind, &body)?;
         let limit = body["limit"].as_u64().map_or(10, |limit| limit as usize);
         let after = match &body["after"] {
@@ -271,13 +276,22 @@ impl Filter {
             Operator::Gt => against(&self.value) == Ordering::Greater,
             Operator::Gte => against(&self.value) != Ordering::Less,
             Operator::Between => against(&self.value) != Ordering::Less && against(&self.high) != Ordering::Greater,
-            Operator::In => self.values.iter().any(|value| against(value) == Ordering::Equal),
-            Operator::NotIn => self.values.iter().all(|value| against(value) != Ordering::Equal),
+            Operator::In => self.listed(&held),
+            Operator::NotIn => !self.listed(&held),
             Operator::HasProperty => true,
             Operator::NotHasProperty => false,
             Operator::ContainsToken => contains_token(&held, &self.value),
             Operator::NotContainsToken => !contains_token(&held, &self.value),
         }
+    }
+}
+
+impl Filter {
+    /// "When filtering string properties with IN or NOT_IN, the values must be lowercase" (search guide, operators): what is not finds
+    /// nothing.
+    fn listed(&self, held: &str) -> bool {
+        let small = |value: &&String| self.kind != Kind::Text || value.to_lowercase() == **value;
+        self.values.iter().filter(small).any(|value| compare(self.kind, held, value) == Ordering::Equal)
     }
 }
 

@@ -24,6 +24,7 @@ const LIFECYCLE: &[&str] = &[
 const CONTACTS: &[Row] = &[
     ("email", Text, "text", "i", &[]),
     ("hs_additional_emails", Enumeration, "checkbox", "x", &[]),
+    ("hs_merged_object_ids", Enumeration, "checkbox", "xr", &[]),
     ("firstname", Text, "text", "", &[]),
     ("lastname", Text, "text", "", &[]),
     ("phone", Phone, "phonenumber", "i", &[]),

@@ -92,6 +92,16 @@ impl Problem {
         Vec::new()
     }
 
+    /// The record that the error is about does not exist.
+    pub(super) fn not_found(&self) -> bool {
+        self.is(&["OBJECT_NOT_FOUND"])
+    }
+
+    /// There is nothing that the record is linked to.
+    pub(super) fn no_links(&self) -> bool {
+        self.is(&["crm.associations.NO_ASSOCIATIONS_FOUND"])
+    }
+
     fn is(&self, words: &[&str]) -> bool {
         words.iter().any(|w| self.category == *w || self.codes.contains(*w))
     }

@@ -13,8 +13,14 @@
 //! Settings: `version` (default `2026-03`; `v3` for the undated paths), `property_group.<object>` for an existing group that
 //! our own properties shall stand in (default: a group `ringback`, made at set-up).
 //!
-//! [`request`] makes requests, [`reply`] reads answers, [`classify`] says what an error means.
+//! * A search takes 3,000 characters and shows 200 matches, so several callers share one; a batch of records takes 100 (50 with
+//!   history) and does not show links, which have a batch of their own.
+//! * OAuth: `…/latest/authentication/manage-oauth-tokens`; version 1 ends on 2027-02-16
+//!   (<https://developers.hubspot.com/changelog/v1-oauth-api-deprecation>), refresh tokens stay the same.
+//!
+//! [`request`] makes requests, [`reply`] and [`batches`] read answers, [`classify`] says what an error means.
 
+mod batches;
 mod classify;
 mod reply;
 mod request;
@@ -36,15 +42,16 @@ static ABOUT: About = About {
     docs_url: "https://developers.hubspot.com/docs/api-reference/latest/overview",
     base_url: "https://api.hubapi.com",
     auth: Auth::Bearer,
-    // A private app's token lives until it is revoked; OAuth apps refresh (crm: `expires_in`, about half an hour).
+    // A private app's token lives until it is revoked; an OAuth app's for 30 minutes (changelog "Expiration of OAuth access tokens is
+    // changing"), and its answer says so in `expires_in`.
     oauth: Some(&OAuth {
-        token_url: "https://api.hubapi.com/oauth/v1/token",
+        token_url: "https://api.hubapi.com/oauth/2026-03/token",
         grant: Grant::RefreshToken,
         basic: false,
         form: &[],
         rotates: false,
         base_url_from: None,
-        lives_seconds: 1_500,
+        lives_seconds: 1_800,
     }),
     writes: Some(WriteTraits {
         // The vendor lists 524 among the answers to expect: its edge gives up on the origin 100 s after it passed a request on

@@ -1,12 +1,13 @@
 //! HTTP to outcomes.
 
 use super::classify::{Moment, Problem, failed, refused, unreadable};
-use super::{OBJECTS, plural};
+use super::request::{MERGED_IDS, next_changed};
+use super::{OBJECTS, batches, plural};
 use crate::wire::{cut, text, zone};
-use crate::{Budget, Connection, Replies};
+use crate::{BATCH_REFUSED, Budget, Connection, MISSING_IN_REPLY, Replies};
 use jiff::Timestamp;
 use ringback_core::crm::{
-    CrmOp, Held, KEY_PROPERTY, Outcome, Properties, PropertySpec, PropertyType, Record, SetBy, Setter, Why,
+    CrmOp, Held, KEY_PROPERTY, Object, Outcome, Properties, PropertySpec, PropertyType, Record, SetBy, Setter, Why,
 };
 use ringback_core::http::HttpReply;
 use serde_json::{Map, Value};
@@ -22,7 +23,7 @@ pub(super) fn replies(
     let moment = Moment { received_at, zone: &zone };
     let outcomes = match reply.status {
         200..=299 => accepted(operations, reply),
-        _ => operations.iter().map(|op| of_failure(op, reply, &moment)).collect(),
+        _ => operations.iter().map(|op| of_failure(op, operations.len() > 1, reply, &moment)).collect(),
     };
     Replies { outcomes, budget: budget(reply) }
 }
@@ -41,25 +42,41 @@ pub(super) fn prepared(reply: &HttpReply, connection: &Connection, received_at: 
     }
 }
 
-/// A property that is there already is no unknown write: the schema says whether it is the one that was wanted.
-fn of_failure(operation: &CrmOp, reply: &HttpReply, moment: &Moment<'_>) -> Outcome {
-    match (operation, failed(operation.writes(), by_id(operation), reply, moment)) {
+fn of_failure(operation: &CrmOp, many: bool, reply: &HttpReply, moment: &Moment<'_>) -> Outcome {
+    match (operation, failed(operation.writes(), !many && by_id(operation), reply, moment)) {
+        // A property that is there already is no unknown write: the schema says whether it is the one that was wanted.
         (CrmOp::CreateProperty { property, .. }, Outcome::Unknown { why }) if why.status == Some(409) => {
             Outcome::Duplicate { existing: vec![property.name.clone()], why }
         }
+        (_, outcome) if many && matches!(reply.status, 400 | 404 | 409 | 413) => refused_together(outcome),
         (_, outcome) => outcome,
     }
 }
 
-/// Does the path name one record, so that 404 speaks of that record and not of the endpoint? A batch names none.
+/// A batch that was refused whole says nothing of each of its items: one of them is at fault. Nothing was done, and in smaller batches
+/// it shows which.
+pub(super) fn refused_together(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Refused { mut why } | Outcome::Duplicate { mut why, .. } => {
+            BATCH_REFUSED.clone_into(&mut why.class);
+            Outcome::Retry { after: None, why }
+        }
+        Outcome::Gone { .. } => {
+            let why = Why::new(BATCH_REFUSED, "One of the records is not there");
+            Outcome::Retry { after: None, why }
+        }
+        other => other,
+    }
+}
+
+/// Does the path of the single request name one record, so that 404 speaks of that record and not of the endpoint?
 fn by_id(operation: &CrmOp) -> bool {
     match operation {
         CrmOp::ReadByKey { .. } | CrmOp::ReadById { .. } | CrmOp::Update { .. } | CrmOp::Associate { .. } => true,
-        CrmOp::Delete { .. } => true,
+        CrmOp::Delete { .. } | CrmOp::ReadLinks { .. } => true,
         CrmOp::FindPerson { .. }
         | CrmOp::FindDeals { .. }
         | CrmOp::Changed { .. }
-        | CrmOp::ReadLinks { .. }
         | CrmOp::ReadMany { .. }
         | CrmOp::Upsert { .. }
         | CrmOp::Create { .. }
@@ -81,8 +98,10 @@ fn budget(reply: &HttpReply) -> Option<Budget> {
 fn accepted(operations: &[CrmOp], reply: &HttpReply) -> Vec<Outcome> {
     let strange =
         |words: &str| operations.iter().map(|op| unreadable(op.writes(), reply.status, words)).collect::<Vec<_>>();
-    // Of an association the status is all there is to say; a body that is there must still be HubSpot's.
-    if let ([CrmOp::Associate { .. }], 204, true) = (operations, reply.status, reply.body.is_empty()) {
+    // Of an association or a deletion the status is all there is to say; a body that is there must still be HubSpot's.
+    if let ([CrmOp::Associate { .. } | CrmOp::Delete { .. }], 204, true) =
+        (operations, reply.status, reply.body.is_empty())
+    {
         return vec![Outcome::Done { held: Held::default() }];
     }
     let Ok(Value::Object(body)) = serde_json::from_slice::<Value>(&reply.body) else {
@@ -92,11 +111,19 @@ fn accepted(operations: &[CrmOp], reply: &HttpReply) -> Vec<Outcome> {
     if body.get("status").and_then(Value::as_str) == Some("error") {
         // A success that carries an error is no success.
         return match Problem::read(reply.status, &whole) {
-            Some(problem) => operations.iter().map(|op| refused(op.writes(), &problem)).collect(),
+            Some(problem) => {
+                let told = |op: &CrmOp| refused(op.writes(), &problem);
+                let together = operations.len() > 1;
+                operations.iter().map(|op| if together { refused_together(told(op)) } else { told(op) }).collect()
+            }
             None => strange("The body says error"),
         };
     }
     match operations {
+        [CrmOp::FindPerson { .. }, _, ..] => batches::found(operations, &body, reply.status),
+        [CrmOp::ReadByKey { .. } | CrmOp::ReadById { .. }, _, ..] => batches::read(operations, &body, reply.status),
+        [CrmOp::Associate { .. }, _, ..] => batches::associated(operations, &body, reply.status),
+        [CrmOp::ReadLinks { .. }, _, ..] => batches::linked(operations, &body, reply.status),
         [CrmOp::Upsert { .. }, ..] | [CrmOp::Update { .. }, CrmOp::Update { .. }, ..] => {
             operations.iter().map(|op| batch_item(op, operations.len(), &body, reply.status)).collect()
         }
@@ -130,15 +157,19 @@ fn single(operation: &CrmOp, body: &Map<String, Value>, status: u16) -> Option<O
             (records.len() <= ids.len()).then_some(())?;
             done(Held { records, ..Held::default() })
         }
-        CrmOp::ReadByKey { key, .. } => {
-            let record = record_of(body)?;
+        CrmOp::ReadByKey { key, associations, .. } => {
+            let mut record = record_of(body)?;
+            linked_to_none(&mut record, associations);
             match record.properties.get(KEY_PROPERTY) {
                 Some(held) if held != key => None,
                 _ => done(Held { records: vec![record], ..Held::default() }),
             }
         }
         CrmOp::ReadById { id, .. } | CrmOp::Update { id, .. } => {
-            let record = record_of(body)?;
+            let mut record = record_of(body)?;
+            if let CrmOp::ReadById { associations, .. } = operation {
+                linked_to_none(&mut record, associations);
+            }
             if record.id != *id {
                 // A merged record's old id keeps resolving to the survivor.
                 return Some(Outcome::Gone { merged_into: Some(record.id) });
@@ -169,16 +200,53 @@ fn single(operation: &CrmOp, body: &Map<String, Value>, status: u16) -> Option<O
             let records = results()?.iter().map(owner).collect::<Option<Vec<_>>>()?;
             done(Held { records, next: next(), ..Held::default() })
         }
-        CrmOp::Upsert { .. }
-        | CrmOp::Create { .. }
-        | CrmOp::Delete { .. }
-        | CrmOp::Changed { .. }
-        | CrmOp::ReadLinks { .. }
-        | CrmOp::FindDeals { .. } => None,
+        CrmOp::Create { key, .. } => {
+            let record = record_of(body)?;
+            match record.properties.get(KEY_PROPERTY) {
+                Some(held) if held != key => None,
+                _ => done(Held { records: vec![record], created: Some(true), ..Held::default() }),
+            }
+        }
+        CrmOp::Changed { after, .. } => {
+            let records = results()?.iter().map(record).collect::<Option<Vec<_>>>()?;
+            let before = after.as_ref().and_then(|a| a.parse::<u64>().ok()).unwrap_or(0);
+            let total = body.get("total").and_then(Value::as_u64)?;
+            (next().is_some() || before + records.len() as u64 >= total).then_some(())?;
+            let last = records.last().and_then(|r| r.modified_at);
+            done(Held { next: next().map(|after| next_changed(&after, last)), records, ..Held::default() })
+        }
+        CrmOp::ReadLinks { id, to, .. } => {
+            let ids = results()?.iter().map(linked_id).collect::<Option<Vec<_>>>()?;
+            done(Held { records: vec![links(id, *to, ids)], next: next(), ..Held::default() })
+        }
+        CrmOp::Upsert { .. } | CrmOp::Delete { .. } | CrmOp::FindDeals { .. } => None,
     }
 }
 
-fn errors(body: &Map<String, Value>) -> &[Value] {
+/// A record as nothing but its id and what it is linked to, each once: the vendor lists a record once per label.
+pub(super) fn links(id: &str, to: Object, ids: Vec<String>) -> Record {
+    let mut each: Vec<String> = Vec::new();
+    for id in ids {
+        if !each.contains(&id) {
+            each.push(id);
+        }
+    }
+    Record { id: id.to_owned(), associations: BTreeMap::from([(to, each)]), ..Record::default() }
+}
+
+/// The far end of a link, in the newer or the older form.
+pub(super) fn linked_id(value: &Value) -> Option<String> {
+    value.get("toObjectId").or_else(|| value.get("id")).and_then(text)
+}
+
+/// The vendor leaves out what a record has no links to.
+fn linked_to_none(record: &mut Record, asked: &[Object]) {
+    for object in asked {
+        record.associations.entry(*object).or_default();
+    }
+}
+
+pub(super) fn errors(body: &Map<String, Value>) -> &[Value] {
     body.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
@@ -223,8 +291,8 @@ fn batch_item(operation: &CrmOp, items: usize, body: &Map<String, Value>, status
     }
 }
 
-fn missing(status: u16) -> Outcome {
-    Outcome::Unknown { why: Why::new("missing_in_reply", "The answer does not mention this record").status(status) }
+pub(super) fn missing(status: u16) -> Outcome {
+    Outcome::Unknown { why: Why::new(MISSING_IN_REPLY, "The answer does not mention this record").status(status) }
 }
 
 /// The error of a 207 that is about this item: by the ids in its context, or because it is the only one.
@@ -247,7 +315,7 @@ fn batch_error(name: &str, items: usize, body: &Map<String, Value>, status: u16)
     Some(refused(true, &problem))
 }
 
-fn record(value: &Value) -> Option<Record> {
+pub(super) fn record(value: &Value) -> Option<Record> {
     record_of(value.as_object()?)
 }
 
@@ -257,7 +325,7 @@ fn record_of(map: &Map<String, Value>) -> Option<Record> {
     let held = map.get("properties")?.as_object()?;
     let properties: Properties = held.iter().filter_map(|(name, v)| Some((name.clone(), value(v)?))).collect();
     let listed = |name: &str| properties.get(name).map(|t| t.split(';').map(str::trim).filter(|t| !t.is_empty()));
-    let also_known_as = ["hs_additional_emails", "hs_merged_object_ids"]
+    let also_known_as = ["hs_additional_emails", MERGED_IDS]
         .iter()
         .filter_map(|name| listed(name))
         .flatten()
@@ -322,7 +390,7 @@ fn setter(source: &str) -> Setter {
 }
 
 /// Associated ids by object, each once: HubSpot lists a record once per label.
-fn associations(map: &Map<String, Value>) -> BTreeMap<ringback_core::crm::Object, Vec<String>> {
+fn associations(map: &Map<String, Value>) -> BTreeMap<Object, Vec<String>> {
     let mut found = BTreeMap::new();
     for object in OBJECTS {
         let Some(results) = map.get(plural(object)).and_then(|a| a.get("results")).and_then(Value::as_array) else {

@@ -312,6 +312,8 @@ fn searches_have_bounds() {
         (json!({ "sorts": ["firstname", "lastname"] }), false),
         (json!({ "sorts": [{ "propertyName": "no_such" }] }), false),
         (json!({ "query": "x".repeat(3_001) }), false),
+        (json!({ "properties": ["x".repeat(2_900)] }), true),
+        (json!({ "properties": ["x".repeat(3_000)] }), false),
         (json!({ "filterGroups": [{ "filters": [{ "propertyName": "no_such", "operator": "EQ", "value": "1" }] }] }), false),
         (json!({ "filterGroups": [{ "filters": [{ "propertyName": "firstname", "operator": "LIKE", "value": "1" }] }] }), false),
         (json!({ "filterGroups": [{ "filters": [{ "propertyName": "firstname", "operator": "EQ" }] }] }), false),

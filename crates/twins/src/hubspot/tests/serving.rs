@@ -440,3 +440,180 @@ fn a_group_of_our_own_takes_our_key_on_every_type() {
         assert_eq!(post(&mut hub, &path, &key).0, 201);
     }
 }
+
+#[test]
+fn links_of_many_are_read_and_made_item_by_item() {
+    let mut hub = hub();
+    let contact = made(&mut hub, "contacts", &json!({ "firstname": "Jo" }));
+    let at = json!({ "hs_timestamp": "2026-03-05T15:00:00Z" });
+    let calls: Vec<String> = (0..3).map(|_| made(&mut hub, "calls", &at)).collect();
+    let pair = |from: &str, to: &str| json!({ "from": { "id": from }, "to": { "id": to } });
+    let inputs = json!({ "inputs": [pair(&calls[0], &contact), pair("1", &contact), pair(&calls[1], "2")] });
+    let path = "/crm/associations/2026-03/calls/contacts/batch";
+    let (status, body) = post(&mut hub, &format!("{path}/associate/default"), &inputs);
+    assert_eq!((status, body["results"].as_array().map(Vec::len), &body["numErrors"]), (207, Some(2), &json!(2)));
+    assert_eq!(body["errors"][0]["context"]["fromObjectId"], json!(["1"]));
+    assert_eq!(body["errors"][1]["context"]["toObjectId"], json!(["2"]));
+    let inputs = json!({ "inputs": calls.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>() });
+    let (status, body) = post(&mut hub, &format!("{path}/read"), &inputs);
+    assert_eq!((status, body["results"].as_array().map(Vec::len)), (207, Some(1)));
+    assert_eq!(body["results"][0]["from"]["id"], calls[0].as_str());
+    let error = &body["errors"][0];
+    assert_eq!(error["subCategory"], "crm.associations.NO_ASSOCIATIONS_FOUND");
+    assert_eq!(error["message"], format!("No contact is associated with call {}.", calls[1]));
+    let many: Vec<Value> = (0..1_001).map(|n| json!({ "id": n.to_string() })).collect();
+    assert_eq!(post(&mut hub, &format!("{path}/read"), &json!({ "inputs": many })).0, 400);
+}
+
+#[test]
+fn records_are_read_in_batches_by_our_key_and_with_history() {
+    let mut hub = hub();
+    with_key(&mut hub, "notes");
+    for n in 0..2 {
+        made(&mut hub, "notes", &json!({ "hs_timestamp": NOW.to_string(), "rb_key": format!("rb-note-{n}") }));
+    }
+    let path = format!("{BASE}/notes/batch/read");
+    let ask_for = |keys: &[&str], history: &[&str]| {
+        let inputs: Vec<Value> = keys.iter().map(|key| json!({ "id": key })).collect();
+        json!({ "inputs": inputs, "idProperty": "rb_key", "properties": ["rb_key"], "propertiesWithHistory": history })
+    };
+    let (status, body) = post(&mut hub, &path, &ask_for(&["rb-note-1", "rb-note-9", "rb-note-0"], &["rb_key"]));
+    assert_eq!((status, &body["errors"][0]["context"]["ids"]), (207, &json!(["rb-note-9"])));
+    assert_eq!(body["results"][0]["properties"]["rb_key"], "rb-note-0");
+    assert_eq!(body["results"][0]["propertiesWithHistory"]["rb_key"][0]["sourceType"], "INTEGRATION");
+    let many: Vec<String> = (0..51).map(|n| format!("k{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let (status, body) = post(&mut hub, &path, &ask_for(&many, &["rb_key"]));
+    assert!(status == 400 && body["message"].as_str().is_some_and(|m| m.contains("histories is 50")), "{body}");
+    assert_eq!(post(&mut hub, &path, &ask_for(&many, &[])).0, 207);
+}
+
+#[test]
+fn a_merged_record_lists_the_ids_that_lead_to_it() {
+    let mut hub = hub();
+    let ids: Vec<String> =
+        (0..3).map(|n| made(&mut hub, "contacts", &json!({ "firstname": format!("F{n}") }))).collect();
+    hub.merge(ObjectType::Contacts, &ids[1], &ids[2], NOW).expect("merged");
+    hub.merge(ObjectType::Contacts, &ids[0], &ids[1], NOW).expect("merged");
+    let held = hub.record(ObjectType::Contacts, &ids[2]).and_then(|r| r.get("hs_merged_object_ids"));
+    assert_eq!(held, Some(format!("{};{}", ids[1], ids[2]).as_str()));
+    let body =
+        json!({ "inputs": [{ "id": ids[2] }], "properties": ["hs_merged_object_ids"], "propertiesWithHistory": [] });
+    let (_, read) = post(&mut hub, &format!("{BASE}/contacts/batch/read"), &body);
+    assert_eq!(read["results"][0]["id"], ids[0].as_str());
+}
+
+#[test]
+fn apps_fetch_tokens_that_expire() {
+    let mut hub = hub();
+    let mut token = |version: &str, form: &str, query: &str, at: i64| {
+        let mut request = Request::new("POST", &format!("/oauth/{version}/token{query}"))
+            .header("Content-Type", "application/x-www-form-urlencoded");
+        request.body = form.as_bytes().to_vec();
+        let reply = hub.handle(&request, at);
+        (reply.status, reply.value())
+    };
+    let good = "grant_type=refresh_token&client_id=twin-app&client_secret=twin-secret&refresh_token=twin-refresh";
+    for (form, status) in [
+        ("", "BAD_GRANT_TYPE"),
+        ("grant_type=refresh_token&client_id=x", "BAD_CLIENT_ID"),
+        ("grant_type=refresh_token&client_id=twin-app&client_secret=x", "BAD_CLIENT_SECRET"),
+        ("grant_type=refresh_token&client_id=twin-app&client_secret=twin-secret", "BAD_REFRESH_TOKEN"),
+    ] {
+        let (code, body) = token("2026-03", form, "", NOW);
+        assert_eq!((code, &body["status"]), (400, &json!(status)));
+        assert!(body["error"].is_string() && body["error_description"].is_string());
+    }
+    assert_eq!(token("2026-03", "", &format!("?{good}"), NOW).0, 400, "nothing is read from the query");
+    assert_eq!(token("v1", "", &format!("?{good}"), NOW).0, 200, "as version 1 did");
+    let (status, body) = token("2026-03", good, "", NOW);
+    assert_eq!((status, &body["expires_in"], &body["refresh_token"]), (200, &json!(1_800), &json!("twin-refresh")));
+    let secret = body["access_token"].as_str().expect("a token").to_owned();
+    let mut read = |at: i64| {
+        let request =
+            Request::new("GET", "/crm/objects/2026-03/contacts").header("Authorization", &format!("Bearer {secret}"));
+        let reply = hub.handle(&request, at);
+        let left = reply.get_header("X-HubSpot-RateLimit-Remaining").map(str::to_owned);
+        (reply.status, reply.value()["category"].as_str().map(str::to_owned), left)
+    };
+    assert_eq!(read(NOW + 1_799_999), (200, None, Some("189".into())));
+    assert_eq!(read(NOW + 1_800_000), (401, Some("EXPIRED_AUTHENTICATION".into()), None));
+    let mut hub = self::hub();
+    hub.options_mut().tokens.clear();
+    let mut request = Request::new("GET", "/crm/objects/2026-03/contacts").header("Authorization", "Bearer twin-app-9");
+    request.body.clear();
+    assert_eq!(hub.handle(&request, NOW).value()["category"], "INVALID_AUTHENTICATION");
+}
+
+#[test]
+fn deals_companies_and_notes_are_made_linked_and_deleted() {
+    let mut hub = hub();
+    let contact = made(&mut hub, "contacts", &json!({ "firstname": "Jo" }));
+    for (kind, type_id, properties) in [
+        ("deals", 3, json!({ "dealname": "Boiler", "dealstage": "qualifiedtobuy" })),
+        ("companies", 280, json!({ "name": "Acme" })),
+        ("notes", 202, json!({ "hs_timestamp": NOW.to_string(), "hs_note_body": "x" })),
+    ] {
+        let types = json!([{ "associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id }]);
+        let body = json!({ "properties": properties, "associations": [{ "to": { "id": contact }, "types": types }] });
+        let (status, record) = post(&mut hub, &format!("{BASE}/{kind}"), &body);
+        assert_eq!(status, 201, "{kind}: {record}");
+        let id = record["id"].as_str().expect("an id");
+        let (_, read) = get(&mut hub, &format!("{BASE}/contacts/{contact}?associations={kind}"));
+        assert_eq!(read["associations"][kind]["results"][0]["id"], id, "{kind}");
+        assert_eq!(ask(&mut hub, "DELETE", &format!("{BASE}/{kind}/{id}"), &Value::Null, NOW).0, 204);
+        assert_eq!(ask(&mut hub, "DELETE", &format!("{BASE}/{kind}/{id}"), &Value::Null, NOW).0, 404);
+        let (_, read) = get(&mut hub, &format!("{BASE}/contacts/{contact}?associations={kind}"));
+        assert!(read.get("associations").is_none(), "{kind}: {read}");
+    }
+}
+
+#[test]
+fn changes_are_searched_for_oldest_first() {
+    let mut hub = hub();
+    let ids: Vec<String> = (0..3)
+        .map(|n| {
+            let body = json!({ "properties": { "firstname": format!("F{n}") } });
+            let (_, made) = ask(&mut hub, "POST", &format!("{BASE}/contacts"), &body, NOW + n * 1_000);
+            made["id"].as_str().expect("an id").to_owned()
+        })
+        .collect();
+    let change = json!({ "properties": { "city": "Evanston" } });
+    ask(&mut hub, "PATCH", &format!("{BASE}/contacts/{}", ids[0]), &change, NOW + 5_000);
+    let body = json!({
+        "filterGroups": [{ "filters": [{ "propertyName": "lastmodifieddate", "operator": "GTE", "value": (NOW + 1_000).to_string() }] }],
+        "sorts": [{ "propertyName": "lastmodifieddate", "direction": "ASCENDING" }], "limit": 200,
+    });
+    let (_, reply) = ask(&mut hub, "POST", &format!("{BASE}/contacts/search"), &body, NOW + 100_000);
+    let order: Vec<&str> = reply["results"].as_array().expect("list").iter().filter_map(|r| r["id"].as_str()).collect();
+    assert_eq!(order, [ids[1].as_str(), ids[2].as_str(), ids[0].as_str()]);
+}
+
+#[test]
+fn the_books_are_read_over_the_wire() {
+    use crate::fault::Vendor as _;
+    let mut hub = hub();
+    made(&mut hub, "contacts", &json!({ "firstname": "Jo" }));
+    let reply = hub.control(&Request::new("GET", "/_twin/books"), NOW).expect("known");
+    let books = reply.value();
+    assert_eq!((&books[0]["kind"], &books[0]["by_person"]), (&json!("person"), &json!(false)));
+    assert_eq!(books[0]["fields"]["firstname"], "Jo");
+}
+
+#[test]
+fn half_of_a_batch_names_what_was_left_out() {
+    use crate::fault::Vendor as _;
+    let mut hub = hub();
+    let contact = made(&mut hub, "contacts", &json!({ "firstname": "Jo" }));
+    let at = json!({ "hs_timestamp": "2026-03-05T15:00:00Z" });
+    let calls: Vec<String> = (0..2).map(|_| made(&mut hub, "calls", &at)).collect();
+    let inputs: Vec<Value> = calls.iter().map(|id| json!({ "from": { "id": id }, "to": { "id": contact } })).collect();
+    let request = Request::new("POST", "/crm/associations/2026-03/calls/contacts/batch/associate/default")
+        .header("Authorization", "Bearer pat-twin")
+        .json(&json!({ "inputs": inputs }));
+    let reply = hub.half(&request, NOW).expect("a batch");
+    assert_eq!((reply.status, &reply.value()["errors"][0]["context"]["fromObjectId"]), (207, &json!([calls[1]])));
+    let linked =
+        |hub: &HubSpot, id: &str| hub.record(ObjectType::Calls, id).map(|r| r.linked(ObjectType::Contacts).len());
+    assert_eq!((linked(&hub, &calls[0]), linked(&hub, &calls[1])), (Some(1), Some(0)));
+}

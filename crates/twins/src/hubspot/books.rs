@@ -1,0 +1,147 @@
+//! What an auditor asks of this portal, in the words common to all CRMs.
+
+use super::{HubSpot, ObjectType};
+use crate::books::{Books, Entry, Kind};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+fn kind(object: ObjectType) -> Kind {
+    match object {
+        ObjectType::Contacts => Kind::Person,
+        ObjectType::Calls => Kind::Call,
+        ObjectType::Tasks => Kind::Task,
+        ObjectType::Deals => Kind::Deal,
+        ObjectType::Companies | ObjectType::Tickets | ObjectType::Notes => Kind::Other,
+    }
+}
+
+impl Books for HubSpot {
+    fn vendor(&self) -> &'static str {
+        "hubspot"
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for object in ObjectType::ALL {
+            let table = self.table(object);
+            let place = self.options.portal_id.to_string();
+            for record in table.records.values() {
+                let first = record.history.values().flatten().min_by_key(|version| version.at_ms);
+                entries.push(Entry {
+                    kind: kind(object),
+                    object: object.plural().to_owned(),
+                    id: record.id.clone(),
+                    fields: record.properties().into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
+                    people: record.linked(ObjectType::Contacts),
+                    by_person: first.is_some_and(|version| version.source == "CRM_UI"),
+                    gone: record.archived_at_ms.is_some(),
+                    place: place.clone(),
+                });
+            }
+            // What was merged away has no record of its own any more.
+            entries.extend(table.merged.keys().map(|id| Entry {
+                kind: kind(object),
+                object: object.plural().to_owned(),
+                id: id.to_string(),
+                fields: BTreeMap::new(),
+                people: Vec::new(),
+                by_person: false,
+                gone: true,
+                place: place.clone(),
+            }));
+        }
+        entries
+    }
+
+    fn seed_person(&mut self, name: &str, e164: &str, email: Option<&str>, customer: bool, now_ms: i64) -> String {
+        let (first, last) = name.split_once(' ').unwrap_or((name, ""));
+        let stage = if customer { "customer" } else { "lead" };
+        let mut properties = vec![("firstname", first), ("phone", e164), ("lifecyclestage", stage)];
+        properties.extend((!last.is_empty()).then_some(("lastname", last)));
+        properties.extend(email.map(|email| ("email", email)));
+        self.seed(ObjectType::Contacts, &properties, now_ms).unwrap_or_default()
+    }
+
+    fn type_in(&mut self, id: &str, field: &str, value: &str, now_ms: i64) -> bool {
+        let user = self.owners.first().map_or(0, |owner| owner.user_id);
+        self.human_set(ObjectType::Contacts, id, field, value, user, now_ms).is_ok()
+    }
+
+    fn remove(&mut self, id: &str, now_ms: i64) -> bool {
+        for object in ObjectType::ALL {
+            if let Ok(found) = self.resolve(object, id, None, false) {
+                self.archive(object, found, now_ms);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn secret(&self) -> String {
+        self.options.tokens.first().map_or_else(String::new, |token| token.secret.clone())
+    }
+
+    fn prepare_fields(&mut self, names: &[(Kind, &str)]) {
+        for (wanted, name) in names {
+            for object in ObjectType::ALL.into_iter().filter(|object| kind(*object) == *wanted) {
+                if self.table(object).properties.contains_key(*name) {
+                    continue;
+                }
+                let definition = json!({
+                    "name": name, "label": name, "type": "string", "fieldType": "text",
+                    "groupName": super::seed::default_group(object), "hasUniqueValue": *name == "rb_key",
+                });
+                // What cannot be made shows when it is written to.
+                let _ = self.define(object, &definition, 0);
+            }
+        }
+    }
+
+    fn unlimited(&mut self) {
+        let limits = &mut self.options.limits;
+        (limits.burst_max, limits.search_per_second_max, limits.daily_max) = (None, None, None);
+        (self.options.search_lag_create_ms, self.options.search_lag_update_ms) = (0, 0);
+        self.options.delay_ms = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hubspot::{Actor, Options};
+
+    #[test]
+    fn the_books_tell_who_made_what_and_what_is_gone() {
+        let mut hub = HubSpot::new(Options::default());
+        hub.prepare_fields(&[(Kind::Person, "rb_key"), (Kind::Call, "rb_key")]);
+        hub.prepare_fields(&[(Kind::Person, "rb_key")]);
+        let ana = hub.seed_person("Ana Ruiz", "+13125550142", Some("ana@example.com"), true, 1_000);
+        let bo = hub.seed_person("Bo", "+13125550143", None, false, 1_000);
+        let app = Actor { source: "INTEGRATION".to_owned(), source_id: "7001".to_owned(), user_id: None };
+        let call = json!({ "properties": { "hs_timestamp": "2026-03-05T14:03:11Z", "rb_key": "rb-call-01jexample" } });
+        let Ok(draft) = hub.prepare_create(ObjectType::Calls, &call, &mut crate::hubspot::objects::Claims::default())
+        else {
+            panic!("a call with our key")
+        };
+        let call = hub.commit_create(ObjectType::Calls, draft, 2_000, &app).to_string();
+        assert!(hub.human_link((ObjectType::Calls, &call), (ObjectType::Contacts, &ana), 2_000).is_ok());
+        assert!(hub.type_in(&ana, "city", "Evanston", 3_000) && !hub.type_in(&ana, "no_such", "x", 3_000));
+        let merged = hub.merge(ObjectType::Contacts, &ana, &bo, 4_000);
+        assert_eq!(merged.as_deref(), Ok(ana.as_str()));
+        let books = hub.entries();
+        let entry = |id: &str| books.iter().find(|e| e.id == id).unwrap_or_else(|| panic!("{id}"));
+        let person = entry(&ana);
+        assert!(person.by_person && !person.gone && person.has_number("+1 312 555 0142"));
+        assert_eq!((person.kind, person.fields["city"].as_str()), (Kind::Person, "Evanston"));
+        assert_eq!(person.fields["lifecyclestage"], "customer");
+        let made = entry(&call);
+        assert!(!made.by_person && made.kind == Kind::Call);
+        assert_eq!(
+            (made.people.as_slice(), made.marks()),
+            ([ana.clone()].as_slice(), vec!["rb-call-01jexample".into()])
+        );
+        assert!(entry(&bo).gone);
+        assert!(hub.remove(&call, 5_000) && !hub.remove(&call, 6_000));
+        assert!(hub.entries().iter().any(|e| e.id == call && e.gone));
+    }
+}
