@@ -16,6 +16,7 @@ mod civil;
 pub mod fault;
 pub mod hubspot;
 pub mod log;
+pub mod salesforce;
 pub mod serve;
 pub mod sign;
 pub mod sink;
