@@ -350,11 +350,19 @@ impl<V: Vendor> Faulty<V> {
     }
 }
 
-/// Takes the last half of `results` (at least one), or a single record's `id`, out of a reply.
+/// Takes the last half of a list of results (at least one), or a single record's `id`, out of a reply.
 fn drop_ids(reply: &mut Reply) {
     let mut body = reply.value();
-    if let Some(results) = body.get_mut("results").and_then(Value::as_array_mut) {
-        results.truncate(results.len() / 2);
+    let list = match &mut body {
+        Value::Array(list) => Some(list),
+        Value::Object(map) => {
+            let name = ["results", "compositeResponse"].into_iter().find(|name| map.contains_key(*name));
+            name.and_then(|name| map.get_mut(name)).and_then(Value::as_array_mut)
+        }
+        _ => None,
+    };
+    if let Some(list) = list {
+        list.truncate(list.len() / 2);
     } else if let Some(record) = body.as_object_mut() {
         record.remove("id");
         if let Some(properties) = record.get_mut("properties").and_then(Value::as_object_mut) {

@@ -13,6 +13,8 @@ mod sources;
 #[cfg(test)]
 mod spec_hubspot;
 #[cfg(test)]
+mod spec_salesforce;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod vectors;
