@@ -147,7 +147,10 @@ fn fixtures_of_documented_answers_satisfy_the_description() {
 
 #[test]
 fn a_new_person_is_a_lead_with_what_a_lead_must_have_and_nothing_is_run_for_it() {
-    let made = request(&[create(Object::Contact, &[("Phone", "+13125550142"), ("rb_first_call_at", "2026-03-05T15:00:00Z")])], &[]);
+    let made = request(
+        &[create(Object::Contact, &[("Phone", "+13125550142"), ("rb_first_call_at", "2026-03-05T15:00:00Z")])],
+        &[],
+    );
     assert_eq!((made.method.as_str(), made.path.as_str()), ("POST", "/services/data/v66.0/sobjects/Lead"));
     assert_eq!(
         body(&made),
@@ -179,7 +182,12 @@ fn a_new_person_is_a_lead_with_what_a_lead_must_have_and_nothing_is_run_for_it()
 
 #[test]
 fn calls_and_callbacks_are_tasks_with_the_day_of_the_connections_zone() {
-    let call = [("rb_at", "2026-03-06T02:30:00Z"), ("duration_ms", "31000"), ("CallType", "Inbound"), ("Description", "a\r\nb")];
+    let call = [
+        ("rb_at", "2026-03-06T02:30:00Z"),
+        ("duration_ms", "31000"),
+        ("CallType", "Inbound"),
+        ("Description", "a\r\nb"),
+    ];
     let made = body(&request(&[create(Object::Call, &call)], &[]));
     assert_eq!(
         made,
@@ -203,9 +211,12 @@ fn a_search_names_fields_that_each_object_has_and_escapes_what_is_reserved() {
     let names = ["Company", "AccountId", "rb_object", "rb_key", "Site__c", "rb_urgency"];
     let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
     let find = CrmOp::FindPerson { keys: keys.clone(), properties: names.clone() };
-    let made = asked(&request(&[find.clone()], &[("field.contact.Site__c", "Lead")]));
+    let made = asked(&request(&[find], &[("field.contact.Site__c", "Lead")]));
     let [sosl] = made.as_slice() else { panic!("{made:?}") };
-    assert!(sosl.starts_with(r#"FIND {3125550142 OR "o\'brien\+x@example.com"} IN ALL FIELDS RETURNING Contact("#), "{sosl}");
+    assert!(
+        sosl.starts_with(r#"FIND {3125550142 OR "o\'brien\+x@example.com"} IN ALL FIELDS RETURNING Contact("#),
+        "{sosl}"
+    );
     let (contact, lead) = sosl.split_once("),Lead(").unwrap();
     assert!(contact.contains("AccountId") && !contact.contains("Company") && !contact.contains("Site__c"), "{contact}");
     assert!(lead.contains("Company") && lead.contains("Site__c") && !lead.contains("AccountId"), "{lead}");
@@ -229,14 +240,26 @@ fn keys_and_ids_cannot_break_out_of_a_query() {
     let made = asked(&request(&[by_key(r"a') OR Id != null \ --")], &[]));
     assert!(made[0].contains(r"IN ('a\') OR Id != null \\ --')"), "{made:?}");
     for id in ["00Q' OR Id != null", "00Q", "", "512", "01pHs00001aBcDeMAK"] {
-        let read = CrmOp::ReadById { object: Object::Contact, id: id.into(), properties: vec![], associations: vec![], history: false };
+        let read = CrmOp::ReadById {
+            object: Object::Contact,
+            id: id.into(),
+            properties: vec![],
+            associations: vec![],
+            history: false,
+        };
         let delete = CrmOp::Delete { object: Object::Contact, id: id.into() };
         let deals = CrmOp::FindDeals { contact: id.into(), properties: vec![] };
         for operation in [read, delete, deals] {
             assert!(Salesforce.request(&[operation], &connected("salesforce", &[])).is_err(), "{id}");
         }
     }
-    let other = CrmOp::ReadById { object: Object::Contact, id: TASK.into(), properties: vec![], associations: vec![], history: false };
+    let other = CrmOp::ReadById {
+        object: Object::Contact,
+        id: TASK.into(),
+        properties: vec![],
+        associations: vec![],
+        history: false,
+    };
     assert!(Salesforce.request(&[other], &connected("salesforce", &[])).is_err(), "a Task is no person");
 }
 
@@ -250,7 +273,9 @@ fn changes_go_on_where_the_page_ended() {
     };
     let made = asked(&request(&[changed(None)], &[]));
     assert_eq!(made.len(), 2);
-    assert!(made.iter().all(|q| q.contains("SystemModstamp >= 2026-03-04T00:00:00Z ORDER BY SystemModstamp, Id LIMIT 200")));
+    assert!(
+        made.iter().all(|q| q.contains("SystemModstamp >= 2026-03-04T00:00:00Z ORDER BY SystemModstamp, Id LIMIT 200"))
+    );
     let row = |sobject: &str, prefix: &str, n: usize, at: &str| {
         json!({"attributes": {"type": sobject}, "Id": format!("{prefix}Hs000000{n:04}AAA"), "LastModifiedDate": at,
                "SystemModstamp": at, "IsDeleted": false})
@@ -258,7 +283,10 @@ fn changes_go_on_where_the_page_ended() {
     // 200 Leads, the last at 12:03, and Contacts before and after that: the later one waits for the next page.
     let leads: Vec<Value> =
         (0..200).map(|n| row("Lead", "00Q", n, &format!("2026-03-04T12:{:02}:00.000+0000", n / 60))).collect();
-    let contacts = vec![row("Contact", "003", 1, "2026-03-04T11:00:00.000+0000"), row("Contact", "003", 2, "2026-03-04T13:00:00.000+0000")];
+    let contacts = vec![
+        row("Contact", "003", 1, "2026-03-04T11:00:00.000+0000"),
+        row("Contact", "003", 2, "2026-03-04T13:00:00.000+0000"),
+    ];
     let part = |n: usize, rows: Vec<Value>| {
         let body = json!({"totalSize": rows.len(), "done": true, "records": rows});
         json!({"body": body, "httpStatusCode": 200, "httpHeaders": {}, "referenceId": format!("r{n}")})
@@ -272,7 +300,11 @@ fn changes_go_on_where_the_page_ended() {
     assert_eq!(held.records[0].id, "003Hs0000000001AAA", "the oldest first");
     let next = held.next.unwrap();
     let made = asked(&request(&[changed(Some(next))], &[]));
-    assert!(made[0].contains("(SystemModstamp > 2026-03-04T12:03:00Z OR (SystemModstamp = 2026-03-04T12:03:00Z AND Id > '00Q"), "{made:?}");
+    assert!(
+        made[0]
+            .contains("(SystemModstamp > 2026-03-04T12:03:00Z OR (SystemModstamp = 2026-03-04T12:03:00Z AND Id > '00Q"),
+        "{made:?}"
+    );
     assert!(made[1].contains("SystemModstamp > 2026-03-04T11:00:00Z"), "{made:?}");
 }
 
@@ -290,7 +322,10 @@ fn what_must_be_made_by_hand_is_said_so_that_it_can_be_made() {
         Salesforce.request(&[CrmOp::CreateProperty { object, property }], &connected("salesforce", &[])).unwrap_err().0
     };
     let key = make(Object::Contact, "rb_key");
-    assert!(key.contains("RB_Key,") && key.contains("Lead and on Contact") && key.contains("External ID, Unique"), "{key}");
+    assert!(
+        key.contains("RB_Key,") && key.contains("Lead and on Contact") && key.contains("External ID, Unique"),
+        "{key}"
+    );
     let at = make(Object::Task, "rb_at");
     assert!(at.contains("Activity") && at.contains("RB_At,") && at.contains("Text(255)"), "{at}");
 }
@@ -298,7 +333,8 @@ fn what_must_be_made_by_hand_is_said_so_that_it_can_be_made() {
 #[test]
 fn settings_that_cannot_be_right_are_told() {
     let wrong = |settings: &[(&str, &str)], base_url: Option<&str>| {
-        let settings: Vec<(String, String)> = settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let settings: Vec<(String, String)> =
+            settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let mut connection = crate::support::connection("salesforce", &settings);
         connection.base_url = base_url.map(str::to_owned);
         Salesforce.check(&connection).into_iter().map(|p| p.cause).collect::<Vec<_>>()
@@ -306,14 +342,25 @@ fn settings_that_cannot_be_right_are_told() {
     assert_eq!(wrong(&[], None), ["the connection does not say which org it is for"]);
     assert!(wrong(&[("my_domain", "acme--uat.sandbox")], None).is_empty());
     assert!(wrong(&[], Some("https://acme.my.salesforce.com")).is_empty());
-    let all = [("my_domain", "https://x/y"), ("version", "latest"), ("people", "Account"), ("duplicate_rules", "no"), ("reminder", "yes")];
+    let all = [
+        ("my_domain", "https://x/y"),
+        ("version", "latest"),
+        ("people", "Account"),
+        ("duplicate_rules", "no"),
+        ("reminder", "yes"),
+    ];
     assert_eq!(wrong(&all, None).len(), 5);
 }
 
 #[test]
 fn what_one_request_cannot_carry_is_refused_here() {
     let connection = connected("salesforce", &[]);
-    let task = |n: usize| CrmOp::Create { object: Object::Task, key: format!("rb-task-{n}"), of: None, properties: properties(&[]) };
+    let task = |n: usize| CrmOp::Create {
+        object: Object::Task,
+        key: format!("rb-task-{n}"),
+        of: None,
+        properties: properties(&[]),
+    };
     let mix = vec![create(Object::Contact, &[]), create(Object::Task, &[])];
     let twice = vec![task(1), task(1)];
     let many: Vec<CrmOp> = (0..201).map(task).collect();

@@ -136,7 +136,8 @@ impl Salesforce {
         {
             self.records = kept;
             self.effects.clear();
-            let message = "Record rolled back because not all records were valid and the request was using AllOrNone header";
+            let message =
+                "Record rolled back because not all records were valid and the request was using AllOrNone header";
             for result in results.iter_mut().filter(|r| r["success"] == json!(true)) {
                 *result = Refusal::new(400, "ALL_OR_NONE_OPERATION_ROLLED_BACK", message).into_result(upsert.is_some());
             }
@@ -156,7 +157,7 @@ impl Salesforce {
             record.as_object().cloned().ok_or_else(|| refusals::bad_json("a record must be an object"))?;
         let kind = fields.remove("attributes").and_then(|a| Some(a.get("type")?.as_str()?.to_owned()));
         let kind = kind.ok_or_else(|| Refusal::new(400, "INVALID_TYPE", "attributes.type is missing"))?;
-        let sobject = self.sobject(&kind)?;
+        let sobject = Self::sobject(&kind)?;
         let saving = saving(request);
         match (upsert, request.method.as_str()) {
             (Some((wanted, field)), _) => {
@@ -178,7 +179,8 @@ impl Salesforce {
             (None, _) => {
                 let id = ["id", "Id"].iter().find_map(|name| fields.remove(*name));
                 let id = id.as_ref().and_then(Value::as_str).map(super::id18);
-                let id = id.ok_or_else(|| Refusal::new(400, "MISSING_ARGUMENT", "Id not specified in an update call"))?;
+                let id =
+                    id.ok_or_else(|| Refusal::new(400, "MISSING_ARGUMENT", "Id not specified in an update call"))?;
                 if Sobject::from_id(&id) != Some(sobject) {
                     return Err(refusals::malformed_id(&id));
                 }

@@ -43,7 +43,8 @@ impl Vendor for Salesforce {
         let empty = list.is_empty();
         let half = Request { body: body.to_string().into_bytes(), ..request.clone() };
         let mut reply = Salesforce::handle(self, &half, now_ms);
-        let failed = Refusal::new(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred. Please include this ErrorId");
+        let failed =
+            Refusal::new(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred. Please include this ErrorId");
         let mut out = match (empty, composite) {
             (true, true) => json!({ "compositeResponse": [] }),
             (true, false) => json!([]),

@@ -48,7 +48,8 @@ impl Salesforce {
 
     /// An opportunity in which a Contact has a role.
     pub fn deal(&mut self, name: &str, stage: &str, contact: Option<&str>, now_ms: i64) -> String {
-        let fields = json!({ "Name": name, "StageName": stage, "CloseDate": crate::civil::iso_day(now_ms), "Amount": 1200.0 });
+        let fields =
+            json!({ "Name": name, "StageName": stage, "CloseDate": crate::civil::iso_day(now_ms), "Amount": 1200.0 });
         let id = self.put(Sobject::Opportunity, &fields, now_ms, true);
         if let Some(contact) = contact {
             let role = json!({ "OpportunityId": id, "ContactId": id18(contact), "Role": "Decision Maker" });
@@ -163,9 +164,8 @@ impl Books for Salesforce {
     fn secret(&self) -> String {
         match self.options().tokens.first() {
             Some(token) => token.clone(),
-            None => {
-                json!({ "client_id": self.options().client_id, "client_secret": self.options().client_secret }).to_string()
-            }
+            None => json!({ "client_id": self.options().client_id, "client_secret": self.options().client_secret })
+                .to_string(),
         }
     }
 

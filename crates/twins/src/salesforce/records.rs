@@ -224,7 +224,10 @@ impl Salesforce {
             self.free(who, now_ms)?;
         }
         self.duplicates(sobject, &fields, None, saving)?;
-        if sobject == Sobject::Lead && saving.assign && let Some(owner) = &self.options.assignment_owner {
+        if sobject == Sobject::Lead
+            && saving.assign
+            && let Some(owner) = &self.options.assignment_owner
+        {
             fields.insert("OwnerId".to_owned(), json!(owner));
         }
         let id = self.insert(sobject, fields, saving.person, now_ms);
@@ -370,9 +373,8 @@ impl Salesforce {
         let numbers = |fields: &BTreeMap<String, Value>| {
             ["Phone", "MobilePhone"].iter().filter_map(|n| digits(fields.get(*n))).collect::<Vec<_>>()
         };
-        let mail = |fields: &BTreeMap<String, Value>| {
-            fields.get("Email").and_then(Value::as_str).map(str::to_ascii_lowercase)
-        };
+        let mail =
+            |fields: &BTreeMap<String, Value>| fields.get("Email").and_then(Value::as_str).map(str::to_ascii_lowercase);
         let (mine, address) = (numbers(fields), mail(fields));
         let same = |record: &&Record| {
             let theirs = numbers(&record.fields);

@@ -106,7 +106,9 @@ pub(crate) fn no_type(name: &str) -> Refusal {
     Refusal::new(
         400,
         "INVALID_TYPE",
-        format!("sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name."),
+        format!(
+            "sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name."
+        ),
     )
 }
 

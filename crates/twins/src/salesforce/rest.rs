@@ -35,21 +35,24 @@ impl Salesforce {
                 self.collection(request, Some((sobject, field)), now_ms)
             }
             ("POST", ["sobjects", sobject]) => {
-                let sobject = self.known(sobject)?;
+                let sobject = Self::known(sobject)?;
                 let id = self.create(sobject, &body(request)?, saving(request), now_ms)?;
                 Ok(Reply::json(201, &json!({ "id": id, "success": true, "errors": [] })))
             }
             ("GET", ["sobjects", sobject, "describe"]) => {
-                let sobject = self.known(sobject)?;
+                let sobject = Self::known(sobject)?;
                 let fields: Vec<Value> = self.fields(sobject).iter().map(super::Field::described).collect();
-                Ok(Reply::json(200, &json!({ "name": sobject.name(), "keyPrefix": sobject.prefix(), "fields": fields })))
+                Ok(Reply::json(
+                    200,
+                    &json!({ "name": sobject.name(), "keyPrefix": sobject.prefix(), "fields": fields }),
+                ))
             }
             ("GET", ["sobjects", sobject, list @ ("updated" | "deleted")]) => {
-                self.replicated(self.known(sobject)?, *list == "deleted", param("start")?, param("end")?, now_ms)
+                self.replicated(Self::known(sobject)?, *list == "deleted", param("start")?, param("end")?, now_ms)
             }
-            (_, ["sobjects", sobject, id]) => self.row(request, self.known(sobject)?, id, version, now_ms),
+            (_, ["sobjects", sobject, id]) => self.row(request, Self::known(sobject)?, id, version, now_ms),
             (_, ["sobjects", sobject, field, value]) => {
-                self.external(request, self.known(sobject)?, field, value, version, now_ms)
+                self.external(request, Self::known(sobject)?, field, value, version, now_ms)
             }
             (_, ["query" | "queryAll" | "search" | "limits" | "composite", ..] | ["sobjects", _]) => {
                 Err(refusals::method())
@@ -59,7 +62,7 @@ impl Salesforce {
     }
 
     /// Of a path an unknown object is simply not there.
-    fn known(&self, name: &str) -> Result<Sobject, Refusal> {
+    fn known(name: &str) -> Result<Sobject, Refusal> {
         Sobject::from_name(name).ok_or_else(refusals::not_found)
     }
 
@@ -120,7 +123,8 @@ impl Salesforce {
     fn given(&self, request: &Request, id: &str, version: &str) -> Result<Reply, Refusal> {
         let record = self.records.get(id).ok_or_else(refusals::not_found)?;
         let query = request.query();
-        let asked = query.iter().find(|(n, _)| n == "fields").map(|(_, v)| v.split(',').map(str::trim).collect::<Vec<_>>());
+        let asked =
+            query.iter().find(|(n, _)| n == "fields").map(|(_, v)| v.split(',').map(str::trim).collect::<Vec<_>>());
         let mut out = Map::new();
         out.insert("attributes".to_owned(), record.attributes(version));
         out.insert("Id".to_owned(), json!(record.id));
@@ -157,7 +161,8 @@ impl Salesforce {
             }
             "PATCH" => {
                 let only = request.query().iter().any(|(n, v)| n == "updateOnly" && v == "true");
-                let (id, created) = self.upsert(sobject, &name, value, &body(request)?, saving(request), only, now_ms)?;
+                let (id, created) =
+                    self.upsert(sobject, &name, value, &body(request)?, saving(request), only, now_ms)?;
                 let status = if created { 201 } else { 200 };
                 Ok(Reply::json(status, &json!({ "id": id, "success": true, "created": created, "errors": [] })))
             }
@@ -214,15 +219,13 @@ impl Salesforce {
         if start >= end || start < now_ms - 30 * DAY_MS {
             return Err(bad("startDate before org replication enabled date or not before endDate"));
         }
-        let within = |r: &&super::Record| {
-            r.sobject == sobject && r.deleted == deleted && (start..=end).contains(&r.modified_ms)
-        };
+        let within =
+            |r: &&super::Record| r.sobject == sobject && r.deleted == deleted && (start..=end).contains(&r.modified_ms);
         let covered = super::records::instant(end.min(now_ms));
         let found = self.records.values().filter(within);
         let body = if deleted {
-            let list: Vec<Value> = found
-                .map(|r| json!({ "id": r.id, "deletedDate": super::records::instant(r.modified_ms) }))
-                .collect();
+            let list: Vec<Value> =
+                found.map(|r| json!({ "id": r.id, "deletedDate": super::records::instant(r.modified_ms) })).collect();
             json!({ "deletedRecords": list, "earliestDateAvailable": super::records::instant(0), "latestDateCovered": covered })
         } else {
             let ids: Vec<&str> = found.map(|r| r.id.as_str()).collect();

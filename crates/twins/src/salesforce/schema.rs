@@ -100,7 +100,7 @@ pub struct Field {
 
 impl Field {
     fn new(name: &str, kind: Kind) -> Self {
-        let field = Self {
+        Self {
             name: name.to_owned(),
             label: name.to_owned(),
             kind,
@@ -109,8 +109,7 @@ impl Field {
             update: true,
             unique: false,
             external_id: false,
-        };
-        field
+        }
     }
     fn required(self) -> Self {
         Self { required: true, ..self }
@@ -171,7 +170,8 @@ impl Field {
 }
 
 const STATUSES: &[&str] = &["Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred"];
-const LEAD_STATUSES: &[&str] = &["Open - Not Contacted", "Working - Contacted", "Closed - Converted", "Closed - Not Converted"];
+const LEAD_STATUSES: &[&str] =
+    &["Open - Not Contacted", "Working - Contacted", "Closed - Converted", "Closed - Not Converted"];
 const STAGES: &[&str] = &["Prospecting", "Qualification", "Proposal/Price Quote", "Closed Won", "Closed Lost"];
 const PEOPLE: &[Sobject] = &[Sobject::Contact, Sobject::Lead];
 const ACCOUNT: &[Sobject] = &[Sobject::Account];
@@ -195,6 +195,28 @@ fn person() -> Vec<Field> {
         Field::new("Description", Kind::Area(32_000)),
         Field::new("DoNotCall", Kind::Bool),
         Field::new("HasOptedOutOfEmail", Kind::Bool),
+    ]
+}
+
+fn task() -> Vec<Field> {
+    vec![
+        Field::new("Subject", Kind::Text(255)),
+        Field::new("Description", Kind::Area(32_000)),
+        Field::new("Status", Kind::Picklist(STATUSES, true)),
+        Field::new("Priority", Kind::Picklist(&["High", "Normal", "Low"], true)),
+        Field::new("ActivityDate", Kind::Date),
+        Field::new("WhoId", Kind::Reference(PEOPLE)),
+        Field::new("WhatId", Kind::Reference(WHAT)),
+        Field::new("TaskSubtype", Kind::Picklist(&["Task", "Email", "ListEmail", "Cadence", "Call", "LinkedIn"], true))
+            .once(),
+        Field::new("CallType", Kind::Picklist(&["Internal", "Inbound", "Outbound"], true)),
+        Field::new("CallDisposition", Kind::Text(255)),
+        Field::new("CallDurationInSeconds", Kind::Int),
+        Field::new("CallObject", Kind::Text(255)),
+        Field::new("IsReminderSet", Kind::Bool),
+        Field::new("ReminderDateTime", Kind::DateTime),
+        Field::new("IsClosed", Kind::Bool).read_only(),
+        Field::new("IsHighPriority", Kind::Bool).read_only(),
     ]
 }
 
@@ -265,24 +287,7 @@ pub(crate) fn fields(sobject: Sobject) -> Vec<Field> {
             Field::new("ContactId", Kind::Reference(CONTACT)).required().once(),
             Field::new("Role", Kind::Text(80)),
         ]),
-        Sobject::Task => fields.extend([
-            Field::new("Subject", Kind::Text(255)),
-            Field::new("Description", Kind::Area(32_000)),
-            Field::new("Status", Kind::Picklist(STATUSES, true)),
-            Field::new("Priority", Kind::Picklist(&["High", "Normal", "Low"], true)),
-            Field::new("ActivityDate", Kind::Date),
-            Field::new("WhoId", Kind::Reference(PEOPLE)),
-            Field::new("WhatId", Kind::Reference(WHAT)),
-            Field::new("TaskSubtype", Kind::Picklist(&["Task", "Email", "ListEmail", "Cadence", "Call", "LinkedIn"], true)).once(),
-            Field::new("CallType", Kind::Picklist(&["Internal", "Inbound", "Outbound"], true)),
-            Field::new("CallDisposition", Kind::Text(255)),
-            Field::new("CallDurationInSeconds", Kind::Int),
-            Field::new("CallObject", Kind::Text(255)),
-            Field::new("IsReminderSet", Kind::Bool),
-            Field::new("ReminderDateTime", Kind::DateTime),
-            Field::new("IsClosed", Kind::Bool).read_only(),
-            Field::new("IsHighPriority", Kind::Bool).read_only(),
-        ]),
+        Sobject::Task => fields.extend(task()),
         Sobject::User => fields.extend([
             Field::new("Username", Kind::Text(80)),
             Field::new("FirstName", Kind::Text(40)),

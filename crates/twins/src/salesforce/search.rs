@@ -21,13 +21,13 @@ impl Salesforce {
         if rows.len() > ROWS_MAX {
             return Err(Refusal::new(400, "QUERY_TOO_COMPLICATED", "this org gives at most 2,000 rows"));
         }
-        let sobject = self.sobject(&query.from)?;
+        let sobject = Self::sobject(&query.from)?;
         let records: Vec<Value> =
             rows.iter().map(|r| self.shown(r, sobject, &query.fields, version)).collect::<Result<_, _>>()?;
         Ok(json!({ "totalSize": records.len(), "done": true, "records": records }))
     }
 
-    pub(crate) fn sobject(&self, name: &str) -> Result<Sobject, Refusal> {
+    pub(crate) fn sobject(name: &str) -> Result<Sobject, Refusal> {
         Sobject::from_name(name).ok_or_else(|| refusals::no_type(name))
     }
 
@@ -53,7 +53,7 @@ impl Salesforce {
     }
 
     fn rows(&self, query: &Query, deleted: bool) -> Result<Vec<&Record>, Refusal> {
-        let sobject = self.sobject(&query.from)?;
+        let sobject = Self::sobject(&query.from)?;
         // Names are looked at before any row is, so that a wrong one is refused in an empty org too.
         for name in query.fields.iter().chain(query.order.iter().map(|(name, _)| name)) {
             self.column(sobject, name)?;
@@ -112,7 +112,7 @@ impl Salesforce {
                 let [inner] = query.fields.as_slice() else {
                     return Err(refusals::malformed_query("semi join sub-selects take one field"));
                 };
-                let from = self.sobject(&query.from)?;
+                let from = Self::sobject(&query.from)?;
                 let inner = self.column(from, inner)?.name.clone();
                 let values = self.rows(query, false)?.iter().map(|r| r.get(&inner)).filter(|v| !v.is_null()).collect();
                 Test::In { field, not: *not, values }
@@ -125,13 +125,12 @@ impl Salesforce {
         let search = soql::search(text)?;
         let mut found = Vec::new();
         for returned in &search.returning {
-            let sobject = self.sobject(&returned.from)?;
+            let sobject = Self::sobject(&returned.from)?;
             let limit = returned.limit.unwrap_or(ROWS_MAX);
             let query = Query { limit: None, ..returned.clone() };
             let hits = self.rows(&query, false)?.into_iter().filter(|record| {
-                self.indexed(record, now_ms).is_some_and(|state| {
-                    search.terms.iter().any(|term| self.hit(sobject, state, &search.group, term))
-                })
+                self.indexed(record, now_ms)
+                    .is_some_and(|state| search.terms.iter().any(|term| self.hit(sobject, state, &search.group, term)))
             });
             for record in hits.take(limit) {
                 found.push(self.shown(record, sobject, &returned.fields, version)?);
@@ -159,7 +158,9 @@ impl Salesforce {
             match (&field.kind, group) {
                 (Kind::Phone, "PHONE" | "ALL") if number => digits(text).ends_with(&term_digits),
                 (Kind::Email, "EMAIL" | "ALL") => text.to_lowercase().contains(&term.to_lowercase()),
-                (Kind::Text(_), "NAME") if field.name.ends_with("Name") => text.to_lowercase().contains(&term.to_lowercase()),
+                (Kind::Text(_), "NAME") if field.name.ends_with("Name") => {
+                    text.to_lowercase().contains(&term.to_lowercase())
+                }
                 (Kind::Text(_) | Kind::Area(_), "ALL") => text.to_lowercase().contains(&term.to_lowercase()),
                 _ => false,
             }
@@ -215,7 +216,11 @@ fn comparable(field: &Field, literal: &Literal) -> Result<Value, Refusal> {
         (Literal::Text(text), Kind::Id | Kind::Reference(_)) => {
             let shaped = matches!(text.len(), 15 | 18) && text.bytes().all(|b| b.is_ascii_alphanumeric());
             let message = format!("invalid ID field: {text}");
-            if shaped { Ok(json!(id18(text))) } else { Err(Refusal::new(400, "INVALID_QUERY_FILTER_OPERATOR", message)) }
+            if shaped {
+                Ok(json!(id18(text)))
+            } else {
+                Err(Refusal::new(400, "INVALID_QUERY_FILTER_OPERATOR", message))
+            }
         }
         (Literal::Text(text), Kind::Text(_) | Kind::Phone | Kind::Email | Kind::Url | Kind::Picklist(..)) => {
             Ok(json!(text))
@@ -257,7 +262,8 @@ fn compare(a: &Value, b: &Value) -> Ordering {
 
 /// `%` any characters, `_` one; without case.
 fn like(text: &str, pattern: &str) -> bool {
-    let (text, pattern): (Vec<char>, Vec<char>) = (text.to_lowercase().chars().collect(), pattern.to_lowercase().chars().collect());
+    let (text, pattern): (Vec<char>, Vec<char>) =
+        (text.to_lowercase().chars().collect(), pattern.to_lowercase().chars().collect());
     // Whether the pattern so far fits the first n characters, for every n.
     let mut fits = vec![false; text.len() + 1];
     fits[0] = true;

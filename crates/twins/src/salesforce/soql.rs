@@ -128,10 +128,10 @@ fn terms(find: &str) -> Result<Vec<String>, String> {
             _ => return Err("this org understands only terms joined by OR".to_owned()),
         }
     }
-    match terms.iter().any(|t| t.chars().count() < 2) || terms.is_empty() {
-        true => Err("search term must be longer than one character".to_owned()),
-        false => Ok(terms),
+    if terms.is_empty() || terms.iter().any(|t| t.chars().count() < 2) {
+        return Err("search term must be longer than one character".to_owned());
     }
+    Ok(terms)
 }
 
 fn tokens(text: &str) -> Result<Vec<Token>, String> {
@@ -319,7 +319,11 @@ impl Parser<'_> {
             }
             if self.peek("SELECT") {
                 let query = Box::new(self.query()?);
-                return if self.mark(")") { Ok(Condition::Within { field, not, query }) } else { Err(self.unexpected()) };
+                return if self.mark(")") {
+                    Ok(Condition::Within { field, not, query })
+                } else {
+                    Err(self.unexpected())
+                };
             }
             let mut values = vec![self.literal()?];
             while self.mark(",") {

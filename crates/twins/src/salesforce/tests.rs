@@ -122,7 +122,10 @@ fn a_record_is_refused_in_salesforces_words() {
     let taken = send(&mut org, "POST", &format!("{V}/sobjects/Lead"), &person("RB_Key__c", json!("rb-contact-1")));
     assert!(taken.1[0]["message"].as_str().unwrap().ends_with(&id[..15]));
     // Names do not tell capitals apart.
-    assert_eq!(send(&mut org, "POST", &format!("{V}/sobjects/lead"), &json!({ "lastname": "A", "COMPANY": "B" })).0, 201);
+    assert_eq!(
+        send(&mut org, "POST", &format!("{V}/sobjects/lead"), &json!({ "lastname": "A", "COMPANY": "B" })).0,
+        201
+    );
 }
 
 #[test]
@@ -157,12 +160,18 @@ fn conditions_are_read_and_nonsense_is_malformed() {
     for (query, rows) in [
         ("SELECT Id FROM Lead WHERE RB_Key__c IN ('rb-contact-1','nobody')", 1),
         ("SELECT Id, Name FROM Lead WHERE RB_Key__c = 'RB-CONTACT-1'", 0),
-        ("SELECT Id FROM Lead WHERE LastName = 'ruiz' AND (Email = null OR Email LIKE '%@x.%') ORDER BY CreatedDate, Id LIMIT 1", 1),
+        (
+            "SELECT Id FROM Lead WHERE LastName = 'ruiz' AND (Email = null OR Email LIKE '%@x.%') ORDER BY CreatedDate, Id LIMIT 1",
+            1,
+        ),
         ("SELECT Id FROM Lead WHERE SystemModstamp >= 2026-03-05T14:03:11Z AND IsConverted = false", 2),
         ("SELECT Id FROM Lead WHERE SystemModstamp > 2026-03-05T14:03:11Z", 0),
         ("SELECT Id FROM Lead WHERE NOT Phone LIKE '+1%'", 0),
         ("SELECT Id FROM User WHERE IsActive = true AND UserType = 'Standard' ORDER BY Id DESC", 2),
-        ("SELECT Id FROM Opportunity WHERE Id IN (SELECT ConvertedOpportunityId FROM Lead WHERE IsConverted = true)", 0),
+        (
+            "SELECT Id FROM Opportunity WHERE Id IN (SELECT ConvertedOpportunityId FROM Lead WHERE IsConverted = true)",
+            0,
+        ),
     ] {
         let (status, body) = soql(&mut org, query);
         assert_eq!((status, body["totalSize"].as_u64()), (200, Some(rows)), "{query}: {body}");
@@ -189,7 +198,11 @@ fn the_search_is_late_and_finds_numbers_in_any_form() {
     let id = lead(&mut org, "rb-contact-1");
     let find = "FIND {3125550142} IN PHONE FIELDS RETURNING Lead(Id,Phone LIMIT 20),Contact(Id)";
     assert_eq!(sosl(&mut org, find, NOW + MINUTE), Vec::<String>::new());
-    assert_eq!(soql(&mut org, "SELECT Id FROM Lead WHERE Phone = '+13125550142'").1["totalSize"], 1, "a query is not late");
+    assert_eq!(
+        soql(&mut org, "SELECT Id FROM Lead WHERE Phone = '+13125550142'").1["totalSize"],
+        1,
+        "a query is not late"
+    );
     let later = NOW + 16 * MINUTE;
     assert_eq!(sosl(&mut org, find, later), [id.as_str()]);
     // The number is changed: the index still has the old one, what is shown is the record as it is.
@@ -202,7 +215,9 @@ fn the_search_is_late_and_finds_numbers_in_any_form() {
     assert_eq!(sosl(&mut org, new, later + 17 * MINUTE), Vec::<String>::new());
     assert!(org.remove(&id, later));
     assert_eq!(sosl(&mut org, new, later + 3 * HOUR_MS), Vec::<String>::new());
-    for bad in ["FIND {a+b@example.com} RETURNING Lead(Id)", "FIND 312 RETURNING Lead", "FIND {\"open} RETURNING Lead(Id)"] {
+    for bad in
+        ["FIND {a+b@example.com} RETURNING Lead(Id)", "FIND 312 RETURNING Lead", "FIND {\"open} RETURNING Lead(Id)"]
+    {
         let path = format!("{V}/search?q={}", crate::wire::percent_encode(bad));
         assert_eq!(code(&send(&mut org, "GET", &path, &Value::Null)), (400, "MALFORMED_SEARCH"), "{bad}");
     }
@@ -232,9 +247,13 @@ fn duplicate_rules_speak_in_both_spellings_and_an_alert_gives_way_when_told() {
         let (status, refused) = send(&mut org, "POST", &path, &body);
         assert_eq!((status, refused[0]["errorCode"].as_str()), (400, Some("DUPLICATES_DETECTED")));
         let found = &refused[0][spelled]["matchResults"][0]["matchRecords"][0];
-        assert_eq!((found["record"]["Id"].as_str(), found["matchConfidence"].as_f64()), (Some(id.as_str()), Some(100.0)));
+        assert_eq!(
+            (found["record"]["Id"].as_str(), found["matchConfidence"].as_f64()),
+            (Some(id.as_str()), Some(100.0))
+        );
     }
-    let anyway = ask("POST", &path, &body).header("Sforce-Duplicate-Rule-Header", "allowSave=true; includeRecordDetails=false");
+    let anyway =
+        ask("POST", &path, &body).header("Sforce-Duplicate-Rule-Header", "allowSave=true; includeRecordDetails=false");
     assert_eq!(org.handle(&anyway, NOW).status, 400, "a block is a block");
     org.options_mut().duplicate_rule = Some(DuplicateRule::exact(RuleAction::Alert));
     assert_eq!(org.handle(&anyway, NOW).status, 201);
@@ -263,17 +282,27 @@ fn a_locked_row_a_conversion_a_merge_and_a_deletion_show_as_they_are() {
     let mut org = org();
     let (id, other) = (lead(&mut org, "rb-contact-1"), lead(&mut org, "rb-contact-2"));
     let path = format!("{V}/sobjects/Lead/{id}");
-    let (_, task) = send(&mut org, "POST", &format!("{V}/sobjects/Task"), &json!({ "WhoId": id, "CallType": "Inbound" }));
+    let (_, task) =
+        send(&mut org, "POST", &format!("{V}/sobjects/Task"), &json!({ "WhoId": id, "CallType": "Inbound" }));
     org.lock(&id, NOW + 1_000);
     assert_eq!(code(&send(&mut org, "PATCH", &path, &json!({ "City": "X" }))), (400, "UNABLE_TO_LOCK_ROW"));
-    assert_eq!(code(&send(&mut org, "POST", &format!("{V}/sobjects/Task"), &json!({ "WhoId": id }))), (400, "UNABLE_TO_LOCK_ROW"));
+    assert_eq!(
+        code(&send(&mut org, "POST", &format!("{V}/sobjects/Task"), &json!({ "WhoId": id }))),
+        (400, "UNABLE_TO_LOCK_ROW")
+    );
     org.lock(&id, NOW);
     let contact = org.convert(&id, Some("Roof"), NOW).unwrap();
     assert_eq!(code(&send(&mut org, "PATCH", &path, &json!({ "City": "X" }))), (400, "CANNOT_UPDATE_CONVERTED_LEAD"));
-    let row = soql(&mut org, "SELECT IsConverted, ConvertedContactId, ConvertedOpportunityId FROM Lead WHERE IsConverted = true").1;
+    let row = soql(
+        &mut org,
+        "SELECT IsConverted, ConvertedContactId, ConvertedOpportunityId FROM Lead WHERE IsConverted = true",
+    )
+    .1;
     assert_eq!(row["records"][0]["ConvertedContactId"], contact.as_str());
     assert_eq!(org.record(task["id"].as_str().unwrap()).unwrap().text("WhoId"), contact, "activities move");
-    let deals = format!("SELECT Id FROM Opportunity WHERE Id IN (SELECT OpportunityId FROM OpportunityContactRole WHERE ContactId = '{contact}')");
+    let deals = format!(
+        "SELECT Id FROM Opportunity WHERE Id IN (SELECT OpportunityId FROM OpportunityContactRole WHERE ContactId = '{contact}')"
+    );
     assert_eq!(soql(&mut org, &deals).1["totalSize"], 1);
     let master = lead(&mut org, "rb-contact-3");
     assert!(org.merge(&master, &other, NOW) && !org.merge(&master, &other, NOW) && !org.merge(&master, &contact, NOW));
@@ -313,9 +342,7 @@ fn the_day_rolls_and_a_composite_request_counts_once() {
 #[test]
 fn composite_requests_chain_roll_back_and_have_bounds() {
     let mut org = org();
-    let post = |name: &str, object: &str, body: Value| {
-        json!({ "method": "POST", "url": format!("{V}/sobjects/{object}"), "referenceId": name, "body": body })
-    };
+    let post = |name: &str, object: &str, body: Value| json!({ "method": "POST", "url": format!("{V}/sobjects/{object}"), "referenceId": name, "body": body });
     let person = post("lead", "Lead", json!({ "LastName": "R", "Company": "B" }));
     let task = post("task", "Task", json!({ "WhoId": "@{lead.id}", "Subject": "Call back" }));
     let path = format!("{V}/composite");
@@ -418,12 +445,19 @@ fn the_desk_is_answered() {
     let books = org.control(&Request::new("GET", "/_twin/books"), NOW).unwrap().value();
     let people = books.as_array().unwrap().iter().filter(|e| e["kind"] == "person").count();
     assert_eq!((people, books[0]["by_person"].as_bool()), (2, Some(true)));
-    let seed = Request::new("POST", "/_twin/seed").json(&json!({ "type": "Lead", "properties": { "LastName": "A", "Company": "B" } }));
+    let seed = Request::new("POST", "/_twin/seed")
+        .json(&json!({ "type": "Lead", "properties": { "LastName": "A", "Company": "B" } }));
     let id = org.control(&seed, NOW).unwrap().value()["id"].as_str().unwrap().to_owned();
     let set = json!({ "id": id, "property": "City", "value": "Evanston" });
     assert_eq!(org.control(&Request::new("POST", "/_twin/human_set").json(&set), NOW).unwrap().status, 200);
-    assert_eq!(org.control(&Request::new("POST", "/_twin/convert").json(&json!({ "id": id })), NOW).unwrap().status, 200);
-    assert_eq!(org.control(&Request::new("POST", "/_twin/remove").json(&json!({ "id": "x" })), NOW).unwrap().status, 400);
+    assert_eq!(
+        org.control(&Request::new("POST", "/_twin/convert").json(&json!({ "id": id })), NOW).unwrap().status,
+        200
+    );
+    assert_eq!(
+        org.control(&Request::new("POST", "/_twin/remove").json(&json!({ "id": "x" })), NOW).unwrap().status,
+        400
+    );
     assert!(org.control(&Request::new("GET", "/_twin/nothing"), NOW).is_none());
     assert_eq!(org.refuse(Refusing::TooMany(Some(3))).get_header("retry-after"), Some("3"));
 }
@@ -462,9 +496,19 @@ fn replies_satisfy_the_description_of_the_interface() {
         ("GET", format!("{V}/sobjects/Lead/updated?{window}"), Value::Null, 200),
         ("GET", format!("{V}/sobjects/Lead/deleted?{window}"), Value::Null, 200),
         ("POST", format!("{V}/composite"), json!({ "compositeRequest": [sub] }), 200),
-        ("POST", format!("{V}/composite/sobjects"), json!({ "records": [listed, { "attributes": { "type": "Lead" } }] }), 200),
+        (
+            "POST",
+            format!("{V}/composite/sobjects"),
+            json!({ "records": [listed, { "attributes": { "type": "Lead" } }] }),
+            200,
+        ),
         ("PATCH", format!("{V}/composite/sobjects/Lead/RB_Key__c"), json!({ "records": [keyed] }), 200),
-        ("PATCH", format!("{V}/composite/sobjects"), json!({ "records": [{ "attributes": { "type": "Lead" }, "id": id, "City": "Y" }] }), 200),
+        (
+            "PATCH",
+            format!("{V}/composite/sobjects"),
+            json!({ "records": [{ "attributes": { "type": "Lead" }, "id": id, "City": "Y" }] }),
+            200,
+        ),
     ];
     for (method, path, body, status) in cases {
         let request = ask(method, &path, &body);

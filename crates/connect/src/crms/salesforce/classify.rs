@@ -102,7 +102,10 @@ pub(super) fn failed(operation: &CrmOp, status: u16, body: Option<&Value>, answe
         },
         // Documented: the precondition did not hold and nothing was processed.
         412 if matches!(operation, CrmOp::Update { seen: Some(_), .. }) => Outcome::Stale { held: Held::default() },
-        429 => Outcome::Retry { after: Some(wait.filter(|w| !w.is_zero()).unwrap_or(TOO_MANY)), why: first("rate_limited") },
+        429 => Outcome::Retry {
+            after: Some(wait.filter(|w| !w.is_zero()).unwrap_or(TOO_MANY)),
+            why: first("rate_limited"),
+        },
         400 | 403 | 404 | 405 | 410 | 414 | 415 | 431 => match errors {
             Some(errors) => refused(operation, status, &errors, answer),
             None => unreadable(write, status, &format!("HTTP {status} without Salesforce's list of errors")),
@@ -124,13 +127,11 @@ pub(super) fn refused(operation: &CrmOp, status: u16, errors: &[ApiError], answe
         return Outcome::AuthExpired { why: told("unauthorized") };
     }
     if let Some(error) = has(&["REQUEST_LIMIT_EXCEEDED"]) {
-        return match error.message.to_ascii_lowercase().contains("concurrent") {
-            true => Outcome::Retry { after: Some(CONCURRENT), why: told("rate_limited") },
-            false => Outcome::Exhausted {
-                until: answer.received_at.checked_add(EXHAUSTED_MINUTES.minutes()).unwrap_or(answer.received_at),
-                why: told("daily_limit"),
-            },
-        };
+        if error.message.to_ascii_lowercase().contains("concurrent") {
+            return Outcome::Retry { after: Some(CONCURRENT), why: told("rate_limited") };
+        }
+        let until = answer.received_at.checked_add(EXHAUSTED_MINUTES.minutes()).unwrap_or(answer.received_at);
+        return Outcome::Exhausted { until, why: told("daily_limit") };
     }
     if let Some(error) = has(&["DUPLICATES_DETECTED"]) {
         return duplicate_rule(error, status);
@@ -185,7 +186,10 @@ fn duplicate_rule(error: &ApiError, status: u16) -> Outcome {
         && *confidence >= MATCH_CONFIDENCE_MIN
         && person(id)
     {
-        return Outcome::Duplicate { existing: vec![id.clone()], why: why("conflict", status, std::slice::from_ref(error)) };
+        return Outcome::Duplicate {
+            existing: vec![id.clone()],
+            why: why("conflict", status, std::slice::from_ref(error)),
+        };
     }
     let ids: Vec<&str> = found.iter().map(|(id, _)| id.as_str()).take(10).collect();
     let words = match ids.as_slice() {

@@ -105,7 +105,8 @@ pub(super) fn id18(id: &str) -> String {
     const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
     let mut out = id.to_owned();
     for five in id.as_bytes().chunks(5) {
-        let capitals = five.iter().enumerate().filter(|(_, b)| b.is_ascii_uppercase()).map(|(n, _)| 1_usize << n).sum::<usize>();
+        let capitals =
+            five.iter().enumerate().filter(|(_, b)| b.is_ascii_uppercase()).map(|(n, _)| 1_usize << n).sum::<usize>();
         out.push(DIGITS.get(capitals).copied().map_or('A', char::from));
     }
     out

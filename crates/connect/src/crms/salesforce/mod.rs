@@ -120,8 +120,13 @@ impl Crm for Salesforce {
             }
         };
         let one_of = |name: &str, words: &[&str]| connection.setting(name).is_none_or(|v| words.contains(&v));
-        let dotted = |v: &str| v.split_once('.').is_some_and(|(n, d)| d == "0" && n.parse::<u16>().is_ok_and(|n| n >= 50));
-        wrong("version", connection.setting("version").is_none_or(dotted), "Write a version of Salesforce's API such as 66.0");
+        let dotted =
+            |v: &str| v.split_once('.').is_some_and(|(n, d)| d == "0" && n.parse::<u16>().is_ok_and(|n| n >= 50));
+        wrong(
+            "version",
+            connection.setting("version").is_none_or(dotted),
+            "Write a version of Salesforce's API such as 66.0",
+        );
         wrong("people", one_of("people", &["Lead", "Contact"]), "Write Lead or Contact");
         wrong("duplicate_rules", one_of("duplicate_rules", &["respect", "save"]), "Write respect or save");
         wrong("reminder", one_of("reminder", &["on", "off"]), "Write on or off");

@@ -112,7 +112,11 @@ fn done(held: Held) -> Outcome {
 fn one(operation: &CrmOp, part: &Part, answer: &Answer<'_>) -> Outcome {
     let write = operation.writes();
     if part.status == 0 {
-        return if write { missing(answer.reply.status) } else { unreadable(false, answer.reply.status, "A part is missing") };
+        return if write {
+            missing(answer.reply.status)
+        } else {
+            unreadable(false, answer.reply.status, "A part is missing")
+        };
     }
     if !part.ok() {
         return failed(operation, part.status, part.body.as_ref(), answer);
@@ -326,13 +330,16 @@ fn schema_of_people(operation: &CrmOp, parts: &[Part], answer: &Answer<'_>) -> O
     let names = sobjects(Object::Contact).unwrap_or_default();
     let mut merged: Vec<PropertySpec> = Vec::new();
     for (n, (schema, sobject)) in both.iter().zip(names).enumerate() {
-        let others: Vec<&PropertySpec> = both.iter().enumerate().filter(|(m, _)| *m != n).flat_map(|(_, s)| s).collect();
+        let others: Vec<&PropertySpec> =
+            both.iter().enumerate().filter(|(m, _)| *m != n).flat_map(|(_, s)| s).collect();
         for spec in schema {
             let other = others.iter().find(|other| other.name == spec.name);
             let own = spec.name.starts_with("rb_");
             match (other, merged.iter().any(|known| known.name == spec.name)) {
                 (_, true) => {}
-                (Some(other), false) => merged.push(PropertySpec { unique: spec.unique && other.unique, ..spec.clone() }),
+                (Some(other), false) => {
+                    merged.push(PropertySpec { unique: spec.unique && other.unique, ..spec.clone() });
+                }
                 (None, false) if own => {}
                 (None, false) => merged.push(PropertySpec { stored_as: Some((*sobject).to_owned()), ..spec.clone() }),
             }

@@ -136,7 +136,8 @@ impl Paths {
     }
     fn record(&self, id: &str) -> Result<String, Unsupported> {
         let sobject = sobject_of(id).filter(|_| is_id(id));
-        let sobject = sobject.ok_or_else(|| Unsupported(format!("{id:?} is no id of Salesforce's that Ringback knows")))?;
+        let sobject =
+            sobject.ok_or_else(|| Unsupported(format!("{id:?} is no id of Salesforce's that Ringback knows")))?;
         Ok(self.of(&format!("sobjects/{sobject}/{id}")))
     }
     fn query(&self, query: &Query) -> String {
@@ -203,7 +204,8 @@ fn get(path: String) -> HttpRequest {
 }
 
 fn send(method: Method, path: String, headers: &[(&'static str, String)], body: &Value) -> HttpRequest {
-    let mut all = vec![("accept".into(), "application/json".into()), ("content-type".into(), "application/json".into())];
+    let mut all =
+        vec![("accept".into(), "application/json".into()), ("content-type".into(), "application/json".into())];
     all.extend(headers.iter().map(|(n, v)| ((*n).to_owned(), v.clone())));
     HttpRequest { method, path, headers: all, body: body.to_string().into_bytes() }
 }
@@ -473,7 +475,8 @@ fn sosl(keys: &[PersonKey], properties: &[String], connection: &Connection) -> R
         match key {
             PersonKey::Phone { e164, national } => {
                 let digits: String = national.chars().filter(char::is_ascii_digit).collect();
-                let digits = if digits.is_empty() { e164.chars().filter(char::is_ascii_digit).collect() } else { digits };
+                let digits =
+                    if digits.is_empty() { e164.chars().filter(char::is_ascii_digit).collect() } else { digits };
                 numbers.extend((!digits.is_empty()).then_some(digits));
             }
             PersonKey::Email { address } => {
