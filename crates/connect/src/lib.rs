@@ -28,6 +28,7 @@ pub static SOURCES: &[&dyn Source] =
 /// Every CRM. Adding one adds one file and one line here.
 pub static CRMS: &[&dyn Crm] = &[
     &crms::hubspot::HubSpot,
+    &crms::salesforce::Salesforce,
     &crms::zoho::Zoho,
     &crms::pipedrive::Pipedrive,
 ];

@@ -350,18 +350,40 @@ impl<V: Vendor> Faulty<V> {
     }
 }
 
-/// Takes the last half of `results` or of a list in `data` (at least one), or a single record's `id`, out of a reply.
+/// Where vendors keep the results of a request for several records.
+const LISTS: [&str; 5] = ["results", "data", "compositeResponse", "value", "contacts"];
+/// Where vendors wrap a single record.
+const WRAPS: [&str; 4] = ["data", "contact", "task", "note"];
+
+/// Takes the last half of a list of results (at least one), or a single record's `id`, out of a reply.
 fn drop_ids(reply: &mut Reply) {
     let mut body = reply.value();
-    let list = if body.get("results").is_some_and(Value::is_array) { "results" } else { "data" };
-    if let Some(results) = body.get_mut(list).and_then(Value::as_array_mut) {
-        results.truncate(results.len() / 2);
-    } else if let Some(record) = body.get_mut("data").and_then(Value::as_object_mut) {
-        record.remove("id");
-    } else if let Some(record) = body.as_object_mut() {
-        record.remove("id");
-        if let Some(properties) = record.get_mut("properties").and_then(Value::as_object_mut) {
-            properties.remove("hs_object_id");
+    let list = match &body {
+        Value::Array(_) => Some(None),
+        Value::Object(map) => {
+            LISTS.into_iter().find(|name| map.get(*name).is_some_and(Value::is_array)).map(Some)
+        }
+        _ => None,
+    };
+    if let Some(name) = list {
+        let list = match name {
+            Some(name) => body.get_mut(name),
+            None => Some(&mut body),
+        };
+        if let Some(list) = list.and_then(Value::as_array_mut) {
+            list.truncate(list.len() / 2);
+        }
+    } else {
+        let wrap = WRAPS.into_iter().find(|name| body.get(*name).is_some_and(Value::is_object));
+        let record = match wrap {
+            Some(name) => body.get_mut(name),
+            None => Some(&mut body),
+        };
+        if let Some(record) = record.and_then(Value::as_object_mut) {
+            record.remove("id");
+            if let Some(properties) = record.get_mut("properties").and_then(Value::as_object_mut) {
+                properties.remove("hs_object_id");
+            }
         }
     }
     if !body.is_null() {

@@ -21,6 +21,7 @@ pub mod pipedrive;
 #[cfg(test)]
 #[path = "../../connect/tests/conformance/referee.rs"]
 mod referee;
+pub mod salesforce;
 pub mod serve;
 pub mod sign;
 pub mod sink;

@@ -3,3 +3,4 @@
 pub mod hubspot;
 pub mod zoho;
 pub mod pipedrive;
+pub mod salesforce;

@@ -18,6 +18,8 @@ mod specification;
 #[cfg(test)]
 mod spec_pipedrive;
 #[cfg(test)]
+mod spec_salesforce;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod vectors;
