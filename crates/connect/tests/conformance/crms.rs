@@ -3,7 +3,7 @@
 use crate::support::{Fixture, assert_subset, connection, fixtures};
 use jiff::Timestamp;
 use ringback_connect::{CRMS, Replies};
-use ringback_core::crm::{CrmOp, Object};
+use ringback_core::crm::{CrmOp, KeyWay, Object};
 use ringback_core::http::HttpReply;
 use std::collections::BTreeSet;
 
@@ -36,6 +36,12 @@ const REQUIRED: &[&str] = &[
     "error-with-200",
 ];
 
+/// Cases that cannot be, and why.
+const CANNOT: &[(&str, &str, &str)] = &[
+    ("gohighlevel", "half-a-batch", "there are no batches"),
+    ("gohighlevel", "batch-missing", "there are no batches"),
+];
+
 pub(crate) fn operations(fixture: &Fixture) -> Vec<CrmOp> {
     let list = fixture.list("/operations");
     list.iter()
@@ -62,6 +68,11 @@ fn every_crm_has_the_required_cases() {
     for crm in CRMS {
         let names: BTreeSet<String> = fixtures(crm.about().name).into_iter().map(|f| f.name).collect();
         for required in REQUIRED {
+            let excused = CANNOT.iter().any(|(vendor, name, _)| *vendor == crm.about().name && name == required);
+            if excused {
+                assert!(!names.contains(*required), "{} has {required} after all", crm.about().name);
+                continue;
+            }
             assert!(names.contains(*required), "{} has no fixture {required}", crm.about().name);
         }
     }
@@ -116,8 +127,14 @@ fn there_is_one_outcome_per_operation_whatever_came_back() {
 fn a_write_is_never_said_to_be_undone_after_a_server_error_or_an_unreadable_answer() {
     for crm in CRMS {
         let vendor = crm.about().name;
+        // How this vendor makes a contact.
+        let op = match crm.about().writes.unwrap().way(Object::Contact) {
+            KeyWay::Upsert => "upsert",
+            KeyWay::LookThenCreate => "create",
+        };
+        let properties = serde_json::json!({ crm.words().contact_name: "A" });
         let write: CrmOp = serde_json::from_value(serde_json::json!(
-            {"op": "upsert", "object": "contact", "key": "rb-contact-1", "properties": {"firstname": "A"}}
+            {"op": op, "object": "contact", "key": "rb-contact-1", "properties": properties}
         ))
         .unwrap();
         let at: Timestamp = "2026-03-04T23:20:00Z".parse().unwrap();
