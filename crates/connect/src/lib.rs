@@ -32,6 +32,7 @@ pub static CRMS: &[&dyn Crm] = &[
     &crms::zoho::Zoho,
     &crms::pipedrive::Pipedrive,
 ];
+pub static CRMS: &[&dyn Crm] = &[&crms::hubspot::HubSpot, &crms::gohighlevel::GoHighLevel];
 
 /// The source of that name (`callrail`).
 pub fn source(name: &str) -> Option<&'static dyn Source> {

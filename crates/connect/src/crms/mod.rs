@@ -1,5 +1,6 @@
 //! CRMs: one file each.
 
+pub mod gohighlevel;
 pub mod hubspot;
 pub mod zoho;
 pub mod pipedrive;

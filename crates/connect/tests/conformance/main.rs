@@ -13,6 +13,7 @@ mod sources;
 #[cfg(test)]
 mod spec_hubspot;
 mod spec_zoho;
+mod spec_gohighlevel;
 #[cfg(test)]
 mod specification;
 #[cfg(test)]

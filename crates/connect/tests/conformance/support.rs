@@ -3,7 +3,6 @@
 use ringback_connect::Connection;
 use ringback_core::id::{AccountId, ConnectionId};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub(crate) struct Fixture {
@@ -38,6 +37,14 @@ pub(crate) fn fixtures(directory: &str) -> Vec<Fixture> {
     found
 }
 
+/// Settings without which a connection to that vendor cannot be: what a user writes, and what set-up keeps.
+fn required(vendor: &str) -> &'static [(&'static str, &'static str)] {
+    match vendor {
+        "gohighlevel" => &[("location_id", "Ln0rthExample0000001"), ("field.contact.rb_key", "Frbkey00000000000001")],
+        _ => &[],
+    }
+}
+
 /// A connection in Chicago, where daylight saving bites.
 pub(crate) fn connection(vendor: &str, settings: &[(String, String)]) -> Connection {
     Connection {
@@ -48,7 +55,7 @@ pub(crate) fn connection(vendor: &str, settings: &[(String, String)]) -> Connect
         base_url: None,
         zone: "America/Chicago".into(),
         region: "US".into(),
-        settings: settings.iter().cloned().collect::<BTreeMap<_, _>>(),
+        settings: required(vendor).iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).chain(settings.iter().cloned()).collect(),
     }
 }
 
