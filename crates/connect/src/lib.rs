@@ -26,7 +26,7 @@ pub static SOURCES: &[&dyn Source] =
     &[&sources::callrail::CallRail, &sources::twilio::Twilio, &sources::generic::Generic, &sources::csv::PhoneLog];
 
 /// Every CRM. Adding one adds one file and one line here.
-pub static CRMS: &[&dyn Crm] = &[&crms::hubspot::HubSpot];
+pub static CRMS: &[&dyn Crm] = &[&crms::hubspot::HubSpot, &crms::dynamics::Dynamics];
 
 /// The source of that name (`callrail`).
 pub fn source(name: &str) -> Option<&'static dyn Source> {
