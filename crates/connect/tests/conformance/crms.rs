@@ -88,8 +88,12 @@ fn answers_are_read_as_the_fixtures_say() {
                 assert_eq!(budget["daily_left"].as_u64(), seen.daily_left.map(u64::from), "{at}");
             }
         }
-        // `stale` needs an optimistic lock, which not every vendor has.
+        // `stale` needs an optimistic lock, which not every vendor has; a budget for the day is used up only where one is enforced.
+        let daily = crm.about().limits.daily_requests > 0;
         for word in ["done", "retry", "exhausted", "duplicate", "gone", "refused", "auth_expired", "unknown"] {
+            if word == "exhausted" && !daily {
+                continue;
+            }
             assert!(words.contains(word), "{vendor}: no fixture ends in {word}");
         }
     }

@@ -9,6 +9,8 @@ mod registry;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
+mod spec_dynamics;
+#[cfg(test)]
 mod specification;
 #[cfg(test)]
 mod support;

@@ -109,7 +109,8 @@ pub(super) fn count(request: &Request) -> usize {
 /// Takes a batch apart.
 pub(super) fn items(request: &Request) -> Result<Vec<Item>, Refusal> {
     let kind = request.get_header("content-type").unwrap_or_default();
-    let boundary = boundary(kind).ok_or_else(|| bad_request("The content type of a batch is multipart/mixed with a boundary."))?;
+    let boundary =
+        boundary(kind).ok_or_else(|| bad_request("The content type of a batch is multipart/mixed with a boundary."))?;
     let body = std::str::from_utf8(&request.body).map_err(|_| bad_request("The batch is no text."))?;
     let mut items = Vec::new();
     let mut requests = 0;
@@ -125,7 +126,8 @@ pub(super) fn items(request: &Request) -> Result<Vec<Item>, Refusal> {
                     if request.method == "GET" {
                         return Err(bad_request("GET requests are not allowed in change sets."));
                     }
-                    let id = header(&head, "content-id").ok_or_else(|| bad_request("A part of a change set needs a Content-ID."))?;
+                    let id = header(&head, "content-id")
+                        .ok_or_else(|| bad_request("A part of a change set needs a Content-ID."))?;
                     set.push((id, request));
                     requests += 1;
                 }

@@ -91,7 +91,9 @@ impl Used {
 pub(crate) fn refusal(code: &'static str, wait_ms: i64) -> Refusal {
     let words = match code {
         "0x80072322" => "Number of requests exceeded the limit of 6000 over time window of 300 seconds.",
-        "0x80072321" => "Combined execution time of incoming requests exceeded limit of 1,200,000 milliseconds over time window of 300 seconds. Decrease number of concurrent requests or reduce the duration of requests and try again later.",
+        "0x80072321" => {
+            "Combined execution time of incoming requests exceeded limit of 1,200,000 milliseconds over time window of 300 seconds. Decrease number of concurrent requests or reduce the duration of requests and try again later."
+        }
         _ => "Number of concurrent requests exceeded the limit of 52.",
     };
     let mut refusal = Refusal::new(429, code, words);

@@ -39,11 +39,17 @@ impl Dynamics {
         let name = body["SchemaName"].as_str().unwrap_or_default().to_owned();
         // "The prefix … should match the prefix that is specified for that solution's publisher."
         let solution = request.get_header("mscrm.solutionuniquename").unwrap_or_default();
-        let prefix = self.prefix_of(solution).ok_or_else(|| {
-            Refusal::new(404, "0x80040217", format!("Solution with name {solution} Does Not Exist"))
-        })?;
+        let prefix = self
+            .prefix_of(solution)
+            .ok_or_else(|| Refusal::new(404, "0x80040217", format!("Solution with name {solution} Does Not Exist")))?;
         if !name.to_lowercase().starts_with(&format!("{prefix}_")) {
-            return Err(Refusal::new(400, "0x80048403", format!("The attribute name '{name}' must start with a valid customization prefix. The prefix for a solution component should match the prefix that is specified for that solution's publisher.")));
+            return Err(Refusal::new(
+                400,
+                "0x80048403",
+                format!(
+                    "The attribute name '{name}' must start with a valid customization prefix. The prefix for a solution component should match the prefix that is specified for that solution's publisher."
+                ),
+            ));
         }
         let kind = match body["@odata.type"].as_str().unwrap_or_default().trim_start_matches('#') {
             "Microsoft.Dynamics.CRM.StringAttributeMetadata" => {
@@ -70,13 +76,23 @@ impl Dynamics {
         let logical = name.to_lowercase();
         let Some(table) = self.table_mut(set) else { return Err(no_segment(set)) };
         if table.definition.columns.contains_key(&logical) {
-            return Err(Refusal::new(400, "0x80047013", format!("An attribute with the specified name {logical} already exists for entity {}.", table.definition.logical)));
+            return Err(Refusal::new(
+                400,
+                "0x80047013",
+                format!(
+                    "An attribute with the specified name {logical} already exists for entity {}.",
+                    table.definition.logical
+                ),
+            ));
         }
         table.definition.columns.insert(logical.clone(), Column { label, ..Column::new(kind) });
         let entity = table.definition.logical;
         self.did(Deed::Defined, set, &logical);
         let id = self.new_id();
-        let address = format!("{}/api/data/v9.2/EntityDefinitions(LogicalName='{entity}')/Attributes({id})", self.options.base_url);
+        let address = format!(
+            "{}/api/data/v9.2/EntityDefinitions(LogicalName='{entity}')/Attributes({id})",
+            self.options.base_url
+        );
         Ok(Reply::empty(204).with_header("OData-Version", "4.0").with_header("OData-EntityId", address))
     }
 
@@ -86,7 +102,9 @@ impl Dynamics {
             return Some("new".to_owned());
         }
         let rows = &self.table("solutions")?.rows;
-        let found = rows.values().find(|r| !r.deleted && r.values.get("uniquename").and_then(Value::as_str) == Some(solution))?;
+        let found = rows
+            .values()
+            .find(|r| !r.deleted && r.values.get("uniquename").and_then(Value::as_str) == Some(solution))?;
         let publisher = found.values.get("publisherid")?.get("id")?.as_str()?;
         let publisher = self.table("publishers")?.rows.get(publisher)?;
         publisher.values.get("customizationprefix")?.as_str().map(str::to_owned)
@@ -133,12 +151,16 @@ fn columns(definition: &Definition) -> Vec<Value> {
 }
 
 fn choices(definition: &Definition) -> Vec<Value> {
-    let options = |values: &[i64]| values.iter().map(|v| json!({ "Value": v, "Label": label(&v.to_string()) })).collect::<Vec<_>>();
+    let options = |values: &[i64]| {
+        values.iter().map(|v| json!({ "Value": v, "Label": label(&v.to_string()) })).collect::<Vec<_>>()
+    };
     definition
         .columns
         .iter()
         .filter_map(|(name, column)| match &column.kind {
-            Kind::Choice(values) => Some(json!({ "LogicalName": name, "OptionSet": { "Options": options(values) }, "GlobalOptionSet": null })),
+            Kind::Choice(values) => Some(
+                json!({ "LogicalName": name, "OptionSet": { "Options": options(values) }, "GlobalOptionSet": null }),
+            ),
             _ => None,
         })
         .collect()

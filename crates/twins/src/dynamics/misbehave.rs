@@ -51,13 +51,17 @@ impl Vendor for Dynamics {
     fn refuse(&mut self, how: Refusing) -> Reply {
         match how {
             Refusing::Unauthorized => Reply::empty(401).with_header("WWW-Authenticate", "Bearer error=invalid_token"),
-            Refusing::Unprocessable => Refusal::new(422, "0x80040203", "The request could not be processed.").into_reply(),
+            Refusing::Unprocessable => {
+                Refusal::new(422, "0x80040203", "The request could not be processed.").into_reply()
+            }
             Refusing::TooMany(seconds) => {
                 let mut refusal = refusal("0x80072322", 0);
                 refusal.retry_after_s = seconds;
                 refusal.into_reply()
             }
-            Refusing::Server(status) => Refusal::new(status, "0x80040216", "An unexpected error occurred.").into_reply(),
+            Refusing::Server(status) => {
+                Refusal::new(status, "0x80040216", "An unexpected error occurred.").into_reply()
+            }
         }
     }
 
@@ -125,7 +129,8 @@ fn entry(table: &Table, id: &str, row: &Row) -> Option<Entry> {
     let people = ["regardingobjectid", "customerid", "originatingleadid"].iter().filter_map(|n| pointed(n)).collect();
     let yes = |name: &str| row.values.get(name) == Some(&Value::Bool(true));
     // A qualified lead has become its contact.
-    let became = set == "leads" && row.values.get("statecode") == Some(&Value::from(1)) && pointed("parentcontactid").is_some();
+    let became =
+        set == "leads" && row.values.get("statecode") == Some(&Value::from(1)) && pointed("parentcontactid").is_some();
     Some(Entry {
         kind,
         object: set.to_owned(),
@@ -167,7 +172,9 @@ impl Books for Dynamics {
         let typed = match table.definition.columns.get(field).map(|c| &c.kind) {
             None => return false,
             Some(Column::Boolean) => json!(value == "true"),
-            Some(Column::Integer(..) | Column::Choice(_) | Column::State | Column::Status) => json!(value.parse::<i64>().ok()),
+            Some(Column::Integer(..) | Column::Choice(_) | Column::State | Column::Status) => {
+                json!(value.parse::<i64>().ok())
+            }
             Some(Column::Decimal) => json!(value.parse::<f64>().ok()),
             Some(_) => json!(value),
         };

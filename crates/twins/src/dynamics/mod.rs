@@ -135,7 +135,8 @@ impl Dynamics {
                 "internalemailaddress": email, "isdisabled": disabled });
             environment.put("systemusers", id, &user);
         }
-        let application = json!({ "fullname": "# Twin", "isdisabled": false, "applicationid": environment.options.client.0 });
+        let application =
+            json!({ "fullname": "# Twin", "isdisabled": false, "applicationid": environment.options.client.0 });
         environment.put("systemusers", APPLICATION_USER, &application);
         environment
     }
@@ -199,7 +200,8 @@ impl Dynamics {
             return Reply::empty(401).with_header("WWW-Authenticate", challenge);
         }
         if now_ms < self.options.maintenance_until_ms {
-            let page = "<html><head><title>Service Unavailable</title></head><body><h2>Service Unavailable</h2></body></html>";
+            let page =
+                "<html><head><title>Service Unavailable</title></head><body><h2>Service Unavailable</h2></body></html>";
             let headers = vec![("Content-Type".to_owned(), "text/html; charset=us-ascii".to_owned())];
             return Reply { status: 503, headers, body: page.into() };
         }
@@ -276,7 +278,11 @@ impl Dynamics {
             return refused(400, "unsupported_grant_type", "AADSTS70003: The app requested an unsupported grant type.");
         }
         if given("scope") != format!("{}/.default", self.options.base_url) {
-            return refused(400, "invalid_scope", "AADSTS70011: The provided value for the input parameter 'scope' is not valid.");
+            return refused(
+                400,
+                "invalid_scope",
+                "AADSTS70011: The provided value for the input parameter 'scope' is not valid.",
+            );
         }
         if (given("client_id"), given("client_secret")) != (&*self.options.client.0, &*self.options.client.1) {
             return refused(401, "invalid_client", "AADSTS7000215: Invalid client secret provided.");
@@ -285,7 +291,10 @@ impl Dynamics {
         let token = format!("eyJ0eXAiOiJKV1Qi.twin.{}", self.made);
         let lives = self.options.token_lives_s;
         self.issued.insert(token.clone(), now_ms + i64::from(lives) * 1_000);
-        Reply::json(200, &json!({ "token_type": "Bearer", "expires_in": lives, "ext_expires_in": lives, "access_token": token }))
+        Reply::json(
+            200,
+            &json!({ "token_type": "Bearer", "expires_in": lives, "ext_expires_in": lives, "access_token": token }),
+        )
     }
 
     pub(crate) fn table(&self, set: &str) -> Option<&Table> {
@@ -362,7 +371,12 @@ impl Dynamics {
         self.version += 1;
         let version = self.version;
         if let Some(row) = self.table_mut(set).and_then(|t| t.rows.get_mut(loser)) {
-            for (name, value) in [("merged", true.into()), ("masterid", pointer), ("statecode", state.into()), ("statuscode", status.into())] {
+            for (name, value) in [
+                ("merged", true.into()),
+                ("masterid", pointer),
+                ("statecode", state.into()),
+                ("statuscode", status.into()),
+            ] {
                 row.values.insert(name.to_owned(), value);
             }
             row.values.insert("modifiedon".to_owned(), civil::iso(now_ms / 1_000 * 1_000).into());

@@ -54,7 +54,9 @@ pub(crate) fn no_property(name: &str, logical: &str) -> Refusal {
     Refusal::new(
         400,
         "0x80048d19",
-        format!("Error identified in Payload provided by the user for Entity :'', For more information on this error please follow this help link https://go.microsoft.com/fwlink/?linkid=2195293  ---->  InnerException : Microsoft.Crm.CrmException: Invalid property '{name}' was found in entity 'Microsoft.Dynamics.CRM.{logical}'."),
+        format!(
+            "Error identified in Payload provided by the user for Entity :'', For more information on this error please follow this help link https://go.microsoft.com/fwlink/?linkid=2195293  ---->  InnerException : Microsoft.Crm.CrmException: Invalid property '{name}' was found in entity 'Microsoft.Dynamics.CRM.{logical}'."
+        ),
     )
 }
 
@@ -62,7 +64,9 @@ pub(crate) fn no_navigation(name: &str) -> Refusal {
     Refusal::new(
         400,
         "0x80048d19",
-        format!("Error identified in Payload provided by the user for Entity :''  ---->  InnerException : Microsoft.OData.ODataException: An undeclared property '{name}' which only has property annotations in the payload but no property value was found in the payload. In OData, only declared navigation properties and declared named streams can be represented as properties without values."),
+        format!(
+            "Error identified in Payload provided by the user for Entity :''  ---->  InnerException : Microsoft.OData.ODataException: An undeclared property '{name}' which only has property annotations in the payload but no property value was found in the payload. In OData, only declared navigation properties and declared named streams can be represented as properties without values."
+        ),
     )
 }
 
@@ -78,7 +82,9 @@ pub(crate) fn wrong_type(literal: &str, kind: &str) -> Refusal {
     Refusal::new(
         400,
         "0x80048d19",
-        format!("Error identified in Payload provided by the user for Entity :''  ---->  InnerException : Microsoft.OData.ODataException: Cannot convert the literal '{literal}' to the expected type '{kind}'."),
+        format!(
+            "Error identified in Payload provided by the user for Entity :''  ---->  InnerException : Microsoft.OData.ODataException: Cannot convert the literal '{literal}' to the expected type '{kind}'."
+        ),
     )
 }
 
@@ -86,7 +92,9 @@ pub(crate) fn too_long(name: &str, logical: &str, max: usize) -> Refusal {
     Refusal::new(
         400,
         "0x80044331",
-        format!("A validation error occurred.  The length of the '{name}' attribute of the '{logical}' entity exceeded the maximum allowed length of '{max}'."),
+        format!(
+            "A validation error occurred.  The length of the '{name}' attribute of the '{logical}' entity exceeded the maximum allowed length of '{max}'."
+        ),
     )
 }
 
@@ -94,7 +102,9 @@ pub(crate) fn outside(value: i64, name: &str, logical: &str) -> Refusal {
     Refusal::new(
         400,
         "0x80044330",
-        format!("A validation error occurred.  The value {value} of '{name}' on record of type '{logical}' is outside the valid range."),
+        format!(
+            "A validation error occurred.  The value {value} of '{name}' on record of type '{logical}' is outside the valid range."
+        ),
     )
 }
 

@@ -116,7 +116,9 @@ impl Dynamics {
         }
         let value = value.trim_matches('\'').replace("''", "'");
         if value.contains(|c| FORBIDDEN_IN_KEYS.contains(c)) {
-            return Err(bad_request(format!("The value of the key property '{column}' has a character that a key cannot have.")));
+            return Err(bad_request(format!(
+                "The value of the key property '{column}' has a character that a key cannot have."
+            )));
         }
         let found = table.rows.iter().find(|(_, r)| {
             !r.deleted && r.values.get(column).and_then(Value::as_str).is_some_and(|v| v.eq_ignore_ascii_case(&value))
@@ -129,7 +131,9 @@ impl Dynamics {
         let Some(table) = self.table(set) else { return Err(no_segment(set)) };
         let prefers = prefer(request);
         if prefers.iter().any(|p| p == "return=representation") {
-            return Ok(self.one(request, table, id, status)?.with_header("Preference-Applied", "return=representation"));
+            return Ok(self
+                .one(request, table, id, status)?
+                .with_header("Preference-Applied", "return=representation"));
         }
         let address = self.address(set, id);
         Ok(Reply::empty(204)
@@ -179,7 +183,8 @@ impl Dynamics {
     fn list(&self, request: &Request, table: &Table) -> Result<Reply, Refusal> {
         let query = request.query();
         let given = |name: &str| query.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
-        let known_options = ["$select", "$filter", "$orderby", "$top", "$count", "$skiptoken", "$deltatoken", "$expand"];
+        let known_options =
+            ["$select", "$filter", "$orderby", "$top", "$count", "$skiptoken", "$deltatoken", "$expand"];
         if let Some((name, _)) = query.iter().find(|(n, _)| !known_options.contains(&n.as_str())) {
             return Err(bad_request(format!("The query parameter {name} is not supported")));
         }
@@ -190,7 +195,9 @@ impl Dynamics {
         let prefers = prefer(request);
         let tracks = prefers.iter().any(|p| p == "odata.track-changes") || given("$deltatoken").is_some();
         if tracks && ["$filter", "$orderby", "$expand", "$top"].iter().any(|o| given(o).is_some()) {
-            return Err(bad_request("The \"odata.track-changes\" preference cannot be combined with that query option."));
+            return Err(bad_request(
+                "The \"odata.track-changes\" preference cannot be combined with that query option.",
+            ));
         }
         let since: u64 = given("$deltatoken").and_then(|t| t.parse().ok()).unwrap_or(0);
         let shown_value = |id: &str, row: &Row, name: &str| match column_of(definition, name) {
@@ -204,7 +211,9 @@ impl Dynamics {
         let mut rows: Vec<(&String, &Row)> = table
             .rows
             .iter()
-            .filter(|(id, row)| !row.deleted && filter.as_ref().is_none_or(|f| f.fits(&|name| shown_value(id, row, name))))
+            .filter(|(id, row)| {
+                !row.deleted && filter.as_ref().is_none_or(|f| f.fits(&|name| shown_value(id, row, name)))
+            })
             .filter(|(_, row)| !tracks || row.version > since)
             .collect();
         if let Some(order) = given("$orderby") {
@@ -238,7 +247,14 @@ impl Dynamics {
             .filter(|(n, _)| n != "$skiptoken" && n != "$deltatoken")
             .map(|(n, v)| format!("{n}={}", crate::wire::percent_encode(v)))
             .collect();
-        let link = |token: String| format!("{}/api/data/v9.2/{}?{}", self.options.base_url, definition.set, [rest.clone(), vec![token]].concat().join("&"));
+        let link = |token: String| {
+            format!(
+                "{}/api/data/v9.2/{}?{}",
+                self.options.base_url,
+                definition.set,
+                [rest.clone(), vec![token]].concat().join("&")
+            )
+        };
         if more {
             body["@odata.nextLink"] = link(format!("$skiptoken={}", skip + size)).into();
         } else if tracks {
@@ -255,8 +271,15 @@ impl Dynamics {
     }
 
     /// Duplicate detection: only where the header asks for it, rules are published and the row is a person's.
-    fn check_duplicates(&self, request: &Request, set: &str, body: &Map<String, Value>, id: &str) -> Result<(), Refusal> {
-        let asked = request.get_header("mscrm.suppressduplicatedetection").is_some_and(|v| v.eq_ignore_ascii_case("false"));
+    fn check_duplicates(
+        &self,
+        request: &Request,
+        set: &str,
+        body: &Map<String, Value>,
+        id: &str,
+    ) -> Result<(), Refusal> {
+        let asked =
+            request.get_header("mscrm.suppressduplicatedetection").is_some_and(|v| v.eq_ignore_ascii_case("false"));
         if !asked || !self.options.duplicate_rules || !["leads", "contacts"].contains(&set) {
             return Ok(());
         }
@@ -265,14 +288,24 @@ impl Dynamics {
             *other != id
                 && !row.deleted
                 && row.values.get("statecode") == Some(&Value::from(0))
-                && row.values.get("emailaddress1").and_then(Value::as_str).is_some_and(|v| v.eq_ignore_ascii_case(email))
+                && row
+                    .values
+                    .get("emailaddress1")
+                    .and_then(Value::as_str)
+                    .is_some_and(|v| v.eq_ignore_ascii_case(email))
         };
         let found = self.table(set).is_some_and(|t| t.rows.iter().any(|r| same(&r)));
         if found { Err(duplicate(self.options.duplicate_status)) } else { Ok(()) }
     }
 
     /// Makes a row. A state is ignored ("IsValidForCreate: False"), a status must belong to the state it begins in.
-    pub(super) fn create(&mut self, set: &str, id: &str, body: &Map<String, Value>, now_ms: i64) -> Result<(), Refusal> {
+    pub(super) fn create(
+        &mut self,
+        set: &str,
+        id: &str,
+        body: &Map<String, Value>,
+        now_ms: i64,
+    ) -> Result<(), Refusal> {
         self.plugin(set)?;
         let mut values = self.checked(set, body, true)?;
         let Some(table) = self.table(set) else { return Err(no_segment(set)) };
@@ -312,7 +345,13 @@ impl Dynamics {
         Ok(())
     }
 
-    pub(super) fn update(&mut self, set: &str, id: &str, body: &Map<String, Value>, now_ms: i64) -> Result<(), Refusal> {
+    pub(super) fn update(
+        &mut self,
+        set: &str,
+        id: &str,
+        body: &Map<String, Value>,
+        now_ms: i64,
+    ) -> Result<(), Refusal> {
         self.plugin(set)?;
         let changes = self.checked(set, body, false)?;
         let Some(table) = self.table(set) else { return Err(no_segment(set)) };
@@ -389,7 +428,9 @@ impl Dynamics {
                 return Err(Refusal::new(
                     412,
                     "0x80060892",
-                    format!("Entity Key {name} violated. A record with the same value for {name} already exists. A duplicate record cannot be created. Select one or more unique values and try again."),
+                    format!(
+                        "Entity Key {name} violated. A record with the same value for {name} already exists. A duplicate record cannot be created. Select one or more unique values and try again."
+                    ),
                 ));
             }
         }
@@ -431,7 +472,9 @@ impl Dynamics {
                 continue;
             }
             if !here.contains(&set) || !is_guid(id) {
-                return Err(bad_request(format!("The reference '{text}' does not fit the navigation property '{navigation}'.")));
+                return Err(bad_request(format!(
+                    "The reference '{text}' does not fit the navigation property '{navigation}'."
+                )));
             }
             let Some(target) = self.table(set) else { return Err(no_segment(set)) };
             let id = id.to_lowercase();
@@ -519,7 +562,9 @@ fn fitting(definition: &Definition, name: &str, kind: &Kind, value: &Value) -> R
             Some(n) => Err(outside(n, name, definition.logical)),
             None => Err(wrong_type(&literal(), "Edm.Int32")),
         },
-        Kind::State | Kind::Status => value.as_i64().map(Value::from).ok_or_else(|| wrong_type(&literal(), "Edm.Int32")),
+        Kind::State | Kind::Status => {
+            value.as_i64().map(Value::from).ok_or_else(|| wrong_type(&literal(), "Edm.Int32"))
+        }
         // Whole seconds are kept.
         Kind::Instant => match value.as_str().and_then(civil::parse_iso) {
             Some(ms) => Ok(civil::iso(ms.div_euclid(1_000) * 1_000).into()),

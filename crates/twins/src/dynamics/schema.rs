@@ -122,7 +122,10 @@ fn person(definition: Definition) -> Definition {
     let mut out = definition
         .with(&["firstname", "lastname", "middlename"], &Kind::Text(50))
         .with(&["jobtitle", "emailaddress1", "emailaddress2", "emailaddress3"], &Kind::Text(100))
-        .with(&["telephone1", "telephone2", "telephone3", "mobilephone", "address1_city", "address1_postalcode"], &Kind::Text(50))
+        .with(
+            &["telephone1", "telephone2", "telephone3", "mobilephone", "address1_city", "address1_postalcode"],
+            &Kind::Text(50),
+        )
         .with(&["address1_line1"], &Kind::Text(250))
         .with(&["description"], &Kind::Memo(2_000))
         .with(&donts, &Kind::Boolean)
@@ -137,10 +140,11 @@ fn person(definition: Definition) -> Definition {
 }
 
 fn activity(definition: Definition, suffix: &str) -> Definition {
-    let targets: Vec<(String, &'static str)> = [("contact", "contacts"), ("lead", "leads"), ("opportunity", "opportunities")]
-        .iter()
-        .map(|(logical, set)| (format!("regardingobjectid_{logical}_{suffix}"), *set))
-        .collect();
+    let targets: Vec<(String, &'static str)> =
+        [("contact", "contacts"), ("lead", "leads"), ("opportunity", "opportunities")]
+            .iter()
+            .map(|(logical, set)| (format!("regardingobjectid_{logical}_{suffix}"), *set))
+            .collect();
     let mut out = definition
         .with(&["subject"], &Kind::Text(200))
         .with(&["description"], &Kind::Memo(2_000))
@@ -171,8 +175,9 @@ pub(crate) fn all() -> Vec<Definition> {
     )
     .with(&["phonenumber"], &Kind::Text(200))
     .with(&["directioncode", "leftvoicemail"], &Kind::Boolean);
-    let tasks = activity(definition("tasks", "task", "activityid", &[(0, &[2, 3, 4, 7]), (1, &[5]), (2, &[6])]), "task")
-        .with(&["percentcomplete"], &Kind::Integer(0, 100));
+    let tasks =
+        activity(definition("tasks", "task", "activityid", &[(0, &[2, 3, 4, 7]), (1, &[5]), (2, &[6])]), "task")
+            .with(&["percentcomplete"], &Kind::Integer(0, 100));
     let deals = definition("opportunities", "opportunity", "opportunityid", &[(0, &[1, 2]), (1, &[3]), (2, &[4, 5])])
         .with(&["name"], &Kind::Text(300))
         .with(&["stepname"], &Kind::Text(200))

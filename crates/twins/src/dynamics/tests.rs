@@ -235,7 +235,11 @@ fn limits_say_how_long_and_grow_when_they_are_not_heeded() {
     }
     let wait = |twin: &mut Dynamics, at: i64| {
         let reply = twin.handle(&request("GET", "WhoAmI", &Value::Null, &[]), at);
-        (reply.status, code(&reply.value()).to_owned(), reply.get_header("retry-after").and_then(|v| v.parse::<i64>().ok()))
+        (
+            reply.status,
+            code(&reply.value()).to_owned(),
+            reply.get_header("retry-after").and_then(|v| v.parse::<i64>().ok()),
+        )
     };
     let first = wait(&mut twin, NOW);
     assert_eq!(first, (429, "0x80072322".into(), Some(300)));
@@ -292,7 +296,9 @@ fn people_qualify_merge_type_and_delete() {
     let people: Vec<(String, bool)> =
         twin.entries().into_iter().filter(|e| e.kind == Of::Person).map(|e| (e.id, e.gone)).collect();
     assert_eq!(people.iter().filter(|(_, gone)| !gone).map(|(id, _)| id).collect::<Vec<_>>(), [&customer]);
-    assert!(twin.entries().iter().find(|e| e.id == customer).is_some_and(|e| e.by_person && e.has_number("+13125550143")));
+    assert!(
+        twin.entries().iter().find(|e| e.id == customer).is_some_and(|e| e.by_person && e.has_number("+13125550143"))
+    );
     assert!(twin.remove(&customer, NOW) && !twin.remove(&customer, NOW));
     // A duplicate rule refuses only where it was asked to.
     twin.seed_person("Ann Lee", "+13125550144", Some("ann@example.com"), false, NOW);
@@ -395,7 +401,11 @@ fn document() -> Option<Value> {
         return serde_json::from_slice(&bytes).ok();
     }
     let mut out = std::io::stderr();
-    std::io::Write::write_fmt(&mut out, format_args!("SKIPPED (loudly): {} is not here; set RINGBACK_SHARED\n", file.display())).unwrap();
+    std::io::Write::write_fmt(
+        &mut out,
+        format_args!("SKIPPED (loudly): {} is not here; set RINGBACK_SHARED\n", file.display()),
+    )
+    .unwrap();
     None
 }
 
@@ -422,7 +432,13 @@ fn replies_satisfy_the_description() {
         (set, "POST", "leads".to_owned(), lead_body.clone(), vec![]),
         (set, "POST", "leads".to_owned(), lead_body.clone(), vec![WHOLE]),
         (set, "POST", "leads".to_owned(), json!({ "nickname": "x" }), vec![]),
-        ("/api/data/v9.2/leads({leadid})/Microsoft.Dynamics.CRM.QualifyLead", "POST", format!("leads({A})/Microsoft.Dynamics.CRM.QualifyLead"), qualify, vec![]),
+        (
+            "/api/data/v9.2/leads({leadid})/Microsoft.Dynamics.CRM.QualifyLead",
+            "POST",
+            format!("leads({A})/Microsoft.Dynamics.CRM.QualifyLead"),
+            qualify,
+            vec![],
+        ),
         (record, "DELETE", lead(B), Value::Null, vec![]),
         (record, "DELETE", lead(A), Value::Null, vec![]),
     ] {

@@ -88,9 +88,11 @@ fn names(message: &str) -> Vec<String> {
             let text = text.to_ascii_lowercase();
             ["property", "attribute", "column", "field", "named", "fields", "properties"].iter().any(|w| text == *w)
         };
-        let said = word(before.rsplit(' ').next().unwrap_or_default()) || word(after.split(' ').next().unwrap_or_default());
+        let said =
+            word(before.rsplit(' ').next().unwrap_or_default()) || word(after.split(' ').next().unwrap_or_default());
         let name = piece.trim();
-        let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'@' || b == b'.');
+        let plain =
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'@' || b == b'.');
         if said && plain && !found.iter().any(|f| f == name) {
             found.push(cut(name, 100));
         }
@@ -144,7 +146,11 @@ pub(super) fn failed(operation: &CrmOp, record: Option<&str>, reply: &HttpReply,
             return Outcome::Refused { why: why("duplicate_rule") };
         }
         if TROUBLE.contains(&problem.code.as_str()) {
-            return if write { Outcome::Unknown { why: why("server_error") } } else { Outcome::Retry { after: wait, why: why("server_error") } };
+            return if write {
+                Outcome::Unknown { why: why("server_error") }
+            } else {
+                Outcome::Retry { after: wait, why: why("server_error") }
+            };
         }
         if problem.taken()
             && matches!(status, 400 | 409 | 412)
@@ -210,7 +216,9 @@ mod tests {
 
     #[test]
     fn codes_come_in_two_spellings() {
-        let read = |code: &str| Problem::read(format!("{{\"error\":{{\"code\":{code},\"message\":\"x\"}}}}").as_bytes()).unwrap().code;
+        let read = |code: &str| {
+            Problem::read(format!("{{\"error\":{{\"code\":{code},\"message\":\"x\"}}}}").as_bytes()).unwrap().code
+        };
         assert_eq!(read("\"-2147220969\""), NO_RECORD);
         assert_eq!(read("-2147220969"), NO_RECORD);
         assert_eq!(read("\"0x80040217\""), NO_RECORD);

@@ -122,11 +122,9 @@ impl Crm for Dynamics {
             let cure = "set base_url to the environment's address, such as https://contoso.crm.dynamics.com";
             problems.push(Problem::new("RB-0110", cause, cure));
         }
-        for (name, words) in [
-            ("leads", &["yes", "no"]),
-            ("phonecalls", &["completed", "open"]),
-            ("duplicate_detection", &["on", "off"]),
-        ] {
+        for (name, words) in
+            [("leads", &["yes", "no"]), ("phonecalls", &["completed", "open"]), ("duplicate_detection", &["on", "off"])]
+        {
             if let Some(value) = connection.setting(name).filter(|v| !words.contains(v)) {
                 let cure = format!("write {} or {}", words.join(" or "), "leave it out");
                 problems.push(Problem::new("RB-0110", format!("{name} is {value:?}"), cure));

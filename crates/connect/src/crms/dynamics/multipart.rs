@@ -215,7 +215,10 @@ mod tests {
         let boundary = boundary(kind).unwrap();
         assert_eq!(text.matches(&format!("--{boundary}\r\n")).count(), 2, "{text}");
         assert!(text.ends_with(&format!("--{boundary}--\r\n")));
-        assert!(text.contains("Content-ID: 2\r\n\r\nPATCH /api/x HTTP/1.1\r\naccept: application/json\r\n\r\n{"), "{text}");
+        assert!(
+            text.contains("Content-ID: 2\r\n\r\nPATCH /api/x HTTP/1.1\r\naccept: application/json\r\n\r\n{"),
+            "{text}"
+        );
         assert!(!text.contains("\r\n--BATCH") && !text.contains("\r\n--SET"), "{text}");
     }
 }

@@ -35,7 +35,9 @@ pub(super) fn prepared(reply: &HttpReply, received_at: Timestamp) -> Outcome {
         reply.status == 412 || String::from_utf8_lossy(&reply.body).to_ascii_lowercase().contains("already exists")
     });
     match reply.status {
-        200..=299 if reply.body.is_empty() || serde_json::from_slice::<Value>(&reply.body).is_ok_and(|b| b.is_object()) => {
+        200..=299
+            if reply.body.is_empty() || serde_json::from_slice::<Value>(&reply.body).is_ok_and(|b| b.is_object()) =>
+        {
             Outcome::Done { held: Held { created: Some(true), ..Held::default() } }
         }
         200..=299 => unreadable(false, reply.status, "The body is not what was made"),
@@ -76,7 +78,9 @@ impl Reading<'_> {
                 operations
                     .iter()
                     .map(|op| match Problem::read(&reply.body) {
-                        Some(_) if !op.writes() => failed(op, None, &HttpReply { status: 400, ..reply.clone() }, self.received_at),
+                        Some(_) if !op.writes() => {
+                            failed(op, None, &HttpReply { status: 400, ..reply.clone() }, self.received_at)
+                        }
                         _ => unreadable(op.writes(), reply.status, words),
                     })
                     .collect()
@@ -148,8 +152,12 @@ impl Reading<'_> {
             CrmOp::ReadByKey { object, .. } | CrmOp::ReadById { object, .. } => {
                 record.and_then(|(table, id)| row(*object, table, &id, first))
             }
-            CrmOp::ReadLinks { object, to, .. } => record.and_then(|(table, id)| links(*object, *to, table, &id, first)),
-            CrmOp::FindDeals { .. } => list(Object::Deal, &OPPORTUNITIES, first).map(|(records, next)| done(records, next)),
+            CrmOp::ReadLinks { object, to, .. } => {
+                record.and_then(|(table, id)| links(*object, *to, table, &id, first))
+            }
+            CrmOp::FindDeals { .. } => {
+                list(Object::Deal, &OPPORTUNITIES, first).map(|(records, next)| done(records, next))
+            }
             CrmOp::Changed { object, after, .. } => {
                 let (table, then) = changed_table(*object, after.as_deref(), self.connection);
                 list(*object, table, first).map(|(records, next)| done(records, next.or(then)))
@@ -383,7 +391,10 @@ fn onward(table: &Table, row: &Map<String, Value>) -> Option<String> {
         return Some(format!("{}/{}", table.set, master.to_ascii_lowercase()));
     }
     let qualified = *table == LEADS && row.get("statecode").and_then(Value::as_i64) == Some(1);
-    qualified.then(|| pointer("_parentcontactid_value")).flatten().map(|id| format!("contacts/{}", id.to_ascii_lowercase()))
+    qualified
+        .then(|| pointer("_parentcontactid_value"))
+        .flatten()
+        .map(|id| format!("contacts/{}", id.to_ascii_lowercase()))
 }
 
 fn row(object: Object, table: &Table, id: &str, reply: &HttpReply) -> Option<Outcome> {
@@ -408,7 +419,8 @@ fn links(object: Object, to: Object, table: &Table, id: &str, reply: &HttpReply)
 
 /// The people who can own records; their id stands alone, as owners are written.
 fn owners(reply: &HttpReply) -> Option<Outcome> {
-    let named = [("email", "internalemailaddress"), ("firstName", "firstname"), ("lastName", "lastname"), ("name", "fullname")];
+    let named =
+        [("email", "internalemailaddress"), ("firstName", "firstname"), ("lastName", "lastname"), ("name", "fullname")];
     let records = rows(reply)?
         .iter()
         .map(|row| {
@@ -427,7 +439,8 @@ fn table_schema(columns: &HttpReply, choices: &HttpReply) -> Option<BTreeMap<Str
     let options: BTreeMap<String, Vec<String>> = rows(choices)?
         .iter()
         .filter_map(|row| {
-            let set = ["OptionSet", "GlobalOptionSet"].iter().find_map(|name| row.get(*name)?.get("Options")?.as_array())?;
+            let set =
+                ["OptionSet", "GlobalOptionSet"].iter().find_map(|name| row.get(*name)?.get("Options")?.as_array())?;
             let values = set.iter().filter_map(|o| o.get("Value").and_then(text)).collect();
             Some((row.get("LogicalName")?.as_str()?.to_owned(), values))
         })

@@ -200,7 +200,10 @@ pub(super) fn units(operation: &CrmOp, connection: &Connection) -> Result<Vec<Un
 
 /// A weak ETag as the vendor gives it; anything else would not be a header.
 fn is_tag(text: &str) -> bool {
-    text.starts_with("W/\"") && text.ends_with('"') && text.len() < 100 && text.bytes().all(|b| (0x20..0x7f).contains(&b))
+    text.starts_with("W/\"")
+        && text.ends_with('"')
+        && text.len() < 100
+        && text.bytes().all(|b| (0x20..0x7f).contains(&b))
 }
 
 /// One row. Calls take two requests that stand or fall together (see the module's head).
@@ -374,7 +377,11 @@ fn changed(
 }
 
 /// Which table a page of the change feed is about, and what comes after its last page.
-pub(super) fn changed_table(object: Object, after: Option<&str>, connection: &Connection) -> (&'static Table, Option<String>) {
+pub(super) fn changed_table(
+    object: Object,
+    after: Option<&str>,
+    connection: &Connection,
+) -> (&'static Table, Option<String>) {
     let second = after.is_some_and(|a| a == CONTACTS_NEXT || a.starts_with(&format!("{API}/{}?", CONTACTS.set)));
     let first = home(object, connection);
     match (object, *first == LEADS) {
@@ -386,7 +393,8 @@ pub(super) fn changed_table(object: Object, after: Option<&str>, connection: &Co
 
 /// A page's own link to the next, which must lead back into this interface.
 fn continued(after: &str) -> Result<String, Unsupported> {
-    let plain = after.starts_with(&format!("{API}/")) && !after.contains("..") && after.bytes().all(|b| b.is_ascii_graphic());
+    let plain =
+        after.starts_with(&format!("{API}/")) && !after.contains("..") && after.bytes().all(|b| b.is_ascii_graphic());
     if plain { Ok(after.to_owned()) } else { Err(Unsupported("That is no place in a list of Dynamics".into())) }
 }
 
@@ -394,7 +402,9 @@ fn continued(after: &str) -> Result<String, Unsupported> {
 fn definitions(table: &Table) -> [HttpRequest; 2] {
     let at = format!("{API}/EntityDefinitions(LogicalName='{}')/Attributes", table.logical);
     [
-        get(format!("{at}?$select=LogicalName,AttributeType,AttributeOf,DisplayName,IsValidForCreate,IsValidForUpdate,IsValidForRead")),
+        get(format!(
+            "{at}?$select=LogicalName,AttributeType,AttributeOf,DisplayName,IsValidForCreate,IsValidForUpdate,IsValidForRead"
+        )),
         get(format!(
             "{at}/Microsoft.Dynamics.CRM.PicklistAttributeMetadata?$select=LogicalName&$expand=OptionSet($select=Options),GlobalOptionSet($select=Options)"
         )),
@@ -476,4 +486,3 @@ pub(super) fn solution(connection: &Connection) -> Vec<HttpRequest> {
         ),
     ]
 }
-

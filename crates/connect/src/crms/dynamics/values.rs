@@ -97,9 +97,11 @@ fn kind(object: Object, name: &str, connection: &Connection) -> Kind {
 fn typed(kind: Kind, text: &str) -> Value {
     let number = || -> Option<Value> {
         let trimmed = text.trim();
-        trimmed.parse::<i64>().ok().map(Value::from).or_else(|| {
-            serde_json::Number::from_f64(trimmed.parse::<f64>().ok()?).map(Value::Number)
-        })
+        trimmed
+            .parse::<i64>()
+            .ok()
+            .map(Value::from)
+            .or_else(|| serde_json::Number::from_f64(trimmed.parse::<f64>().ok()?).map(Value::Number))
     };
     match (kind, text) {
         (_, "") => Value::Null,
@@ -111,12 +113,17 @@ fn typed(kind: Kind, text: &str) -> Value {
 }
 
 fn whole_second(text: &str) -> Option<Timestamp> {
-    text.parse::<Timestamp>().ok()?.round(jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Floor)).ok()
+    text.parse::<Timestamp>()
+        .ok()?
+        .round(jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Floor))
+        .ok()
 }
 
 /// A name that a column can have; anything else would change the meaning of a query.
 pub(super) fn is_column(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 100 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    !name.is_empty()
+        && name.len() <= 100
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 /// The body of a write. Owners are bound, states get the status that belongs to them, exact instants their column.
@@ -127,7 +134,8 @@ pub(super) fn body(object: Object, properties: &Properties, connection: &Connect
             (_, OBJECT_PROPERTY | CLOSED) => {}
             (_, OWNER) => {
                 // Teams are written as their table and id, users by their id alone.
-                let target = if text.contains('/') { format!("/{}", bound(text)) } else { format!("/systemusers({text})") };
+                let target =
+                    if text.contains('/') { format!("/{}", bound(text)) } else { format!("/systemusers({text})") };
                 out.insert(format!("{OWNER}@odata.bind"), target.into());
             }
             (Object::Task, "statecode") => {
@@ -170,7 +178,9 @@ fn call_for_people(out: &mut Map<String, Value>, properties: &Properties) {
     if let Some(number) = held(other) {
         out.entry("phonenumber").or_insert(number.into());
     }
-    if let Some(ms) = held("rb_call_duration_ms").and_then(|v| v.parse::<i64>().ok()).filter(|ms| (0..DAY_MS).contains(ms)) {
+    if let Some(ms) =
+        held("rb_call_duration_ms").and_then(|v| v.parse::<i64>().ok()).filter(|ms| (0..DAY_MS).contains(ms))
+    {
         out.entry("actualdurationminutes").or_insert(((ms + 59_999) / 60_000).into());
         let end = held("actualstart").and_then(|v| v.parse::<Timestamp>().ok());
         let end = end.and_then(|at| at.checked_add(SignedDuration::from_millis(ms)).ok());
@@ -278,6 +288,7 @@ pub(super) fn annotations() -> (String, String) {
 
 /// A label of the vendor's definitions.
 pub(super) fn label(text: &str) -> Value {
-    let localized = json!({ "@odata.type": "Microsoft.Dynamics.CRM.LocalizedLabel", "Label": text, "LanguageCode": 1033 });
+    let localized =
+        json!({ "@odata.type": "Microsoft.Dynamics.CRM.LocalizedLabel", "Label": text, "LanguageCode": 1033 });
     json!({ "@odata.type": "Microsoft.Dynamics.CRM.Label", "LocalizedLabels": [localized] })
 }
