@@ -33,6 +33,7 @@ pub static CRMS: &[&dyn Crm] = &[
     &crms::pipedrive::Pipedrive,
 ];
 pub static CRMS: &[&dyn Crm] = &[&crms::hubspot::HubSpot, &crms::gohighlevel::GoHighLevel];
+pub static CRMS: &[&dyn Crm] = &[&crms::hubspot::HubSpot, &crms::dynamics::Dynamics];
 
 /// The source of that name (`callrail`).
 pub fn source(name: &str) -> Option<&'static dyn Source> {

@@ -1,6 +1,7 @@
 //! CRMs: one file each.
 
 pub mod gohighlevel;
+pub mod dynamics;
 pub mod hubspot;
 pub mod zoho;
 pub mod pipedrive;

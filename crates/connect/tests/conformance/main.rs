@@ -14,6 +14,7 @@ mod sources;
 mod spec_hubspot;
 mod spec_zoho;
 mod spec_gohighlevel;
+mod spec_dynamics;
 #[cfg(test)]
 mod specification;
 #[cfg(test)]
