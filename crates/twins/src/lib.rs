@@ -14,6 +14,7 @@ pub mod callrail;
 mod chance;
 mod civil;
 pub mod fault;
+pub mod hook;
 pub mod hubspot;
 pub mod log;
 pub mod serve;

@@ -1,3 +1,4 @@
 //! CRMs: one file each.
 
+pub mod hook;
 pub mod hubspot;
