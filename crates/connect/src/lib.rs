@@ -4,6 +4,7 @@
 //! `core::ensure`), a clock, a token or a socket. Each is tested by tables over fixtures made from the vendor's documents; one
 //! conformance suite runs over the whole registry.
 
+pub mod acks;
 pub mod connection;
 pub mod crms;
 pub mod packed;
@@ -34,6 +35,7 @@ pub static CRMS: &[&dyn Crm] = &[
 ];
 pub static CRMS: &[&dyn Crm] = &[&crms::hubspot::HubSpot, &crms::gohighlevel::GoHighLevel];
 pub static CRMS: &[&dyn Crm] = &[&crms::hubspot::HubSpot, &crms::dynamics::Dynamics];
+pub static CRMS: &[&dyn Crm] = &[&crms::hubspot::HubSpot, &crms::hook::Hook];
 
 /// The source of that name (`callrail`).
 pub fn source(name: &str) -> Option<&'static dyn Source> {
@@ -286,7 +288,7 @@ pub trait Crm: Sync {
     fn key_must_be_unique(&self, object: Object) -> bool {
         self.about().writes.is_some_and(|w| w.way(object) == ringback_core::crm::KeyWay::Upsert)
     }
-    /// The receiver confirms what it wrote by a later message of its own ([`sinks`]); there is nothing to read.
+    /// The receiver confirms what it wrote by a later message of its own ([`acks`]); there is nothing to read.
     fn acknowledges(&self) -> bool {
         false
     }

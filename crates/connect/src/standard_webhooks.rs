@@ -13,7 +13,7 @@ use ringback_core::http::RawRequest;
 pub(crate) const TOLERANCE_SECONDS: i64 = 300;
 
 /// The key bytes of a secret. A secret that is not base64 is taken as it stands, as several senders do.
-fn key(secret: &Secret) -> Vec<u8> {
+pub(crate) fn key(secret: &Secret) -> Vec<u8> {
     let text = secret.reveal().trim();
     let text = text.strip_prefix("whsec_").unwrap_or(text);
     base64_decode(text).unwrap_or_else(|| text.as_bytes().to_vec())

@@ -16,6 +16,7 @@ mod civil;
 pub mod dynamics;
 pub mod fault;
 pub mod gohighlevel;
+pub mod hook;
 pub mod hubspot;
 pub mod log;
 pub mod pipedrive;

@@ -15,6 +15,9 @@
 //! | `POST /_twin/seed` | HubSpot: `{"type","properties":{…}}` → `{"id"}` |
 //! | `POST /_twin/human_set` | HubSpot: `{"type","id","property","value","user_id"}` |
 //! | `GET /_twin/pages` | webhook sink: what came |
+//! | `GET`, `POST /_twin/acks` | receiver: acknowledgements it wants to post; `POST` takes those that are due |
+//! | `GET /_twin/runs`, `/_twin/books` | receiver: what its runs did; every record |
+//! | `POST /_twin/options` | receiver: `{"on":false}`, `{"filter":false}`, … |
 
 use crate::fault::{Faulty, Script, Vendor, What};
 use crate::hubspot::HubSpot;

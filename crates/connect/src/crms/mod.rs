@@ -2,6 +2,7 @@
 
 pub mod gohighlevel;
 pub mod dynamics;
+pub mod hook;
 pub mod hubspot;
 pub mod zoho;
 pub mod pipedrive;
