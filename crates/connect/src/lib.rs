@@ -32,10 +32,10 @@ pub static CRMS: &[&dyn Crm] = &[
     &crms::salesforce::Salesforce,
     &crms::zoho::Zoho,
     &crms::pipedrive::Pipedrive,
+    &crms::gohighlevel::GoHighLevel,
+    &crms::dynamics::Dynamics,
+    &crms::hook::Hook,
 ];
-pub static CRMS: &[&dyn Crm] = &[&crms::hubspot::HubSpot, &crms::gohighlevel::GoHighLevel];
-pub static CRMS: &[&dyn Crm] = &[&crms::hubspot::HubSpot, &crms::dynamics::Dynamics];
-pub static CRMS: &[&dyn Crm] = &[&crms::hubspot::HubSpot, &crms::hook::Hook];
 
 /// The source of that name (`callrail`).
 pub fn source(name: &str) -> Option<&'static dyn Source> {

@@ -360,9 +360,7 @@ fn drop_ids(reply: &mut Reply) {
     let mut body = reply.value();
     let list = match &body {
         Value::Array(_) => Some(None),
-        Value::Object(map) => {
-            LISTS.into_iter().find(|name| map.get(*name).is_some_and(Value::is_array)).map(Some)
-        }
+        Value::Object(map) => LISTS.into_iter().find(|name| map.get(*name).is_some_and(Value::is_array)).map(Some),
         _ => None,
     };
     if let Some(name) = list {

@@ -210,7 +210,9 @@ impl GoHighLevel {
             .filter(|t| !t.deleted)
             .filter(|t| self.store.contacts.get(&t.contact).is_some_and(|c| c.location == location && !c.state.deleted))
             .filter(|t| body.get("completed").and_then(Value::as_bool).is_none_or(|c| c == t.completed))
-            .filter(|t| among("contactId", &t.contact) && among("assignedTo", t.assigned_to.as_deref().unwrap_or_default()))
+            .filter(|t| {
+                among("contactId", &t.contact) && among("assignedTo", t.assigned_to.as_deref().unwrap_or_default())
+            })
             .filter(|t| query.is_empty() || t.title.to_lowercase().contains(&query))
             .skip(number("skip", 0))
             .take(number("limit", 25).min(500))

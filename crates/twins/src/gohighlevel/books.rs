@@ -124,7 +124,10 @@ impl Books for GoHighLevel {
             kind: Kind::Deal,
             object: "opportunities".to_owned(),
             id: deal.id.clone(),
-            fields: BTreeMap::from([("name".to_owned(), deal.name.clone()), ("status".to_owned(), deal.status.clone())]),
+            fields: BTreeMap::from([
+                ("name".to_owned(), deal.name.clone()),
+                ("status".to_owned(), deal.status.clone()),
+            ]),
             people: vec![deal.contact.clone()],
             by_person: true,
             gone: false,

@@ -63,7 +63,9 @@ pub(super) fn complaints(body: &Map<String, Value>, creating: bool, upsert: bool
     for (channel, setting) in settings.into_iter().flatten() {
         let status = setting.get("status").and_then(Value::as_str).unwrap_or_default();
         if !CHANNELS.contains(&channel.as_str()) || !["active", "inactive", "permanent"].contains(&status) {
-            said.push(format!("dndSettings.{channel} must be one of the following values: active, inactive, permanent"));
+            said.push(format!(
+                "dndSettings.{channel} must be one of the following values: active, inactive, permanent"
+            ));
         }
     }
     said
@@ -96,7 +98,8 @@ impl GoHighLevel {
                 ("locationId" | "createNewIfDuplicateAllowed" | "inboundDndSettings", _) => {}
                 ("customFields", _) => {
                     for field in value.as_array().into_iter().flatten() {
-                        let named = field.get("id").or_else(|| field.get("key")).and_then(Value::as_str).unwrap_or_default();
+                        let named =
+                            field.get("id").or_else(|| field.get("key")).and_then(Value::as_str).unwrap_or_default();
                         // A field that the location does not have is passed over in silence; undocumented.
                         let Some(known) = self.store.field(&location.id, named) else { continue };
                         let value = field.get("field_value").or_else(|| field.get("fieldValue")).cloned();
@@ -131,7 +134,13 @@ impl GoHighLevel {
     }
 
     /// Who holds the address (primary or additional) or the number, besides that contact; the oldest, and the field that fits.
-    fn holder(&self, unique: Unique, value: &str, location: &Location, but: Option<&str>) -> Option<(&Contact, &'static str)> {
+    fn holder(
+        &self,
+        unique: Unique,
+        value: &str,
+        location: &Location,
+        but: Option<&str>,
+    ) -> Option<(&Contact, &'static str)> {
         let live = |c: &&Contact| c.location == location.id && !c.state.deleted && but != Some(c.id.as_str());
         let wanted = match unique {
             Unique::Email => value.trim().to_lowercase(),
@@ -170,7 +179,8 @@ impl GoHighLevel {
 
     /// A live contact that the token may see. One of another sub-account is refused as the sub-account would be.
     pub(super) fn live(&self, route: &Route<'_>, id: &str) -> Result<&Contact, Refusal> {
-        let contact = self.store.contacts.get(id).filter(|c| !c.state.deleted).ok_or_else(|| Refusal::no_contact(id))?;
+        let contact =
+            self.store.contacts.get(id).filter(|c| !c.state.deleted).ok_or_else(|| Refusal::no_contact(id))?;
         route.reaches(&contact.location)?;
         Ok(contact)
     }
@@ -228,7 +238,10 @@ impl GoHighLevel {
                 }
                 let state = self.merged(contact.state, &body, &location);
                 self.change(id, state, route.now_ms);
-                Ok(Reply::json(200, &json!({ "succeded": true, "contact": self.answer(id), "traceId": self.trace_id() })))
+                Ok(Reply::json(
+                    200,
+                    &json!({ "succeded": true, "contact": self.answer(id), "traceId": self.trace_id() }),
+                ))
             }
             "DELETE" => {
                 self.erase(id, route.now_ms);
@@ -267,7 +280,8 @@ impl GoHighLevel {
         route.reaches(&place)?;
         let location = self.place(&place)?;
         let fresh = body.get("createNewIfDuplicateAllowed") == Some(&json!(true)) && location.allow_duplicates;
-        let order = if location.allow_duplicates { vec![Unique::Email, Unique::Phone] } else { location.unique.clone() };
+        let order =
+            if location.allow_duplicates { vec![Unique::Email, Unique::Phone] } else { location.unique.clone() };
         let field = |unique: Unique| if unique == Unique::Email { "email" } else { "phone" };
         let found = order.iter().filter(|_| !fresh).find_map(|unique| {
             let value = body.get(field(*unique)).and_then(Value::as_str).filter(|v| !v.is_empty())?;
@@ -322,10 +336,12 @@ impl GoHighLevel {
     /// for searching the contact. If the setting is enabled, first priority for search is email and the second priority will be phone."
     /// The store itself, no index. That nobody is `null` is undocumented.
     pub(super) fn duplicate_endpoint(&mut self, route: &Route<'_>) -> Result<Reply, Refusal> {
-        let place = route.param("locationId").ok_or_else(|| Refusal::invalid(&["locationId must be a string".to_owned()]))?;
+        let place =
+            route.param("locationId").ok_or_else(|| Refusal::invalid(&["locationId must be a string".to_owned()]))?;
         route.reaches(place)?;
         let location = self.place(place)?;
-        let order = if location.allow_duplicates { vec![Unique::Email, Unique::Phone] } else { location.unique.clone() };
+        let order =
+            if location.allow_duplicates { vec![Unique::Email, Unique::Phone] } else { location.unique.clone() };
         let found = order.into_iter().find_map(|unique| {
             let value = route.param(if unique == Unique::Email { "email" } else { "number" })?;
             self.holder(unique, value, &location, None).map(|(c, _)| c.id.clone())

@@ -292,7 +292,9 @@ impl GoHighLevel {
             ["contacts", id, "tasks", rest @ ..] => self.tasks_endpoint(route, id, rest),
             ["contacts", id, "notes", rest @ ..] => self.notes_endpoint(route, id, rest),
             ["locations", location, "customFields"] => self.fields_endpoint(route, location),
-            ["locations", location, "tasks", "search"] if route.method == "POST" => self.task_search_endpoint(route, location),
+            ["locations", location, "tasks", "search"] if route.method == "POST" => {
+                self.task_search_endpoint(route, location)
+            }
             ["users", rest @ ..] => self.users_endpoint(route, rest),
             ["opportunities", rest @ ..] => self.opportunities_endpoint(route, rest),
             _ => Err(Refusal::no_such_path(route.method, path)),

@@ -25,8 +25,11 @@ const DATA_TYPES: &[&str] = &[
 
 /// `contact.ringback_key` of `Ringback key`.
 fn key_of(model: &str, name: &str) -> String {
-    let plain: String =
-        name.trim().chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '_' }).collect();
+    let plain: String = name
+        .trim()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '_' })
+        .collect();
     format!("{model}.{plain}")
 }
 
@@ -63,7 +66,8 @@ impl GoHighLevel {
                 if self.store.fields.iter().any(|f| f.location == location && f.key == key) {
                     return Err(Refusal::bad(format!("{key} is already taken. The field key must be unique"))); // undocumented
                 }
-                let (name, data_type, placeholder) = (text("name").to_owned(), data_type.to_owned(), text("placeholder").to_owned());
+                let (name, data_type, placeholder) =
+                    (text("name").to_owned(), data_type.to_owned(), text("placeholder").to_owned());
                 let model = model.to_owned();
                 let id = self.take_id('F');
                 let field = CustomField { id, location: location.to_owned(), name, key, data_type, model, placeholder };
@@ -103,7 +107,8 @@ impl GoHighLevel {
 
     /// `/users/search` and the deprecated `/users/`
     pub(super) fn users_endpoint(&mut self, route: &Route<'_>, rest: &[&str]) -> Result<Reply, Refusal> {
-        let required = |name: &str| route.param(name).ok_or_else(|| Refusal::invalid(&[format!("{name} must be a string")]));
+        let required =
+            |name: &str| route.param(name).ok_or_else(|| Refusal::invalid(&[format!("{name} must be a string")]));
         match (route.method, rest) {
             ("GET", []) => {
                 let location = required("locationId")?;
@@ -140,7 +145,9 @@ impl GoHighLevel {
     pub(super) fn opportunities_endpoint(&mut self, route: &Route<'_>, rest: &[&str]) -> Result<Reply, Refusal> {
         match (route.method, rest) {
             ("GET", ["search"]) => {
-                let location = route.param("location_id").ok_or_else(|| Refusal::invalid(&["location_id must be a string".to_owned()]))?;
+                let location = route
+                    .param("location_id")
+                    .ok_or_else(|| Refusal::invalid(&["location_id must be a string".to_owned()]))?;
                 route.reaches(location)?;
                 let contact = route.param("contact_id");
                 let limit = route.param("limit").and_then(|l| l.parse().ok()).unwrap_or(20).min(100);

@@ -41,7 +41,9 @@ struct Row<'a> {
 
 impl Row<'_> {
     fn get(&self, field: &str) -> Value {
-        let lower = |name: &str| self.state.fields.get(name).and_then(Value::as_str).map_or(Value::Null, |t| json!(t.to_lowercase()));
+        let lower = |name: &str| {
+            self.state.fields.get(name).and_then(Value::as_str).map_or(Value::Null, |t| json!(t.to_lowercase()))
+        };
         match field {
             "id" => json!(self.contact.id),
             "type" => json!(self.contact.kind),
@@ -96,7 +98,10 @@ fn holds(row: &Row<'_>, filter: &Value) -> bool {
                 (Some(Some(bound)), Some(at)) => test(at, bound),
                 _ => false,
             };
-            within("gte", &|a, b| a >= b) && within("gt", &|a, b| a > b) && within("lte", &|a, b| a <= b) && within("lt", &|a, b| a < b)
+            within("gte", &|a, b| a >= b)
+                && within("gt", &|a, b| a > b)
+                && within("lte", &|a, b| a <= b)
+                && within("lt", &|a, b| a < b)
         }
         _ => false,
     }
@@ -123,7 +128,9 @@ impl GoHighLevel {
                 return Err(Refusal::invalid(&["operator must be a valid enum value".to_owned()]));
             }
             if word("value").chars().count() > VALUE_CHARS_MAX {
-                return Err(Refusal::invalid(&[format!("value must be shorter than or equal to {VALUE_CHARS_MAX} characters")]));
+                return Err(Refusal::invalid(&[format!(
+                    "value must be shorter than or equal to {VALUE_CHARS_MAX} characters"
+                )]));
             }
         }
         Ok(())

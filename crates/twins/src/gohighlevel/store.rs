@@ -85,7 +85,9 @@ impl Contact {
         out.insert("type".into(), json!(self.kind));
         out.insert("dateAdded".into(), json!(civil::iso_ms(self.created_at_ms)));
         out.insert("dateUpdated".into(), json!(civil::iso_ms(updated_at_ms)));
-        for (name, lower) in [("firstName", "firstNameLowerCase"), ("lastName", "lastNameLowerCase"), ("email", "emailLowerCase")] {
+        for (name, lower) in
+            [("firstName", "firstNameLowerCase"), ("lastName", "lastNameLowerCase"), ("email", "emailLowerCase")]
+        {
             if let Some(text) = state.fields.get(name).and_then(Value::as_str) {
                 out.insert(lower.into(), json!(text.to_lowercase()));
             }

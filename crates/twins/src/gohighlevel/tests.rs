@@ -16,7 +16,8 @@ fn twin() -> GoHighLevel {
 }
 
 fn request(method: &str, path: &str, body: &Value) -> Request {
-    let request = Request::new(method, path).header("Authorization", "Bearer pit-twin-north").header("Version", "2021-07-28");
+    let request =
+        Request::new(method, path).header("Authorization", "Bearer pit-twin-north").header("Version", "2021-07-28");
     if body.is_null() { request } else { request.json(body) }
 }
 
@@ -52,8 +53,13 @@ fn keyed(twin: &GoHighLevel, key: &str) -> Value {
 }
 
 fn found(twin: &mut GoHighLevel, filters: &Value, now_ms: i64) -> Vec<String> {
-    let (status, body) =
-        ask(twin, "POST", "/contacts/search", &json!({ "locationId": NORTH, "pageLimit": 100, "filters": filters }), now_ms);
+    let (status, body) = ask(
+        twin,
+        "POST",
+        "/contacts/search",
+        &json!({ "locationId": NORTH, "pageLimit": 100, "filters": filters }),
+        now_ms,
+    );
     assert_eq!(status, 200, "{body}");
     body["contacts"].as_array().expect("contacts").iter().map(|c| c["id"].as_str().expect("id").to_owned()).collect()
 }
@@ -66,7 +72,10 @@ fn people(twin: &GoHighLevel) -> usize {
 fn a_contact_is_kept_as_it_was_sent_and_numbers_as_e164() {
     let mut twin = twin();
     let fields = keyed(&twin, "rb-contact-1");
-    let id = made(&mut twin, &json!({ "name": "Jo Park", "phone": "(312) 555-0142", "email": "Jo@Example.com", "customFields": fields }));
+    let id = made(
+        &mut twin,
+        &json!({ "name": "Jo Park", "phone": "(312) 555-0142", "email": "Jo@Example.com", "customFields": fields }),
+    );
     let (status, body) = get(&mut twin, &format!("/contacts/{id}"));
     let contact = &body["contact"];
     assert_eq!(
@@ -75,7 +84,8 @@ fn a_contact_is_kept_as_it_was_sent_and_numbers_as_e164() {
     );
     assert_eq!(contact["customFields"], json!([{ "id": twin.field_id(NORTH, "rb_key"), "value": "rb-contact-1" }]));
     assert_eq!(twin.entries()[0].marks(), ["rb-contact-1"]);
-    let (status, body) = ask(&mut twin, "PUT", &format!("/contacts/{id}"), &json!({ "city": "Elgin", "email": null }), NOW);
+    let (status, body) =
+        ask(&mut twin, "PUT", &format!("/contacts/{id}"), &json!({ "city": "Elgin", "email": null }), NOW);
     assert_eq!((status, &body["succeded"], &body["contact"]["city"]), (200, &json!(true), &json!("Elgin")));
     assert!(body["contact"].get("email").is_none());
     assert_eq!(ask(&mut twin, "DELETE", &format!("/contacts/{id}"), &Value::Null, NOW).0, 200);
@@ -88,11 +98,17 @@ fn what_validation_refuses_is_not_done() {
     let mut twin = twin();
     for (body, words) in [
         (json!({ "locationId": NORTH, "shoe": "44" }), "property shoe should not exist"),
-        (json!({ "locationId": NORTH, "createNewIfDuplicateAllowed": true }), "property createNewIfDuplicateAllowed should not exist"),
+        (
+            json!({ "locationId": NORTH, "createNewIfDuplicateAllowed": true }),
+            "property createNewIfDuplicateAllowed should not exist",
+        ),
         (json!({ "phone": "+13125550142" }), "locationId must be a string"),
         (json!({ "locationId": NORTH, "email": "nobody" }), "email must be an email"),
         (json!({ "locationId": NORTH, "phone": 13_125_550_142_u64 }), "phone must be a string"),
-        (json!({ "locationId": NORTH, "dndSettings": { "Call": { "status": "on" } } }), "dndSettings.Call must be one of"),
+        (
+            json!({ "locationId": NORTH, "dndSettings": { "Call": { "status": "on" } } }),
+            "dndSettings.Call must be one of",
+        ),
     ] {
         let (status, answer) = post(&mut twin, "/contacts/", &body);
         assert_eq!((status, &answer["error"]), (422, &json!("Unprocessable Entity")), "{body}");
@@ -105,9 +121,12 @@ fn what_validation_refuses_is_not_done() {
         assert_eq!(ask(&mut twin, "PUT", &format!("/contacts/{id}"), &body, NOW).0, 422, "{body}");
     }
     let task = json!({ "title": "x", "dueDate": "2026-03-05T15:00:00Z", "completed": false });
-    for (name, value, status) in
-        [("title", json!(""), 422), ("dueDate", json!("tomorrow"), 422), ("completed", json!("no"), 422), ("color", json!("r"), 422)]
-    {
+    for (name, value, status) in [
+        ("title", json!(""), 422),
+        ("dueDate", json!("tomorrow"), 422),
+        ("completed", json!("no"), 422),
+        ("color", json!("r"), 422),
+    ] {
         let mut body = task.clone();
         body[name] = value;
         assert_eq!(post(&mut twin, &format!("/contacts/{id}/tasks"), &body).0, status, "{name}");
@@ -129,7 +148,8 @@ fn duplicates_follow_the_setting() {
     );
     assert_eq!(body["message"], "This location does not allow duplicated contacts.");
     let second = made(&mut twin, &json!({ "email": "al@example.com" }));
-    let (status, body) = ask(&mut twin, "PUT", &format!("/contacts/{second}"), &json!({ "phone": "+13125550142" }), NOW);
+    let (status, body) =
+        ask(&mut twin, "PUT", &format!("/contacts/{second}"), &json!({ "phone": "+13125550142" }), NOW);
     assert_eq!((status, &body["meta"]["contactId"]), (400, &json!(first)));
     // Told apart by address alone, two may have one number.
     twin.options_mut().locations[0].unique = vec![Unique::Email];
@@ -147,7 +167,8 @@ fn an_upsert_overwrites_names_and_drops_a_number_of_somebody_else_in_silence() {
     let mut twin = twin();
     let jo = made(&mut twin, &json!({ "firstName": "Jo", "phone": "+13125550142" }));
     let al = made(&mut twin, &json!({ "firstName": "Al", "email": "al@example.com" }));
-    let both = json!({ "locationId": NORTH, "firstName": "Unknown", "email": "al@example.com", "phone": "+13125550142" });
+    let both =
+        json!({ "locationId": NORTH, "firstName": "Unknown", "email": "al@example.com", "phone": "+13125550142" });
     let (status, body) = post(&mut twin, "/contacts/upsert", &both);
     assert_eq!((status, &body["new"], &body["contact"]["id"]), (200, &json!(false), &json!(al)));
     assert_eq!(twin.contact(&al).map(|c| (c.text("firstName"), c.text("phone"))), Some(("Unknown", "")));
@@ -163,13 +184,18 @@ fn a_token_reaches_its_own_sub_account_only() {
     let mut twin = twin();
     let mine = made(&mut twin, &json!({ "phone": "+13125550142" }));
     let as_south = |method: &str, path: &str, body: &Value| {
-        let request = Request::new(method, path).header("Authorization", "Bearer pit-twin-south").header("Version", "2021-07-28");
+        let request =
+            Request::new(method, path).header("Authorization", "Bearer pit-twin-south").header("Version", "2021-07-28");
         if body.is_null() { request } else { request.json(body) }
     };
     for (method, path, body) in [
         ("GET", format!("/contacts/{mine}"), Value::Null),
         ("PUT", format!("/contacts/{mine}"), json!({ "city": "x" })),
-        ("POST", format!("/contacts/{mine}/tasks"), json!({ "title": "x", "dueDate": "2026-03-05", "completed": false })),
+        (
+            "POST",
+            format!("/contacts/{mine}/tasks"),
+            json!({ "title": "x", "dueDate": "2026-03-05", "completed": false }),
+        ),
         ("POST", "/contacts/".to_owned(), json!({ "locationId": NORTH, "phone": "+13125550143" })),
         ("POST", "/contacts/search".to_owned(), json!({ "locationId": NORTH, "pageLimit": 1 })),
         ("GET", format!("/contacts/search/duplicate?locationId={NORTH}&number=%2B13125550142"), Value::Null),
@@ -179,10 +205,15 @@ fn a_token_reaches_its_own_sub_account_only() {
         ("GET", format!("/opportunities/search?location_id={NORTH}"), Value::Null),
     ] {
         let reply = twin.handle(&as_south(method, &path, &body), NOW);
-        assert_eq!((reply.status, &reply.value()["message"]), (403, &json!("The token does not have access to this location.")), "{path}");
+        assert_eq!(
+            (reply.status, &reply.value()["message"]),
+            (403, &json!("The token does not have access to this location.")),
+            "{path}"
+        );
     }
     // The same number in the other sub-account is another person.
-    let reply = twin.handle(&as_south("POST", "/contacts/", &json!({ "locationId": SOUTH, "phone": "+13125550142" })), NOW);
+    let reply =
+        twin.handle(&as_south("POST", "/contacts/", &json!({ "locationId": SOUTH, "phone": "+13125550142" })), NOW);
     assert_eq!((reply.status, people(&twin)), (201, 2));
     let places: Vec<String> = twin.entries().into_iter().map(|e| e.place).collect();
     assert_eq!(places, [NORTH, SOUTH]);
@@ -200,7 +231,10 @@ fn search_lags_reads_and_lists_do_not() {
     let key = json!([{ "field": format!("customFields.{}", twin.field_id(NORTH, "rb_key").unwrap_or_default()), "operator": "eq", "value": "rb-contact-1" }]);
     assert_eq!(found(&mut twin, &key, NOW + 4_999), Vec::<String>::new());
     assert_eq!(found(&mut twin, &key, NOW + 5_000), [id.clone()]);
-    assert_eq!(get(&mut twin, &format!("/contacts/search/duplicate?locationId={NORTH}&number=%2B13125550142")).1["contact"]["id"], json!(id));
+    assert_eq!(
+        get(&mut twin, &format!("/contacts/search/duplicate?locationId={NORTH}&number=%2B13125550142")).1["contact"]["id"],
+        json!(id)
+    );
     crate::fault::Vendor::stale_search(&mut twin, 60_000, NOW + 120_000);
     assert_eq!(found(&mut twin, &key, NOW + 59_999), Vec::<String>::new());
     assert_eq!(found(&mut twin, &key, NOW + 60_000), [id.clone()]);
@@ -217,8 +251,9 @@ fn search_lags_reads_and_lists_do_not() {
 #[test]
 fn the_search_takes_groups_ranges_and_cursors_and_refuses_the_rest() {
     let mut twin = twin();
-    let ids: Vec<String> =
-        (0..5).map(|n| made(&mut twin, &json!({ "phone": format!("+1312555014{n}"), "email": format!("p{n}@example.com") }))).collect();
+    let ids: Vec<String> = (0..5)
+        .map(|n| made(&mut twin, &json!({ "phone": format!("+1312555014{n}"), "email": format!("p{n}@example.com") })))
+        .collect();
     let at = NOW + 60_000;
     let either = json!([{ "group": "OR", "filters": [
         { "field": "phone", "operator": "eq", "value": "+13125550141" }, { "field": "email", "operator": "eq", "value": "P3@example.com" }] }]);
@@ -229,7 +264,8 @@ fn the_search_takes_groups_ranges_and_cursors_and_refuses_the_rest() {
     assert_eq!(found(&mut twin, &since("2026-03-05T14:03:11Z"), at).len(), 5);
     assert_eq!(found(&mut twin, &since("2026-03-05T14:03:12Z"), at).len(), 0);
     let page = |after: &Value| {
-        let mut body = json!({ "locationId": NORTH, "pageLimit": 3, "sort": [{ "field": "dateUpdated", "direction": "asc" }] });
+        let mut body =
+            json!({ "locationId": NORTH, "pageLimit": 3, "sort": [{ "field": "dateUpdated", "direction": "asc" }] });
         if !after.is_null() {
             body["searchAfter"] = after.clone();
         }
@@ -238,17 +274,30 @@ fn the_search_takes_groups_ranges_and_cursors_and_refuses_the_rest() {
     let (_, first) = ask(&mut twin, "POST", "/contacts/search", &page(&Value::Null), at);
     assert_eq!((&first["total"], first["contacts"].as_array().map(Vec::len)), (&json!(5), Some(3)));
     let (_, second) = ask(&mut twin, "POST", "/contacts/search", &page(&first["contacts"][2]["searchAfter"]), at);
-    let rest: Vec<&str> = second["contacts"].as_array().into_iter().flatten().filter_map(|c| c["id"].as_str()).collect();
+    let rest: Vec<&str> =
+        second["contacts"].as_array().into_iter().flatten().filter_map(|c| c["id"].as_str()).collect();
     assert_eq!(rest, [ids[3].as_str(), ids[4].as_str()]);
     for (status, body) in [
         (422, json!({ "pageLimit": 1 })),
         (422, json!({ "locationId": NORTH })),
         (422, json!({ "locationId": NORTH, "pageLimit": 501 })),
         (422, json!({ "locationId": NORTH, "pageLimit": 1, "page": 1, "searchAfter": [1, "x"] })),
-        (400, json!({ "locationId": NORTH, "pageLimit": 1, "filters": [{ "field": "tasks.assignedTo", "operator": "eq", "value": "x" }] })),
-        (400, json!({ "locationId": NORTH, "pageLimit": 1, "filters": [{ "field": "customFields.nope", "operator": "eq", "value": "x" }] })),
-        (422, json!({ "locationId": NORTH, "pageLimit": 1, "filters": [{ "field": "phone", "operator": "like", "value": "x" }] })),
-        (422, json!({ "locationId": NORTH, "pageLimit": 1, "filters": [{ "field": "phone", "operator": "eq", "value": "x".repeat(76) }] })),
+        (
+            400,
+            json!({ "locationId": NORTH, "pageLimit": 1, "filters": [{ "field": "tasks.assignedTo", "operator": "eq", "value": "x" }] }),
+        ),
+        (
+            400,
+            json!({ "locationId": NORTH, "pageLimit": 1, "filters": [{ "field": "customFields.nope", "operator": "eq", "value": "x" }] }),
+        ),
+        (
+            422,
+            json!({ "locationId": NORTH, "pageLimit": 1, "filters": [{ "field": "phone", "operator": "like", "value": "x" }] }),
+        ),
+        (
+            422,
+            json!({ "locationId": NORTH, "pageLimit": 1, "filters": [{ "field": "phone", "operator": "eq", "value": "x".repeat(76) }] }),
+        ),
     ] {
         assert_eq!(post(&mut twin, "/contacts/search", &body).0, status, "{body}");
     }
@@ -260,10 +309,17 @@ fn whoever_wants_no_calls_is_read_as_such_and_tags_are_replaced_by_a_change() {
     let id = twin.seed_person("Jo Park", "+13125550142", None, true, NOW);
     assert!(twin.type_in(&id, "dnd", "true", NOW));
     let (_, body) = get(&mut twin, &format!("/contacts/{id}"));
-    assert_eq!((&body["contact"]["dnd"], &body["contact"]["dndSettings"]["Call"]["status"]), (&json!(true), &json!("active")));
+    assert_eq!(
+        (&body["contact"]["dnd"], &body["contact"]["dndSettings"]["Call"]["status"]),
+        (&json!(true), &json!("active"))
+    );
     assert_eq!(body["contact"]["type"], "customer");
     ask(&mut twin, "PUT", &format!("/contacts/{id}"), &json!({ "city": "Elgin" }), NOW);
-    assert_eq!(get(&mut twin, &format!("/contacts/{id}")).1["contact"]["dnd"], true, "a change of something else leaves it");
+    assert_eq!(
+        get(&mut twin, &format!("/contacts/{id}")).1["contact"]["dnd"],
+        true,
+        "a change of something else leaves it"
+    );
     let tags = format!("/contacts/{id}/tags");
     assert_eq!(post(&mut twin, &tags, &json!({ "tags": ["VIP"] })).1["tags"], json!(["vip"]));
     assert_eq!(post(&mut twin, &tags, &json!({ "tags": ["late"] })).1["tags"], json!(["vip", "late"]));
@@ -276,14 +332,22 @@ fn refused_by_token_version_and_scope() {
     let mut twin = twin();
     let path = format!("/locations/{NORTH}/customFields");
     let bare = Request::new("GET", &path).header("Version", "2021-07-28");
-    for request in [bare.clone(), bare.clone().header("Authorization", "Bearer wrong"), bare.clone().header("Authorization", "Bearer ")] {
+    for request in [
+        bare.clone(),
+        bare.clone().header("Authorization", "Bearer wrong"),
+        bare.clone().header("Authorization", "Bearer "),
+    ] {
         let reply = twin.handle(&request, NOW);
         assert_eq!((reply.status, &reply.value()["error"]), (401, &json!("Unauthorized")));
     }
     let reply = twin.handle(&Request::new("GET", &path).header("Authorization", "Bearer pit-twin-north"), NOW);
     assert_eq!(reply.status, 400);
     twin.options_mut().tokens[0].scopes = Some(vec!["contacts.readonly".to_owned()]);
-    assert_eq!(post(&mut twin, "/contacts/search", &json!({ "locationId": NORTH, "pageLimit": 1 })).0, 200, "search only reads");
+    assert_eq!(
+        post(&mut twin, "/contacts/search", &json!({ "locationId": NORTH, "pageLimit": 1 })).0,
+        200,
+        "search only reads"
+    );
     let (status, body) = create(&mut twin, &json!({ "phone": "+13125550142" }));
     assert_eq!((status, &body["message"]), (401, &json!("The token is not authorized for this scope.")));
 }
@@ -292,7 +356,9 @@ fn refused_by_token_version_and_scope() {
 fn a_refresh_token_works_once() {
     let mut twin = twin();
     let mut refresh = |token: &str, now: i64| {
-        let form = format!("client_id=app-twin&client_secret=app-twin-secret&grant_type=refresh_token&refresh_token={token}&user_type=Location");
+        let form = format!(
+            "client_id=app-twin&client_secret=app-twin-secret&grant_type=refresh_token&refresh_token={token}&user_type=Location"
+        );
         let request = Request { body: form.into_bytes(), ..Request::new("POST", "/oauth/token") };
         let reply = twin.handle(&request, now);
         (reply.status, reply.value())
@@ -319,10 +385,16 @@ fn limits_refuse_per_sub_account_and_open_again() {
     let path = format!("/locations/{NORTH}/customFields");
     let mut at = |now: i64| twin.handle(&request("GET", &path, &Value::Null), now);
     let first = at(NOW);
-    assert_eq!((first.get_header("X-RateLimit-Max"), first.get_header("X-RateLimit-Remaining")), (Some("2"), Some("1")));
+    assert_eq!(
+        (first.get_header("X-RateLimit-Max"), first.get_header("X-RateLimit-Remaining")),
+        (Some("2"), Some("1"))
+    );
     assert_eq!(at(NOW + 1).status, 200);
     let over = at(NOW + 9_999);
-    assert_eq!((over.status, over.get_header("X-RateLimit-Remaining"), over.get_header("Retry-After")), (429, Some("0"), None));
+    assert_eq!(
+        (over.status, over.get_header("X-RateLimit-Remaining"), over.get_header("Retry-After")),
+        (429, Some("0"), None)
+    );
     assert_eq!((at(NOW + 10_000).status, at(NOW + 10_001).status), (200, 200));
     let daily = at(NOW + 60_000);
     assert_eq!((daily.status, daily.get_header("X-RateLimit-Daily-Remaining")), (429, Some("0")));

@@ -68,8 +68,14 @@ impl Problem {
 
     /// 400 "Contact with id … not found": the vendor has no 404 for a record (public reports).
     fn missing(&self) -> bool {
-        self.says(&["contact with id", "task with id", "note with id", "task not found", "note not found", "contact not found"])
-            && self.says(&["not found"])
+        self.says(&[
+            "contact with id",
+            "task with id",
+            "note with id",
+            "task not found",
+            "note not found",
+            "contact not found",
+        ]) && self.says(&["not found"])
     }
 
     /// The forms in which the vendor's validation speaks, before anything is carried out: `property x should not exist`, `x must be a
@@ -77,7 +83,14 @@ impl Problem {
     fn validation(&self) -> bool {
         let formal = |m: &String| {
             let m = m.to_ascii_lowercase();
-            let any = [" should not exist", " must be ", " should not be empty", " must not be ", " must match ", " is required"];
+            let any = [
+                " should not exist",
+                " must be ",
+                " should not be empty",
+                " must not be ",
+                " must match ",
+                " is required",
+            ];
             any.iter().any(|w| m.contains(w)) || m.starts_with("invalid field ")
         };
         !self.messages.is_empty() && self.messages.iter().all(formal)
@@ -95,7 +108,8 @@ fn property(message: &str) -> Option<String> {
         _ => first,
     };
     let plain = name.len() <= 100 && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
-    let named = plain && ["should", "must", "is", "field", "property"].iter().any(|w| message.to_ascii_lowercase().contains(w));
+    let named =
+        plain && ["should", "must", "is", "field", "property"].iter().any(|w| message.to_ascii_lowercase().contains(w));
     named.then(|| name.to_owned())
 }
 
@@ -134,10 +148,14 @@ pub(super) fn failed(operation: &CrmOp, reply: &HttpReply, received_at: Timestam
     };
     match (reply.status, problem) {
         (429, problem) => rate_limited(problem.as_ref(), reply, received_at),
-        (401 | 403, Some(p)) if p.says(&["access to this location"]) => Outcome::Refused { why: p.why("wrong_location") },
+        (401 | 403, Some(p)) if p.says(&["access to this location"]) => {
+            Outcome::Refused { why: p.why("wrong_location") }
+        }
         // A token without the scope is answered 401 too ("The token is not authorized for this scope."); a fresh one would not help.
         (401, Some(p)) if p.says(&["this scope"]) => Outcome::Refused { why: p.why("forbidden") },
-        (401, problem) => Outcome::AuthExpired { why: problem.map_or_else(|| bare("unauthorized"), |p| p.why("unauthorized")) },
+        (401, problem) => {
+            Outcome::AuthExpired { why: problem.map_or_else(|| bare("unauthorized"), |p| p.why("unauthorized")) }
+        }
         (403, Some(p)) => Outcome::Refused { why: p.why("forbidden") },
         (404, Some(p)) if p.says(&["cannot "]) => Outcome::Refused { why: p.why("no_such_endpoint") },
         (404, Some(p)) => gone(operation, &p).unwrap_or_else(|| in_doubt(p.why("unexpected_status"))),
@@ -189,7 +207,8 @@ fn gone(operation: &CrmOp, problem: &Problem) -> Option<Outcome> {
 }
 
 fn rate_limited(problem: Option<&Problem>, reply: &HttpReply, received_at: Timestamp) -> Outcome {
-    let why = problem.map_or_else(|| Why::new("rate_limited", "HTTP 429").status(reply.status), |p| p.why("rate_limited"));
+    let why =
+        problem.map_or_else(|| Why::new("rate_limited", "HTTP 429").status(reply.status), |p| p.why("rate_limited"));
     let number = |name: &str| reply.header(name).and_then(|v| v.trim().parse::<u64>().ok());
     let daily = number("x-ratelimit-daily-remaining") == Some(0) || problem.is_some_and(|p| p.says(&["daily"]));
     if daily {

@@ -1,7 +1,9 @@
 //! Which property is which field: standard names, ids of custom fields, and what stands in a text.
 
 use crate::{Connection, Unsupported, packed};
-use ringback_core::crm::{KEY_PROPERTY, OBJECT_PROPERTY, OWN_PROPERTIES, Object, Properties, PropertySpec, PropertyType};
+use ringback_core::crm::{
+    KEY_PROPERTY, OBJECT_PROPERTY, OWN_PROPERTIES, Object, Properties, PropertySpec, PropertyType,
+};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -25,7 +27,8 @@ const CONTACT_FIELDS: &[&str] = &[
 /// Taken when a contact is made and not when it is changed.
 const CONTACT_FIELDS_AT_CREATE: &[&str] = &["companyName", "gender"];
 /// Shown, and not Ringback's to write.
-const CONTACT_READ_ONLY: &[&str] = &["type", "dnd", "dnd.Call", "dnd.SMS", "dnd.Email", "tags", "dateAdded", "dateUpdated"];
+const CONTACT_READ_ONLY: &[&str] =
+    &["type", "dnd", "dnd.Call", "dnd.SMS", "dnd.Email", "tags", "dateAdded", "dateUpdated"];
 const TASK_FIELDS: &[&str] = &["title", "body", "dueDate", "completed", "assignedTo"];
 const NOTE_FIELDS: &[&str] = &["title", "body", "assignedTo"];
 
@@ -41,7 +44,11 @@ pub(super) fn custom<'a>(name: &'a str, connection: &'a Connection) -> Result<&'
     }
     // A contract may name a field by its id, as the vendor's own pages do.
     let id = name.len() >= 15 && name.bytes().all(|b| b.is_ascii_alphanumeric());
-    if id { Ok(name) } else { Err(Unsupported(format!("No field of the location is known for {name}: run connect first"))) }
+    if id {
+        Ok(name)
+    } else {
+        Err(Unsupported(format!("No field of the location is known for {name}: run connect first")))
+    }
 }
 
 /// Names of custom fields by their ids, as set-up kept them.
@@ -169,8 +176,15 @@ fn plain(html: &str) -> String {
         rest = after;
     }
     out.push_str(rest);
-    let entities =
-        [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&mdash;", "—"), ("&amp;", "&")];
+    let entities = [
+        ("&nbsp;", " "),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&mdash;", "—"),
+        ("&amp;", "&"),
+    ];
     entities.iter().fold(out, |text, (entity, character)| text.replace(entity, character))
 }
 
@@ -238,7 +252,10 @@ mod tests {
         let change = Properties::from([("rb_priority".to_owned(), "high".to_owned())]);
         let changed = activity_changes(Object::Task, &change, Some(seen)).unwrap();
         let (above, held) = unpack(changed["body"].as_str().unwrap());
-        assert_eq!((above.as_str(), held["rb_priority"].as_str(), held["rb_version"].as_str()), ("Call back.", "high", "3"));
+        assert_eq!(
+            (above.as_str(), held["rb_priority"].as_str(), held["rb_version"].as_str()),
+            ("Call back.", "high", "3")
+        );
         assert_eq!(held[KEY_PROPERTY], "rb-task-01j");
         assert!(activity_changes(Object::Task, &change, None).is_err());
         let done = Properties::from([("completed".to_owned(), "true".to_owned())]);

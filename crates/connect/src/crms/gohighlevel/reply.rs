@@ -7,8 +7,8 @@ use crate::wire::{cut, text};
 use crate::{Budget, Connection, Replies};
 use jiff::Timestamp;
 use ringback_core::crm::{
-    CrmOp, Held, KEY_PROPERTY, OBJECT_PROPERTY, Object, Outcome, PersonKey, Properties, PropertySpec, PropertyType, Record,
-    Why,
+    CrmOp, Held, KEY_PROPERTY, OBJECT_PROPERTY, Object, Outcome, PersonKey, Properties, PropertySpec, PropertyType,
+    Record, Why,
 };
 use ringback_core::http::HttpReply;
 use serde_json::{Map, Value};
@@ -26,17 +26,18 @@ pub(super) fn replies(
     let outcomes = match operations {
         [operation] => vec![outcome(operation, reply, connection, received_at)],
         // There are no batches: whatever this answers, it is not these.
-        many => many.iter().map(|op| unreadable(op.writes(), reply.status, "The answer belongs to another request")).collect(),
+        many => many
+            .iter()
+            .map(|op| unreadable(op.writes(), reply.status, "The answer belongs to another request"))
+            .collect(),
     };
     Replies { outcomes, budget: budget(reply) }
 }
 
 fn budget(reply: &HttpReply) -> Option<Budget> {
     let number = |name: &str| reply.header(name).and_then(|v| v.trim().parse().ok());
-    let budget = Budget {
-        burst_left: number("x-ratelimit-remaining"),
-        daily_left: number("x-ratelimit-daily-remaining"),
-    };
+    let budget =
+        Budget { burst_left: number("x-ratelimit-remaining"), daily_left: number("x-ratelimit-daily-remaining") };
     (budget.burst_left.is_some() || budget.daily_left.is_some()).then_some(budget)
 }
 
@@ -50,7 +51,8 @@ fn outcome(operation: &CrmOp, reply: &HttpReply, connection: &Connection, receiv
     };
     if body.get("statusCode").and_then(Value::as_u64).is_some_and(|status| status >= 400) {
         // A success that carries an error is no success.
-        let status = body.get("statusCode").and_then(Value::as_u64).and_then(|s| u16::try_from(s).ok()).unwrap_or(reply.status);
+        let status =
+            body.get("statusCode").and_then(Value::as_u64).and_then(|s| u16::try_from(s).ok()).unwrap_or(reply.status);
         return match Problem::read(status, &Value::Object(body)) {
             Some(problem) => refused(operation, &problem),
             None => strange("The body says error"),
@@ -248,7 +250,9 @@ impl Reader<'_> {
         match found.into_iter().next() {
             Some(record) => one(record, None),
             None if of.is_none() && rows.len() >= OPEN_TASKS_MAX => {
-                let words = format!("The location has {OPEN_TASKS_MAX} open tasks or more, and this one is not among the first");
+                let words = format!(
+                    "The location has {OPEN_TASKS_MAX} open tasks or more, and this one is not among the first"
+                );
                 Ok(Outcome::Refused { why: Why::new("too_many_tasks", words) })
             }
             None => Ok(Outcome::Gone { merged_into: None }),
@@ -359,10 +363,15 @@ impl Reader<'_> {
             "NUMERICAL" | "MONETORY" => PropertyType::Number,
             "DATE" => PropertyType::Date,
             "SINGLE_OPTIONS" | "RADIO" => {
-                let options = map.get("picklistOptions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+                let options =
+                    map.get("picklistOptions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
                 let options: Vec<String> = options.iter().filter_map(text).collect();
                 // Without its options no value could be checked against them.
-                if options.is_empty() { PropertyType::Other("options".to_owned()) } else { PropertyType::Choice(options) }
+                if options.is_empty() {
+                    PropertyType::Other("options".to_owned())
+                } else {
+                    PropertyType::Choice(options)
+                }
             }
             other => PropertyType::Other(cut(other, 60)),
         };

@@ -37,7 +37,8 @@ pub(super) fn request(operations: &[CrmOp], connection: &Connection) -> Result<H
             send(Method::Post, format!("/locations/{}/tasks/search", percent(location)), body)
         }
         CrmOp::ReadByKey { object, of, .. } => {
-            let of = of.as_deref().ok_or_else(|| Unsupported("HighLevel shows notes only under their contact".into()))?;
+            let of =
+                of.as_deref().ok_or_else(|| Unsupported("HighLevel shows notes only under their contact".into()))?;
             get(format!("/contacts/{}/{}", percent(of), collection(*object)?))
         }
         CrmOp::ReadById { object, id, .. } => get(path(*object, id)?),
@@ -55,7 +56,8 @@ pub(super) fn request(operations: &[CrmOp], connection: &Connection) -> Result<H
         }
         CrmOp::Create { object, key, of, properties } => {
             let collection = collection(*object)?;
-            let of = of.as_deref().ok_or_else(|| Unsupported(format!("HighLevel keeps {collection} under a contact")))?;
+            let of =
+                of.as_deref().ok_or_else(|| Unsupported(format!("HighLevel keeps {collection} under a contact")))?;
             let body = activity(*object, key, properties)?;
             send(Method::Post, format!("/contacts/{}/{collection}", percent(of)), Value::Object(body))
         }
@@ -72,7 +74,9 @@ pub(super) fn request(operations: &[CrmOp], connection: &Connection) -> Result<H
         CrmOp::Delete { object: object @ (Object::Contact | Object::Task | Object::Call | Object::Note), id } => {
             HttpRequest { method: Method::Delete, ..get(path(*object, id)?) }
         }
-        CrmOp::Changed { object: Object::Contact, since, after, .. } => changed(&since.to_string(), after.as_deref(), location)?,
+        CrmOp::Changed { object: Object::Contact, since, after, .. } => {
+            changed(&since.to_string(), after.as_deref(), location)?
+        }
         CrmOp::ReadSchema { .. } => get(format!("/locations/{}/customFields?model=contact", percent(location))),
         CrmOp::CreateProperty { object, property } => new_field(*object, property, location)?,
         CrmOp::ListOwners { after } => owners(after.as_deref(), location, connection),
@@ -83,7 +87,9 @@ pub(super) fn request(operations: &[CrmOp], connection: &Connection) -> Result<H
         | CrmOp::ReadMany { .. }
         | CrmOp::ReadLinks { .. } => return Err(Unsupported("HighLevel is not asked this".into())),
         CrmOp::Associate { .. } => {
-            return Err(Unsupported("HighLevel keeps a task or note under its contact for ever: it cannot be moved".into()));
+            return Err(Unsupported(
+                "HighLevel keeps a task or note under its contact for ever: it cannot be moved".into(),
+            ));
         }
     })
 }
@@ -116,7 +122,8 @@ fn path(object: Object, id: &str) -> Result<String, Unsupported> {
         Object::Contact => format!("/contacts/{}", percent(id)),
         Object::Deal => format!("/opportunities/{}", percent(id)),
         object => {
-            let (of, id) = id.split_once('/').ok_or_else(|| Unsupported(format!("{id} does not say whose record it is")))?;
+            let (of, id) =
+                id.split_once('/').ok_or_else(|| Unsupported(format!("{id} does not say whose record it is")))?;
             format!("/contacts/{}/{}/{}", percent(of), collection(object)?, percent(id))
         }
     })

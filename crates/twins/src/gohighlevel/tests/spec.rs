@@ -68,13 +68,19 @@ fn contacts_tasks_and_notes_are_as_the_vendor_describes_them() {
     check(&document, "post", "/contacts/upsert", post(&mut twin, "/contacts/upsert", &upsert));
     upsert["shoe"] = json!("44");
     check(&document, "post", "/contacts/upsert", post(&mut twin, "/contacts/upsert", &upsert));
-    check(&document, "post", "/contacts/search", post(&mut twin, "/contacts/search", &json!({ "locationId": NORTH, "pageLimit": 1 })));
+    check(
+        &document,
+        "post",
+        "/contacts/search",
+        post(&mut twin, "/contacts/search", &json!({ "locationId": NORTH, "pageLimit": 1 })),
+    );
     let look = format!("/contacts/search/duplicate?locationId={NORTH}&email=jo%40example.com");
     check(&document, "get", "/contacts/search/duplicate", get(&mut twin, &look));
     let tags = format!("/contacts/{id}/tags");
     check(&document, "post", "/contacts/{contactId}/tags", post(&mut twin, &tags, &json!({ "tags": ["b"] })));
 
-    let task = json!({ "title": "x", "body": "y", "dueDate": "2026-03-05T15:00:00Z", "completed": false, "assignedTo": "U1" });
+    let task =
+        json!({ "title": "x", "body": "y", "dueDate": "2026-03-05T15:00:00Z", "completed": false, "assignedTo": "U1" });
     let (tasks, note) = (format!("/contacts/{id}/tasks"), json!({ "body": "y", "title": "x", "userId": "U1" }));
     let made = post(&mut twin, &tasks, &task);
     let task_id = made.1["task"]["id"].as_str().unwrap_or_default().to_owned();
@@ -83,7 +89,12 @@ fn contacts_tasks_and_notes_are_as_the_vendor_describes_them() {
     check(&document, "post", "/contacts/{contactId}/tasks", post(&mut twin, &tasks, &json!({ "title": "x" })));
     check(&document, "get", "/contacts/{contactId}/tasks", get(&mut twin, &tasks));
     check(&document, "get", one_task, get(&mut twin, &format!("{tasks}/{task_id}")));
-    check(&document, "put", one_task, ask(&mut twin, "PUT", &format!("{tasks}/{task_id}"), &json!({ "body": "z" }), NOW));
+    check(
+        &document,
+        "put",
+        one_task,
+        ask(&mut twin, "PUT", &format!("{tasks}/{task_id}"), &json!({ "body": "z" }), NOW),
+    );
     let closed = ask(&mut twin, "PUT", &format!("{tasks}/{task_id}/completed"), &json!({ "completed": true }), NOW);
     check(&document, "put", "/contacts/{contactId}/tasks/{taskId}/completed", closed);
     check(&document, "delete", one_task, ask(&mut twin, "DELETE", &format!("{tasks}/{task_id}"), &Value::Null, NOW));
@@ -118,7 +129,12 @@ fn fields_users_opportunities_and_tokens_are_as_the_vendor_describes_them() {
     check(&locations, "post", template, post(&mut twin, &fields, &json!({ "name": "x" })));
     check(&locations, "get", template, get(&mut twin, &fields));
     let company = twin.options().company.clone();
-    check(&users, "get", "/users/search", get(&mut twin, &format!("/users/search?companyId={company}&locationId={NORTH}")));
+    check(
+        &users,
+        "get",
+        "/users/search",
+        get(&mut twin, &format!("/users/search?companyId={company}&locationId={NORTH}")),
+    );
     let id = twin.seed_person("Jo Park", "+13125550142", None, false, NOW);
     let deal = twin.add_opportunity(&id, "Boiler", "open").unwrap_or_default();
     let listed = get(&mut twin, &format!("/opportunities/search?location_id={NORTH}&contact_id={id}"));
@@ -126,7 +142,8 @@ fn fields_users_opportunities_and_tokens_are_as_the_vendor_describes_them() {
     check(&deals, "get", "/opportunities/search", listed);
     check(&deals, "get", "/opportunities/{id}", get(&mut twin, &format!("/opportunities/{deal}")));
     for token in ["refresh-twin-1", "refresh-twin-1"] {
-        let form = format!("client_id=app-twin&client_secret=app-twin-secret&grant_type=refresh_token&refresh_token={token}");
+        let form =
+            format!("client_id=app-twin&client_secret=app-twin-secret&grant_type=refresh_token&refresh_token={token}");
         let reply = twin.handle(&Request { body: form.into_bytes(), ..Request::new("POST", "/oauth/token") }, NOW);
         check(&oauth, "post", "/oauth/token", (reply.status, reply.value()));
     }

@@ -41,7 +41,10 @@ fn after_every_fault_the_list_tells_the_truth() {
             _ => 0,
         };
         let delivery = faulty.exchange(&request("POST", &format!("/contacts/{id}/tasks"), &task("rb-task-1")), NOW);
-        let honest = matches!(fault, Fault::IdsMissing | Fault::Slow { .. } | Fault::StaleSearch { .. } | Fault::HalfABatch { .. });
+        let honest = matches!(
+            fault,
+            Fault::IdsMissing | Fault::Slow { .. } | Fault::StaleSearch { .. } | Fault::HalfABatch { .. }
+        );
         let said = delivery.reply().is_some_and(|r| r.status == 201 && r.value()["task"]["id"].is_string());
         if said && !honest {
             assert_eq!(fault, Fault::SuccessButNothing);
@@ -84,7 +87,11 @@ fn an_error_and_yet_the_contact_is_there() {
     assert_eq!((status, &body["error"], people(&twin)), (422, &json!("Unprocessable Entity"), 1));
     let log = twin.log().last().cloned();
     assert_eq!(log.map(|l| (l.status, l.effects[0].deed.clone())), Some((Some(422), Deed::Created)));
-    assert_eq!(create(&mut twin, &json!({ "phone": "+13125550142" })).0, 400, "what makes it known: the next try is a duplicate");
+    assert_eq!(
+        create(&mut twin, &json!({ "phone": "+13125550142" })).0,
+        400,
+        "what makes it known: the next try is a duplicate"
+    );
     assert_eq!(create(&mut twin, &json!({ "phone": "+13125550142", "shoe": "44" })).0, 422);
     assert_eq!(people(&twin), 1, "what validation refuses is never made");
 }
@@ -107,7 +114,11 @@ fn people_work_beside_a_program() {
     let body = task("rb-task-1");
     let (_, made) = post(&mut twin, &format!("/contacts/{id}/tasks"), &body);
     let task_id = made["task"]["id"].as_str().unwrap_or_default().to_owned();
-    post(&mut twin, &format!("/contacts/{id}/notes"), &json!({ "body": "Missed.\n[rb-call-01]", "title": "Missed call" }));
+    post(
+        &mut twin,
+        &format!("/contacts/{id}/notes"),
+        &json!({ "body": "Missed.\n[rb-call-01]", "title": "Missed call" }),
+    );
     twin.person_notes(&id, "Asked for a quote", NOW);
     twin.add_opportunity(&id, "Boiler", "open");
     assert!(twin.type_in(&id, "rb_source", "ads", NOW) && twin.type_in(&task_id, "completed", "true", NOW));
@@ -117,12 +128,16 @@ fn people_work_beside_a_program() {
     let person = &twin.entries()[0];
     assert!(person.by_person && person.has_number("+13125550142") && person.fields["rb_source"] == "ads");
     assert!(twin.entries().iter().skip(1).all(|e| e.people == [id.clone()]));
-    let (status, listed) = post(&mut twin, &format!("/locations/{NORTH}/tasks/search"), &json!({ "completed": false, "limit": 500 }));
+    let (status, listed) =
+        post(&mut twin, &format!("/locations/{NORTH}/tasks/search"), &json!({ "completed": false, "limit": 500 }));
     assert_eq!((status, &listed["tasks"]), (201, &json!([])));
     let (_, listed) = post(&mut twin, &format!("/locations/{NORTH}/tasks/search"), &json!({ "completed": true }));
     assert_eq!((&listed["tasks"][0]["_id"], listed["tasks"][0].get("id")), (&json!(task_id), None));
     assert!(twin.remove(&id, NOW));
-    assert!(twin.entries().iter().filter(|e| e.kind != Kind::Deal).all(|e| e.gone), "what stands under a contact goes with it");
+    assert!(
+        twin.entries().iter().filter(|e| e.kind != Kind::Deal).all(|e| e.gone),
+        "what stands under a contact goes with it"
+    );
     let settings = twin.settings();
     assert_eq!(settings["location_id"], NORTH);
     assert_eq!(settings.get("field.contact.rb_key").map(String::as_str), twin.field_id(NORTH, "rb_key"));
