@@ -90,6 +90,7 @@ pub fn router(engine: Engine, options: WebOptions) -> Router {
     };
     Router::new()
         .route("/hooks/{connection}/{event}", any(hooks::receive))
+        .route("/acks/{connection}/{event}/{token}", axum::routing::post(hooks::acknowledge))
         .merge(api::router())
         .merge(console::router().layer(from_fn(session::same_origin)))
         .route("/assets/{name}", get(assets::get))

@@ -30,6 +30,19 @@ impl Engine {
         batch: Batch<'a>,
     ) -> Vec<After<'a>> {
         let operations: Vec<CrmOp> = batch.works.iter().map(|(.., op)| op.clone()).collect();
+        if crm.acknowledges() && operations.iter().all(|op| !op.writes()) {
+            let outcomes = self.acknowledged(account, held, &operations).await;
+            return batch
+                .works
+                .into_iter()
+                .zip(outcomes)
+                .map(|((mut work, purpose, op), outcome)| {
+                    work.begin(purpose, Some(&op));
+                    work.end(outcome);
+                    Ok(work)
+                })
+                .collect();
+        }
         let request = match crm.request(&operations, &held.connection) {
             Ok(request) => request,
             Err(unsupported) => {
@@ -103,11 +116,17 @@ impl Engine {
         operations: &[CrmOp],
         request: &HttpRequest,
     ) -> Vec<Outcome> {
-        if crm.acknowledges()
-            && let Some(outcomes) = self.acknowledged(account, held, operations).await
-        {
-            return outcomes;
-        }
+        let with_callback = match operations {
+            [operation] if crm.acknowledges() => match self.before_message(account, held, operation).await {
+                Ok(connection) => crm.request(operations, &connection).ok(),
+                Err(error) => {
+                    let why = Why::new("store", error.to_string());
+                    return vec![Outcome::Retry { after: None, why }];
+                }
+            },
+            _ => None,
+        };
+        let request = with_callback.as_ref().unwrap_or(request);
         let timeout = crm.about().writes.map_or(Duration::from_secs(10), |w| w.timeout);
         match self.send(held, crm, request, timeout).await {
             Ok(reply) => {
@@ -115,6 +134,13 @@ impl Engine {
                 self.heard(account, held.connection.id.as_str(), budget);
                 if outcomes.iter().any(|o| matches!(o, Outcome::AuthExpired { .. })) {
                     self.token_refused(held);
+                }
+                if let ([operation], [outcome]) = (operations, outcomes.as_slice())
+                    && crm.acknowledges()
+                    && let Err(error) = self.after_message(account, held, operation, outcome).await
+                {
+                    // It is not lost: without a confirmation the message is asked about again.
+                    tracing::warn!(%error, "a confirmation could not be stored");
                 }
                 outcomes
             }

@@ -23,14 +23,21 @@ use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Every CRM that has a twin, by its word in configuration.
-pub const CRMS: &[&str] = &["hubspot"];
+pub const CRMS: &[&str] = &["hubspot", "salesforce", "zoho", "pipedrive", "gohighlevel", "dynamics", "hook"];
 
 /// A fresh twin of that CRM.
 pub fn twin(crm: &str) -> Option<Box<dyn Books>> {
-    match crm {
-        "hubspot" => None,
-        _ => None,
-    }
+    use ringback_twins::{dynamics, gohighlevel, hook, hubspot, pipedrive, salesforce, zoho};
+    Some(match crm {
+        "hubspot" => Box::new(hubspot::HubSpot::new(hubspot::Options::default())),
+        "salesforce" => Box::new(salesforce::Salesforce::new(salesforce::Options::default())),
+        "zoho" => Box::new(zoho::Zoho::new(zoho::Options::default())),
+        "pipedrive" => Box::new(pipedrive::Pipedrive::new(pipedrive::Options::default())),
+        "gohighlevel" => Box::new(gohighlevel::GoHighLevel::new(gohighlevel::Options::default())),
+        "dynamics" => Box::new(dynamics::Dynamics::new(dynamics::Options::default())),
+        "hook" => Box::new(hook::Hook::new(hook::Options::default())),
+        _ => return None,
+    })
 }
 
 const SOURCE: &str = "conn_matrix_calls";
@@ -301,10 +308,23 @@ impl Yard {
         let outgoing = self.with(|t| t.vendor_mut().outgoing(now));
         let count = outgoing.len();
         for request in outgoing {
-            self.engine
-                .take_acknowledgement(&request.path, &request.body)
-                .await
-                .map_err(|e| anyhow!("an acknowledgement: {e}"))?;
+            let path = request
+                .path
+                .split_once("://")
+                .map_or(request.path.as_str(), |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
+            let parts: Vec<String> = path.trim_start_matches('/').split('/').map(str::to_owned).collect();
+            let [_, connection, event, token] = parts.as_slice() else { bail!("no address of ours: {}", request.path) };
+            let raw = RawRequest {
+                method: "POST".into(),
+                url: request.path.clone(),
+                event: String::new(),
+                headers: request.headers.clone(),
+                body: request.body.clone(),
+            };
+            let reply = self.engine.take_acknowledgement(connection, event, token, raw).await;
+            if reply.status != 200 {
+                bail!("an acknowledgement was refused: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
+            }
         }
         Ok(count)
     }
