@@ -194,6 +194,10 @@ impl Books for Salesforce {
         }
     }
 
+    fn settings(&self) -> Vec<(String, String)> {
+        vec![("my_domain".to_owned(), "twin".to_owned())]
+    }
+
     fn unlimited(&mut self) {
         self.options_mut().daily_max = None;
         self.options_mut().delay_ms = 0;
