@@ -51,9 +51,6 @@ pub(crate) static CASES: &[Case] = &[
             ("conflict-409", "nothing is unique in Pipedrive, so nothing is refused as a duplicate"),
             ("outcome:duplicate", "nothing is unique in Pipedrive, so nothing is refused as a duplicate"),
             ("outcome:stale", "Pipedrive has no optimistic lock"),
-            ("own:unique", "no field of Pipedrive's can be unique"),
-            ("own:call", "activities hold no fields of ours: everything stands in the note"),
-            ("own:task", "activities hold no fields of ours: everything stands in the note"),
         ],
     },
     Case {
