@@ -272,10 +272,10 @@ fn accepted(operation: &CrmOp, reply: &HttpReply, body: Option<&Value>) -> Outco
     }
     let Some(body) = body else {
         // Half an object may be half an acknowledgement.
-        return match text.trim_start().starts_with(['{', '[']) {
-            true => unknown("unreadable_reply", "The answer is cut off", reply),
-            false => Outcome::Done { held: Held::default() },
-        };
+        if text.trim_start().starts_with(['{', '[']) {
+            return unknown("unreadable_reply", "The answer is cut off", reply);
+        }
+        return Outcome::Done { held: Held::default() };
     };
     match acks::in_answer(body) {
         Some(Ok(ack)) if ack.is_about(operation) => ack.outcome(operation),
