@@ -153,7 +153,8 @@ impl Engine {
         let now = self.now();
         let failed = match outcome {
             Outcome::Retry { why, .. } => {
-                !matches!(why.class.as_str(), "rate_limited" | "too_many_results" | "not_acknowledged" | "locked")
+                let answered = matches!(why.class.as_str(), "rate_limited" | "not_acknowledged" | "locked");
+                !answered && !ringback_connect::asks_for_fewer(outcome)
             }
             Outcome::Unknown { .. } | Outcome::AuthExpired { .. } => true,
             _ => false,

@@ -5,7 +5,7 @@ use crate::facts::ConnectionFacts;
 use crate::http::{Fault, Outgoing};
 use crate::{Engine, Error};
 use futures_util::future::join_all;
-use ringback_connect::{Crm, Replies};
+use ringback_connect::{BATCH_REFUSED, Crm, Replies, TOO_MANY_RESULTS};
 use ringback_core::crm::{CrmOp, Outcome, Why};
 use ringback_core::ensure::Purpose;
 use ringback_core::http::{HttpReply, HttpRequest};
@@ -46,9 +46,10 @@ impl Engine {
         let request = match crm.request(&operations, &held.connection) {
             Ok(request) => request,
             Err(unsupported) => {
+                let outcome = unsupported_outcome(&unsupported.0, operations.len());
                 let refused = |(mut work, purpose, op): (Work<'a>, Purpose, CrmOp)| {
                     work.begin(purpose, Some(&op));
-                    work.end(Outcome::Refused { why: Why::new("unsupported", &unsupported.0) });
+                    work.end(outcome.clone());
                     Ok(work)
                 };
                 return batch.works.into_iter().map(refused).collect();
@@ -83,9 +84,7 @@ impl Engine {
         let request = if missing { crm.request(&operations, &held.connection).map_err(|u| u.0) } else { Ok(request) };
         let outcomes = match request {
             Ok(request) => self.ask(account, held, crm, &operations, &request).await,
-            Err(words) => {
-                operations.iter().map(|_| Outcome::Refused { why: Why::new("unsupported", &words) }).collect()
-            }
+            Err(words) => vec![unsupported_outcome(&words, operations.len()); operations.len()],
         };
         // One exchange is one sign of the lane's health, however many effects it served.
         let sign = outcomes
@@ -94,7 +93,7 @@ impl Engine {
         if let Some(sign) = sign.or(outcomes.first()) {
             self.breaker(account, held.connection.id.as_str(), sign);
         }
-        let too_many = |o: &Outcome| matches!(o, Outcome::Retry { why, .. } if why.class == "too_many_results");
+        let too_many = |o: &Outcome| matches!(o, Outcome::Retry { why, .. } if why.class == TOO_MANY_RESULTS);
         if outcomes.iter().any(too_many) {
             let half = (operations.len() / 2).max(1);
             self.with_lane(account, held.connection.id.as_str(), |s| s.find_most = Some(half));
@@ -163,6 +162,14 @@ impl Engine {
         let call =
             Outgoing { base_url, request, auth: credential.auth, timeout, connection: held.connection.id.as_str() };
         self.inner.parts.transport.send(call).await
+    }
+}
+
+/// What cannot be asked together may be asked one at a time; what cannot be asked alone is not asked.
+fn unsupported_outcome(words: &str, operations: usize) -> Outcome {
+    match operations {
+        0 | 1 => Outcome::Refused { why: Why::new("unsupported", words) },
+        _ => Outcome::Retry { after: None, why: Why::new(BATCH_REFUSED, words) },
     }
 }
 
