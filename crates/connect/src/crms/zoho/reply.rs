@@ -13,6 +13,8 @@ use serde_json::{Map, Value};
 
 /// The parts of a look for people, in the order of their request.
 const PARTS: usize = super::request::LOOKS;
+/// A batch was refused whole, and nothing of it was done; one of its items is at fault.
+const BATCH_REFUSED: &str = "batch_refused";
 
 pub(super) fn replies(
     operations: &[CrmOp],
@@ -78,7 +80,14 @@ impl Answer<'_> {
             return all(&|op| self.strange(op, "The body is not a JSON object"));
         };
         if let Some(problem) = Problem::read(&body, self.reply.status) {
-            return all(&|op| told(op, &problem, self.reply, self.received_at));
+            let several = operations.len() > 1;
+            return all(&|op| match told(op, &problem, self.reply, self.received_at) {
+                // Nothing of the batch was done, and one of its items may be at fault: in smaller batches it will show.
+                Outcome::Refused { why } if several => {
+                    Outcome::Retry { after: None, why: Why { class: BATCH_REFUSED.to_owned(), ..why } }
+                }
+                other => other,
+            });
         }
         let list = |name: &str| body.get(name).and_then(Value::as_array).map(Vec::as_slice);
         match operations {
