@@ -3,7 +3,7 @@
 use super::classify::{Problem, by_status, credits_left, told, unreadable};
 use super::fields::{self, Reader, converted, module, ours, split};
 use crate::wire::{cut, text};
-use crate::{Budget, Connection, Replies};
+use crate::{BATCH_REFUSED, Budget, Connection, MISSING_IN_REPLY, Replies};
 use jiff::Timestamp;
 use ringback_core::crm::{
     CrmOp, Held, KEY_PROPERTY, OBJECT_PROPERTY, Object, Outcome, PropertySpec, PropertyType, Record, Why,
@@ -13,8 +13,6 @@ use serde_json::{Map, Value};
 
 /// The parts of a look for people, in the order of their request.
 const PARTS: usize = super::request::LOOKS;
-/// A batch was refused whole, and nothing of it was done; one of its items is at fault.
-const BATCH_REFUSED: &str = "batch_refused";
 
 pub(super) fn replies(
     operations: &[CrmOp],
@@ -154,7 +152,7 @@ impl Answer<'_> {
             (_, Some(problem)) => told(operation, problem, self.reply, self.received_at),
             (Some(entry), None) if whole => self.entry(operation, entry),
             _ => {
-                let why = Why::new("missing_in_reply", "The answer does not mention each record");
+                let why = Why::new(MISSING_IN_REPLY, "The answer does not mention each record");
                 Outcome::Unknown { why: why.status(self.reply.status) }
             }
         };
