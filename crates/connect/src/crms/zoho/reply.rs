@@ -242,6 +242,8 @@ impl Answer<'_> {
         }
         let outcome = match operation {
             CrmOp::FindPerson { .. } | CrmOp::ReadByKey { .. } => Some(self.people(operation, body)),
+            // Each field has its own entry, whatever the status.
+            CrmOp::CreateProperty { property, .. } => self.made(operation, property, body),
             _ if self.reply.status >= 300 => None,
             CrmOp::ReadById { object, id, properties, .. } => self.by_id(*object, id, properties, body),
             CrmOp::ReadLinks { object, id, .. } => self.by_id(*object, id, &[], body).map(|outcome| match outcome {
@@ -257,7 +259,6 @@ impl Answer<'_> {
                 self.changed(*object, after.as_deref(), properties, body)
             }
             CrmOp::ReadSchema { object } => schema(*object, body),
-            CrmOp::CreateProperty { property, .. } => self.made(operation, property, body),
             CrmOp::ListOwners { after } => owners(after.as_deref(), body),
             CrmOp::Upsert { .. }
             | CrmOp::Create { .. }
