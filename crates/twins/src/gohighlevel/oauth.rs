@@ -69,7 +69,7 @@ impl GoHighLevel {
                 app.refresh_token = format!("refresh-twin-{next}");
                 let refresh = app.refresh_token.clone();
                 let access = self.sessions.give(vec![location.clone()], now_ms);
-                let mut body = self.answer(&access, &location);
+                let mut body = self.token_answer(&access, &location);
                 body["refresh_token"] = json!(refresh);
                 Ok(Reply::json(200, &body))
             }
@@ -84,13 +84,13 @@ impl GoHighLevel {
                     return Err(Refusal::bad("Location not found"));
                 }
                 let access = self.sessions.give(vec![location.clone()], now_ms);
-                Ok(Reply::json(200, &self.answer(&access, &location)))
+                Ok(Reply::json(200, &self.token_answer(&access, &location)))
             }
             _ => Err(Refusal::no_such_path(&request.method, &request.path)),
         }
     }
 
-    fn answer(&self, access: &str, location: &str) -> Value {
+    fn token_answer(&self, access: &str, location: &str) -> Value {
         json!({
             "access_token": access, "token_type": "Bearer", "expires_in": LIVES_SECONDS, "scope": "contacts.readonly contacts.write",
             "userType": "Location", "locationId": location, "companyId": self.options.company, "userId": "Uapp0000000000000001",
