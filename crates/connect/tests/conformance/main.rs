@@ -11,16 +11,17 @@ mod registry;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
-mod spec_hubspot;
-mod spec_zoho;
-mod spec_gohighlevel;
 mod spec_dynamics;
 #[cfg(test)]
-mod specification;
+mod spec_gohighlevel;
+#[cfg(test)]
+mod spec_hubspot;
 #[cfg(test)]
 mod spec_pipedrive;
 #[cfg(test)]
 mod spec_salesforce;
+#[cfg(test)]
+mod spec_zoho;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
