@@ -79,7 +79,7 @@ pub(crate) static CASES: &[Case] = &[
             "phonecalls/0b5b9c1e-6d1f-5d3a-9a44-222222222222",
             "tasks/0b5b9c1e-6d1f-5d3a-9a44-333333333333",
         ],
-        exempt: &[],
+        exempt: &[("outcome:exhausted", "what a day's entitlement allows is not enforced by refusals")],
     },
     Case {
         vendor: "hook",

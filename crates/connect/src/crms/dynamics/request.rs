@@ -129,7 +129,9 @@ pub(super) fn units(operation: &CrmOp, connection: &Connection) -> Result<Vec<Un
             }
             let table = home(*object, connection);
             let mut fields = body(*object, properties, connection);
-            if *object != Object::Note {
+            // A closed task takes no other change: one that is only to be completed, again perhaps, is sent nothing else.
+            let only_state = !fields.is_empty() && fields.keys().all(|n| n == "statecode" || n == "statuscode");
+            if *object != Object::Note && !only_state {
                 fields.insert(KEY_PROPERTY.into(), key.as_str().into());
             }
             if let Some(contact) = of {
