@@ -85,6 +85,10 @@ pub async fn connect(engine: &Engine, account: &AccountId, connection: &Connecti
         ));
         return Ok(connected);
     }
+    if crm.acknowledges() {
+        // Nothing can be asked there; what is to be mapped stands in the first message.
+        return Ok(connected);
+    }
     let contract = facts.contract_applied.then_some(&facts.contract);
     if let Err(problem) = setup.run(contract, &mut connected).await {
         connected.problems.push(problem);

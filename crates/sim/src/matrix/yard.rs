@@ -143,10 +143,19 @@ impl Yard {
         world.accounts.truncate(1);
         let mut account = world.accounts.pop().context("a world without an account")?;
         let translator = ringback_connect::crm(vendor).ok_or_else(|| anyhow!("no CRM {vendor}"))?;
+        let by_hand = made_by_hand(translator);
         account.contract = contract::default_for("crm-main", translator.words());
+        if by_hand {
+            // Whoever makes the fields by hand makes them as text.
+            for field in ["budget", "callback_due"] {
+                account.contract = without_field(&account.contract, field);
+            }
+        }
         account.known.clear();
         let mut held = twin(vendor).ok_or_else(|| anyhow!("no twin of {vendor}"))?;
-        prepare(held.as_mut(), translator, &account.contract)?;
+        if by_hand {
+            prepare(held.as_mut(), translator, &account.contract)?;
+        }
         let (secret, settings, path) = (held.secret(), held.settings(), held.path());
         let twin: Twin = Arc::new(Mutex::new(Faulty::new(held, crate::world::quiet())));
         // A Tuesday at nine in Phoenix or wherever the world's first site is: the middle of a day at work.
@@ -195,9 +204,14 @@ impl Yard {
         };
         let settings: serde_json::Map<String, serde_json::Value> =
             settings.into_iter().map(|(n, v)| (n, json!(v))).collect();
+        if vendor == "gohighlevel" {
+            settings.insert("location_id".into(), json!(ringback_twins::gohighlevel::NORTH));
+        }
         let base_url = path.map(|p| format!("https://crm.sim.test{p}")).or_else(|| {
             // Where the vendor itself says by OAuth, or publishes one for everybody, nothing is set.
-            (!translator.about().base_url.starts_with("https://") || translator.about().base_url.contains('{'))
+            (!translator.about().base_url.starts_with("https://")
+                || translator.about().base_url.contains('{')
+                || vendor == "salesforce")
                 .then(|| "https://crm.sim.test".to_owned())
         });
         let rows = [
@@ -363,6 +377,47 @@ impl Yard {
     pub(super) async fn close(self) {
         self.store.close().await;
     }
+}
+
+/// Can set-up make fields there?
+fn made_by_hand(translator: &dyn ringback_connect::Crm) -> bool {
+    let property = crm::PropertySpec {
+        name: "rb_budget".into(),
+        label: "Ringback budget".into(),
+        kind: crm::PropertyType::Number,
+        unique: false,
+        read_only: false,
+        stored_as: None,
+    };
+    let operation = crm::CrmOp::CreateProperty { object: crm::Object::Contact, property };
+    let connection = ringback_connect::Connection {
+        id: ConnectionId::from_text(CRM),
+        account: AccountId::from_text("acct_matrix"),
+        name: "crm-main".into(),
+        vendor: translator.about().name.into(),
+        base_url: Some("https://crm.sim.test".into()),
+        zone: "UTC".into(),
+        region: "US".into(),
+        settings: std::collections::BTreeMap::from([("location_id".to_owned(), "x".to_owned())]),
+    };
+    translator.request(&[operation], &connection).is_err()
+}
+
+/// The contract without a clause.
+fn without_field(text: &str, field: &str) -> String {
+    let head = format!("[field.{field}]");
+    let mut out = String::with_capacity(text.len());
+    let mut skipping = false;
+    for line in text.lines() {
+        if line.starts_with('[') || line.starts_with("# ") {
+            skipping = line.starts_with(&head);
+        }
+        if !skipping {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out
 }
 
 /// Fields that somebody makes by hand where set-up cannot.

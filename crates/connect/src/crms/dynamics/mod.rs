@@ -133,6 +133,11 @@ impl Crm for Dynamics {
         problems
     }
 
+    /// The primary key is chosen by us: the vendor closes the race by that, not by the column.
+    fn key_must_be_unique(&self, _object: Object) -> bool {
+        false
+    }
+
     fn words(&self) -> &'static CrmWords {
         &WORDS
     }
