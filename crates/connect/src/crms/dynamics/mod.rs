@@ -284,7 +284,7 @@ fn home(object: Object, connection: &Connection) -> &'static Table {
 }
 
 /// Takes a [`ringback_core::crm::Record::id`] apart (`leads/<guid>`).
-fn place<'a>(object: Object, id: &'a str) -> Result<(&'static Table, &'a str), Unsupported> {
+fn place(object: Object, id: &str) -> Result<(&'static Table, &str), Unsupported> {
     let all: &[&'static Table] = match object {
         Object::Contact => &[&LEADS, &CONTACTS],
         Object::Call => &[&PHONECALLS],
