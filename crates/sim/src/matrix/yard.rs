@@ -152,6 +152,10 @@ impl Yard {
             }
         }
         account.known.clear();
+        // Owners are the CRM's own people, whom this world's staff are not.
+        for person in &mut account.staff {
+            person.crm_owner = None;
+        }
         let mut held = twin(vendor).ok_or_else(|| anyhow!("no twin of {vendor}"))?;
         if by_hand {
             prepare(held.as_mut(), translator, &account.contract)?;
@@ -202,7 +206,7 @@ impl Yard {
                 updated_at: at,
             }
         };
-        let settings: serde_json::Map<String, serde_json::Value> =
+        let mut settings: serde_json::Map<String, serde_json::Value> =
             settings.into_iter().map(|(n, v)| (n, json!(v))).collect();
         if vendor == "gohighlevel" {
             settings.insert("location_id".into(), json!(ringback_twins::gohighlevel::NORTH));
@@ -211,8 +215,8 @@ impl Yard {
             // Where the vendor itself says by OAuth, or publishes one for everybody, nothing is set.
             (!translator.about().base_url.starts_with("https://")
                 || translator.about().base_url.contains('{')
-                || vendor == "salesforce")
-                .then(|| "https://crm.sim.test".to_owned())
+                || matches!(vendor, "salesforce" | "dynamics"))
+            .then(|| "https://crm.sim.test".to_owned())
         });
         let rows = [
             row(SOURCE, "calls", "generic", "source", SIGNING, json!({}), None),
