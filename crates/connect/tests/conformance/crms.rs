@@ -56,8 +56,8 @@ pub(crate) static CASES: &[Case] = &[
     Case {
         vendor: "gohighlevel",
         settings: &[
-            ("location_id", "loc-1"),
-            ("field.contact.rb_key", "fldKey"),
+            ("location_id", "Ln0rthExample0000001"),
+            ("field.contact.rb_key", "Frbkey00000000000001"),
             ("field.contact.rb_trace", "fldTrace"),
             ("field.contact.rb_urgency", "fldUrgency"),
         ],
@@ -66,9 +66,6 @@ pub(crate) static CASES: &[Case] = &[
             ("half-a-batch", "there are no batches"),
             ("batch-missing", "there are no batches"),
             ("outcome:stale", "GoHighLevel has no optimistic lock"),
-            ("own:unique", "no custom field of GoHighLevel's can be unique"),
-            ("own:call", "notes hold no fields of ours: everything stands in the body"),
-            ("own:task", "tasks hold no fields of ours: everything stands in the body"),
         ],
     },
     Case {

@@ -230,14 +230,14 @@ fn search_lags_reads_and_lists_do_not() {
     let id = made(&mut twin, &json!({ "phone": "+13125550142", "customFields": fields }));
     let key = json!([{ "field": format!("customFields.{}", twin.field_id(NORTH, "rb_key").unwrap_or_default()), "operator": "eq", "value": "rb-contact-1" }]);
     assert_eq!(found(&mut twin, &key, NOW + 4_999), Vec::<String>::new());
-    assert_eq!(found(&mut twin, &key, NOW + 5_000), [id.clone()]);
+    assert_eq!(found(&mut twin, &key, NOW + 5_000), std::slice::from_ref(&id));
     assert_eq!(
         get(&mut twin, &format!("/contacts/search/duplicate?locationId={NORTH}&number=%2B13125550142")).1["contact"]["id"],
         json!(id)
     );
     crate::fault::Vendor::stale_search(&mut twin, 60_000, NOW + 120_000);
     assert_eq!(found(&mut twin, &key, NOW + 59_999), Vec::<String>::new());
-    assert_eq!(found(&mut twin, &key, NOW + 60_000), [id.clone()]);
+    assert_eq!(found(&mut twin, &key, NOW + 60_000), std::slice::from_ref(&id));
     // A change lags as well, and a deleted contact still shows for a while.
     let later = NOW + 200_000;
     ask(&mut twin, "PUT", &format!("/contacts/{id}"), &json!({ "city": "Elgin" }), later);
