@@ -641,13 +641,14 @@ fn associate(of: &Keyed<'_>, record: &str, contact: &str) -> Next {
 /// Our key is nowhere: write it, or, where nothing shall be made, be content. Not before the vendor's index can show a write of ours.
 fn missing(history: &History, of: &Keyed<'_>, around: &Circumstances<'_>) -> Next {
     let lag = around.traits.key_lag;
-    let written = history.exchanges.iter().rev().find(|e| e.purpose.changes());
+    // Only a write that may have done something can be on its way into the index.
+    let may_show = |e: &&Exchange| matches!(&e.outcome, None | Some(Outcome::Unknown { .. } | Outcome::Done { .. }));
+    let written = history.exchanges.iter().rev().filter(|e| e.purpose.changes()).find(may_show);
     // What is read by an id is read from the record itself; only a look by key goes through the index.
     if let Some(write) = written.filter(|_| !lag.is_zero() && !mutant::on("in_flight_until_ignored")) {
         let shows = match &write.outcome {
             None | Some(Outcome::Unknown { .. }) => after(in_flight_until(write.started_at, around.traits), lag),
-            Some(Outcome::Done { .. }) => after(write.ended_at.unwrap_or(write.started_at), lag),
-            Some(_) => around.now,
+            Some(_) => after(write.ended_at.unwrap_or(write.started_at), lag),
         };
         if shows > around.now {
             return Next::Wait { until: shows, why: "the CRM's search may not show a new record yet".into() };

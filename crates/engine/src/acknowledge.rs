@@ -6,6 +6,7 @@
 
 use crate::facts::ConnectionFacts;
 use crate::{Engine, Error, micros};
+use jiff::SignedDuration;
 use ringback_connect::acks::{self, Ack};
 use ringback_connect::{Connection, problem};
 use ringback_core::crm::{CrmOp, Held, Object, Outcome, Record, Why};
@@ -16,6 +17,10 @@ use std::time::Duration;
 
 /// How long a confirmation is waited for before it is looked for again.
 const AGAIN: Duration = Duration::from_secs(5);
+const AGAIN_MAX: Duration = Duration::from_mins(15);
+/// A message of which nobody knows whether it arrived, and that nobody confirmed for so long, is sent again: the receiver's storage step
+/// knows its id. One that was taken is never sent again.
+const NEVER_ARRIVED: SignedDuration = SignedDuration::from_mins(2);
 
 impl Engine {
     /// What is known of what was asked, by confirmations alone.
@@ -57,7 +62,7 @@ impl Engine {
             .store()
             .read(move |tx| Box::pin(async move { store::ack_get(tx, &of, &connection, &name).await }))
             .await?;
-        let Some((_, _, body, acked_at)) = row else {
+        let Some(row) = row else {
             // A record that only the receiver knows holds what it holds; nobody here can say what.
             let record = id.map(|id| Record { id: id.to_owned(), ..Record::default() });
             return Ok(match record {
@@ -65,13 +70,20 @@ impl Engine {
                 None => Outcome::Gone { merged_into: None },
             });
         };
-        if acked_at.is_none() || body.is_empty() {
+        if row.acked_at.is_none() || row.body.is_empty() {
+            let sent = self.now().duration_since(crate::instant(row.sent_at));
+            if row.body.is_empty() && sent >= NEVER_ARRIVED {
+                // Nobody knows whether it arrived: it is sent again, with the same id.
+                return Ok(Outcome::Gone { merged_into: None });
+            }
+            // Looked for less and less often, as long as an effect is tried at all.
+            let pause = Duration::try_from(sent / 4).unwrap_or(AGAIN).clamp(AGAIN, AGAIN_MAX);
             return Ok(Outcome::Retry {
-                after: Some(AGAIN),
+                after: Some(pause),
                 why: Why::new("not_acknowledged", "accepted, not acknowledged by the receiver yet"),
             });
         }
-        serde_json::from_str(&body)
+        serde_json::from_str(&row.body)
             .map_err(|e| Error::Corrupt { what: format!("acknowledgement of {key}"), why: e.to_string() })
     }
 
@@ -119,6 +131,13 @@ impl Engine {
         let (Some(key), Some(event)) = (acks::key(operation), acks::event_id(operation)) else { return Ok(()) };
         if says {
             self.keep(account, held.connection.id.as_str(), operation, &key, &event, outcome).await?;
+        } else if matches!(outcome, Outcome::Done { .. }) {
+            let (of, id) = (account.as_str().to_owned(), held.connection.id.as_str().to_owned());
+            self.store()
+                .write(Site::Other, move |tx| {
+                    Box::pin(async move { store::ack_accepted_if(tx, &of, &id, &key, &event).await })
+                })
+                .await?;
         }
         Ok(())
     }
@@ -222,11 +241,11 @@ impl Engine {
         let (of, name, wanted) = (account.as_str().to_owned(), connection.to_owned(), key.to_owned());
         let row =
             self.store().read(move |tx| Box::pin(async move { store::ack_get(tx, &of, &name, &wanted).await })).await?;
-        let Some((sent_event, sent, ..)) = row else { return Ok(Taken::Unknown) };
-        if sent_event != event {
+        let Some(row) = row else { return Ok(Taken::Unknown) };
+        if row.event != event {
             return Ok(Taken::Superseded);
         }
-        let operation: CrmOp = serde_json::from_str(&sent)
+        let operation: CrmOp = serde_json::from_str(&row.sent)
             .map_err(|e| Error::Corrupt { what: format!("message about {key}"), why: e.to_string() })?;
         if !ack.is_about(&operation) {
             return Ok(Taken::Invalid("event_id or idempotency_key names another record".into()));

@@ -38,7 +38,8 @@ impl Engine {
     /// The next moment at which anything stored wants attention; `None` when nothing does.
     pub async fn next_due(&self) -> Result<Option<jiff::Timestamp>, Error> {
         let at = self.store().read(|tx| Box::pin(async move { store::effect_next_due_at(tx).await })).await?;
-        Ok(at.map(crate::instant))
+        // What waits for another effect is due at no moment that a clock can show.
+        Ok(at.and_then(|at| jiff::Timestamp::from_microsecond(at).ok()))
     }
 
     /// One round over everything, one thing at a time and in a fixed order; for the simulation and for tests.

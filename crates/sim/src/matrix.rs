@@ -185,7 +185,8 @@ pub async fn play(crm: &'static str, trouble: &Trouble, seed: u64, trace: bool) 
     let (mut calm, mut mended) = (false, None);
     for round in 0.. {
         if round > ROUNDS_MAX {
-            bail!("{crm} x {}: no rest after {ROUNDS_MAX} rounds", trouble.name);
+            let waits = yard.waits().await?;
+            bail!("{crm} x {}: no rest after {ROUNDS_MAX} rounds: {waits}", trouble.name);
         }
         let now = yard.now_ms();
         if !calm && now >= calm_ms {
@@ -216,6 +217,12 @@ pub async fn play(crm: &'static str, trouble: &Trouble, seed: u64, trace: bool) 
                 let dead = yard.dead().await?;
                 mended = Some(dead.len());
                 for dead in dead {
+                    if trace {
+                        crate::out::say(&format!(
+                            "DEAD {} {}: {:?} {}",
+                            dead.kind, dead.target, dead.why, dead.history
+                        ));
+                    }
                     let by = UserId::from_text("usr_matrix");
                     yard.engine.replay_dead_letter(&yard.account, &EffectId::from_text(dead.id), &by).await?;
                 }

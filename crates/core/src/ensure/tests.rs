@@ -272,3 +272,42 @@ fn ten_minutes_of_throttling_do_not_use_up_an_effect_and_three_days_do() {
     history.begin(Purpose::Look, at(900), None);
     assert_eq!(history.exchanges.len(), 2, "what may have been done is never folded away");
 }
+
+/// A vendor whose index lags: what was certainly not done is tried again at once, what may have been done is waited for.
+#[test]
+fn a_write_that_did_nothing_is_not_waited_for_in_the_index() {
+    let traits = WriteTraits { upserts: &[], links_in_write: true, key_lag: Duration::from_secs(30), ..TRAITS };
+    let around = |now| Circumstances {
+        traits,
+        now,
+        contact: Some("512"),
+        planned_at: Some(at(0)),
+        elsewhere: None,
+        known: None,
+        crowded: false,
+        deal_reads: &[],
+        indexed: &[],
+        person: PersonWords::default(),
+    };
+    let mut history = History::default();
+    let mut tell = |purpose, second, outcome| {
+        history.begin(purpose, at(second), None);
+        let last = history.exchanges.last_mut().unwrap();
+        (last.ended_at, last.outcome) = (Some(at(second)), Some(outcome));
+        history.clone()
+    };
+    let gone = Outcome::Gone { merged_into: None };
+    let looked = tell(Purpose::Look, 1, gone.clone());
+    assert_eq!(purpose(&next(&task(), &looked, around(at(2)))), "write");
+    let refused = Outcome::AuthExpired { why: Why::new("unauthorized", "no") };
+    tell(Purpose::Write, 3, refused);
+    let again = tell(Purpose::Look, 200, gone.clone());
+    assert_eq!(purpose(&next(&task(), &again, around(at(201)))), "write", "nothing was done: nothing can be late");
+    tell(Purpose::Write, 202, Outcome::Unknown { why: Why::new("no_answer", "?") });
+    // In flight until 302, in the index by 332: a look before that says nothing.
+    let early = tell(Purpose::Look, 310, gone.clone());
+    assert_eq!(purpose(&next(&task(), &early, around(at(311)))), "wait");
+    assert_eq!(purpose(&next(&task(), &early, around(at(333)))), "look");
+    let late = tell(Purpose::Look, 334, gone);
+    assert_eq!(purpose(&next(&task(), &late, around(at(335)))), "write");
+}

@@ -347,6 +347,61 @@ impl Yard {
         Ok(count)
     }
 
+    /// What is due and does not go on, for whoever looks why.
+    pub(super) async fn waits(&self) -> Result<String> {
+        let lanes = self.engine.lanes_due().await?;
+        let (account, now) = (self.account.as_str().to_owned(), self.engine.now().as_microsecond());
+        let due = self
+            .store
+            .read(move |tx| Box::pin(async move { store::effects_due(tx, &account, CRM, now, 3).await }))
+            .await?;
+        let told: Vec<String> = due
+            .iter()
+            .map(|e| {
+                format!(
+                    "{} {} {} {:?} {}",
+                    e.kind,
+                    e.target,
+                    e.state,
+                    e.why,
+                    e.history.chars().rev().take(600).collect::<String>().chars().rev().collect::<String>()
+                )
+            })
+            .collect();
+        let account = self.account.as_str().to_owned();
+        let open = self
+            .store
+            .read(move |tx| {
+                Box::pin(async move {
+                    let mut open = Vec::new();
+                    for inquiry in store::inquiries_list(tx, &account, None, 1_000, &store::Before::end()).await? {
+                        let effects = store::effects_of_inquiry(tx, &account, &inquiry.id).await?;
+                        let unsettled = effects.into_iter().filter(|e| {
+                            matches!(e.state.as_str(), "waiting" | "due" | "in_flight") && e.lane != store::TIMER_LANE
+                        });
+                        open.extend(unsettled.map(|e| {
+                            format!(
+                                "{} {} {} {} due {} needs {} why {:?} history {}",
+                                e.id,
+                                e.kind,
+                                e.target,
+                                e.state,
+                                e.due_at,
+                                e.needs,
+                                e.why,
+                                e.history.chars().take(900).collect::<String>()
+                            )
+                        }));
+                    }
+                    Ok(open)
+                })
+            })
+            .await?;
+        let told: Vec<String> = told.into_iter().chain(open).collect();
+        let next = self.engine.next_due().await?;
+        Ok(format!("now {} next {next:?} lanes {lanes:?} {told:?}", self.engine.now()))
+    }
+
     pub(super) async fn dead(&self) -> Result<Vec<EffectRow>> {
         let account = self.account.as_str().to_owned();
         let rows =

@@ -1,7 +1,7 @@
 //! Who is in a CRM, by keyed hashes; and what receivers of webhooks have confirmed.
 
 use crate::Error;
-use crate::tx::{Tx, exec, exec_if, exec_one, row, rows, statements, value};
+use crate::tx::{Tx, decodes, exec, exec_if, exec_one, row, rows, statements, value};
 
 statements! {
     CRM_PERSON_PUT = "INSERT INTO crm_people (account, connection, key_hash, record, seen_at) VALUES ($1, $2, $3, $4, $5) \
@@ -14,7 +14,8 @@ statements! {
         body = CASE WHEN acks.event = excluded.event THEN acks.body ELSE '' END, \
         acked_at = CASE WHEN acks.event = excluded.event THEN acks.acked_at ELSE NULL END, sent_at = excluded.sent_at";
     ACK_PUT_IF = "UPDATE acks SET body = $5, acked_at = $6 WHERE account = $1 AND connection = $2 AND record_key = $3 AND event = $4";
-    ACK_GET = "SELECT event, sent, body, acked_at FROM acks WHERE account = $1 AND connection = $2 AND record_key = $3";
+    ACK_ACCEPTED_IF = "UPDATE acks SET body = 'accepted' WHERE account = $1 AND connection = $2 AND record_key = $3 AND event = $4 AND acked_at IS NULL";
+    ACK_GET = "SELECT event, sent, body, sent_at, acked_at FROM acks WHERE account = $1 AND connection = $2 AND record_key = $3";
     ACKS_OPEN_COUNT = "SELECT COUNT(*) FROM acks WHERE account = $1 AND connection = $2 AND acked_at IS NULL";
 }
 
@@ -83,14 +84,36 @@ pub async fn ack_put_if(
     exec_if!(tx, ACK_PUT_IF, account, connection, key, event, body, at)
 }
 
-/// What is known of a record: event, operation as sent, what was confirmed (empty before), when.
-pub async fn ack_get(
+/// Notes that the receiver took the message; nothing more. `false` when it was confirmed already, or another event was sent since.
+pub async fn ack_accepted_if(
     tx: &mut Tx,
     account: &str,
     connection: &str,
     key: &str,
-) -> Result<Option<(String, String, String, Option<i64>)>, Error> {
-    row!(tx, (String, String, String, Option<i64>), ACK_GET, account, connection, key)
+    event: &str,
+) -> Result<bool, Error> {
+    exec_if!(tx, ACK_ACCEPTED_IF, account, connection, key, event)
+}
+
+/// What a receiver has confirmed of a record.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct AckRow {
+    /// The event that was sent last.
+    pub event: String,
+    /// The operation as it was sent, JSON.
+    pub sent: String,
+    /// What was confirmed, JSON; `accepted` when the message was taken, empty when nobody knows.
+    pub body: String,
+    /// When it was sent, microseconds UTC.
+    pub sent_at: i64,
+    /// When it was confirmed.
+    pub acked_at: Option<i64>,
+}
+decodes!(AckRow { event, sent, body, sent_at, acked_at });
+
+/// What is known of a record.
+pub async fn ack_get(tx: &mut Tx, account: &str, connection: &str, key: &str) -> Result<Option<AckRow>, Error> {
+    row!(tx, AckRow, ACK_GET, account, connection, key)
 }
 
 /// How many records were sent and are not confirmed.
