@@ -210,14 +210,12 @@ pub fn check_schema(contract: &Contract, schema: &[(Object, PropertySpec)]) -> V
     found
 }
 
-/// Values that the CRM keeps elsewhere (the ids of its owners) are text to whoever writes them: vendors' words for such types.
-const ELSEWHERE: [&str; 6] = ["external_enumeration", "reference", "ownerlookup", "lookup", "user", "owner"];
+/// Values that the CRM keeps elsewhere (the ids of its owners) are text to whoever writes them.
+const OPTIONS_ELSEWHERE: &str = "external_enumeration";
 
 fn fits_property(kind: &FieldType, held: &PropertyType) -> bool {
     match kind {
-        FieldType::Text if matches!(held, PropertyType::Other(word) if ELSEWHERE.contains(&word.to_ascii_lowercase().as_str())) => {
-            true
-        }
+        FieldType::Text if matches!(held, PropertyType::Other(word) if word == OPTIONS_ELSEWHERE) => true,
         FieldType::Text | FieldType::Phone | FieldType::Email => *held == PropertyType::Text,
         FieldType::Choice(_) => matches!(held, PropertyType::Choice(_) | PropertyType::Text),
         FieldType::Number | FieldType::Money => *held == PropertyType::Number,
