@@ -1,249 +1,26 @@
 //! CRMs that are reached by a webhook: nothing can be read there, so what the receiver confirms stands for the read.
 //!
-//! A 2xx says that the message arrived, not that anything was written. The receiver confirms by a message to an address of ours (or in its
-//! answer); until then the state is *accepted, not acknowledged*, and nothing that needs the record goes on. What was confirmed is kept by
-//! our key of the record and by the receiver's id, and is what reads of that record show.
+//! A 2xx says that the message arrived, not that anything was written. The receiver confirms by a message of its own (or in its answer);
+//! until then the state is *accepted, not acknowledged*, and nothing that needs the record goes on.
 
 use crate::facts::ConnectionFacts;
-use crate::{Engine, Error, micros};
-use ringback_connect::acks::{self, Ack};
-use ringback_connect::{Connection, problem};
-use ringback_core::crm::{CrmOp, Held, Object, Outcome, Record, Why};
-use ringback_core::http::{HttpReply, RawRequest};
-use ringback_core::id::{AccountId, ConnectionId};
-use ringback_store::{self as store, Site};
-use std::time::Duration;
-
-/// How long a confirmation is waited for before it is looked for again.
-const AGAIN: Duration = Duration::from_secs(5);
+use crate::{Engine, Error};
+use ringback_core::crm::{CrmOp, Outcome};
+use ringback_core::id::AccountId;
 
 impl Engine {
-    /// What is known of what was asked, by confirmations alone.
+    /// Answers what nobody can be asked; `None`: the operation is a message to be sent.
     pub(crate) async fn acknowledged(
         &self,
-        account: &AccountId,
-        held: &ConnectionFacts,
-        operations: &[CrmOp],
-    ) -> Vec<Outcome> {
-        let mut outcomes = Vec::with_capacity(operations.len());
-        for operation in operations {
-            let outcome = match operation {
-                CrmOp::ReadByKey { key, .. } => self.confirmed(account, held, key, None).await,
-                CrmOp::ReadById { object, id, .. } => {
-                    let key = key_of_record(*object, id);
-                    self.confirmed(account, held, &key, Some(id)).await
-                }
-                // The receiver finds out whom the CRM knows.
-                _ => Ok(Outcome::Done { held: Held::default() }),
-            };
-            outcomes.push(
-                outcome
-                    .unwrap_or_else(|error| Outcome::Retry { after: None, why: Why::new("store", error.to_string()) }),
-            );
-        }
-        outcomes
+        _account: &AccountId,
+        _held: &ConnectionFacts,
+        _operations: &[CrmOp],
+    ) -> Option<Vec<Outcome>> {
+        None
     }
 
-    async fn confirmed(
-        &self,
-        account: &AccountId,
-        held: &ConnectionFacts,
-        key: &str,
-        id: Option<&str>,
-    ) -> Result<Outcome, Error> {
-        let (of, connection, name) =
-            (account.as_str().to_owned(), held.connection.id.as_str().to_owned(), key.to_owned());
-        let row = self
-            .store()
-            .read(move |tx| Box::pin(async move { store::ack_get(tx, &of, &connection, &name).await }))
-            .await?;
-        let Some((_, _, body, acked_at)) = row else {
-            // A record that only the receiver knows holds what it holds; nobody here can say what.
-            let record = id.map(|id| Record { id: id.to_owned(), ..Record::default() });
-            return Ok(match record {
-                Some(record) => Outcome::Done { held: Held { records: vec![record], ..Held::default() } },
-                None => Outcome::Gone { merged_into: None },
-            });
-        };
-        if acked_at.is_none() || body.is_empty() {
-            return Ok(Outcome::Retry {
-                after: Some(AGAIN),
-                why: Why::new("not_acknowledged", "accepted, not acknowledged by the receiver yet"),
-            });
-        }
-        serde_json::from_str(&body)
-            .map_err(|e| Error::Corrupt { what: format!("acknowledgement of {key}"), why: e.to_string() })
+    /// Takes what a receiver posted to an address of ours.
+    pub async fn take_acknowledgement(&self, path: &str, _body: &[u8]) -> Result<(), Error> {
+        Err(Error::Missing(format!("address {path}")))
     }
-
-    /// Notes what is about to be sent, and gives the connection with the address for its confirmation.
-    pub(crate) async fn before_message(
-        &self,
-        account: &AccountId,
-        held: &ConnectionFacts,
-        operation: &CrmOp,
-    ) -> Result<Connection, Error> {
-        let mut connection = held.connection.clone();
-        let (Some(key), Some(event), Some(secret)) =
-            (acks::key(operation), acks::event_id(operation), held.secrets.first())
-        else {
-            return Ok(connection);
-        };
-        let public = &self.settings().public_url;
-        if let Some(url) = acks::callback_url(public, &connection.id, operation, secret) {
-            connection.settings.insert(acks::CALLBACK_URL.into(), url);
-        }
-        let sent = serde_json::to_string(operation)
-            .map_err(|e| Error::Corrupt { what: format!("message about {key}"), why: e.to_string() })?;
-        let (of, id, at) = (account.as_str().to_owned(), connection.id.as_str().to_owned(), micros(self.now()));
-        self.store()
-            .write(Site::Other, move |tx| {
-                Box::pin(async move { store::ack_sent(tx, &of, &id, &key, &event, &sent, at).await })
-            })
-            .await?;
-        Ok(connection)
-    }
-
-    /// A receiver that confirms in its answer has confirmed.
-    pub(crate) async fn after_message(
-        &self,
-        account: &AccountId,
-        held: &ConnectionFacts,
-        operation: &CrmOp,
-        outcome: &Outcome,
-    ) -> Result<(), Error> {
-        let says = match outcome {
-            Outcome::Done { held } => !held.records.is_empty(),
-            Outcome::Duplicate { existing, .. } => !existing.is_empty(),
-            _ => false,
-        };
-        let (Some(key), Some(event)) = (acks::key(operation), acks::event_id(operation)) else { return Ok(()) };
-        if says {
-            self.keep(account, held.connection.id.as_str(), operation, &key, &event, outcome).await?;
-        }
-        Ok(())
-    }
-
-    async fn keep(
-        &self,
-        account: &AccountId,
-        connection: &str,
-        operation: &CrmOp,
-        key: &str,
-        event: &str,
-        outcome: &Outcome,
-    ) -> Result<bool, Error> {
-        let corrupt =
-            |e: serde_json::Error| Error::Corrupt { what: format!("acknowledgement of {key}"), why: e.to_string() };
-        let body = serde_json::to_string(outcome).map_err(corrupt)?;
-        // What the record holds is kept by the receiver's id too: later changes and reads name it so.
-        let record = match outcome {
-            Outcome::Done { held } => held.records.first().cloned(),
-            Outcome::Duplicate { existing, .. } => {
-                existing.last().map(|id| Record { id: id.clone(), ..Record::default() })
-            }
-            _ => None,
-        };
-        let by_id = match record.filter(|r| !r.id.is_empty()) {
-            Some(record) => {
-                let name = key_of_record(operation.object(), &record.id);
-                let held = Outcome::Done { held: Held { records: vec![record], ..Held::default() } };
-                Some((name, serde_json::to_string(&held).map_err(corrupt)?)).filter(|(name, _)| name != key)
-            }
-            None => None,
-        };
-        let (of, id, key, event, at) =
-            (account.as_str().to_owned(), connection.to_owned(), key.to_owned(), event.to_owned(), micros(self.now()));
-        let kept = self
-            .store()
-            .write(Site::Other, move |tx| {
-                Box::pin(async move {
-                    let kept = store::ack_put_if(tx, &of, &id, &key, &event, &body, at).await?;
-                    if let Some((name, held)) = by_id.as_ref().filter(|_| kept) {
-                        store::ack_sent(tx, &of, &id, name, &event, "", at).await?;
-                        store::ack_put_if(tx, &of, &id, name, &event, held, at).await?;
-                    }
-                    Ok(kept)
-                })
-            })
-            .await?;
-        self.changed();
-        Ok(kept)
-    }
-
-    /// Takes what a receiver posted to `/acks/{connection}/{event}/{token}`.
-    pub async fn take_acknowledgement(&self, connection: &str, event: &str, token: &str, raw: RawRequest) -> HttpReply {
-        let answer =
-            |status: u16, text: &str| HttpReply::with(status, "application/json", format!("{{\"status\":\"{text}\"}}"));
-        match self.try_acknowledge(connection, event, token, &raw).await {
-            Ok(Taken::Stored) => answer(200, "stored"),
-            // Another content was sent since, or it is done already: nothing for the receiver to repeat.
-            Ok(Taken::Superseded) => answer(200, "superseded"),
-            Ok(Taken::Unknown) => problem(
-                404,
-                "RB-0140",
-                "this address takes no acknowledgement",
-                "use the callback_url of the message as it is",
-            ),
-            Ok(Taken::Refused(words)) => {
-                problem(401, "RB-0141", &words, "use the callback_url of the message as it is")
-            }
-            Ok(Taken::Invalid(words)) => {
-                problem(422, "RB-0142", &words, "send the JSON object of the guide: status, record_id, fields")
-            }
-            Err(error) => {
-                tracing::warn!(%error, connection, "an acknowledgement could not be stored");
-                ringback_connect::unavailable()
-            }
-        }
-    }
-
-    async fn try_acknowledge(
-        &self,
-        connection: &str,
-        event: &str,
-        token: &str,
-        raw: &RawRequest,
-    ) -> Result<Taken, Error> {
-        let Some(account) = self.account_of(connection).await? else { return Ok(Taken::Unknown) };
-        let facts = self.facts(&account).await?;
-        let Some(held) = facts.connections.get(connection).filter(|c| c.crm().is_some_and(|crm| crm.acknowledges()))
-        else {
-            return Ok(Taken::Unknown);
-        };
-        let id = ConnectionId::from_text(connection.to_owned());
-        if let Err(rejected) = acks::verify(raw, &id, event, token, &held.secrets, self.now()) {
-            return Ok(Taken::Refused(format!("not accepted: {}", rejected.word())));
-        }
-        let ack: Ack = match acks::read(&raw.body) {
-            Ok(ack) => ack,
-            Err(unreadable) => return Ok(Taken::Invalid(unreadable.words)),
-        };
-        let Some(key) = acks::key_of(event) else { return Ok(Taken::Unknown) };
-        let (of, name, wanted) = (account.as_str().to_owned(), connection.to_owned(), key.to_owned());
-        let row =
-            self.store().read(move |tx| Box::pin(async move { store::ack_get(tx, &of, &name, &wanted).await })).await?;
-        let Some((sent_event, sent, ..)) = row else { return Ok(Taken::Unknown) };
-        if sent_event != event {
-            return Ok(Taken::Superseded);
-        }
-        let operation: CrmOp = serde_json::from_str(&sent)
-            .map_err(|e| Error::Corrupt { what: format!("message about {key}"), why: e.to_string() })?;
-        if !ack.is_about(&operation) {
-            return Ok(Taken::Invalid("event_id or idempotency_key names another record".into()));
-        }
-        let kept = self.keep(&account, connection, &operation, key, event, &ack.outcome(&operation)).await?;
-        Ok(if kept { Taken::Stored } else { Taken::Superseded })
-    }
-}
-
-enum Taken {
-    Stored,
-    Superseded,
-    Unknown,
-    Refused(String),
-    Invalid(String),
-}
-
-fn key_of_record(object: Object, id: &str) -> String {
-    acks::key(&CrmOp::Delete { object, id: id.to_owned() }).unwrap_or_default()
 }

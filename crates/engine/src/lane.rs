@@ -625,20 +625,16 @@ impl<'a> Step<'a> {
     /// The request of that effect, filled with others of the same shape; no record twice.
     fn batch(&mut self, first: usize, crm: &'static dyn Crm) -> Batch<'a> {
         let lead = self.ready.swap_remove(first);
-        let shape = lead.operation.shape();
-        let mut most = if lead.work.asked_alone() { 1 } else { self.most(crm, &lead.operation) };
+        let (shape, most) = (lead.operation.shape(), self.most(crm, &lead.operation));
         let mut names: HashSet<String> = name_of(&lead.operation).into_iter().collect();
         let mut works = vec![(lead.work, lead.purpose, lead.operation)];
         let mut rest = Vec::with_capacity(self.ready.len());
         self.ready.sort_by_key(|r| (!r.work.row.urgent, r.work.row.rank));
         for ready in std::mem::take(&mut self.ready) {
-            // Of several operations the smallest answer holds.
-            let may = match ready.operation.shape() == shape && !ready.work.asked_alone() {
-                true => most.min(self.most(crm, &ready.operation)),
-                false => 0,
-            };
-            if works.len() < may && name_of(&ready.operation).is_none_or(|name| names.insert(name)) {
-                most = may;
+            let fits = works.len() < most
+                && ready.operation.shape() == shape
+                && name_of(&ready.operation).is_none_or(|name| names.insert(name));
+            if fits {
                 works.push((ready.work, ready.purpose, ready.operation));
             } else {
                 rest.push(ready);

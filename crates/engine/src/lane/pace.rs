@@ -103,7 +103,7 @@ impl Engine {
             let later = |pause: SignedDuration| Pace::NotBefore(now.checked_add(pause).unwrap_or(now));
             if limits.burst_requests > 0 && limits.burst_window_ms > 0 {
                 let (most, per_second) = bucket(limits.burst_requests, limits.burst_window_ms);
-                let keep = if urgent { 0 } else { kept_for_urgent(most) };
+                let keep = if urgent { 0 } else { most / 4 };
                 if let Some(pause) = state.burst.take(now, most, per_second, keep) {
                     return later(pause);
                 }
@@ -153,8 +153,7 @@ impl Engine {
         let now = self.now();
         let failed = match outcome {
             Outcome::Retry { why, .. } => {
-                let answered = matches!(why.class.as_str(), "rate_limited" | "not_acknowledged" | "locked");
-                !answered && !ringback_connect::asks_for_fewer(outcome)
+                !matches!(why.class.as_str(), "rate_limited" | "too_many_results" | "not_acknowledged" | "locked")
             }
             Outcome::Unknown { .. } | Outcome::AuthExpired { .. } => true,
             _ => false,
@@ -203,11 +202,6 @@ fn bucket(requests: u32, window_ms: u32) -> (i64, i64) {
     (i64::from(burst) * 1_000, rest * 1_000_000 / i64::from(window_ms.max(1)))
 }
 
-/// The part of a bucket that only urgent effects may take. A bucket too small to be parted keeps nothing back.
-fn kept_for_urgent(most: i64) -> i64 {
-    if most >= 4_000 { most / 4 } else { 0 }
-}
-
 impl LaneState {
     fn rationed(&self, limits: &Limits, percent: u32, now: Timestamp) -> Option<Timestamp> {
         let reserve = u64::from(limits.daily_requests) * u64::from(percent) / 100;
@@ -234,7 +228,7 @@ mod tests {
             let span_ms = i64::from(window_ms) * 5;
             for ms in 0..span_ms {
                 let now = start.checked_add(SignedDuration::from_millis(ms)).unwrap();
-                while bucket.take(now, most, per_second, kept_for_urgent(most)).is_none() {
+                while bucket.take(now, most, per_second, 0).is_none() {
                     sent.push(ms);
                 }
             }

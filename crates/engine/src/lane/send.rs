@@ -5,7 +5,7 @@ use crate::facts::ConnectionFacts;
 use crate::http::{Fault, Outgoing};
 use crate::{Engine, Error};
 use futures_util::future::join_all;
-use ringback_connect::{BATCH_REFUSED, Crm, Replies, TOO_MANY_RESULTS};
+use ringback_connect::{Crm, Replies};
 use ringback_core::crm::{CrmOp, Outcome, Why};
 use ringback_core::ensure::Purpose;
 use ringback_core::http::{HttpReply, HttpRequest};
@@ -30,26 +30,12 @@ impl Engine {
         batch: Batch<'a>,
     ) -> Vec<After<'a>> {
         let operations: Vec<CrmOp> = batch.works.iter().map(|(.., op)| op.clone()).collect();
-        if crm.acknowledges() && operations.iter().all(|op| !op.writes()) {
-            let outcomes = self.acknowledged(account, held, &operations).await;
-            return batch
-                .works
-                .into_iter()
-                .zip(outcomes)
-                .map(|((mut work, purpose, op), outcome)| {
-                    work.begin(purpose, Some(&op));
-                    work.end(outcome);
-                    Ok(work)
-                })
-                .collect();
-        }
         let request = match crm.request(&operations, &held.connection) {
             Ok(request) => request,
             Err(unsupported) => {
-                let outcome = unsupported_outcome(&unsupported.0, operations.len());
                 let refused = |(mut work, purpose, op): (Work<'a>, Purpose, CrmOp)| {
                     work.begin(purpose, Some(&op));
-                    work.end(outcome.clone());
+                    work.end(Outcome::Refused { why: Why::new("unsupported", &unsupported.0) });
                     Ok(work)
                 };
                 return batch.works.into_iter().map(refused).collect();
@@ -84,7 +70,9 @@ impl Engine {
         let request = if missing { crm.request(&operations, &held.connection).map_err(|u| u.0) } else { Ok(request) };
         let outcomes = match request {
             Ok(request) => self.ask(account, held, crm, &operations, &request).await,
-            Err(words) => vec![unsupported_outcome(&words, operations.len()); operations.len()],
+            Err(words) => {
+                operations.iter().map(|_| Outcome::Refused { why: Why::new("unsupported", &words) }).collect()
+            }
         };
         // One exchange is one sign of the lane's health, however many effects it served.
         let sign = outcomes
@@ -93,7 +81,7 @@ impl Engine {
         if let Some(sign) = sign.or(outcomes.first()) {
             self.breaker(account, held.connection.id.as_str(), sign);
         }
-        let too_many = |o: &Outcome| matches!(o, Outcome::Retry { why, .. } if why.class == TOO_MANY_RESULTS);
+        let too_many = |o: &Outcome| matches!(o, Outcome::Retry { why, .. } if why.class == "too_many_results");
         if outcomes.iter().any(too_many) {
             let half = (operations.len() / 2).max(1);
             self.with_lane(account, held.connection.id.as_str(), |s| s.find_most = Some(half));
@@ -115,17 +103,11 @@ impl Engine {
         operations: &[CrmOp],
         request: &HttpRequest,
     ) -> Vec<Outcome> {
-        let with_callback = match operations {
-            [operation] if crm.acknowledges() => match self.before_message(account, held, operation).await {
-                Ok(connection) => crm.request(operations, &connection).ok(),
-                Err(error) => {
-                    let why = Why::new("store", error.to_string());
-                    return vec![Outcome::Retry { after: None, why }];
-                }
-            },
-            _ => None,
-        };
-        let request = with_callback.as_ref().unwrap_or(request);
+        if crm.acknowledges()
+            && let Some(outcomes) = self.acknowledged(account, held, operations).await
+        {
+            return outcomes;
+        }
         let timeout = crm.about().writes.map_or(Duration::from_secs(10), |w| w.timeout);
         match self.send(held, crm, request, timeout).await {
             Ok(reply) => {
@@ -133,13 +115,6 @@ impl Engine {
                 self.heard(account, held.connection.id.as_str(), budget);
                 if outcomes.iter().any(|o| matches!(o, Outcome::AuthExpired { .. })) {
                     self.token_refused(held);
-                }
-                if let ([operation], [outcome]) = (operations, outcomes.as_slice())
-                    && crm.acknowledges()
-                    && let Err(error) = self.after_message(account, held, operation, outcome).await
-                {
-                    // It is not lost: without a confirmation the message is asked about again.
-                    tracing::warn!(%error, "a confirmation could not be stored");
                 }
                 outcomes
             }
@@ -162,14 +137,6 @@ impl Engine {
         let call =
             Outgoing { base_url, request, auth: credential.auth, timeout, connection: held.connection.id.as_str() };
         self.inner.parts.transport.send(call).await
-    }
-}
-
-/// What cannot be asked together may be asked one at a time; what cannot be asked alone is not asked.
-fn unsupported_outcome(words: &str, operations: usize) -> Outcome {
-    match operations {
-        0 | 1 => Outcome::Refused { why: Why::new("unsupported", words) },
-        _ => Outcome::Retry { after: None, why: Why::new(BATCH_REFUSED, words) },
     }
 }
 

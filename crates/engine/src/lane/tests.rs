@@ -54,39 +54,3 @@ async fn nobody_writes_into_the_doubt_of_another_inquiry_of_the_same_person() {
     assert!(asked[1].0 - asked[0].0 >= quiet, "nobody asks for it earlier than {quiet} s: {asked:?}");
     assert_eq!(asked[1].1, Method::Get, "somebody looks first: {asked:?}");
 }
-
-/// A batch whose answer does not say what belongs to whom is asked for again one by one, and the lane is not ill of it.
-#[tokio::test]
-async fn what_a_shared_answer_does_not_tell_is_asked_for_alone() {
-    let log: Arc<Mutex<Vec<&'static str>>> = Arc::default();
-    let seen = log.clone();
-    let world = World::with(Box::new(move |call| {
-        let json = |text: &str| {
-            let headers = vec![("content-type".into(), "application/json".into())];
-            Ok(HttpReply { status: 200, headers, body: text.into() })
-        };
-        let body = String::from_utf8_lossy(&call.request.body);
-        // Only a search for several asks for what tells them apart.
-        let (word, text) = match (call.request.path.ends_with("/search"), body.contains("hs_additional_emails")) {
-            (true, true) => (
-                "together",
-                r#"{"total":1,"results":[{"id":"5","properties":{},"createdAt":"","updatedAt":"","archived":false}]}"#,
-            ),
-            (true, false) => ("alone", r#"{"total":0,"results":[]}"#),
-            _ => ("other", "{}"),
-        };
-        seen.lock().unwrap().push(word);
-        json(text)
-    }))
-    .await;
-    world.missed_call("a").await;
-    world.missed_call("b").await;
-    for _ in 0..10 {
-        while world.engine.step_all().await.unwrap() > 0 {}
-        world.clock.forward(SignedDuration::from_secs(3));
-    }
-    let log = log.lock().unwrap();
-    let count = |word: &str| log.iter().filter(|w| **w == word).count();
-    assert_eq!((count("together"), count("alone")), (1, 2), "{log:?}");
-    assert!(count("other") >= 1, "the lane goes on: {log:?}");
-}

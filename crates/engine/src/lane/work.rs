@@ -97,12 +97,6 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The last request it shared did not say what became of it: alone it gets a clear answer.
-    pub(super) fn asked_alone(&self) -> bool {
-        let last = self.history.exchanges.last().and_then(|e| e.outcome.as_ref());
-        last.is_some_and(ringback_connect::asks_for_fewer)
-    }
-
     pub(super) fn begin(&mut self, purpose: Purpose, operation: Option<&CrmOp>) {
         let now = self.engine.now();
         let asked = match operation {
