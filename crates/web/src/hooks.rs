@@ -25,18 +25,6 @@ pub(crate) async fn receive(
     }
 }
 
-/// `POST /acks/{connection}/{event}/{token}`: a receiver of webhooks says what became of a record.
-pub(crate) async fn acknowledge(
-    State(app): State<App>,
-    Path((connection, event, token)): Path<(String, String, String)>,
-    request: Request,
-) -> Response {
-    match raw(&app, String::new(), request).await {
-        Ok(raw) => answer(app.engine.take_acknowledgement(&connection, &event, &token, raw).await),
-        Err(problem) => problem.into_response(),
-    }
-}
-
 async fn raw(app: &App, event: String, request: Request) -> Result<RawRequest, Problem> {
     let (parts, body) = request.into_parts();
     let headers = headers(&parts.headers)?;

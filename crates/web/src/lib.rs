@@ -13,11 +13,13 @@ mod health;
 mod hooks;
 pub mod password;
 mod problem;
+mod proof_document;
 mod session;
 mod texts;
 mod when;
 
 pub use console::Refusal;
+pub use proof_document::proof_document;
 
 use axum::Router;
 use axum::extract::Request;
@@ -90,7 +92,6 @@ pub fn router(engine: Engine, options: WebOptions) -> Router {
     };
     Router::new()
         .route("/hooks/{connection}/{event}", any(hooks::receive))
-        .route("/acks/{connection}/{event}/{token}", axum::routing::post(hooks::acknowledge))
         .merge(api::router())
         .merge(console::router().layer(from_fn(session::same_origin)))
         .route("/assets/{name}", get(assets::get))
