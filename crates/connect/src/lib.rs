@@ -271,8 +271,8 @@ pub trait Crm: Sync {
     ) -> Replies;
     /// So many operations of this one's shape ([`CrmOp::shape`]) may share one request; of several operations the smallest answer
     /// holds. A batch can still be too large for what it asks, or be refused whole because of one item: then every outcome is a
-    /// `Retry` of one of the classes of [`asks_for_fewer`], and whoever sends it asks again in smaller batches, or for each alone,
-    /// where the answer is clear. `Unsupported` for several operations (a mix that has no batch) means the same.
+    /// `Retry` of one of the classes of [`asks_for_fewer`], and whoever sends it asks again in batches of half the size, down to one
+    /// at a time, where the answer is clear. `Unsupported` for several operations (a mix that has no batch) means the same.
     fn batch_items_max(&self, _operation: &CrmOp, _connection: &Connection) -> usize {
         1
     }

@@ -266,7 +266,7 @@ impl Hook {
             return refused(Reply::json(405, &json!({ "message": "POST only" })));
         }
         if self.too_many(now_ms) {
-            return refused(refusal(Refusing::TooMany(None)));
+            return refused(self.refusal(Refusing::TooMany(None)));
         }
         if !self.options.on {
             return refused(self.off());
@@ -276,7 +276,7 @@ impl Hook {
             _ => return refused(Reply::json(400, &json!({ "message": "not a message about a record" }))),
         };
         if self.options.verify && !self.signed(request, &event, now_ms) {
-            return refused(refusal(Refusing::Unauthorized));
+            return refused(self.refusal(Refusing::Unauthorized));
         }
         if self.state.waiting.len() >= self.options.queue_max {
             return refused(text(400, "Queue is full."));
@@ -340,15 +340,15 @@ impl Hook {
             }
         }
     }
-}
 
-fn refusal(how: Refusing) -> Reply {
-    match how {
-        Refusing::Unauthorized => Reply::json(401, &json!({ "message": "signature or timestamp does not hold" })),
-        Refusing::Unprocessable => Reply::json(422, &json!({ "message": "could not be processed" })),
-        Refusing::TooMany(None) => text(429, "Too Many Requests"),
-        Refusing::TooMany(Some(seconds)) => text(429, "Too Many Requests").with_header("Retry-After", seconds),
-        Refusing::Server(status) => text(status, "Internal Server Error"),
+    fn refusal(&self, how: Refusing) -> Reply {
+        match how {
+            Refusing::Unauthorized => Reply::json(401, &json!({ "message": "signature or timestamp does not hold" })),
+            Refusing::Unprocessable => Reply::json(422, &json!({ "message": "could not be processed" })),
+            Refusing::TooMany(None) => text(429, "Too Many Requests"),
+            Refusing::TooMany(Some(seconds)) => text(429, "Too Many Requests").with_header("Retry-After", seconds),
+            Refusing::Server(status) => text(status, "Internal Server Error"),
+        }
     }
 }
 
@@ -435,7 +435,10 @@ impl Hook {
 
     fn update(&mut self, event: &Value) -> (Did, Option<String>) {
         let id = event["record_id"].as_str().unwrap_or_default().to_owned();
-        if self.set(&id, &said(&event["fields"])) { (Did::Updated, Some(id)) } else { (Did::Rejected, None) }
+        match self.set(&id, &said(&event["fields"])) {
+            true => (Did::Updated, Some(id)),
+            false => (Did::Rejected, None),
+        }
     }
 
     fn delete(&mut self, event: &Value) -> (Did, Option<String>) {
@@ -555,7 +558,7 @@ impl Vendor for Hook {
     }
 
     fn refuse(&mut self, how: Refusing) -> Reply {
-        refusal(how)
+        self.refusal(how)
     }
 
     fn control(&mut self, request: &Request, now_ms: i64) -> Option<Reply> {

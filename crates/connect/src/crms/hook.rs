@@ -233,8 +233,7 @@ fn answered(operation: &CrmOp, reply: &HttpReply, received_at: Timestamp) -> Out
     let says = |words: &str| String::from_utf8_lossy(&reply.body).to_ascii_lowercase().contains(words);
     match reply.status {
         200..=299 => accepted(operation, reply, body.as_ref()),
-        // Not followed: the address was allowed, its target was not. Who sent it may be a gateway that has passed the message on.
-        300..=399 => unknown("redirected", "The address leads elsewhere", reply),
+        300..=399 => refuse("redirected", "The address leads elsewhere"),
         401 | 403 => {
             Outcome::AuthExpired { why: why("unauthorized", "The receiver does not accept the signature", reply) }
         }
@@ -243,8 +242,7 @@ fn answered(operation: &CrmOp, reply: &HttpReply, received_at: Timestamp) -> Out
         400 if says("queue is full") => later(LONG_WAIT, "queue_full", "The receiver's queue is full"),
         // n8n, while a workflow is not active: also for the moments of its own restart.
         404 if says("is not registered") => later(LONG_WAIT, "switched_off", "The workflow is not active"),
-        // 408 is said by whatever stands in between, whoever's words it carries.
-        400..=407 | 409..=499 => match rejected(operation, body.as_ref()) {
+        400..=499 => match rejected(operation, body.as_ref()) {
             Some(outcome) => outcome,
             None if reply.status == 404 => refuse("no_such_address", "There is no receiver at the address"),
             None if matches!(reply.status, 400 | 405 | 413 | 415) => {
@@ -252,7 +250,6 @@ fn answered(operation: &CrmOp, reply: &HttpReply, received_at: Timestamp) -> Out
             }
             None => unknown("unexpected_status", "The receiver says neither yes nor no", reply),
         },
-        408 => unknown("no_answer", "The receiver gave up waiting", reply),
         _ => unknown("server_error", "The receiver failed", reply),
     }
 }
@@ -272,10 +269,10 @@ fn accepted(operation: &CrmOp, reply: &HttpReply, body: Option<&Value>) -> Outco
     }
     let Some(body) = body else {
         // Half an object may be half an acknowledgement.
-        if text.trim_start().starts_with(['{', '[']) {
-            return unknown("unreadable_reply", "The answer is cut off", reply);
-        }
-        return Outcome::Done { held: Held::default() };
+        return match text.trim_start().starts_with(['{', '[']) {
+            true => unknown("unreadable_reply", "The answer is cut off", reply),
+            false => Outcome::Done { held: Held::default() },
+        };
     };
     match acks::in_answer(body) {
         Some(Ok(ack)) if ack.is_about(operation) => ack.outcome(operation),

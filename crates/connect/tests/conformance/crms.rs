@@ -51,6 +51,9 @@ pub(crate) static CASES: &[Case] = &[
             ("conflict-409", "nothing is unique in Pipedrive, so nothing is refused as a duplicate"),
             ("outcome:duplicate", "nothing is unique in Pipedrive, so nothing is refused as a duplicate"),
             ("outcome:stale", "Pipedrive has no optimistic lock"),
+            ("own:unique", "no field of Pipedrive's can be unique"),
+            ("own:call", "activities hold no fields of ours: everything stands in the note"),
+            ("own:task", "activities hold no fields of ours: everything stands in the note"),
         ],
     },
     Case {
@@ -79,7 +82,7 @@ pub(crate) static CASES: &[Case] = &[
             "phonecalls/0b5b9c1e-6d1f-5d3a-9a44-222222222222",
             "tasks/0b5b9c1e-6d1f-5d3a-9a44-333333333333",
         ],
-        exempt: &[("outcome:exhausted", "what a day's entitlement allows is not enforced by refusals")],
+        exempt: &[],
     },
     Case {
         vendor: "hook",

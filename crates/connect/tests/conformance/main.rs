@@ -11,17 +11,16 @@ mod registry;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
+mod spec_hubspot;
+mod spec_zoho;
+mod spec_gohighlevel;
 mod spec_dynamics;
 #[cfg(test)]
-mod spec_gohighlevel;
-#[cfg(test)]
-mod spec_hubspot;
+mod specification;
 #[cfg(test)]
 mod spec_pipedrive;
 #[cfg(test)]
 mod spec_salesforce;
-#[cfg(test)]
-mod spec_zoho;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

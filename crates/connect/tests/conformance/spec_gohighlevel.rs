@@ -81,8 +81,7 @@ fn validate(document: &Value, schema: &Value, instance: &Value, closed: bool, at
     let mut whole = Value::Object(whole);
     translated(&mut whole, closed);
     let validator = jsonschema::draft202012::new(&whole).unwrap();
-    let errors: Vec<String> =
-        validator.iter_errors(instance).map(|e| format!("{e} at {}", e.instance_path())).collect();
+    let errors: Vec<String> = validator.iter_errors(instance).map(|e| format!("{e} at {}", e.instance_path())).collect();
     assert!(errors.is_empty(), "{at}: {errors:?}\n{instance}");
 }
 
@@ -144,8 +143,7 @@ const TASK: &[(&str, &str)] = &[
     ("assignedTo", "U1"),
     ("rb_priority", "high"),
 ];
-const NOTE: &[(&str, &str)] =
-    &[("title", "Missed call"), ("body", "Missed."), ("assignedTo", "U1"), ("rb_from", "+1312")];
+const NOTE: &[(&str, &str)] = &[("title", "Missed call"), ("body", "Missed."), ("assignedTo", "U1"), ("rb_from", "+1312")];
 
 /// Every kind of request there is, with what it must be.
 fn table() -> Vec<(CrmOp, &'static str, &'static str)> {
@@ -178,11 +176,7 @@ fn table() -> Vec<(CrmOp, &'static str, &'static str)> {
         (make(Object::Contact, None, NEW), "POST", "/contacts/"),
         (make(Object::Task, Some("C5"), TASK), "POST", "/contacts/C5/tasks"),
         (make(Object::Call, Some("C5"), NOTE), "POST", "/contacts/C5/notes"),
-        (
-            update(Object::Contact, "C5", &[("city", "Elgin"), ("email", ""), ("rb_source", "ads")]),
-            "PUT",
-            "/contacts/C5",
-        ),
+        (update(Object::Contact, "C5", &[("city", "Elgin"), ("email", ""), ("rb_source", "ads")]), "PUT", "/contacts/C5"),
         (update(Object::Task, "C5/T7", &[("rb_priority", "high"), ("title", "x")]), "PUT", "/contacts/C5/tasks/T7"),
         (update(Object::Task, "C5/T7", &[("completed", "true")]), "PUT", "/contacts/C5/tasks/T7/completed"),
         (update(Object::Call, "C5/N7", &[("body", "More."), ("assignedTo", "U2")]), "PUT", "/contacts/C5/notes/N7"),
@@ -246,8 +240,7 @@ fn requests_satisfy_the_vendors_descriptions() {
         let at = format!("{} {}", request.method.as_str(), request.path);
         let (document, operation) = operation(&documents, &request);
         let parameters = operation["parameters"].as_array().unwrap();
-        let query: Vec<&str> =
-            request.path.split_once('?').map_or("", |(_, q)| q).split('&').filter(|p| !p.is_empty()).collect();
+        let query: Vec<&str> = request.path.split_once('?').map_or("", |(_, q)| q).split('&').filter(|p| !p.is_empty()).collect();
         let names: Vec<&str> = query.iter().map(|p| p.split('=').next().unwrap()).collect();
         for parameter in parameters.iter().filter(|p| p["in"] == "query" && p["required"] == true) {
             assert!(names.contains(&parameter["name"].as_str().unwrap()), "{at}: no {parameter}");
@@ -274,16 +267,12 @@ fn requests_satisfy_the_vendors_descriptions() {
 fn fixtures_of_successes_satisfy_the_vendors_descriptions() {
     let Some(documents) = documents() else { return };
     // These are wrong on purpose.
-    let lies =
-        ["ids-missing", "foreign-json-write", "foreign-json-read", "error-with-200", "deleted-strange", "owners"];
+    let lies = ["ids-missing", "foreign-json-write", "foreign-json-read", "error-with-200", "deleted-strange", "owners"];
     let mut checked = 0;
     for fixture in fixtures("gohighlevel") {
         let reply = crms::reply(&fixture);
         let Ok(body) = serde_json::from_slice::<Value>(&reply.body) else { continue };
-        if !(200..300).contains(&reply.status)
-            || lies.contains(&fixture.name.as_str())
-            || fixture.name.starts_with("open-tasks")
-        {
+        if !(200..300).contains(&reply.status) || lies.contains(&fixture.name.as_str()) || fixture.name.starts_with("open-tasks") {
             continue;
         }
         let request = GoHighLevel.request(&crms::operations(&fixture), &connection("gohighlevel", &[])).unwrap();
@@ -353,13 +342,10 @@ fn a_location_that_allows_duplicates_is_searched() {
 
 #[test]
 fn a_new_contact_carries_our_key_and_its_location_and_no_wish_for_doubles() {
-    let request =
-        GoHighLevel.request(&[make(Object::Contact, None, NEW)], &connection("gohighlevel", &settings())).unwrap();
+    let request = GoHighLevel.request(&[make(Object::Contact, None, NEW)], &connection("gohighlevel", &settings())).unwrap();
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     assert_eq!(body["locationId"], "Ln0rthExample0000001");
-    assert!(
-        body.get("createNewIfDuplicateAllowed").is_none() && body.get("tags").is_none() && body.get("dnd").is_none()
-    );
+    assert!(body.get("createNewIfDuplicateAllowed").is_none() && body.get("tags").is_none() && body.get("dnd").is_none());
     let customs = body["customFields"].as_array().unwrap();
     assert!(customs.contains(&json!({"id": "Frbkey00000000000001", "field_value": "rb-01j"})), "{customs:?}");
     assert!(customs.contains(&json!({"id": "Fsource0000000000002", "field_value": "ads"})), "{customs:?}");

@@ -398,6 +398,14 @@ fn settings_are_checked_and_costs_are_the_published_ones() {
     let with = |name: &str, value: &str| Pipedrive.check(&connection(&[(name.to_owned(), value.to_owned())])).len();
     assert_eq!((with("customer_labels", "5, 6"), with("customer_labels", "VIP")), (0, 1));
     assert_eq!((with("priority.high", "263"), with("priority.high", "high")), (0, 1));
+    assert_eq!(
+        (
+            with("packed.task", "rb_zone, rb_size:number"),
+            with("packed.task", "zone"),
+            with("packed.call", "rb_x:money")
+        ),
+        (0, 1, 1)
+    );
     let cost = |operation: CrmOp| Pipedrive.cost(&[operation]);
     assert_eq!(cost(CrmOp::FindPerson { keys: vec![], properties: vec![] }), 20);
     assert_eq!(

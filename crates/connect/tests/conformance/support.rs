@@ -55,11 +55,7 @@ pub(crate) fn connection(vendor: &str, settings: &[(String, String)]) -> Connect
         base_url: None,
         zone: "America/Chicago".into(),
         region: "US".into(),
-        settings: required(vendor)
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-            .chain(settings.iter().cloned())
-            .collect(),
+        settings: required(vendor).iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).chain(settings.iter().cloned()).collect(),
     }
 }
 

@@ -23,21 +23,14 @@ use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Every CRM that has a twin, by its word in configuration.
-pub const CRMS: &[&str] = &["hubspot", "salesforce", "zoho", "pipedrive", "gohighlevel", "dynamics", "hook"];
+pub const CRMS: &[&str] = &["hubspot"];
 
 /// A fresh twin of that CRM.
 pub fn twin(crm: &str) -> Option<Box<dyn Books>> {
-    use ringback_twins::{dynamics, gohighlevel, hook, hubspot, pipedrive, salesforce, zoho};
-    Some(match crm {
-        "hubspot" => Box::new(hubspot::HubSpot::new(hubspot::Options::default())),
-        "salesforce" => Box::new(salesforce::Salesforce::new(salesforce::Options::default())),
-        "zoho" => Box::new(zoho::Zoho::new(zoho::Options::default())),
-        "pipedrive" => Box::new(pipedrive::Pipedrive::new(pipedrive::Options::default())),
-        "gohighlevel" => Box::new(gohighlevel::GoHighLevel::new(gohighlevel::Options::default())),
-        "dynamics" => Box::new(dynamics::Dynamics::new(dynamics::Options::default())),
-        "hook" => Box::new(hook::Hook::new(hook::Options::default())),
-        _ => return None,
-    })
+    match crm {
+        "hubspot" => None,
+        _ => None,
+    }
 }
 
 const SOURCE: &str = "conn_matrix_calls";
@@ -143,23 +136,10 @@ impl Yard {
         world.accounts.truncate(1);
         let mut account = world.accounts.pop().context("a world without an account")?;
         let translator = ringback_connect::crm(vendor).ok_or_else(|| anyhow!("no CRM {vendor}"))?;
-        let by_hand = made_by_hand(translator);
         account.contract = contract::default_for("crm-main", translator.words());
-        if by_hand {
-            // Whoever makes the fields by hand makes them as text.
-            for field in ["budget", "callback_due"] {
-                account.contract = without_field(&account.contract, field);
-            }
-        }
         account.known.clear();
-        // Owners are the CRM's own people, whom this world's staff are not.
-        for person in &mut account.staff {
-            person.crm_owner = None;
-        }
         let mut held = twin(vendor).ok_or_else(|| anyhow!("no twin of {vendor}"))?;
-        if by_hand {
-            prepare(held.as_mut(), translator, &account.contract)?;
-        }
+        prepare(held.as_mut(), translator, &account.contract)?;
         let (secret, settings, path) = (held.secret(), held.settings(), held.path());
         let twin: Twin = Arc::new(Mutex::new(Faulty::new(held, crate::world::quiet())));
         // A Tuesday at nine in Phoenix or wherever the world's first site is: the middle of a day at work.
@@ -206,17 +186,12 @@ impl Yard {
                 updated_at: at,
             }
         };
-        let mut settings: serde_json::Map<String, serde_json::Value> =
+        let settings: serde_json::Map<String, serde_json::Value> =
             settings.into_iter().map(|(n, v)| (n, json!(v))).collect();
-        if vendor == "gohighlevel" {
-            settings.insert("location_id".into(), json!(ringback_twins::gohighlevel::NORTH));
-        }
         let base_url = path.map(|p| format!("https://crm.sim.test{p}")).or_else(|| {
             // Where the vendor itself says by OAuth, or publishes one for everybody, nothing is set.
-            (!translator.about().base_url.starts_with("https://")
-                || translator.about().base_url.contains('{')
-                || matches!(vendor, "salesforce" | "dynamics"))
-            .then(|| "https://crm.sim.test".to_owned())
+            (!translator.about().base_url.starts_with("https://") || translator.about().base_url.contains('{'))
+                .then(|| "https://crm.sim.test".to_owned())
         });
         let rows = [
             row(SOURCE, "calls", "generic", "source", SIGNING, json!({}), None),
@@ -326,23 +301,10 @@ impl Yard {
         let outgoing = self.with(|t| t.vendor_mut().outgoing(now));
         let count = outgoing.len();
         for request in outgoing {
-            let path = request
-                .path
-                .split_once("://")
-                .map_or(request.path.as_str(), |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
-            let parts: Vec<String> = path.trim_start_matches('/').split('/').map(str::to_owned).collect();
-            let [_, connection, event, token] = parts.as_slice() else { bail!("no address of ours: {}", request.path) };
-            let raw = RawRequest {
-                method: "POST".into(),
-                url: request.path.clone(),
-                event: String::new(),
-                headers: request.headers.clone(),
-                body: request.body.clone(),
-            };
-            let reply = self.engine.take_acknowledgement(connection, event, token, raw).await;
-            if reply.status != 200 {
-                bail!("an acknowledgement was refused: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
-            }
+            self.engine
+                .take_acknowledgement(&request.path, &request.body)
+                .await
+                .map_err(|e| anyhow!("an acknowledgement: {e}"))?;
         }
         Ok(count)
     }
@@ -381,47 +343,6 @@ impl Yard {
     pub(super) async fn close(self) {
         self.store.close().await;
     }
-}
-
-/// Can set-up make fields there?
-fn made_by_hand(translator: &dyn ringback_connect::Crm) -> bool {
-    let property = crm::PropertySpec {
-        name: "rb_budget".into(),
-        label: "Ringback budget".into(),
-        kind: crm::PropertyType::Number,
-        unique: false,
-        read_only: false,
-        stored_as: None,
-    };
-    let operation = crm::CrmOp::CreateProperty { object: crm::Object::Contact, property };
-    let connection = ringback_connect::Connection {
-        id: ConnectionId::from_text(CRM),
-        account: AccountId::from_text("acct_matrix"),
-        name: "crm-main".into(),
-        vendor: translator.about().name.into(),
-        base_url: Some("https://crm.sim.test".into()),
-        zone: "UTC".into(),
-        region: "US".into(),
-        settings: std::collections::BTreeMap::from([("location_id".to_owned(), "x".to_owned())]),
-    };
-    translator.request(&[operation], &connection).is_err()
-}
-
-/// The contract without a clause.
-fn without_field(text: &str, field: &str) -> String {
-    let head = format!("[field.{field}]");
-    let mut out = String::with_capacity(text.len());
-    let mut skipping = false;
-    for line in text.lines() {
-        if line.starts_with('[') || line.starts_with("# ") {
-            skipping = line.starts_with(&head);
-        }
-        if !skipping {
-            out.push_str(line);
-            out.push('\n');
-        }
-    }
-    out
 }
 
 /// Fields that somebody makes by hand where set-up cannot.

@@ -92,10 +92,7 @@ fn part(reply: &Reply, content_id: Option<&str>) -> String {
         412 => "Precondition Failed",
         _ => "Error",
     };
-    let headers = reply.headers.iter().fold(String::new(), |mut out, (n, v)| {
-        out.push_str(&format!("{n}: {v}\r\n"));
-        out
-    });
+    let headers: String = reply.headers.iter().map(|(n, v)| format!("{n}: {v}\r\n")).collect();
     format!(
         "Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n{id}\r\nHTTP/1.1 {} {words}\r\n{headers}\r\n{}\r\n",
         reply.status,

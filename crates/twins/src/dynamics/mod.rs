@@ -397,7 +397,7 @@ impl Dynamics {
     /// The values of a row that is there, as the interface shows them.
     pub fn values(&self, set: &str, id: &str) -> Option<Value> {
         let table = self.table(set)?;
-        table.rows.get(id).filter(|r| !r.deleted).map(|row| Self::shown(table, id, row, None, true))
+        table.rows.get(id).filter(|r| !r.deleted).map(|row| self.shown(table, id, row, None, true))
     }
 
     /// Ids of the rows that are there.

@@ -24,9 +24,6 @@ pub(super) fn is_guid(text: &str) -> bool {
         && text.char_indices().all(|(n, c)| if [8, 13, 18, 23].contains(&n) { c == '-' } else { c.is_ascii_hexdigit() })
 }
 
-/// The id of the row a key names, and the column with its value where the key is no id.
-type Named = (Option<String>, Option<(String, String)>);
-
 impl Dynamics {
     /// `/leads`
     pub(super) fn collection(&mut self, request: &Request, set: &str, now_ms: i64) -> Result<Reply, Refusal> {
@@ -55,7 +52,7 @@ impl Dynamics {
     /// `/leads(…)`
     pub(super) fn record(&mut self, request: &Request, set: &str, key: &str, now_ms: i64) -> Result<Reply, Refusal> {
         let Some(table) = self.table(set) else { return Err(no_segment(set)) };
-        let (id, by_key) = Self::resolve(table, key)?;
+        let (id, by_key) = self.resolve(table, key)?;
         let held = id.as_ref().and_then(|id| table.rows.get(id)).filter(|r| !r.deleted).map(|r| r.version);
         let logical = table.definition.logical;
         let (matching, none_matching) = (request.get_header("if-match"), request.get_header("if-none-match"));
@@ -67,7 +64,7 @@ impl Dynamics {
             return Err(changed());
         }
         match (request.method.as_str(), held) {
-            ("GET" | "DELETE", None) => Err(missing()),
+            ("GET", None) | ("DELETE", None) => Err(missing()),
             ("GET", Some(version)) => {
                 if none_matching == Some(etag(version).as_str()) {
                     return Ok(Reply::empty(304).with_header("OData-Version", "4.0"));
@@ -104,7 +101,7 @@ impl Dynamics {
     }
 
     /// The id a key names: a GUID, or `column='value'` of an alternate key.
-    fn resolve(table: &Table, key: &str) -> Result<Named, Refusal> {
+    fn resolve(&self, table: &Table, key: &str) -> Result<(Option<String>, Option<(String, String)>), Refusal> {
         if is_guid(key) {
             return Ok((Some(key.to_lowercase()), None));
         }
@@ -149,7 +146,7 @@ impl Dynamics {
         let select = selected(request, &table.definition)?;
         let Some(row) = table.rows.get(id) else { return Err(no_record(table.definition.logical, id)) };
         let mut body = json!({ "@odata.context": format!("{}/api/data/v9.2/$metadata#{}/$entity", self.options.base_url, table.definition.set) });
-        let shown = Self::shown(table, id, row, select.as_deref(), annotated(request));
+        let shown = self.shown(table, id, row, select.as_deref(), annotated(request));
         if let (Value::Object(body), Value::Object(shown)) = (&mut body, shown) {
             body.extend(shown);
         }
@@ -157,7 +154,7 @@ impl Dynamics {
     }
 
     /// A row as the interface shows it: lookups as `_x_value`, everything with its id and ETag.
-    pub(super) fn shown(table: &Table, id: &str, row: &Row, select: Option<&[String]>, annotate: bool) -> Value {
+    pub(super) fn shown(&self, table: &Table, id: &str, row: &Row, select: Option<&[String]>, annotate: bool) -> Value {
         let mut out = Map::new();
         out.insert("@odata.etag".to_owned(), etag(row.version).into());
         for (name, column) in &table.definition.columns {
@@ -167,7 +164,7 @@ impl Dynamics {
                 out.insert(name.clone(), id.into());
                 continue;
             }
-            if select.is_some_and(|s| !s.contains(&spelled)) {
+            if select.is_some_and(|s| !s.iter().any(|n| *n == spelled)) {
                 continue;
             }
             let value = row.values.get(name).cloned().unwrap_or(Value::Null);
@@ -241,7 +238,7 @@ impl Dynamics {
             .take(top.unwrap_or(usize::MAX))
             .skip(skip)
             .take(size)
-            .map(|(id, row)| Self::shown(table, id, row, select.as_deref(), annotated(request)))
+            .map(|(id, row)| self.shown(table, id, row, select.as_deref(), annotated(request)))
             .collect();
         let more = top.is_none() && skip + page.len() < all;
         let mut body = json!({ "@odata.context": format!("{}/api/data/v9.2/$metadata#{}", self.options.base_url, definition.set), "value": page });

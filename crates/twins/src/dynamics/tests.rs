@@ -149,7 +149,7 @@ fn alternate_keys_name_rows_and_have_forbidden_characters() {
 }
 
 fn part(method: &str, path: &str, body: &Value, headers: &[(&str, &str)]) -> String {
-    let head = headers.iter().fold(String::new(), |out, (n, v)| format!("{out}{n}: {v}\r\n"));
+    let head: String = headers.iter().map(|(n, v)| format!("{n}: {v}\r\n")).collect();
     let body = if body.is_null() { String::new() } else { body.to_string() };
     format!("{method} /api/data/v9.2/{path} HTTP/1.1\r\nContent-Type: application/json\r\n{head}\r\n{body}\r\n")
 }

@@ -177,7 +177,7 @@ impl Note {
 
 /// A custom field of a sub-account.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct CustomField {
+pub struct CustomField {
     /// The vendor's id.
     pub id: String,
     /// Its sub-account.

@@ -55,8 +55,10 @@ impl Pipedrive {
             Shelf::Deals => &["title"],
             Shelf::Activities => &[],
         };
-        let blank = |name: &&&str| given.get(**name).and_then(Value::as_str).is_none_or(|v| v.trim().is_empty());
-        if let Some(name) = required.iter().find(blank).filter(|_| new) {
+        for name in required
+            .iter()
+            .filter(|n| new && given.get(**n).and_then(Value::as_str).is_none_or(|v| v.trim().is_empty()))
+        {
             return Err(Refusal::invalid(name, &format!("'{name}' is required")));
         }
         if new {
@@ -245,7 +247,7 @@ impl Pipedrive {
     }
 
     /// A new custom field: `field_name` and `field_type` are required, options for `enum` and `set`.
-    pub(super) fn check_field(body: &Value) -> Result<(String, String, Vec<String>), Refusal> {
+    pub(super) fn check_field(&self, body: &Value) -> Result<(String, String, Vec<String>), Refusal> {
         const KINDS: [&str; 16] = [
             "varchar",
             "text",

@@ -108,7 +108,7 @@ impl Used {
                 self.blocked_until = now_ms + limits.blocked_ms;
                 return Some(blocked());
             }
-            return Some(if spent { exhausted(limits) } else { self.stamp(limits, token, throttled(Some(2))) });
+            return Some(if spent { self.exhausted(limits) } else { self.stamp(limits, token, throttled(Some(2))) });
         }
         burst.push_back(now_ms);
         if search {
@@ -116,6 +116,12 @@ impl Used {
         }
         self.tokens += cost;
         None
+    }
+
+    fn exhausted(&self, limits: &Limits) -> Reply {
+        throttled(None)
+            .with_header("x-daily-ratelimit-token-limit", limits.daily_tokens.unwrap_or_default())
+            .with_header("x-daily-ratelimit-token-remaining", 0)
     }
 
     /// Adds the headers of every answer.
@@ -144,12 +150,6 @@ pub(crate) fn throttled(retry_after_s: Option<u32>) -> Reply {
         Some(seconds) => reply.with_header("Retry-After", seconds),
         None => reply,
     }
-}
-
-fn exhausted(limits: &Limits) -> Reply {
-    throttled(None)
-        .with_header("x-daily-ratelimit-token-limit", limits.daily_tokens.unwrap_or_default())
-        .with_header("x-daily-ratelimit-token-remaining", 0)
 }
 
 fn blocked() -> Reply {

@@ -27,7 +27,7 @@ impl Pipedrive {
             word("fields").unwrap_or("custom_fields,email,notes,phone,name,title").split(',').collect();
         let found = self.shelf(shelf).values().filter_map(|row| {
             let data = self.indexed(row, now_ms)?;
-            self.matches(data, &fields, &term, exact).then(|| item(shelf, row.id, data))
+            self.matches(data, &fields, &term, exact).then(|| self.item(shelf, row.id, data))
         });
         let items: Vec<Value> = found.take(limit(word("limit"), 100)?).collect();
         let items: Vec<Value> = items.into_iter().map(|item| json!({ "result_score": 0.5, "item": item })).collect();
@@ -56,6 +56,19 @@ impl Pipedrive {
             "custom_fields" => custom(data).iter().any(|v| hit(v)),
             _ => false,
         })
+    }
+
+    fn item(&self, shelf: Shelf, id: u64, data: &Map<String, Value>) -> Value {
+        match shelf {
+            Shelf::Persons => json!({
+                "id": id, "type": "person", "name": data.get("name"), "phones": values(data, "phones"),
+                "emails": values(data, "emails"), "visible_to": 3, "owner": { "id": data.get("owner_id") },
+                "organization": null, "custom_fields": custom(data), "notes": [],
+            }),
+            _ => {
+                json!({ "id": id, "type": "deal", "title": data.get("title"), "status": data.get("status"), "custom_fields": custom(data) })
+            }
+        }
     }
 
     /// `itemSearch/field`: id and name of the records whose field holds the term; case counts in an exact match.
@@ -94,19 +107,6 @@ impl Pipedrive {
         });
         let data: Vec<Value> = found.take(limit(word("limit"), 500)?).collect();
         Ok(Reply::json(200, &json!({ "success": true, "data": data, "additional_data": { "next_cursor": null } })))
-    }
-}
-
-fn item(shelf: Shelf, id: u64, data: &Map<String, Value>) -> Value {
-    match shelf {
-        Shelf::Persons => json!({
-            "id": id, "type": "person", "name": data.get("name"), "phones": values(data, "phones"),
-            "emails": values(data, "emails"), "visible_to": 3, "owner": { "id": data.get("owner_id") },
-            "organization": null, "custom_fields": custom(data), "notes": [],
-        }),
-        _ => {
-            json!({ "id": id, "type": "deal", "title": data.get("title"), "status": data.get("status"), "custom_fields": custom(data) })
-        }
     }
 }
 

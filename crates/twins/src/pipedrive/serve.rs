@@ -100,7 +100,7 @@ impl Pipedrive {
             }
             ("POST", [one @ ("personFields" | "dealFields")]) => {
                 let shelf = fields(one).unwrap_or(Shelf::Persons);
-                let (name, kind, options) = Self::check_field(&body(request)?)?;
+                let (name, kind, options) = self.check_field(&body(request)?)?;
                 let options: Vec<&str> = options.iter().map(String::as_str).collect();
                 let code = self.define(shelf, &name, &kind, &options);
                 self.effects.push(Effect { deed: Deed::Defined, object: (*one).to_owned(), id: code.clone() });

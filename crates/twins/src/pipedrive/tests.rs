@@ -4,8 +4,10 @@ use super::*;
 use crate::books::{Books, Kind};
 use crate::fault::{Fault, Faulty, Rule, Script, Vendor, When};
 use crate::log::Seen;
-use crate::referee::Referee;
 use crate::{Reply, Request};
+
+#[path = "../../../connect/tests/conformance/referee.rs"]
+mod referee;
 
 const NOW: i64 = 1_772_719_391_000; // 2026-03-05T14:03:11Z
 
@@ -365,7 +367,7 @@ fn every_reply_is_as_the_vendor_describes_it() {
     let files = ["pipedrive-v1-trimmed.openapi.json", "pipedrive-v2-trimmed.openapi.json"];
     let spelling =
         |path: &str| path.strip_prefix("/api/v1").map_or_else(|| path.to_owned(), |rest| format!("/v1{rest}"));
-    let Some(referee) = Referee::load("pipedrive", &files, spelling) else { return };
+    let Some(referee) = referee::Referee::load("pipedrive", &files, spelling) else { return };
     let mut twin = free();
     let key = twin.define(Shelf::Persons, "rb_key", "varchar", &[]);
     let person = made(&mut twin, "persons", &jo());

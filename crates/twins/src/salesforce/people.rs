@@ -180,28 +180,18 @@ impl Books for Salesforce {
                 })
                 .collect();
             let api_name = format!("RB_{}__c", words.join("_"));
-            // As the program's default contract asks an administrator to make them: all text but these.
-            let typed = |field: Field| match *name {
-                "rb_budget" => Field { kind: super::Kind::Double, ..field },
-                "rb_callback_due" => Field { kind: super::Kind::DateTime, ..field },
-                _ => field,
-            };
             match kind {
                 Kind::Person => {
                     let key = *name == "rb_key";
-                    let field = typed(Field::custom(&api_name, if key { 80 } else { 255 }, key));
+                    let field = Field::custom(&api_name, if key { 80 } else { 255 }, key);
                     self.add_field(Sobject::Lead, field.clone());
                     self.add_field(Sobject::Contact, field);
                 }
                 // Whether a field of Activity may be an external id or unique is not documented: here it may not.
-                Kind::Call | Kind::Task => self.add_field(Sobject::Task, typed(Field::custom(&api_name, 255, false))),
+                Kind::Call | Kind::Task => self.add_field(Sobject::Task, Field::custom(&api_name, 255, false)),
                 Kind::Deal | Kind::Other => {}
             }
         }
-    }
-
-    fn settings(&self) -> Vec<(String, String)> {
-        vec![("my_domain".to_owned(), "twin".to_owned())]
     }
 
     fn unlimited(&mut self) {

@@ -133,11 +133,6 @@ impl Crm for Dynamics {
         problems
     }
 
-    /// The primary key is chosen by us: the vendor closes the race by that, not by the column.
-    fn key_must_be_unique(&self, _object: Object) -> bool {
-        false
-    }
-
     fn words(&self) -> &'static CrmWords {
         &WORDS
     }
@@ -284,7 +279,7 @@ fn home(object: Object, connection: &Connection) -> &'static Table {
 }
 
 /// Takes a [`ringback_core::crm::Record::id`] apart (`leads/<guid>`).
-fn place(object: Object, id: &str) -> Result<(&'static Table, &str), Unsupported> {
+fn place<'a>(object: Object, id: &'a str) -> Result<(&'static Table, &'a str), Unsupported> {
     let all: &[&'static Table] = match object {
         Object::Contact => &[&LEADS, &CONTACTS],
         Object::Call => &[&PHONECALLS],

@@ -147,7 +147,7 @@ impl Reading<'_> {
                 (first.status == 204 && first.body.is_empty()).then(|| Outcome::Done { held: Held::default() })
             }
             CrmOp::Upsert { .. } | CrmOp::Update { .. } | CrmOp::Associate { .. } => {
-                record.and_then(|(table, id)| written(operation, table, &id, first))
+                record.and_then(|(table, id)| self.written(operation, table, &id, first))
             }
             CrmOp::ReadByKey { object, .. } | CrmOp::ReadById { object, .. } => {
                 record.and_then(|(table, id)| row(*object, table, &id, first))
@@ -187,6 +187,31 @@ impl Reading<'_> {
             }
             _ => None,
         }
+    }
+
+    /// A write names the record that it wrote, in the body or in `OData-EntityId`; an answer that names none proves nothing.
+    fn written(&self, operation: &CrmOp, table: &Table, id: &str, reply: &HttpReply) -> Option<Outcome> {
+        let object = operation.object();
+        let mut record = match reply.status {
+            204 => {
+                let at = reply.header("odata-entityid")?.to_ascii_lowercase();
+                at.contains(&format!("{}({})", table.set, id.to_ascii_lowercase())).then_some(())?;
+                Record { id: format!("{}/{id}", table.set), ..Record::default() }
+            }
+            _ => record_of(object, table, &object_of(reply)?).filter(|r| same_record(&r.id, table, id))?,
+        };
+        // Only what was selected is in it, which is next to nothing: no receipt is made of it.
+        record.properties.retain(|name, _| name == KEY_PROPERTY);
+        record.associations.clear();
+        let created = match operation {
+            CrmOp::Upsert { .. } => match reply.status {
+                201 => Some(true),
+                200 => Some(false),
+                _ => None,
+            },
+            _ => Some(false),
+        };
+        Some(Outcome::Done { held: Held { records: vec![record], created, ..Held::default() } })
     }
 
     /// Leads and contacts of one search, contacts first. Rows that point on give way to what they point to.
@@ -284,31 +309,6 @@ impl Reading<'_> {
     }
 }
 
-/// A write names the record that it wrote, in the body or in `OData-EntityId`; an answer that names none proves nothing.
-fn written(operation: &CrmOp, table: &Table, id: &str, reply: &HttpReply) -> Option<Outcome> {
-    let object = operation.object();
-    let mut record = match reply.status {
-        204 => {
-            let at = reply.header("odata-entityid")?.to_ascii_lowercase();
-            at.contains(&format!("{}({})", table.set, id.to_ascii_lowercase())).then_some(())?;
-            Record { id: format!("{}/{id}", table.set), ..Record::default() }
-        }
-        _ => record_of(object, table, &object_of(reply)?).filter(|r| same_record(&r.id, table, id))?,
-    };
-    // Only what was selected is in it, which is next to nothing: no receipt is made of it.
-    record.properties.retain(|name, _| name == KEY_PROPERTY);
-    record.associations.clear();
-    let created = match operation {
-        CrmOp::Upsert { .. } => match reply.status {
-            201 => Some(true),
-            200 => Some(false),
-            _ => None,
-        },
-        _ => Some(false),
-    };
-    Some(Outcome::Done { held: Held { records: vec![record], created, ..Held::default() } })
-}
-
 /// Two tables' types of one column: options that both have.
 fn shared_kind(one: PropertyType, other: &PropertyType) -> Option<PropertyType> {
     match (one, other) {
@@ -344,15 +344,18 @@ fn rows(reply: &HttpReply) -> Option<Vec<Map<String, Value>>> {
 /// A page of a list, and where the next one begins.
 fn list(object: Object, table: &Table, reply: &HttpReply) -> Option<(Vec<Record>, Option<String>)> {
     let records = rows(reply)?.iter().map(|row| record_of(object, table, row)).collect::<Option<Vec<_>>>()?;
-    Some((records, next_page(&object_of(reply)?).ok()?))
+    Some((records, next_page(&object_of(reply)?)?))
 }
 
-/// The place after a page, if there is more. A link that leads elsewhere is an error: then the page is not the vendor's.
-fn next_page(map: &Map<String, Value>) -> Result<Option<String>, ()> {
-    let Some(link) = map.get("@odata.nextLink") else { return Ok(None) };
-    let link = link.as_str().ok_or(())?;
-    let at = link.find(&format!("{API}/")).ok_or(())?;
-    link.get(at..).map(|path| Some(path.to_owned())).ok_or(())
+/// `None` where the link leads elsewhere: then the page is not the vendor's.
+fn next_page(map: &Map<String, Value>) -> Option<Option<String>> {
+    match map.get("@odata.nextLink") {
+        None => Some(None),
+        Some(link) => {
+            let link = link.as_str()?;
+            Some(Some(link.get(link.find(&format!("{API}/"))?..)?.to_owned()))
+        }
+    }
 }
 
 /// A row; without its id it is none.
@@ -428,7 +431,7 @@ fn owners(reply: &HttpReply) -> Option<Outcome> {
             Some(Record { id, properties: properties.collect(), archived, ..Record::default() })
         })
         .collect::<Option<Vec<_>>>()?;
-    Some(done(records, next_page(&object_of(reply)?).ok()?))
+    Some(done(records, next_page(&object_of(reply)?)?))
 }
 
 /// One table's columns, with the options of its choices.

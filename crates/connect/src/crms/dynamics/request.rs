@@ -6,7 +6,7 @@ use super::{API, BATCH_ITEMS_MAX, CONTACTS, LEADS, OPPORTUNITIES, Table, USERS, 
 use crate::wire::percent;
 use crate::{Connection, Unsupported};
 use jiff::Timestamp;
-use ringback_core::crm::{CrmOp, KEY_PROPERTY, Object, PersonKey, Properties, PropertySpec, PropertyType};
+use ringback_core::crm::{CrmOp, KEY_PROPERTY, Object, PersonKey, PropertySpec, PropertyType};
 use ringback_core::http::{HttpRequest, Method};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -124,7 +124,29 @@ pub(super) fn units(operation: &CrmOp, connection: &Connection) -> Result<Vec<Un
         }
         CrmOp::FindDeals { contact, properties } => one(deals(contact, properties)?),
         CrmOp::Upsert { object, key, of, properties } => {
-            Ok(vec![upsert(*object, key, of.as_deref(), properties, connection)?])
+            if !matches!(object, Object::Contact | Object::Call | Object::Task | Object::Note) {
+                return Err(Unsupported(format!("No {} is made by Ringback", object.as_str())));
+            }
+            let table = home(*object, connection);
+            let mut fields = body(*object, properties, connection);
+            if *object != Object::Note {
+                fields.insert(KEY_PROPERTY.into(), key.as_str().into());
+            }
+            if let Some(contact) = of {
+                link(&mut fields, *object, contact)?;
+            }
+            let mut more = Vec::new();
+            if *object == Object::Contact {
+                if table.logical == "lead" && !fields.contains_key("subject") {
+                    // The topic, by which lists of leads name them.
+                    let subject = connection.setting("lead_subject").unwrap_or("Phone inquiry");
+                    fields.insert("subject".into(), subject.into());
+                }
+                if connection.setting("duplicate_detection") == Some("on") {
+                    more.push(header("mscrm.suppressduplicatedetection", "false"));
+                }
+            }
+            Ok(vec![write(*object, table, &guid::of_key(key), fields, more, connection)])
         }
         CrmOp::Update { object, id, properties, seen } => {
             let (table, id) = place(*object, id)?;
@@ -157,7 +179,7 @@ pub(super) fn units(operation: &CrmOp, connection: &Connection) -> Result<Vec<Un
                 let more = vec![header("mscrm.solutionuniquename", solution)];
                 Unit::One(send(Method::Post, path, more, &column))
             };
-            Ok(tables(*object, connection).iter().map(make).collect())
+            Ok(tables(*object, connection).iter().map(|table| make(table)).collect())
         }
         CrmOp::ListOwners { after } => {
             let path = match after {
@@ -174,41 +196,6 @@ pub(super) fn units(operation: &CrmOp, connection: &Connection) -> Result<Vec<Un
         }
         CrmOp::Create { .. } | CrmOp::Associate { .. } => Err(Unsupported("Dynamics is not asked this".into())),
     }
-}
-
-/// The record that carries our key, made or brought to what it shall be.
-fn upsert(
-    object: Object,
-    key: &str,
-    of: Option<&str>,
-    properties: &Properties,
-    connection: &Connection,
-) -> Result<Unit, Unsupported> {
-    if !matches!(object, Object::Contact | Object::Call | Object::Task | Object::Note) {
-        return Err(Unsupported(format!("No {} is made by Ringback", object.as_str())));
-    }
-    let table = home(object, connection);
-    let mut fields = body(object, properties, connection);
-    // A closed task takes no other change: one that is only to be completed, again perhaps, is sent nothing else.
-    let only_state = !fields.is_empty() && fields.keys().all(|n| n == "statecode" || n == "statuscode");
-    if object != Object::Note && !only_state {
-        fields.insert(KEY_PROPERTY.into(), key.into());
-    }
-    if let Some(contact) = of {
-        link(&mut fields, object, contact)?;
-    }
-    let mut more = Vec::new();
-    if object == Object::Contact {
-        if table.logical == "lead" && !fields.contains_key("subject") {
-            // The topic, by which lists of leads name them.
-            let subject = connection.setting("lead_subject").unwrap_or("Phone inquiry");
-            fields.insert("subject".into(), subject.into());
-        }
-        if connection.setting("duplicate_detection") == Some("on") {
-            more.push(header("mscrm.suppressduplicatedetection", "false"));
-        }
-    }
-    Ok(write(object, table, &guid::of_key(key), fields, more, connection))
 }
 
 /// A weak ETag as the vendor gives it; anything else would not be a header.
@@ -320,7 +307,7 @@ fn find(keys: &[PersonKey], properties: &[String], connection: &Connection) -> R
             table.set
         )))
     };
-    Ok(tables(Object::Contact, connection).iter().map(query).collect())
+    Ok(tables(Object::Contact, connection).iter().map(|table| query(table)).collect())
 }
 
 /// How people write that number, the likeliest first. Punctuation for numbers of the North American plan only.

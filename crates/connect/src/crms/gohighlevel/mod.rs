@@ -28,7 +28,7 @@ mod request;
 
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
-use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, WriteTraits};
+use ringback_core::crm::{CrmOp, CrmWords, DealsWay, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
@@ -124,10 +124,6 @@ impl Crm for GoHighLevel {
             problems.push(Problem::new("RB-0110", cause, "Write \"duplicate\" or \"search\""));
         }
         problems
-    }
-
-    fn packs(&self, object: Object) -> bool {
-        matches!(object, Object::Call | Object::Task)
     }
 
     fn words(&self) -> &'static CrmWords {

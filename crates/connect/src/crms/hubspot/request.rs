@@ -59,7 +59,6 @@ pub(super) fn batch_items_max(operation: &CrmOp) -> usize {
         // A batch of records does not show what they are linked to.
         CrmOp::ReadByKey { associations, .. } if associations.is_empty() => BATCH_ITEMS_MAX,
         CrmOp::ReadById { associations, history: false, .. } if associations.is_empty() => BATCH_ITEMS_MAX,
-        // One that wants the history gives it to all.
         CrmOp::ReadById { associations, .. } if associations.is_empty() => HISTORY_ITEMS_MAX,
         CrmOp::FindPerson { keys, properties } => find_items_max(keys, properties),
         _ => 1,

@@ -120,7 +120,7 @@ fn with_primary(held: &[Value], value: &str, label: &str) -> Value {
         let label = held.iter().find(|e| same(e)).and_then(|e| e.get("label")?.as_str()).unwrap_or(label);
         list.push(json!({ "value": value, "primary": true, "label": label }));
     }
-    for entry in held.iter().filter(|e| !(same(e) || (value.is_empty() && primary(e)))) {
+    for entry in held.iter().filter(|e| !same(e) && !(value.is_empty() && primary(e))) {
         let mut kept = Map::new();
         kept.insert("value".into(), entry.get("value").cloned().unwrap_or_default());
         kept.insert("primary".into(), Value::Bool(false));

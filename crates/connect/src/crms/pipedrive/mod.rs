@@ -19,7 +19,7 @@
 //!
 //! Settings: `field.contact.<name>` and `field.deal.<name>` (made by set-up: code of the custom field, and its type where that is not
 //! text: `4f…:double`), `customer_labels` (ids of person labels that mean customer), `priority.high` and `priority.normal` (option ids
-//! of the activity field "Priority").
+//! of the activity field "Priority"), `packed.task` and `packed.call` (further properties of the contract: `rb_zone, rb_size:number`).
 
 mod classify;
 mod fields;
@@ -146,6 +146,14 @@ impl Crm for Pipedrive {
                 problems.push(Problem::new("RB-0110", cause, "Write ids of Pipedrive's options, such as \"5\""));
             }
         }
+        for object in [Object::Call, Object::Task] {
+            if let Err(wrong) = schema::packed_more(object, connection) {
+                let cause = format!("packed.{} names {wrong:?}", object.as_str());
+                let cure =
+                    "Write names that begin with rb_, with :number, :date, :datetime or :bool where it is no text";
+                problems.push(Problem::new("RB-0110", cause, cure));
+            }
+        }
         problems
     }
 
@@ -153,10 +161,28 @@ impl Crm for Pipedrive {
         &WORDS
     }
 
-    fn packs(&self, object: Object) -> bool {
-        is_activity(object)
+    fn own_properties(&self) -> &'static [(Object, &'static str, &'static str, bool)] {
+        OWN
     }
 }
+
+/// What stands in fields of persons; none of them can be unique. Calls and tasks hold theirs in the note.
+static OWN: &[(Object, &str, &str, bool)] = &[
+    (Object::Contact, "rb_key", "Ringback key", false),
+    (Object::Contact, "rb_call_id", "Ringback call id", false),
+    (Object::Contact, "rb_version", "Ringback contract version", false),
+    (Object::Contact, "rb_written_at", "Ringback written at", false),
+    (Object::Contact, "rb_inquiry_url", "Ringback inquiry", false),
+    (Object::Contact, "rb_trace", "Ringback trace", false),
+    (Object::Contact, "rb_urgency", "Ringback urgency", false),
+    (Object::Contact, "rb_reason_code", "Ringback reason code", false),
+    (Object::Contact, "rb_next_action", "Ringback next action", false),
+    (Object::Contact, "rb_intent", "Ringback intent", false),
+    (Object::Contact, "rb_location", "Ringback location", false),
+    (Object::Contact, "rb_source", "Ringback source", false),
+    (Object::Contact, "rb_vertical", "Ringback vertical", false),
+    (Object::Contact, "rb_first_call_at", "Ringback first call at", false),
+];
 
 /// Property names. `phone`, `email`, `due`, `lifecycle` and `closed` are no fields of Pipedrive: see `fields`. The `rb_` names of
 /// calls and tasks are packed into the note.

@@ -141,7 +141,7 @@ mod tests {
             note.clone(),
             note.replace("<br>", "<br />"),
             note.replace("<br>", "<br/>\n").replace('\n', ""),
-            format!("<div>{}</div>", note.replace('"', "&quot;").replace('\'', "&#39;").replace('—', "&mdash;")),
+            format!("<div>{}</div>", note.replace("\"", "&quot;").replace('\'', "&#39;").replace('—', "&mdash;")),
         ] {
             let (above, held) = unpack(&cleaned);
             assert_eq!(above, body, "{cleaned}");

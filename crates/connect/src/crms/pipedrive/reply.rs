@@ -173,7 +173,9 @@ fn single(operation: &CrmOp, body: &Map<String, Value>, connection: &Connection)
             (gone == *id).then_some(())?;
             done(Held::default())
         }
-        CrmOp::ReadSchema { object } => done(Held { schema: schema::schema(*object, list(body)?)?, ..Held::default() }),
+        CrmOp::ReadSchema { object } => {
+            done(Held { schema: schema::schema(*object, list(body)?, connection)?, ..Held::default() })
+        }
         CrmOp::CreateProperty { property, .. } => {
             let made = schema::field(data(body)?.as_object()?)?;
             (made.name == property.name).then_some(())?;

@@ -30,12 +30,13 @@ fn send(method: Method, path: String, body: &Value) -> HttpRequest {
 pub(super) fn request(operation: &CrmOp, connection: &Connection) -> Result<HttpRequest, Unsupported> {
     Ok(match operation {
         CrmOp::FindPerson { keys, .. } => get(search(keys)?),
-        CrmOp::ReadByKey { object, of, .. } if is_activity(*object) => {
+        CrmOp::ReadByKey { object, key, of, .. } if is_activity(*object) => {
             // A person's list of activities, the newest first; without a person, those changed last.
             let whose = match of {
                 Some(person) => format!("person_id={}&sort_by=id", percent(person)),
                 None => "sort_by=update_time".to_owned(),
             };
+            let _ = key;
             get(format!("{V2}/activities?{whose}&sort_direction=desc&limit={PAGE_MAX}"))
         }
         CrmOp::ReadByKey { object, key, .. } => {
@@ -96,9 +97,11 @@ pub(super) fn request(operation: &CrmOp, connection: &Connection) -> Result<Http
         CrmOp::ReadSchema { object } => get(format!("{V2}/{}?limit={PAGE_MAX}", schema::collection(*object)?)),
         CrmOp::CreateProperty { object, property } => {
             if is_activity(*object) {
-                let words =
-                    "Pipedrive's activities hold no fields of ours: what the contract names is kept in the note";
-                return Err(Unsupported(words.into()));
+                return Err(Unsupported(format!(
+                    "Pipedrive's activities hold no fields of ours: name {} in the connection's setting packed.{}, and it is kept in the note",
+                    property.name,
+                    object.as_str()
+                )));
             }
             send(Method::Post, format!("{V2}/{}", schema::collection(*object)?), &schema::new_field(property)?)
         }

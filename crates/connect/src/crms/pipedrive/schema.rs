@@ -5,8 +5,8 @@
 //! (`Ringback wanted when (rb_wanted_when, datetime)`), and choices are text too, because a picklist is written by ids.
 
 use super::is_activity;
-use crate::Unsupported;
 use crate::wire::cut;
+use crate::{Connection, Unsupported};
 use ringback_core::crm::{KEY_PROPERTY, OWN_PROPERTIES, Object, PropertySpec, PropertyType};
 use serde_json::{Map, Value, json};
 
@@ -50,7 +50,16 @@ const ACTIVITY: &[(&str, PropertyType, bool)] = &[
 ];
 /// Words of a call log and of a callback task.
 const CALL: &[&str] = &["rb_direction", "rb_status", "rb_from", "rb_to", "rb_duration_ms"];
-const TASK: &[&str] = &["rb_priority"];
+/// Properties of the callback task that the contract one starts with names.
+const TASK: &[(&str, PropertyType)] = &[
+    ("rb_priority", PropertyType::Text),
+    ("rb_urgency", PropertyType::Text),
+    ("rb_reason_code", PropertyType::Text),
+    ("rb_next_action", PropertyType::Text),
+    ("rb_callback_owner", PropertyType::Text),
+    ("rb_callback_due", PropertyType::DateTime),
+];
+
 /// A set of values that is kept elsewhere: ids of users, organisations, labels.
 fn elsewhere() -> PropertyType {
     PropertyType::Other("external_enumeration".into())
@@ -69,7 +78,7 @@ fn spec(name: &str, kind: PropertyType, read_only: bool) -> PropertySpec {
 }
 
 /// The schema: the vendor's own fields as properties, and ours.
-pub(super) fn schema(object: Object, fields: &[Value]) -> Option<Vec<PropertySpec>> {
+pub(super) fn schema(object: Object, fields: &[Value], connection: &Connection) -> Option<Vec<PropertySpec>> {
     let fixed = match object {
         Object::Contact => PERSON,
         Object::Deal => DEAL,
@@ -80,7 +89,7 @@ pub(super) fn schema(object: Object, fields: &[Value]) -> Option<Vec<PropertySpe
     match object {
         Object::Contact => all.push(spec("label_ids", elsewhere(), false)),
         Object::Deal => all.extend(["stage_id", "pipeline_id", "status"].map(|name| spec(name, elsewhere(), false))),
-        _ => all.extend(packed(object)),
+        _ => all.extend(packed(object, connection)),
     }
     for value in fields {
         let found = field(value.as_object()?)?;
@@ -91,11 +100,43 @@ pub(super) fn schema(object: Object, fields: &[Value]) -> Option<Vec<PropertySpe
     Some(all)
 }
 
-/// What the note of every call log or task holds; the contract may name more.
-fn packed(object: Object) -> Vec<PropertySpec> {
-    let own = OWN_PROPERTIES.iter().filter(|(o, ..)| *o == object).map(|(_, name, ..)| *name);
-    let words = if object == Object::Call { CALL } else { TASK };
-    own.chain(words.iter().copied()).map(|name| spec(name, PropertyType::Text, false)).collect()
+/// Everything that the note of a call log or task holds.
+fn packed(object: Object, connection: &Connection) -> Vec<PropertySpec> {
+    let own =
+        OWN_PROPERTIES.iter().filter(|(o, ..)| *o == object).map(|(_, name, ..)| spec(name, PropertyType::Text, false));
+    let mut all: Vec<PropertySpec> = own.collect();
+    match object {
+        Object::Call => all.extend(CALL.iter().map(|name| spec(name, PropertyType::Text, false))),
+        _ => all.extend(TASK.iter().map(|(name, kind)| spec(name, kind.clone(), false))),
+    }
+    let more = packed_more(object, connection).unwrap_or_default();
+    all.extend(more.into_iter().filter(|(name, _)| name != KEY_PROPERTY).map(|(name, kind)| spec(&name, kind, false)));
+    all
+}
+
+/// The setting `packed.<object>`, or the first entry of it that is none.
+pub(super) fn packed_more(object: Object, connection: &Connection) -> Result<Vec<(String, PropertyType)>, String> {
+    let text = connection.setting(&format!("packed.{}", object.as_str())).unwrap_or_default();
+    let entries = text.split(',').map(str::trim).filter(|e| !e.is_empty());
+    let read = |entry: &str| {
+        let (name, kind) = entry.split_once(':').unwrap_or((entry, "text"));
+        let kind = match kind.trim() {
+            "text" => PropertyType::Text,
+            "number" => PropertyType::Number,
+            "date" => PropertyType::Date,
+            "datetime" => PropertyType::DateTime,
+            "bool" => PropertyType::Bool,
+            _ => return Err(entry.to_owned()),
+        };
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        let name = name.trim();
+        if name.starts_with("rb_") && name.bytes().all(plain) {
+            Ok((name.to_owned(), kind))
+        } else {
+            Err(entry.to_owned())
+        }
+    };
+    entries.map(read).collect()
 }
 
 /// Our property's name and type in a field's name: `Ringback budget (rb_budget)`, `(rb_wanted_when, datetime)`, `rb_key`.

@@ -151,11 +151,6 @@ impl Crm for Salesforce {
         &WORDS
     }
 
-    fn key_must_be_unique(&self, object: Object) -> bool {
-        // Two creates at once are told apart by the vendor; for activities there is only the look before.
-        object == Object::Contact
-    }
-
     fn own_properties(&self) -> &'static [(Object, &'static str, &'static str, bool)] {
         OWN
     }

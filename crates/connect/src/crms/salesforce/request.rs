@@ -5,7 +5,7 @@ use super::version;
 use crate::wire::percent;
 use crate::{Connection, Unsupported};
 use jiff::Timestamp;
-use ringback_core::crm::{CrmOp, KEY_PROPERTY, Object, PersonKey, PropertyType};
+use ringback_core::crm::{CrmOp, KEY_PROPERTY, Object, PersonKey};
 use ringback_core::http::{HttpRequest, Method};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -270,15 +270,10 @@ fn alone(operation: &CrmOp, paths: &Paths, connection: &Connection) -> Result<Ca
                 Object::Call | Object::Task => "Activity",
                 _ => "the object",
             };
-            let kind = match &property.kind {
-                _ if property.name == KEY_PROPERTY && *object == Object::Contact => {
-                    "Text(80), External ID, Unique (case sensitive)"
-                }
-                PropertyType::Number => "Number(16, 2)",
-                PropertyType::Date => "Date",
-                PropertyType::DateTime => "Date/Time",
-                PropertyType::Bool => "Checkbox",
-                PropertyType::Text | PropertyType::Choice(_) | PropertyType::Other(_) => "Text(255)",
+            let kind = if property.name == KEY_PROPERTY && *object == Object::Contact {
+                "Text(80), External ID, Unique (case sensitive)"
+            } else {
+                "Text(255)"
             };
             let field = fields::wire(&property.name);
             let name = field.trim_end_matches("__c");

@@ -115,8 +115,7 @@ impl Crm for Zoho {
 
     fn batch_items_max(&self, operation: &CrmOp, _connection: &Connection) -> usize {
         match operation {
-            CrmOp::Upsert { object: Object::Contact, .. } => BATCH_ITEMS_MAX,
-            CrmOp::Create { object: Object::Contact | Object::Call | Object::Task, .. } => BATCH_ITEMS_MAX,
+            CrmOp::Upsert { .. } | CrmOp::Create { .. } => BATCH_ITEMS_MAX,
             CrmOp::ReadByKey { object: Object::Call | Object::Task, .. } => LOOK_ITEMS_MAX,
             // The time of change is a header: it holds for one record.
             _ => 1,
@@ -154,11 +153,6 @@ impl Crm for Zoho {
 
     fn words(&self) -> &'static CrmWords {
         &WORDS
-    }
-
-    /// Leads are upserted by the key, which goes only by a unique field. Of activities it closes the race where the edition has it.
-    fn key_must_be_unique(&self, object: Object) -> bool {
-        object == Object::Contact
     }
 
     /// Our fields of people must stand in Contacts too, so that a converted lead keeps its key: five to a request, the vendor's most.

@@ -3,7 +3,7 @@
 use super::classify::{Problem, by_status, credits_left, told, unreadable};
 use super::fields::{self, Reader, converted, module, ours, split};
 use crate::wire::{cut, text};
-use crate::{BATCH_REFUSED, Budget, Connection, MISSING_IN_REPLY, Replies};
+use crate::{Budget, Connection, Replies};
 use jiff::Timestamp;
 use ringback_core::crm::{
     CrmOp, Held, KEY_PROPERTY, OBJECT_PROPERTY, Object, Outcome, PropertySpec, PropertyType, Record, Why,
@@ -78,14 +78,7 @@ impl Answer<'_> {
             return all(&|op| self.strange(op, "The body is not a JSON object"));
         };
         if let Some(problem) = Problem::read(&body, self.reply.status) {
-            let several = operations.len() > 1;
-            return all(&|op| match told(op, &problem, self.reply, self.received_at) {
-                // Nothing of the batch was done, and one of its items may be at fault: in smaller batches it will show.
-                Outcome::Refused { why } if several => {
-                    Outcome::Retry { after: None, why: Why { class: BATCH_REFUSED.to_owned(), ..why } }
-                }
-                other => other,
-            });
+            return all(&|op| told(op, &problem, self.reply, self.received_at));
         }
         let list = |name: &str| body.get(name).and_then(Value::as_array).map(Vec::as_slice);
         match operations {
@@ -152,7 +145,7 @@ impl Answer<'_> {
             (_, Some(problem)) => told(operation, problem, self.reply, self.received_at),
             (Some(entry), None) if whole => self.entry(operation, entry),
             _ => {
-                let why = Why::new(MISSING_IN_REPLY, "The answer does not mention each record");
+                let why = Why::new("missing_in_reply", "The answer does not mention each record");
                 Outcome::Unknown { why: why.status(self.reply.status) }
             }
         };
@@ -242,8 +235,6 @@ impl Answer<'_> {
         }
         let outcome = match operation {
             CrmOp::FindPerson { .. } | CrmOp::ReadByKey { .. } => Some(self.people(operation, body)),
-            // Each field has its own entry, whatever the status.
-            CrmOp::CreateProperty { property, .. } => self.made(operation, property, body),
             _ if self.reply.status >= 300 => None,
             CrmOp::ReadById { object, id, properties, .. } => self.by_id(*object, id, properties, body),
             CrmOp::ReadLinks { object, id, .. } => self.by_id(*object, id, &[], body).map(|outcome| match outcome {
@@ -259,6 +250,7 @@ impl Answer<'_> {
                 self.changed(*object, after.as_deref(), properties, body)
             }
             CrmOp::ReadSchema { object } => schema(*object, body),
+            CrmOp::CreateProperty { property, .. } => self.made(operation, property, body),
             CrmOp::ListOwners { after } => owners(after.as_deref(), body),
             CrmOp::Upsert { .. }
             | CrmOp::Create { .. }

@@ -29,7 +29,7 @@ pub(super) fn request(operations: &[CrmOp], connection: &Connection) -> Result<H
     match first {
         CrmOp::Upsert { object, .. } | CrmOp::Create { object, .. } => create(operations, *object, connection),
         CrmOp::ReadByKey { object: Object::Contact, .. } if rest.is_empty() => single(first, connection),
-        CrmOp::ReadByKey { object, .. } if *object != Object::Contact => look(operations, *object, connection),
+        CrmOp::ReadByKey { object, .. } => look(operations, *object, connection),
         _ if !rest.is_empty() => Err(Unsupported("Zoho has no batch for this mix of operations".into())),
         _ => single(first, connection),
     }

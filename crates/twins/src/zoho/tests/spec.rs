@@ -26,10 +26,6 @@ fn nullable(value: &mut Value) {
             if let (Some(Value::Bool(true)), Some(kind)) = (map.remove("nullable"), kind) {
                 map.insert("type".into(), json!([kind, "null"]));
             }
-            // The older description joins forms by `oneOf` that all fit one answer.
-            if let Some(forms) = map.remove("oneOf") {
-                map.insert("anyOf".into(), forms);
-            }
             map.values_mut().for_each(nullable);
         }
         Value::Array(list) => list.iter_mut().for_each(nullable),
