@@ -16,6 +16,7 @@ pub const RANGES: &[(&str, &str)] = &[
     ("06", "Sign-in and rights"),
     ("07", "Import"),
     ("08", "The console"),
+    ("09", "Reconciliation and proofs"),
 ];
 
 /// What each page must answer, in this order.

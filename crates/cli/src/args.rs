@@ -56,6 +56,13 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         connection: String,
     },
+    /// Compare what rang, what is recorded and what the CRM holds, and name every difference with the command that mends it.
+    Reconcile(Reconcile),
+    /// Proofs of no loss: one signed file per account and day.
+    #[command(subcommand)]
+    Proof(Proof),
+    /// What to do when something fails, with the values of this moment.
+    Runbook,
     /// Why a CRM field says what it says: call, words, clause, actor, time, receipt.
     Trace {
         /// contact, call, task, …
@@ -114,6 +121,53 @@ pub(crate) struct Demo {
     /// Do not show the console in a browser.
     #[arg(long)]
     pub(crate) no_open: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reconcile {
+    /// 24h, 90m, 7d, a day such as 2026-03-02 in the account's zone, or an instant.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: String,
+    /// The same; until now if absent.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<String>,
+    /// The phone system's own log (CSV): the witness of what rang. Else the providers are asked for their lists.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) phone_log: Option<PathBuf>,
+    /// The connection of vendor phone-log whose settings say how the file is read.
+    #[arg(long, value_name = "NAME", requires = "phone_log")]
+    pub(crate) connection: Option<String>,
+    /// Mend this finding, by the way every call goes.
+    #[arg(long, value_name = "ID")]
+    pub(crate) mend: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Proof {
+    /// Make the proof of a day, or write out the one that stands; with a page to print beside it.
+    Make {
+        /// Yesterday, if absent.
+        #[arg(long, value_name = "DATE")]
+        day: Option<jiff::civil::Date>,
+        /// Print this location's page only; the file is always the whole account's.
+        #[arg(long, value_name = "SLUG")]
+        location: Option<String>,
+        /// The directory for both files.
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        out: PathBuf,
+        /// Make another one although one stands; both stay in the chain.
+        #[arg(long)]
+        again: bool,
+    },
+    /// Check a proof anywhere, without settings or network: says OK, or names the first line that is wrong.
+    Verify {
+        file: PathBuf,
+        /// The public key that must have signed it, as `ringback proof key` shows it.
+        #[arg(long, value_name = "HEX")]
+        key: Option<String>,
+    },
+    /// The public keys that proofs are checked against; keep them outside.
+    Key,
 }
 
 #[derive(Debug, Subcommand)]

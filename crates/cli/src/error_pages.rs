@@ -81,4 +81,7 @@ pub(crate) static PAGES: &[(&str, &str)] = &[
     ("RB-0605", include_str!("../../../docs/errors/RB-0605.md")),
     ("RB-0606", include_str!("../../../docs/errors/RB-0606.md")),
     ("RB-0801", include_str!("../../../docs/errors/RB-0801.md")),
+    ("RB-0901", include_str!("../../../docs/errors/RB-0901.md")),
+    ("RB-0902", include_str!("../../../docs/errors/RB-0902.md")),
+    ("RB-0903", include_str!("../../../docs/errors/RB-0903.md")),
 ];

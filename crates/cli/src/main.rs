@@ -15,7 +15,7 @@ mod problems;
 
 use args::{Audit, Cli, Command};
 use clap::Parser as _;
-use commands::{audit, connect, contract, demo, desk, doctor, import, init, serve, token, twin, user};
+use commands::{audit, connect, contract, demo, desk, doctor, import, init, reconcile, serve, token, twin, user};
 use config::{Config, Depth, Log};
 use house::House;
 use out::Out;
@@ -38,6 +38,7 @@ fn run(cli: &Cli, out: Out) -> Result<(), Fail> {
     match &cli.command {
         Command::Error { code } => error_text::run(out, code.as_deref()),
         Command::Init { directory } => init::run(out, directory, &house::new_key()),
+        Command::Proof(args::Proof::Verify { file, key }) => reconcile::verify(out, file, key.as_deref()),
         Command::Config(args::Config::Show) => {
             commands::config::show(out, &config::load(&cli.config, Depth::Whole)?);
             Ok(())
@@ -84,6 +85,9 @@ async fn with_house(cli: &Cli, out: Out, house: &House) -> Result<(), Fail> {
     match &cli.command {
         Command::Import { file, connection } => import::run(out, house, account()?, file, connection).await,
         Command::Trace { object, record, field } => audit::trace(out, house, account()?, (object, record, field)).await,
+        Command::Reconcile(asked) => reconcile::run(out, house, account()?, asked).await,
+        Command::Proof(command) => reconcile::proof(out, house, account()?, command).await,
+        Command::Runbook => reconcile::runbook(out, house, account()?).await,
         Command::DeadLetters(command) => desk::dead_letters(out, house, account()?, command).await,
         Command::Quarantine(command) => desk::quarantine(out, house, account()?, command).await,
         Command::Review(command) => desk::review(out, house, account()?, command).await,

@@ -65,6 +65,18 @@ impl Out {
     }
 }
 
+impl Out {
+    /// A bar for work that counts things and finds out how many there are on the way; silent where nobody watches.
+    pub(crate) fn steps(self) -> indicatif::ProgressBar {
+        if self.json || !std::io::stderr().is_terminal() {
+            return indicatif::ProgressBar::hidden();
+        }
+        let style = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}")
+            .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar());
+        indicatif::ProgressBar::new(0).with_style(style)
+    }
+}
+
 /// A line on stderr for whoever watches.
 pub(crate) fn note(line: impl AsRef<str>) {
     eprintln!("{}", line.as_ref());

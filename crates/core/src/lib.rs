@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod money;
 pub mod plan;
 pub mod problem;
+pub mod proof;
 pub mod roster;
 pub mod signal;
 pub mod upcast;

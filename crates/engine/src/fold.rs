@@ -228,43 +228,52 @@ impl Engine {
         let (rows, problems) = csv::rows(bytes, &held.connection);
         let (mut new, mut known) = (0, 0);
         for (_, signal) in &rows {
-            let now = self.now();
-            let id = SignalId::new(now, self.random());
-            let body =
-                serde_json::to_vec(signal).map_err(|e| Error::Corrupt { what: "row".into(), why: e.to_string() })?;
-            let raw = RawRequest {
-                method: "IMPORT".into(),
-                url: String::new(),
-                event: "row".into(),
-                headers: vec![("content-type".into(), "application/x-ringback-signal".into())],
-                body,
-            };
-            let stored = self
-                .store()
-                .intake(store::SignalIn {
-                    account: account.as_str().to_owned(),
-                    id: id.as_str().to_owned(),
-                    connection: connection.as_str().to_owned(),
-                    event: "row".into(),
-                    received_at: micros(now),
-                    state: "stored".into(),
-                    why: None,
-                    delivery_key: crate::intake::delivery_key(&raw),
-                    document: DocumentNew {
-                        id: format!("doc_{}", id.stem()),
-                        class: Retention::Raw.word().into(),
-                        kind: "request".into(),
-                        body: serde_json::to_string(&raw).unwrap_or_default(),
-                        created_at: micros(now),
-                        expires_at: crate::intake::expiry(now, self.settings().raw_days),
-                    },
-                })
-                .await?;
-            if stored.duplicate_of.is_some() { known += 1 } else { new += 1 }
+            if self.take_row(account, connection, signal).await? { new += 1 } else { known += 1 }
         }
         self.changed();
         let problems = problems.into_iter().map(|p| RowProblem { line: p.line, cause: p.problem.cause }).collect();
         Ok(Imported { rows: rows.len(), new, known, problems })
+    }
+
+    /// Takes one listed call in as a signal; `false` when it was taken in before.
+    pub(crate) async fn take_row(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        signal: &Signal,
+    ) -> Result<bool, Error> {
+        let now = self.now();
+        let id = SignalId::new(now, self.random());
+        let body = serde_json::to_vec(signal).map_err(|e| Error::Corrupt { what: "row".into(), why: e.to_string() })?;
+        let raw = RawRequest {
+            method: "IMPORT".into(),
+            url: String::new(),
+            event: "row".into(),
+            headers: vec![("content-type".into(), "application/x-ringback-signal".into())],
+            body,
+        };
+        let stored = self
+            .store()
+            .intake(store::SignalIn {
+                account: account.as_str().to_owned(),
+                id: id.as_str().to_owned(),
+                connection: connection.as_str().to_owned(),
+                event: "row".into(),
+                received_at: micros(now),
+                state: "stored".into(),
+                why: None,
+                delivery_key: crate::intake::delivery_key(&raw),
+                document: DocumentNew {
+                    id: format!("doc_{}", id.stem()),
+                    class: Retention::Raw.word().into(),
+                    kind: "request".into(),
+                    body: serde_json::to_string(&raw).unwrap_or_default(),
+                    created_at: micros(now),
+                    expires_at: crate::intake::expiry(now, self.settings().raw_days),
+                },
+            })
+            .await?;
+        Ok(stored.duplicate_of.is_none())
     }
 }
 
@@ -272,7 +281,10 @@ fn row_connection<'a>(_: &AccountFacts, words: &'a str) -> &'a str {
     words
 }
 
-fn read_signals(held: &ConnectionFacts, body: Option<String>) -> Result<Vec<Signal>, (&'static str, String)> {
+pub(crate) fn read_signals(
+    held: &ConnectionFacts,
+    body: Option<String>,
+) -> Result<Vec<Signal>, (&'static str, String)> {
     let body = body.ok_or(("expired", "the request was erased before it was read".to_owned()))?;
     let raw: RawRequest = serde_json::from_str(&body).map_err(|e| ("not_a_request", e.to_string()))?;
     if raw.method == "IMPORT" {

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use ringback_connect::Secret;
 use ringback_core::effect::hex;
 use ringback_core::id::AccountId;
@@ -159,6 +160,21 @@ impl Keyring {
         self.open(sealed, aad).map(|plain| Some(self.seal(plain.reveal(), aad, nonce)))
     }
 
+    /// The public halves of the keys that sign proofs, oldest first: key id and hexadecimal Ed25519 key. The last one signs. Kept outside,
+    /// they are what a proof is checked against.
+    pub fn proof_keys(&self) -> Vec<(String, String)> {
+        self.keys
+            .iter()
+            .filter_map(|(id, key)| Some((id.clone(), hex(proof_pair(key)?.public_key().as_ref()))))
+            .collect()
+    }
+
+    /// Signs the end of a proof with Ed25519 under a key derived for nothing else.
+    pub fn sign_proof(&self, bytes: &[u8]) -> String {
+        let pair = self.keys.last().and_then(|(_, key)| proof_pair(key));
+        pair.map(|pair| hex(pair.sign(bytes).as_ref())).unwrap_or_default()
+    }
+
     /// Signs the hash of a checkpoint: `key id:hexadecimal HMAC-SHA256` under a key derived for nothing else.
     pub fn sign_checkpoint(&self, bytes: &[u8]) -> String {
         let (id, key) = self.keys.last().map_or(("", &[0; KEY_BYTES]), |(id, key)| (id.as_str(), key));
@@ -178,6 +194,18 @@ impl Keyring {
 /// What is stored of a session's or an API token's text: SHA-256, hexadecimal. Enough, because the texts are random and long.
 pub fn token_hash(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))
+}
+
+/// Does the signature of a proof hold under this public key? Needs no key file. Only the one spelling that [`Keyring::sign_proof`] writes counts.
+pub fn proof_signed(public: &str, bytes: &[u8], signature: &str) -> bool {
+    let plain = |text: &str| unhex(text).filter(|bytes| hex(bytes) == text);
+    let (Some(public), Some(signature)) = (plain(public), plain(signature)) else { return false };
+    UnparsedPublicKey::new(&ED25519, public).verify(bytes, &signature).is_ok()
+}
+
+fn proof_pair(key: &[u8; KEY_BYTES]) -> Option<Ed25519KeyPair> {
+    let seed = Sha256::new().chain_update(b"ringback proof signature\n").chain_update(key).finalize();
+    Ed25519KeyPair::from_seed_unchecked(&seed).ok()
 }
 
 fn key_id(key: &[u8; KEY_BYTES]) -> String {
@@ -323,6 +351,24 @@ mod tests {
         assert_eq!(newer.verify_checkpoint(b"head", &signature), Ok(()));
         assert_eq!(newer.verify_checkpoint(b"heat", &signature), Err(KeyError::Broken));
         assert!(Keyring::generate([8; 32]).verify_checkpoint(b"head", &signature).is_err());
+    }
+
+    #[test]
+    fn a_proof_signature_needs_the_public_half_only() {
+        let ring = Keyring::generate([7; 32]);
+        let (_, public) = ring.proof_keys().pop().unwrap();
+        let signature = ring.sign_proof(b"end");
+        assert!(proof_signed(&public, b"end", &signature));
+        assert!(!proof_signed(&public, b"and", &signature));
+        assert!(!proof_signed(&public, b"end", &signature.to_uppercase()), "one spelling only");
+        assert_ne!(Keyring::generate([8; 32]).proof_keys(), ring.proof_keys());
+        assert!(!ring.to_text().contains(&public));
+        // RFC 8032, 7.1, test 2.
+        let (public, signature) = (
+            "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+        );
+        assert!(proof_signed(public, &[0x72], signature));
     }
 
     #[test]

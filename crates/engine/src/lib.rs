@@ -7,6 +7,7 @@
 //! Start at [`Engine`]; the way of a call is [`intake`] → [`fold`] → [`inquire`] → [`lane`].
 
 mod acknowledge;
+mod ask;
 pub mod audit;
 pub mod clock;
 pub mod facts;
@@ -18,7 +19,10 @@ pub mod intake;
 pub mod keyring;
 pub mod lane;
 pub mod mail;
+pub mod prove;
+pub mod reconcile;
 pub mod retention;
+pub mod runbook;
 pub mod setup;
 pub mod timers;
 mod tokens;

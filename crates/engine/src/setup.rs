@@ -2,27 +2,21 @@
 //!
 //! Everything here ensures: run again it changes nothing. What was made is believed only when the schema, read again, shows it.
 
+use crate::ask::{Asked, Asking, TRIES_MAX};
 use crate::facts::ConnectionFacts;
-use crate::http::Fault;
 use crate::{Engine, Error};
-use jiff::Timestamp;
 use ringback_connect::{Auth, Crm};
 use ringback_core::contract;
-use ringback_core::crm::{CrmOp, Held, Object, Outcome, PropertySpec, PropertyType, Why};
-use ringback_core::http::{HttpReply, HttpRequest};
+use ringback_core::crm::{CrmOp, Held, Object, PropertySpec, PropertyType};
+use ringback_core::http::HttpReply;
 use ringback_core::id::{AccountId, ConnectionId};
 use ringback_core::problem::Problem;
 use ringback_store::{self as store, Site};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 /// The objects that records of ours are made of.
 const OBJECTS: [Object; 3] = [Object::Contact, Object::Call, Object::Task];
-/// How often one exchange is tried while the vendor only asks to wait.
-const TRIES_MAX: usize = 5;
-/// The longest wait between two tries that a vendor may ask for here.
-const WAIT_SECONDS_MAX: u64 = 30;
 /// Pages of owners read at most.
 const OWNER_PAGES_MAX: usize = 50;
 
@@ -57,7 +51,7 @@ pub async fn schema(
         return Err(Error::Missing(format!("connection {connection}")));
     };
     let Some(crm) = held.crm() else { return Ok(Err(no_crm(held))) };
-    Ok(Setup { engine, held, crm }.schema().await)
+    Ok(Setup::of(engine, held, crm).schema().await)
 }
 
 /// Sets a CRM up: checks the settings and the credential, makes the properties that are missing, reads the owners.
@@ -75,7 +69,7 @@ pub async fn connect(engine: &Engine, account: &AccountId, connection: &Connecti
     if !connected.problems.is_empty() {
         return Ok(connected);
     }
-    let setup = Setup { engine, held, crm };
+    let setup = Setup::of(engine, held, crm);
     if held.secrets.is_empty() && crm.about().auth != Auth::None {
         let cause = format!("the connection {} has no token", held.connection.name);
         connected.problems.push(Problem::new(
@@ -101,17 +95,17 @@ fn no_crm(held: &ConnectionFacts) -> Problem {
     Problem::new("RB-0521", cause, "name a connection of kind crm")
 }
 
-/// What one exchange gave, if nothing stands in the way.
-enum Asked {
-    Done(Held),
-    /// Nobody knows whether it was done.
-    Unknown(String),
-}
-
 struct Setup<'a> {
+    asking: Asking<'a>,
     engine: &'a Engine,
     held: &'a ConnectionFacts,
     crm: &'static dyn Crm,
+}
+
+impl<'a> Setup<'a> {
+    fn of(engine: &'a Engine, held: &'a ConnectionFacts, crm: &'static dyn Crm) -> Self {
+        Self { asking: Asking { engine, held, again: "run set-up again" }, engine, held, crm }
+    }
 }
 
 impl Setup<'_> {
@@ -254,7 +248,7 @@ impl Setup<'_> {
         for request in self.crm.preparation(object, &self.held.connection) {
             let read = |reply: &HttpReply, at| self.crm.prepared(reply, &self.held.connection, at);
             // Unknown is good enough: what needs it will be refused if it is not there.
-            self.exchange(&request, object.as_str(), read).await?;
+            self.asking.exchange(self.crm, &request, object.as_str(), read).await?;
         }
         Ok(())
     }
@@ -264,7 +258,8 @@ impl Setup<'_> {
         let about = word(object, &spec.name);
         let mut told = None;
         for _ in 0..TRIES_MAX {
-            match self.ask_once(CrmOp::CreateProperty { object, property: spec.clone() }, &about).await? {
+            let operation = CrmOp::CreateProperty { object, property: spec.clone() };
+            match self.asking.ask_once(self.crm, operation, &about).await? {
                 Asked::Done(_) => return Ok(()),
                 Asked::Unknown(why) => told = Some(why),
             }
@@ -273,7 +268,7 @@ impl Setup<'_> {
                 return Ok(());
             }
         }
-        Err(self.no_answer(&about, told))
+        Err(self.asking.no_answer(self.crm.about(), &about, told))
     }
 
     async fn owners(&self) -> Result<Vec<CrmOwner>, Problem> {
@@ -294,107 +289,13 @@ impl Setup<'_> {
         Ok(owners)
     }
 
-    /// A question that changes nothing: asked until it is answered.
     async fn ask(&self, operation: CrmOp, about: &str) -> Result<Held, Problem> {
-        let mut told = None;
-        for n in 1..=TRIES_MAX {
-            match self.ask_once(operation.clone(), about).await? {
-                Asked::Done(held) => return Ok(held),
-                Asked::Unknown(why) => told = Some(why),
-            }
-            self.pause(n, None).await;
-        }
-        Err(self.no_answer(about, told))
-    }
-
-    async fn ask_once(&self, operation: CrmOp, about: &str) -> Result<Asked, Problem> {
-        let operations = [operation];
-        let request = self.crm.request(&operations, &self.held.connection).map_err(|unsupported| {
-            Problem::new("RB-0523", format!("{about}: {}", unsupported.0), "choose another type in the contract")
-        })?;
-        let read = |reply: &HttpReply, at| {
-            let replies = self.crm.reply(&operations, reply, &self.held.connection, at);
-            let first = replies.outcomes.into_iter().next();
-            first.unwrap_or_else(|| Outcome::Unknown { why: Why::new("no_outcome", "the reply says nothing") })
-        };
-        self.exchange(&request, about, read).await
-    }
-
-    /// Makes one exchange, again only where it certainly was not done and the vendor asks to wait.
-    async fn exchange(
-        &self,
-        request: &HttpRequest,
-        about: &str,
-        read: impl Fn(&HttpReply, Timestamp) -> Outcome,
-    ) -> Result<Asked, Problem> {
-        let vendor = self.crm.about();
-        let base_url = self.held.connection.base_url.as_deref().unwrap_or(vendor.base_url);
-        let timeout = vendor.writes.map_or(Duration::from_secs(10), |writes| writes.timeout);
-        let mut told = None;
-        for n in 1..=TRIES_MAX {
-            match self.engine.send(self.held, self.crm, request, timeout).await {
-                Ok(reply) => match read(&reply, self.engine.now()) {
-                    Outcome::Done { held } | Outcome::Stale { held } => return Ok(Asked::Done(held)),
-                    Outcome::Duplicate { .. } => return Ok(Asked::Done(Held::default())),
-                    Outcome::AuthExpired { why } => return Err(self.unauthorized(&why)),
-                    Outcome::Refused { why } if why.status == Some(403) => return Err(self.unauthorized(&why)),
-                    Outcome::Refused { why } => return Err(refused(about, &why)),
-                    Outcome::Gone { .. } => return Err(refused(about, &Why::new("gone", "the CRM does not have it"))),
-                    Outcome::Unknown { why } => return Ok(Asked::Unknown(why.words)),
-                    Outcome::Exhausted { why, .. } => {
-                        let cause = format!("{}'s budget is used up: {}", vendor.title, why.words);
-                        return Err(Problem::new("RB-0525", cause, "run set-up again when the vendor's day is over"));
-                    }
-                    Outcome::Retry { after, why } => {
-                        told = Some(why.words);
-                        self.pause(n, after).await;
-                    }
-                },
-                Err(Fault::Forbidden(why)) => {
-                    let cause = format!("{base_url} may not be asked: {why}");
-                    let cure =
-                        "use the vendor's public https address, or allow private addresses for this installation";
-                    return Err(Problem::new("RB-0526", cause, cure));
-                }
-                Err(Fault::NoToken(why)) => return Err(self.unauthorized(&Why::new("no_token", why))),
-                Err(fault) if fault.left() => return Ok(Asked::Unknown(fault.to_string())),
-                Err(fault) => {
-                    told = Some(fault.to_string());
-                    self.pause(n, None).await;
-                }
-            }
-        }
-        Err(self.no_answer(about, told))
-    }
-
-    /// Waits as long as the vendor asks, else longer each time.
-    async fn pause(&self, n: usize, asked: Option<Duration>) {
-        let own = Duration::from_secs(1 << n.min(4));
-        let pause = asked.unwrap_or(own).min(Duration::from_secs(WAIT_SECONDS_MAX));
-        self.engine.inner.parts.clock.sleep(pause).await;
-    }
-
-    fn no_answer(&self, about: &str, told: Option<String>) -> Problem {
-        let told = told.unwrap_or_else(|| "silence".into());
-        let cause = format!("{} gave no usable answer for {about}: {told}", self.crm.about().title);
-        Problem::new("RB-0525", cause, "look at the vendor's status page, then run set-up again")
-    }
-
-    fn unauthorized(&self, why: &Why) -> Problem {
-        let cause = format!("{} does not accept the token: {}", self.crm.about().title, why.words);
-        Problem::new("RB-0522", cause, "make a token with the scopes of the connection's guide and store it")
+        self.asking.ask(self.crm, operation, about).await
     }
 }
 
 fn word(object: Object, name: &str) -> String {
     format!("{}.{name}", object.as_str())
-}
-
-fn refused(about: &str, why: &Why) -> Problem {
-    let cause = format!("{about} was refused: {}", why.words);
-    let cure =
-        "look at the vendor's words; the usual causes are a missing scope and no unique property left for the object";
-    Problem::new("RB-0523", cause, cure)
 }
 
 #[cfg(test)]

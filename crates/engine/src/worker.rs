@@ -158,14 +158,20 @@ impl Engine {
         Ok(Looked::default())
     }
 
-    /// What is done from time to time: expired documents, sessions, checkpoints.
+    /// What is done from time to time: expired documents, sessions, checkpoints, proofs.
     async fn upkeep(&self) -> Result<Looked, Error> {
         self.expire_documents().await?;
         let accounts = self.store().read(|tx| Box::pin(async move { store::accounts_all(tx).await })).await?;
         for account in accounts {
-            let account = AccountId::from_text(account.id);
-            self.checkpoint(&account).await?;
-            self.refresh_indexes(&account).await?;
+            let id = AccountId::from_text(account.id.clone());
+            self.checkpoint(&id).await?;
+            self.refresh_indexes(&id).await?;
+            // One account's night must not keep the others waiting.
+            if let Err(error) = self.nightly_proof(&account).await
+                && !self.is_told(&error)
+            {
+                tracing::warn!(%error, account = account.id, "the nightly proof could not be made; it is tried again");
+            }
         }
         Ok(Looked::default())
     }

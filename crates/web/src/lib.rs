@@ -13,11 +13,13 @@ mod health;
 mod hooks;
 pub mod password;
 mod problem;
+mod proof_document;
 mod session;
 mod texts;
 mod when;
 
 pub use console::Refusal;
+pub use proof_document::proof_document;
 
 use axum::Router;
 use axum::extract::Request;

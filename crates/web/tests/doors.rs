@@ -256,7 +256,11 @@ async fn roles_bound_what_is_seen_and_done() {
     let csrf = world.csrf(&dana).await;
     let take = world.form(&format!("/inquiries/{ruth}/take"), &dana, &format!("csrf={csrf}")).await;
     assert_eq!(take.status, StatusCode::NOT_FOUND);
-    for path in ["/dead-letters", "/connections"] {
+    for path in ["/dead-letters", "/connections", "/proof", "/runbook", "/proof/1"] {
+        if path == "/proof/1" {
+            assert_eq!(world.page(&ada, path).await.status, StatusCode::NOT_FOUND, "there is none yet");
+            continue;
+        }
         assert_eq!(world.page(&dana, path).await.status, StatusCode::FORBIDDEN, "{path}");
         assert_eq!(world.page(&ada, path).await.status, StatusCode::OK, "{path}");
     }
@@ -553,7 +557,8 @@ async fn every_page_is_small_guarded_and_needs_a_session() {
     let world = World::new().await;
     let sam = world.sign_in("sam@example.com").await;
     let id = world.inquiries(&world.west).await.remove(0);
-    for path in ["/", "/reviews", "/dead-letters", "/connections", &format!("/inquiries/{id}"), "/?fragment=1"] {
+    let inquiry = format!("/inquiries/{id}");
+    for path in ["/", "/reviews", "/dead-letters", "/connections", "/proof", "/runbook", &inquiry, "/?fragment=1"] {
         let page = world.page(&sam, path).await;
         assert_eq!(page.status, StatusCode::OK, "{path}: {}", page.body);
         assert!(page.body.len() < 100_000, "{path}: {} bytes", page.body.len());
@@ -575,6 +580,34 @@ async fn every_page_is_small_guarded_and_needs_a_session() {
     {
         assert!(world.page("", path).await.body.contains(says), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_proof_is_shown_listed_and_taken_along() {
+    let world = World::new().await;
+    let sam = world.sign_in("sam@example.com").await;
+    assert!(world.page(&sam, "/proof").await.body.contains("No proof yet"));
+    let day: jiff::civil::Date = MONDAY.get(..10).unwrap().parse().unwrap();
+    let day = day.yesterday().unwrap();
+    let account = AccountId::from_text(world.west.account.to_string());
+    let proved = world.engine.prove(&account, day, false, &|_| {}).await.unwrap();
+    let token = world.west.token(world.engine.store(), "read", 9).await;
+    let listed = world.api(&token, "/api/v1/proofs").await.json();
+    assert_eq!(listed["data"].as_array().unwrap().len(), 1);
+    assert_eq!(listed["data"][0]["hash"], proved.row.hash.as_str());
+    assert!(listed["data"][0]["file"].is_null(), "lists are short");
+    let one = world.api(&token, "/api/v1/proofs/1").await.json();
+    assert_eq!(one["file"], proved.row.body.as_str());
+    assert_eq!(world.api(&token, "/api/v1/proofs/x").await.status, StatusCode::NOT_FOUND);
+    let page = world.page(&sam, "/proof").await.body;
+    assert!(page.contains("0 lost. 0 doubled.") && page.contains(&proved.row.hash), "{page}");
+    let file = world.page(&sam, "/proof/1/file").await;
+    assert!(file.headers[header::CONTENT_DISPOSITION].to_str().unwrap().starts_with("attachment"));
+    let sound = ringback_engine::prove::check(file.body.as_bytes(), None).unwrap();
+    assert!(ringback_web::proof_document(&sound, None).unwrap().contains("Proof of no loss"));
+    let north = world.north.token(world.engine.store(), "read", 10).await;
+    assert_eq!(world.api(&north, "/api/v1/proofs/1").await.status, StatusCode::NOT_FOUND, "another account's");
+    assert_eq!(world.api(&token, "/api/v1/runbook").await.json()["data"].as_array().unwrap().len(), 14);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ pub(crate) mod desk;
 pub(crate) mod doctor;
 pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod reconcile;
 pub(crate) mod serve;
 pub(crate) mod token;
 pub(crate) mod twin;

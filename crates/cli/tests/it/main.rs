@@ -11,6 +11,8 @@ mod home;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod senders;
 #[cfg(test)]
 mod serve;

@@ -1,7 +1,6 @@
 use super::*;
 use crate::audit::tests::support::{World, connection};
-use crate::http::Fault;
-use crate::http::{Authorization, Outgoing};
+use crate::http::{Authorization, Fault, Outgoing};
 use ringback_core::http::{HttpReply, Method};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};

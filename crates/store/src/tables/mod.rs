@@ -20,6 +20,7 @@ pub(crate) mod inquiries;
 pub(crate) mod lanes;
 pub(crate) mod people;
 pub(crate) mod plans;
+pub(crate) mod proofs;
 pub(crate) mod reviews;
 pub(crate) mod roster;
 pub(crate) mod sessions;
@@ -43,6 +44,7 @@ pub use inquiries::*;
 pub use lanes::*;
 pub use people::*;
 pub use plans::*;
+pub use proofs::*;
 pub use reviews::*;
 pub use roster::*;
 pub use sessions::*;
@@ -72,6 +74,7 @@ pub(crate) fn statements() -> Vec<Sql> {
         lanes::ALL,
         people::ALL,
         plans::ALL,
+        proofs::ALL,
         reviews::ALL,
         roster::ALL,
         sessions::ALL,

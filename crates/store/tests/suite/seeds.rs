@@ -273,6 +273,21 @@ pub(crate) fn idempotency(account: &str) -> IdempotencyRow {
     }
 }
 
+pub(crate) fn proof(account: &str, seq: i64, day: &str, revision: i64) -> ProofRow {
+    ProofRow {
+        account: account.into(),
+        seq,
+        day: day.into(),
+        revision,
+        made_at: 100 + seq,
+        summary: format!("{{\"of\":\"{account}\"}}"),
+        key_id: "k1".into(),
+        prev_hash: format!("h{}", seq - 1),
+        hash: format!("h{seq}"),
+        body: format!("line {seq}\n"),
+    }
+}
+
 pub(crate) fn alarm(account: &str, id: &str) -> AlarmRow {
     AlarmRow {
         account: account.into(),
@@ -319,6 +334,7 @@ pub(crate) async fn everything(store: &Store, of: &str) {
                 assert!(idempotency_put_once(tx, &idempotency(of)).await?);
                 cursor_put(tx, of, "c1", "calls", of, 100).await?;
                 assert!(alarm_raise_once(tx, &alarm(of, "al1")).await?);
+                proof_insert(tx, &proof(of, 1, "2026-03-02", 1)).await?;
                 Ok(())
             })
         })

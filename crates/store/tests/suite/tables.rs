@@ -656,6 +656,24 @@ on_both!(people_reviews_keys_cursors_and_alarms, |store| {
     assert_eq!(unit!(store, |tx| alarm_raise_once(tx, &seeds::alarm("a", "al2")).await), Ok(true), "and again later");
 });
 
+on_both!(proofs_are_a_chain_that_two_nodes_cannot_fork, |store| {
+    let first = ProofRow { body: String::new(), ..seeds::proof("a", 1, "2026-03-02", 1) };
+    assert_eq!(look!(store, |tx| proof_last(tx, "a").await).unwrap(), Some(first.clone()));
+    let taken = unit!(store, |tx| proof_insert(tx, &seeds::proof("a", 1, "2026-03-03", 1)).await);
+    assert_eq!(taken, Err(Error::Conflict), "one proof per place");
+    let twice = unit!(store, |tx| proof_insert(tx, &seeds::proof("a", 2, "2026-03-02", 1)).await);
+    assert_eq!(twice, Err(Error::Conflict), "one proof per day and revision");
+    unit!(store, |tx| proof_insert(tx, &seeds::proof("a", 2, "2026-03-02", 2)).await).unwrap();
+    let day = look!(store, |tx| proof_of_day(tx, "a", "2026-03-02").await).unwrap();
+    assert_eq!(day, Some(seeds::proof("a", 2, "2026-03-02", 2)), "the latest, with its file");
+    assert_eq!(look!(store, |tx| proof_get(tx, "a", 1).await).unwrap(), Some(seeds::proof("a", 1, "2026-03-02", 1)));
+    assert_eq!(look!(store, |tx| proof_get(tx, "b", 1).await).unwrap(), None);
+    let seqs: Vec<i64> =
+        look!(store, |tx| proofs_list(tx, "a", 10, i64::MAX).await).unwrap().iter().map(|row| row.seq).collect();
+    assert_eq!(seqs, [2, 1]);
+    assert_eq!(look!(store, |tx| proofs_list(tx, "a", 10, 2).await).unwrap(), [first]);
+});
+
 on_both!(scrubbing_leaves_what_was_decided, |store| {
     unit!(store, |tx| {
         plan_scrub(tx, "a", "plan1", "erased").await?;

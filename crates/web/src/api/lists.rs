@@ -1,6 +1,6 @@
 //! Lists with cursor pages.
 
-use super::things::{call_json, inquiry_json, review_json, signal_json};
+use super::things::{call_json, inquiry_json, proof_json, review_json, signal_json};
 use super::token::Bearer;
 use crate::App;
 use crate::problem::Problem;
@@ -167,4 +167,20 @@ pub(super) async fn reviews(
             Some(review_json(&review, &r.inquiry, &r.digest))
         },
     )))
+}
+
+/// `GET /api/v1/proofs`. The cursor is the place in the chain.
+pub(super) async fn proofs(
+    State(app): State<App>,
+    bearer: Bearer,
+    Query(query): Asked,
+) -> Result<Json<Value>, Problem> {
+    let page = Page::of(&query)?;
+    let (account, limit, before) = (bearer.account.as_str().to_owned(), page.limit, page.before.at);
+    let rows = app
+        .engine
+        .store()
+        .read(move |tx| Box::pin(async move { ringback_store::proofs_list(tx, &account, limit, before).await }))
+        .await?;
+    Ok(Json(page.answer(rows, |r| (r.seq, r.day.clone()), |r| Some(proof_json(&r)))))
 }

@@ -134,6 +134,9 @@ fn routes() -> Vec<Route> {
             post(one::replay),
         ),
         Route::get("/api/v1/connections", "Connections and their lanes", "Connections", get(things::connections)),
+        Route::list("/api/v1/proofs", "Proofs of no loss, newest first", "Proof", &[PAGE, CURSOR], get(lists::proofs)),
+        Route::get("/api/v1/proofs/{seq}", "One proof with its signed file", "Proof", get(one::proof)),
+        Route::get("/api/v1/runbook", "What to do when something fails, now", "Runbook", get(things::runbook)),
         Route {
             query: &[
                 ("object", "`contact`, `call` or `task`"),

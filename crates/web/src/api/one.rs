@@ -1,7 +1,7 @@
 //! Single things, and what may be done to them.
 
 use super::idempotency::once;
-use super::things::{call_json, inquiry_json};
+use super::things::{call_json, inquiry_json, proof_json};
 use super::token::{Bearer, Scope};
 use crate::App;
 use crate::problem::Problem;
@@ -169,4 +169,21 @@ pub(super) async fn replay(
         Ok(json!({ "done": true }))
     };
     once(&app, &bearer, request, work).await
+}
+
+/// `GET /api/v1/proofs/{seq}`.
+pub(super) async fn proof(
+    State(app): State<App>,
+    bearer: Bearer,
+    Path(seq): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    // What is no number is the number of no proof.
+    let seq = seq.parse::<i64>().unwrap_or(0);
+    let account = bearer.account.as_str().to_owned();
+    let row = app
+        .engine
+        .store()
+        .read(move |tx| Box::pin(async move { ringback_store::proof_get(tx, &account, seq).await }))
+        .await?;
+    Ok(Json(proof_json(&row.ok_or_else(|| Problem::missing("proof of that number"))?)))
 }

@@ -127,7 +127,11 @@ fn schemas() -> Value {
             "event": { "enum": ["taken", "assigned", "called_back"] }, "to": { "type": "string", "description": "for assigned" },
             "result": { "enum": outcomes }, "note": maybe() } },
         "Done": { "type": "object", "required": ["done"], "properties": { "done": { "type": "boolean" } } },
-        "Entries": rows(any()), "Transcripts": rows(any()), "DeadLetters": rows(any()), "Connections": rows(any()), "Trace": rows(any()),
+        "Entries": rows(any()), "Transcripts": rows(any()), "DeadLetters": rows(any()), "Connections": rows(any()), "Trace": rows(any()), "Runbook": rows(any()),
+        "Proof": { "type": "object", "required": ["seq", "day", "revision", "made_at", "hash", "previous"], "properties": {
+            "seq": { "type": "integer" }, "day": text(), "revision": { "type": "integer" }, "made_at": text(), "key_id": text(),
+            "hash": text(), "previous": text(), "summary": any(),
+            "file": { "type": "string", "description": "the signed file, line by line; of one proof only" } } },
         "LedgerReport": any(), "Contract": any(), "Clause": any(),
     })
 }

@@ -98,6 +98,24 @@ pub(super) async fn dead_letters(State(app): State<App>, bearer: Bearer) -> Resu
     Ok(Json(json!({ "data": rows.iter().map(one).collect::<Vec<_>>() })))
 }
 
+/// A proof; its file only where one is asked for.
+pub(super) fn proof_json(row: &ringback_store::ProofRow) -> Value {
+    let summary: Value = serde_json::from_str(&row.summary).unwrap_or_default();
+    let mut value = json!({
+        "seq": row.seq, "day": row.day, "revision": row.revision, "made_at": instant(row.made_at).to_string(), "key_id": row.key_id,
+        "hash": row.hash, "previous": row.prev_hash, "summary": summary,
+    });
+    if let Some(map) = value.as_object_mut().filter(|_| !row.body.is_empty()) {
+        map.insert("file".into(), json!(row.body));
+    }
+    value
+}
+
+/// `GET /api/v1/runbook`.
+pub(super) async fn runbook(State(app): State<App>, bearer: Bearer) -> Result<Json<Value>, Problem> {
+    Ok(Json(json!({ "data": app.engine.runbook(&bearer.account).await? })))
+}
+
 /// `GET /api/v1/connections`: never a secret.
 pub(super) async fn connections(State(app): State<App>, bearer: Bearer) -> Result<Json<Value>, Problem> {
     let account = bearer.account.as_str().to_owned();

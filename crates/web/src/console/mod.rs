@@ -7,6 +7,7 @@ mod connections;
 mod dead_letters;
 mod events;
 mod inquiry;
+mod proof;
 mod reviews;
 mod today;
 mod words;
@@ -45,6 +46,10 @@ pub(crate) fn router() -> Router<App> {
         .route("/dead-letters/{id}/replay", post(dead_letters::replay))
         .route("/connections", get(connections::page))
         .route("/connections/quarantine/{id}/accept", post(connections::accept))
+        .route("/proof", get(proof::page))
+        .route("/proof/{seq}", get(proof::earlier))
+        .route("/proof/{seq}/file", get(proof::file))
+        .route("/runbook", get(proof::runbook_page))
         .fallback(nowhere)
 }
 

@@ -1,0 +1,257 @@
+//! Asking a vendor outside of the lanes: set-up and reconciliation. Questions are repeated until they are answered; what may have been done
+//! is never repeated blindly here. Everything that stands in the way becomes a [`Problem`] with a way out.
+
+use crate::Engine;
+use crate::facts::ConnectionFacts;
+use crate::http::{Authorization, Fault, Outgoing};
+use jiff::Timestamp;
+use ringback_connect::{About, Auth, Crm};
+use ringback_core::crm::{CrmOp, Held, Outcome, Why};
+use ringback_core::http::{HttpReply, HttpRequest};
+use ringback_core::problem::Problem;
+use std::time::Duration;
+
+/// How often one exchange is tried while the vendor only asks to wait.
+pub(crate) const TRIES_MAX: usize = 5;
+/// The longest wait between two tries that a vendor may ask for here.
+const WAIT_SECONDS_MAX: u64 = 30;
+/// How long an exchange may take where the vendor says nothing of it.
+const ANSWER_SECONDS_MAX: u64 = 10;
+
+/// What one exchange gave, if nothing stands in the way.
+pub(crate) enum Asked {
+    Done(Held),
+    /// Nobody knows whether it was done.
+    Unknown(String),
+}
+
+/// Somebody who asks over one connection.
+pub(crate) struct Asking<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) held: &'a ConnectionFacts,
+    /// What to do again once the way is free: `run set-up again`.
+    pub(crate) again: &'static str,
+}
+
+impl Asking<'_> {
+    /// A question that changes nothing: asked until it is answered.
+    pub(crate) async fn ask(&self, crm: &'static dyn Crm, operation: CrmOp, about: &str) -> Result<Held, Problem> {
+        let mut told = None;
+        for n in 1..=TRIES_MAX {
+            match self.ask_once(crm, operation.clone(), about).await? {
+                Asked::Done(held) => return Ok(held),
+                Asked::Unknown(why) => told = Some(why),
+            }
+            self.pause(n, None).await;
+        }
+        Err(self.no_answer(crm.about(), about, told))
+    }
+
+    pub(crate) async fn ask_once(
+        &self,
+        crm: &'static dyn Crm,
+        operation: CrmOp,
+        about: &str,
+    ) -> Result<Asked, Problem> {
+        let operations = [operation];
+        let request = crm.request(&operations, &self.held.connection).map_err(|unsupported| {
+            Problem::new("RB-0523", format!("{about}: {}", unsupported.0), "choose another type in the contract")
+        })?;
+        let read = |reply: &HttpReply, at| {
+            let replies = crm.reply(&operations, reply, &self.held.connection, at);
+            let first = replies.outcomes.into_iter().next();
+            first.unwrap_or_else(|| Outcome::Unknown { why: Why::new("no_outcome", "the reply says nothing") })
+        };
+        self.exchange(crm, &request, about, read).await
+    }
+
+    /// Makes one exchange, again only where it certainly was not done and the vendor asks to wait.
+    pub(crate) async fn exchange(
+        &self,
+        crm: &'static dyn Crm,
+        request: &HttpRequest,
+        about: &str,
+        read: impl Fn(&HttpReply, Timestamp) -> Outcome,
+    ) -> Result<Asked, Problem> {
+        let outcomes = self.outcomes(crm, request, about, |reply, at| vec![read(reply, at)]).await?;
+        match outcomes.map(|all| all.into_iter().next()) {
+            Ok(Some(Outcome::Done { held } | Outcome::Stale { held })) => Ok(Asked::Done(held)),
+            Ok(Some(Outcome::Duplicate { .. })) => Ok(Asked::Done(Held::default())),
+            Ok(Some(Outcome::Refused { why })) => Err(refused(about, &why)),
+            Ok(Some(Outcome::Gone { .. })) => Err(refused(about, &Why::new("gone", "the CRM does not have it"))),
+            Ok(Some(Outcome::Unknown { why })) => Ok(Asked::Unknown(why.words)),
+            Ok(_) => Ok(Asked::Unknown("the reply says nothing".into())),
+            Err(why) => Ok(Asked::Unknown(why)),
+        }
+    }
+
+    /// Several questions that change nothing, as many to a request as the vendor allows; one outcome for each. What was not answered in
+    /// the end stays [`Outcome::Unknown`]; what the vendor cannot be asked is [`Outcome::Refused`] with the class `unsupported`.
+    pub(crate) async fn read_all(&self, crm: &'static dyn Crm, operations: &[CrmOp]) -> Result<Vec<Outcome>, Problem> {
+        let most = operations.first().map_or(1, |op| crm.batch_items_max(op, &self.held.connection)).max(1);
+        let mut all = Vec::with_capacity(operations.len());
+        for some in operations.chunks(most) {
+            let request = match crm.request(some, &self.held.connection) {
+                Ok(request) => request,
+                Err(unsupported) => {
+                    let why = Why::new("unsupported", unsupported.0);
+                    all.extend(some.iter().map(|_| Outcome::Refused { why: why.clone() }));
+                    continue;
+                }
+            };
+            let read = |reply: &HttpReply, at| {
+                let mut outcomes = crm.reply(some, reply, &self.held.connection, at).outcomes;
+                let lost = || Outcome::Unknown { why: Why::new("no_outcome", "the reply says nothing") };
+                outcomes.resize_with(some.len(), lost);
+                outcomes
+            };
+            let mut answered = Vec::new();
+            for n in 1..=TRIES_MAX {
+                answered = match self.outcomes(crm, &request, "the records", read).await? {
+                    Ok(outcomes) => outcomes,
+                    Err(words) => {
+                        let why = Why::new("no_answer", words);
+                        some.iter().map(|_| Outcome::Unknown { why: why.clone() }).collect()
+                    }
+                };
+                if !answered.iter().any(|o| matches!(o, Outcome::Unknown { .. })) {
+                    break;
+                }
+                if n < TRIES_MAX {
+                    self.pause(n, None).await;
+                }
+            }
+            all.extend(answered);
+        }
+        Ok(all)
+    }
+
+    /// What an exchange says of everything it carried; `Err` when it left and nothing is known.
+    pub(crate) async fn outcomes(
+        &self,
+        crm: &'static dyn Crm,
+        request: &HttpRequest,
+        about: &str,
+        read: impl Fn(&HttpReply, Timestamp) -> Vec<Outcome>,
+    ) -> Result<Result<Vec<Outcome>, String>, Problem> {
+        let vendor = crm.about();
+        let base_url = self.held.connection.base_url.as_deref().unwrap_or(vendor.base_url);
+        let timeout = vendor.writes.map_or(Duration::from_secs(ANSWER_SECONDS_MAX), |writes| writes.timeout);
+        let mut told = None;
+        for n in 1..=TRIES_MAX {
+            match self.engine.send(self.held, crm, request, timeout).await {
+                Ok(reply) => {
+                    let outcomes = read(&reply, self.engine.now());
+                    let mut later = None;
+                    for outcome in &outcomes {
+                        match outcome {
+                            Outcome::AuthExpired { why } => return Err(self.unauthorized(vendor, why)),
+                            Outcome::Refused { why } if why.status == Some(403) => {
+                                return Err(self.unauthorized(vendor, why));
+                            }
+                            Outcome::Exhausted { why, .. } => {
+                                let cause = format!("{}'s budget is used up: {}", vendor.title, why.words);
+                                let cure = format!("{} when the vendor's day is over", self.again);
+                                return Err(Problem::new("RB-0525", cause, cure));
+                            }
+                            Outcome::Retry { after, why } => later = Some((*after, why.words.clone())),
+                            _ => {}
+                        }
+                    }
+                    match later {
+                        None => return Ok(Ok(outcomes)),
+                        Some((after, words)) => {
+                            told = Some(words);
+                            self.pause(n, after).await;
+                        }
+                    }
+                }
+                Err(Fault::Forbidden(why)) => {
+                    let cause = format!("{base_url} may not be asked: {why}");
+                    let cure =
+                        "use the vendor's public https address, or allow private addresses for this installation";
+                    return Err(Problem::new("RB-0526", cause, cure));
+                }
+                Err(Fault::NoToken(why)) => return Err(self.unauthorized(vendor, &Why::new("no_token", why))),
+                Err(fault) if fault.left() => return Ok(Err(fault.to_string())),
+                Err(fault) => {
+                    told = Some(fault.to_string());
+                    self.pause(n, None).await;
+                }
+            }
+        }
+        Err(self.no_answer(vendor, about, told))
+    }
+
+    /// One page of a provider's own list. A connection may hold a signing key and an API token; the one that is accepted is used.
+    pub(crate) async fn page(&self, vendor: &'static About, request: &HttpRequest) -> Result<HttpReply, Problem> {
+        let base_url = self.held.connection.base_url.as_deref().unwrap_or(vendor.base_url);
+        let timeout = Duration::from_secs(ANSWER_SECONDS_MAX);
+        let (mut told, mut which) = (None, 0);
+        for n in 1..=TRIES_MAX {
+            let auth = self.authorization(vendor, which)?;
+            let call = Outgoing { base_url, request, auth, timeout, connection: self.held.connection.id.as_str() };
+            match self.engine.inner.parts.transport.send(call).await {
+                Ok(reply) if reply.status == 200 => return Ok(reply),
+                Ok(reply) if matches!(reply.status, 401 | 403) => {
+                    which += 1;
+                    if which >= self.held.secrets.len() {
+                        let why = Why::new("auth", format!("HTTP {}", reply.status));
+                        return Err(self.unauthorized(vendor, &why));
+                    }
+                    continue;
+                }
+                Ok(reply) => told = Some(format!("HTTP {}", reply.status)),
+                Err(fault) => told = Some(fault.to_string()),
+            }
+            self.pause(n, None).await;
+        }
+        Err(self.no_answer(vendor, "its list of calls", told))
+    }
+
+    /// Waits as long as the vendor asks, else longer each time.
+    pub(crate) async fn pause(&self, n: usize, asked: Option<Duration>) {
+        let own = Duration::from_secs(1 << n.min(4));
+        let pause = asked.unwrap_or(own).min(Duration::from_secs(WAIT_SECONDS_MAX));
+        self.engine.inner.parts.clock.sleep(pause).await;
+    }
+
+    pub(crate) fn no_answer(&self, vendor: &About, about: &str, told: Option<String>) -> Problem {
+        let told = told.unwrap_or_else(|| "silence".into());
+        let cause = format!("{} gave no usable answer for {about}: {told}", vendor.title);
+        Problem::new("RB-0525", cause, format!("look at the vendor's status page, then {}", self.again))
+    }
+
+    /// For a provider's list; a CRM's credential is the lane's.
+    fn authorization(&self, vendor: &About, which: usize) -> Result<Option<Authorization>, Problem> {
+        let secret = self.held.secrets.get(which).cloned();
+        let lacking = || {
+            let cause = format!("the connection {} has no token", self.held.connection.name);
+            Problem::new("RB-0522", cause, format!("store the token with the connection, then {}", self.again))
+        };
+        Ok(match vendor.auth {
+            Auth::None | Auth::Url | Auth::Signed => None,
+            Auth::Bearer => Some(Authorization::Bearer(secret.ok_or_else(lacking)?)),
+            Auth::Token => Some(Authorization::Token(secret.ok_or_else(lacking)?)),
+            Auth::Scheme(scheme) => Some(Authorization::Scheme(scheme, secret.ok_or_else(lacking)?)),
+            Auth::Header(name) => Some(Authorization::Header(name, secret.ok_or_else(lacking)?)),
+            Auth::Basic => {
+                let user = self.held.connection.setting("user").or_else(|| self.held.connection.setting("account_sid"));
+                let user = user.unwrap_or_default().to_owned();
+                Some(Authorization::Basic { user, password: secret.ok_or_else(lacking)? })
+            }
+        })
+    }
+
+    fn unauthorized(&self, vendor: &About, why: &Why) -> Problem {
+        let cause = format!("{} does not accept the token: {}", vendor.title, why.words);
+        Problem::new("RB-0522", cause, "make a token with the scopes of the connection's guide and store it")
+    }
+}
+
+pub(crate) fn refused(about: &str, why: &Why) -> Problem {
+    let cause = format!("{about} was refused: {}", why.words);
+    let cure =
+        "look at the vendor's words; the usual causes are a missing scope and no unique property left for the object";
+    Problem::new("RB-0523", cause, cure)
+}
