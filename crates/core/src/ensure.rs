@@ -210,7 +210,7 @@ impl PersonWords<'_> {
 }
 
 /// Chooses the next exchange of an effect.
-pub fn next(desired: &Desired, history: &History, around: Circumstances<'_>) -> Next {
+pub fn next(desired: &Desired, history: &History, around: &Circumstances<'_>) -> Next {
     if let Some(until) = quiet_until(history, around) {
         return until;
     }
@@ -249,7 +249,7 @@ pub fn next(desired: &Desired, history: &History, around: Circumstances<'_>) -> 
 }
 
 /// When may anything happen for this effect again? Holds back what an unanswered write could still overtake.
-fn quiet_until(history: &History, around: Circumstances<'_>) -> Option<Next> {
+fn quiet_until(history: &History, around: &Circumstances<'_>) -> Option<Next> {
     let last = history.exchanges.last()?;
     let wait = |until: Timestamp, why: String| (until > around.now).then_some(Next::Wait { until, why });
     match &last.outcome {
@@ -321,7 +321,7 @@ pub fn words(outcome: &Outcome) -> String {
     }
 }
 
-fn find(history: &History, around: Circumstances<'_>, keys: &[crate::crm::PersonKey], properties: &[String]) -> Next {
+fn find(history: &History, around: &Circumstances<'_>, keys: &[crate::crm::PersonKey], properties: &[String]) -> Next {
     if let Some(refusal) = refusal(history) {
         return Next::DeadLetter(refusal);
     }
@@ -391,14 +391,32 @@ fn find(history: &History, around: Circumstances<'_>, keys: &[crate::crm::Person
         }
         found.dedup_by(|a, b| a.id == b.id);
     }
+    let deals = match deals_of(&found, &mut answers, around) {
+        Ok(deals) => deals,
+        Err(operation) => return look(operation),
+    };
+    found.extend(deals.into_iter().map(|mut deal| {
+        deal.also_known_as.push(DEAL_MARK.to_owned());
+        deal
+    }));
+    let read_at = history.exchanges.last().and_then(|e| e.ended_at);
+    Next::Done(Receipt { read_at, found, ..Receipt::default() }.or_now(around.now))
+}
+
+/// The deals of the people who were found; `Err`: what has to be asked for them.
+fn deals_of<'a>(
+    found: &[Record],
+    answers: &mut impl Iterator<Item = Result<&'a Held, Option<&'a str>>>,
+    around: &Circumstances<'_>,
+) -> Result<Vec<Record>, CrmOp> {
     let reads: Vec<String> = around.deal_reads.iter().map(|p| (*p).to_owned()).collect();
     let mut deals: Vec<Record> = Vec::new();
     match around.traits.deals {
         DealsWay::None => {}
         DealsWay::Search => {
-            for person in &found {
+            for person in found {
                 match answers.next() {
-                    None => return look(CrmOp::FindDeals { contact: person.id.clone(), properties: reads }),
+                    None => return Err(CrmOp::FindDeals { contact: person.id.clone(), properties: reads }),
                     Some(Ok(held)) => deals.extend(held.records.iter().cloned()),
                     Some(Err(_)) => {}
                 }
@@ -411,19 +429,14 @@ fn find(history: &History, around: Circumstances<'_>, keys: &[crate::crm::Person
             ids.dedup();
             if !ids.is_empty() {
                 match answers.next() {
-                    None => return look(CrmOp::ReadMany { object: Object::Deal, ids, properties: reads }),
+                    None => return Err(CrmOp::ReadMany { object: Object::Deal, ids, properties: reads }),
                     Some(Ok(held)) => deals.extend(held.records.iter().cloned()),
                     Some(Err(_)) => {}
                 }
             }
         }
     }
-    found.extend(deals.into_iter().map(|mut deal| {
-        deal.also_known_as.push(DEAL_MARK.to_owned());
-        deal
-    }));
-    let read_at = history.exchanges.last().and_then(|e| e.ended_at);
-    Next::Done(Receipt { read_at, found, ..Receipt::default() }.or_now(around.now))
+    Ok(deals)
 }
 
 /// Marks the records of a find that are deals rather than contacts.
@@ -501,14 +514,13 @@ impl Keyed<'_> {
     }
 }
 
-fn keyed(history: &History, around: Circumstances<'_>, of: &Keyed<'_>) -> Next {
+fn keyed(history: &History, around: &Circumstances<'_>, of: &Keyed<'_>) -> Next {
     if let Some(adopted) = adopted(history, around, of) {
         return adopted;
     }
     if let Some(refusal) = refusal(history) {
         return Next::DeadLetter(refusal);
     }
-    let around = &around;
     let look = |purpose, operation| Next::Exchange { purpose, operation };
     let write = || look(Purpose::Write, of.write(None, around));
     // The last exchange that told something; unanswered reads and certain failures told nothing.
@@ -670,7 +682,7 @@ fn missing(history: &History, of: &Keyed<'_>, around: &Circumstances<'_>) -> Nex
 
 /// A unique value of the new contact already belongs to a record: that record is the person. It is read and taken, and none of its
 /// values is changed; unless it carries our key, for then it is what an unanswered write of ours made.
-fn adopted(history: &History, around: Circumstances<'_>, of: &Keyed<'_>) -> Option<Next> {
+fn adopted(history: &History, around: &Circumstances<'_>, of: &Keyed<'_>) -> Option<Next> {
     let named = |e: &Exchange| match &e.outcome {
         Some(Outcome::Duplicate { existing, .. }) => existing.last().cloned(),
         _ => None,
@@ -682,7 +694,7 @@ fn adopted(history: &History, around: Circumstances<'_>, of: &Keyed<'_>) -> Opti
         Some(Outcome::Done { held }) if last.purpose == Purpose::Look => {
             let record = held.records.first().filter(|r| r.id == existing || r.also_known_as.contains(&existing))?;
             if record.properties.get(KEY_PROPERTY).is_some_and(|key| key == of.key) {
-                return Some(judge(history, of, record, last, &around));
+                return Some(judge(history, of, record, last, around));
             }
             Some(Next::Done(Receipt {
                 object: Some(of.object),
@@ -716,7 +728,7 @@ fn adopted(history: &History, around: Circumstances<'_>, of: &Keyed<'_>) -> Opti
 /// Fields of an existing contact: compare with what the decision read, write, read back.
 fn fields(
     history: &History,
-    around: Circumstances<'_>,
+    around: &Circumstances<'_>,
     record: &str,
     properties: &Properties,
     was: &Properties,

@@ -225,7 +225,8 @@ impl Engine {
     ) -> Result<Taken, Error> {
         let Some(account) = self.account_of(connection).await? else { return Ok(Taken::Unknown) };
         let facts = self.facts(&account).await?;
-        let Some(held) = facts.connections.get(connection).filter(|c| c.crm().is_some_and(|crm| crm.acknowledges()))
+        let Some(held) =
+            facts.connections.get(connection).filter(|c| c.crm().is_some_and(ringback_connect::Crm::acknowledges))
         else {
             return Ok(Taken::Unknown);
         };

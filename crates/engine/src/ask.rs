@@ -145,9 +145,9 @@ impl Asking<'_> {
                     let mut later = None;
                     for outcome in &outcomes {
                         match outcome {
-                            Outcome::AuthExpired { why } => return Err(self.unauthorized(vendor, why)),
+                            Outcome::AuthExpired { why } => return Err(unauthorized(vendor, why)),
                             Outcome::Refused { why } if why.status == Some(403) => {
-                                return Err(self.unauthorized(vendor, why));
+                                return Err(unauthorized(vendor, why));
                             }
                             Outcome::Exhausted { why, .. } => {
                                 let cause = format!("{}'s budget is used up: {}", vendor.title, why.words);
@@ -172,7 +172,7 @@ impl Asking<'_> {
                         "use the vendor's public https address, or allow private addresses for this installation";
                     return Err(Problem::new("RB-0526", cause, cure));
                 }
-                Err(Fault::NoToken(why)) => return Err(self.unauthorized(vendor, &Why::new("no_token", why))),
+                Err(Fault::NoToken(why)) => return Err(unauthorized(vendor, &Why::new("no_token", why))),
                 Err(fault) if fault.left() => return Ok(Err(fault.to_string())),
                 Err(fault) => {
                     told = Some(fault.to_string());
@@ -197,7 +197,7 @@ impl Asking<'_> {
                     which += 1;
                     if which >= self.held.secrets.len() {
                         let why = Why::new("auth", format!("HTTP {}", reply.status));
-                        return Err(self.unauthorized(vendor, &why));
+                        return Err(unauthorized(vendor, &why));
                     }
                     continue;
                 }
@@ -242,11 +242,11 @@ impl Asking<'_> {
             }
         })
     }
+}
 
-    fn unauthorized(&self, vendor: &About, why: &Why) -> Problem {
-        let cause = format!("{} does not accept the token: {}", vendor.title, why.words);
-        Problem::new("RB-0522", cause, "make a token with the scopes of the connection's guide and store it")
-    }
+fn unauthorized(vendor: &About, why: &Why) -> Problem {
+    let cause = format!("{} does not accept the token: {}", vendor.title, why.words);
+    Problem::new("RB-0522", cause, "make a token with the scopes of the connection's guide and store it")
 }
 
 pub(crate) fn refused(about: &str, why: &Why) -> Problem {

@@ -513,7 +513,7 @@ impl<'a> Step<'a> {
             async move {
                 match engine.open(facts, held, row).await {
                     Ok(work) => {
-                        let (work, turn) = work.turn(crowded).await;
+                        let (work, turn) = Box::pin(work.turn(crowded)).await;
                         Came::Turned(id, work.map(Box::new), turn)
                     }
                     Err(error) => Came::Turned(id, None, Err(error)),
@@ -529,7 +529,7 @@ impl<'a> Step<'a> {
         let id = work.row.id.clone();
         self.under_way.push(
             async move {
-                let (work, turn) = work.turn(crowded).await;
+                let (work, turn) = Box::pin(work.turn(crowded)).await;
                 Came::Turned(id, work.map(Box::new), turn)
             }
             .boxed(),
@@ -633,10 +633,8 @@ impl<'a> Step<'a> {
         self.ready.sort_by_key(|r| (!r.work.row.urgent, r.work.row.rank));
         for ready in std::mem::take(&mut self.ready) {
             // Of several operations the smallest answer holds.
-            let may = match ready.operation.shape() == shape && !ready.work.asked_alone() {
-                true => most.min(self.most(crm, &ready.operation)),
-                false => 0,
-            };
+            let together = ready.operation.shape() == shape && !ready.work.asked_alone();
+            let may = if together { most.min(self.most(crm, &ready.operation)) } else { 0 };
             if works.len() < may && name_of(&ready.operation).is_none_or(|name| names.insert(name)) {
                 most = may;
                 works.push((ready.work, ready.purpose, ready.operation));

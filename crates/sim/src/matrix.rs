@@ -138,6 +138,7 @@ fn callers() -> Vec<Caller> {
 }
 
 /// Plays one cell. `trace` tells every request on standard error.
+#[expect(clippy::too_many_lines, reason = "one story, told in its order")]
 pub async fn play(crm: &'static str, trouble: &Trouble, seed: u64, trace: bool) -> Result<Cell> {
     let mut dice = Dice::new(seed ^ fnv(crm) ^ fnv(&trouble.name));
     let callers = callers();
@@ -181,6 +182,7 @@ pub async fn play(crm: &'static str, trouble: &Trouble, seed: u64, trace: bool) 
         calls.clear();
     }
     let mut deleted = false;
+    let mut limit = calm_ms + REST_MS;
     let mut calls = calls.into_iter().enumerate().peekable();
     let (mut calm, mut mended) = (false, None);
     for round in 0.. {
@@ -209,13 +211,13 @@ pub async fn play(crm: &'static str, trouble: &Trouble, seed: u64, trace: bool) 
         let due = yard.engine.next_due().await?.map(|at| at.as_millisecond() + 1);
         let coming = calls.peek().map(|(_, (at, _))| *at);
         let next = [due, coming, (!calm).then_some(calm_ms)].into_iter().flatten().min();
-        let limit = calm_ms + REST_MS;
         match next {
             Some(next) if next <= limit => yard.reach(next.max(now + 500)),
             _ if mended.is_none() && calm => {
                 // What only a person can mend: sent on its way again, now that the vendor behaves.
                 let dead = yard.dead().await?;
                 mended = Some(dead.len());
+                limit = now + REST_MS;
                 for dead in dead {
                     if trace {
                         crate::out::say(&format!(
@@ -273,7 +275,7 @@ fn audit(
             cell.complaints.push(format!("{}: {} records of one person", caller.e164, people.len()));
         }
         for (kind, wanted, word) in [(Kind::Call, caller.calls, "call records"), (Kind::Task, 1, "tasks")] {
-            let of = |e: &&Entry| e.people.iter().any(|p| *p == right.id) && !e.marks().is_empty();
+            let of = |e: &&Entry| e.people.contains(&right.id) && !e.marks().is_empty();
             let count = held(kind).filter(of).count();
             if count < wanted {
                 cell.lost += wanted - count;
@@ -287,8 +289,8 @@ fn audit(
     // Whatever carries our mark belongs to somebody who called, and to nobody else.
     for entry in now.iter().filter(|e| !e.gone && matches!(e.kind, Kind::Call | Kind::Task) && !e.marks().is_empty()) {
         let whose: Vec<&Entry> = held(Kind::Person).filter(|p| entry.people.contains(&p.id)).collect();
-        let called = |p: &&Entry| callers.iter().any(|c| p.has_number(&c.e164));
-        if entry.people.len() != 1 || (whose.is_empty() && deleted.is_none()) || !whose.iter().all(|p| called(&p)) {
+        let called = |p: &Entry| callers.iter().any(|c| p.has_number(&c.e164));
+        if entry.people.len() != 1 || (whose.is_empty() && deleted.is_none()) || !whose.iter().all(|p| called(p)) {
             cell.wrong_object += 1;
             cell.complaints.push(format!("{} {} hangs on {:?}", entry.object, entry.id, entry.people));
         }

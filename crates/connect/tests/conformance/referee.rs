@@ -44,7 +44,10 @@ impl Referee {
         let mut names: Vec<String> = files.iter().map(|f| (*f).to_owned()).collect();
         if names.is_empty() {
             let entries = std::fs::read_dir(&root).into_iter().flatten().filter_map(Result::ok);
-            names = entries.filter_map(|e| e.file_name().into_string().ok()).filter(|n| n.ends_with(".json")).collect();
+            names = entries
+                .filter_map(|e| e.file_name().into_string().ok())
+                .filter(|n| std::path::Path::new(n).extension().is_some_and(|e| e == "json"))
+                .collect();
             names.sort();
         }
         let read = |name: &String| std::fs::read(root.join(name)).ok().map(|bytes| (name.clone(), bytes));

@@ -135,8 +135,11 @@ fn operations() -> Vec<Vec<CrmOp>> {
     ]
 }
 
-/// The requests inside a batch: method, path, headers, body.
-fn inside(request: &HttpRequest) -> Vec<(String, String, Vec<(String, String)>, Value)> {
+/// Method, path, headers, body.
+type Inside = (String, String, Vec<(String, String)>, Value);
+
+/// The requests inside a batch.
+fn inside(request: &HttpRequest) -> Vec<Inside> {
     let whole = String::from_utf8(request.body.clone()).unwrap();
     let mut out = Vec::new();
     for piece in whole.split("Content-Transfer-Encoding: binary").skip(1) {
@@ -152,7 +155,7 @@ fn inside(request: &HttpRequest) -> Vec<(String, String, Vec<(String, String)>, 
     out
 }
 
-fn all_of(request: &HttpRequest) -> Vec<(String, String, Vec<(String, String)>, Value)> {
+fn all_of(request: &HttpRequest) -> Vec<Inside> {
     if request.path.ends_with("/$batch") {
         return inside(request);
     }

@@ -102,6 +102,7 @@ fn by_id(object: Object) -> CrmOp {
 }
 
 /// Operations with the request that each must be.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn table() -> Vec<(CrmOp, &'static str, &'static str)> {
     let find = |keys| CrmOp::FindPerson { keys, properties: vec![] };
     let field = |name, kind| CrmOp::CreateProperty { object: Object::Contact, property: property(name, kind) };

@@ -60,7 +60,7 @@ impl Told {
         next(
             desired,
             &self.0,
-            Circumstances {
+            &Circumstances {
                 traits: TRAITS,
                 now: at(second),
                 contact: Some("512"),
@@ -265,8 +265,8 @@ fn ten_minutes_of_throttling_do_not_use_up_an_effect_and_three_days_do() {
         indexed: &[],
         person: PersonWords::default(),
     };
-    assert_eq!(purpose(&next(&task(), &history, around(at(4_000)))), "write");
-    assert_eq!(purpose(&next(&task(), &history, around(at(TRYING_HOURS_MAX * 3600)))), "dead");
+    assert_eq!(purpose(&next(&task(), &history, &around(at(4_000)))), "write");
+    assert_eq!(purpose(&next(&task(), &history, &around(at(TRYING_HOURS_MAX * 3600)))), "dead");
     history.begin(Purpose::Write, at(700), None);
     history.exchanges.last_mut().unwrap().outcome = unknown();
     history.begin(Purpose::Look, at(900), None);
@@ -298,16 +298,16 @@ fn a_write_that_did_nothing_is_not_waited_for_in_the_index() {
     };
     let gone = Outcome::Gone { merged_into: None };
     let looked = tell(Purpose::Look, 1, gone.clone());
-    assert_eq!(purpose(&next(&task(), &looked, around(at(2)))), "write");
+    assert_eq!(purpose(&next(&task(), &looked, &around(at(2)))), "write");
     let refused = Outcome::AuthExpired { why: Why::new("unauthorized", "no") };
     tell(Purpose::Write, 3, refused);
     let again = tell(Purpose::Look, 200, gone.clone());
-    assert_eq!(purpose(&next(&task(), &again, around(at(201)))), "write", "nothing was done: nothing can be late");
+    assert_eq!(purpose(&next(&task(), &again, &around(at(201)))), "write", "nothing was done: nothing can be late");
     tell(Purpose::Write, 202, Outcome::Unknown { why: Why::new("no_answer", "?") });
     // In flight until 302, in the index by 332: a look before that says nothing.
     let early = tell(Purpose::Look, 310, gone.clone());
-    assert_eq!(purpose(&next(&task(), &early, around(at(311)))), "wait");
-    assert_eq!(purpose(&next(&task(), &early, around(at(333)))), "look");
+    assert_eq!(purpose(&next(&task(), &early, &around(at(311)))), "wait");
+    assert_eq!(purpose(&next(&task(), &early, &around(at(333)))), "look");
     let late = tell(Purpose::Look, 334, gone);
-    assert_eq!(purpose(&next(&task(), &late, around(at(335)))), "write");
+    assert_eq!(purpose(&next(&task(), &late, &around(at(335)))), "write");
 }

@@ -55,10 +55,10 @@ pub(super) enum Turn {
     Wants(Purpose, CrmOp),
 }
 
-impl<'a> Work<'a> {
+impl Work<'_> {
     /// Goes on until an exchange with the CRM is wanted, or the effect ends or waits.
     pub(super) async fn turn(mut self, crowded: bool) -> (Option<Self>, Result<Turn, Error>) {
-        let words = self.held.crm().map(|c| c.words());
+        let words = self.held.crm().map(ringback_connect::Crm::words);
         loop {
             let around = Circumstances {
                 traits: self.traits,
@@ -76,18 +76,18 @@ impl<'a> Work<'a> {
                     region: self.facts.region(&self.held.connection),
                 },
             };
-            let ended = match ensure::next(&self.effect.desired, &self.history, around) {
-                Next::Wait { until, why } => self.wait(until, &why).await,
-                Next::Done(receipt) => self.done(receipt).await,
-                Next::Moved(record) => self.moved(record).await,
-                Next::DeadLetter(why) => self.dead(why).await,
+            let ended = match ensure::next(&self.effect.desired, &self.history, &around) {
+                Next::Wait { until, why } => Box::pin(self.wait(until, &why)).await,
+                Next::Done(receipt) => Box::pin(self.done(receipt)).await,
+                Next::Moved(record) => Box::pin(self.moved(record)).await,
+                Next::DeadLetter(why) => Box::pin(self.dead(why)).await,
                 Next::Tell => match self.tell().await {
                     Ok(()) => continue,
                     Err(error) => Err(error),
                 },
                 Next::Exchange { purpose, operation } => {
                     if self.held.crm().is_none() {
-                        let ended = self.dead(Why::new("no_crm", "this connection is no CRM")).await;
+                        let ended = Box::pin(self.dead(Why::new("no_crm", "this connection is no CRM"))).await;
                         return (None, ended.map(Turn::Ended));
                     }
                     return (Some(self), Ok(Turn::Wants(purpose, operation)));

@@ -189,7 +189,7 @@ impl Month {
     fn contact(&self, caller: u32) -> String {
         let twin = self.twin.lock().unwrap();
         let found = twin.by_property(ObjectType::Contacts, "phone", &Self::number(caller));
-        found[0].id.to_string()
+        found[0].id.clone()
     }
 
     fn delete(&self, kind: &str, id: &str) {
@@ -289,7 +289,7 @@ async fn what_is_held_back_is_not_called_lost_and_an_unlinked_log_is_found() {
     month.ring(1, Some(KEY)).await;
     month.ring(2, Some("another-key")).await;
     let twin = month.twin.clone();
-    let log = twin.lock().unwrap().records(ObjectType::Calls)[0].id.to_string();
+    let log = twin.lock().unwrap().records(ObjectType::Calls)[0].id.clone();
     month.delete("calls", &log);
     month.world.clock.forward(SignedDuration::from_mins(5));
     let found = month.found(true).await;

@@ -80,10 +80,10 @@ impl Transport for Net {
             let mut headers = call.request.headers.clone();
             match &call.auth {
                 Some(Authorization::Bearer(s)) => {
-                    headers.push(("authorization".into(), format!("Bearer {}", s.reveal())))
+                    headers.push(("authorization".into(), format!("Bearer {}", s.reveal())));
                 }
                 Some(Authorization::Scheme(w, s)) => {
-                    headers.push(("authorization".into(), format!("{w} {}", s.reveal())))
+                    headers.push(("authorization".into(), format!("{w} {}", s.reveal())));
                 }
                 Some(Authorization::Header(name, s)) => headers.push(((*name).to_owned(), s.reveal().to_owned())),
                 Some(Authorization::Token(s)) => {
@@ -138,6 +138,7 @@ impl Transport for Net {
 
 impl Yard {
     /// The account, set up as a person would: the CRM connected by the program itself.
+    #[expect(clippy::too_many_lines, reason = "set up in the order in which a person does it")]
     pub(super) async fn new(vendor: &'static str, seed: u64, trace: bool) -> Result<Self> {
         let mut world = World::new(seed, Size { calls: 0, faults: false, crashes: false });
         world.accounts.truncate(1);

@@ -1,9 +1,5 @@
 //! What the org refuses, keeps and shows, how it misbehaves, and its replies against a description of the interface.
 
-// Read by its path: the referee over documents leans on nothing of the translators.
-#[path = "../../../connect/tests/conformance/referee.rs"]
-mod referee;
-
 use super::*;
 use crate::books::{Books, Kind as BookKind};
 use crate::fault::{Delivery, Fault, Faulty, Refusing, Rest, Rule, Script, Vendor, What, When};
@@ -465,7 +461,7 @@ fn the_desk_is_answered() {
 #[test]
 fn replies_satisfy_the_description_of_the_interface() {
     let spelling = |path: &str| path.replace("/queryAll", "/query");
-    let Some(referee) = referee::Referee::load("salesforce", &[], spelling) else { return };
+    let Some(referee) = crate::referee::Referee::load("salesforce", &[], spelling) else { return };
     let mut org = org();
     let id = lead(&mut org, "rb-contact-1");
     let encoded = crate::wire::percent_encode;

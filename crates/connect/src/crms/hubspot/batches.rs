@@ -95,9 +95,8 @@ fn read_one(operation: &CrmOp, records: &[Record], body: &Map<String, Value>, st
         CrmOp::ReadById { id, .. } => (id, false),
         _ => return unreadable(false, status, "The answer belongs to another request"),
     };
-    let mine = |record: &&Record| match by_key {
-        true => record.properties.get(KEY_PROPERTY) == Some(name),
-        false => record.id == *name,
+    let mine = |record: &&Record| {
+        if by_key { record.properties.get(KEY_PROPERTY) == Some(name) } else { record.id == *name }
     };
     if let Some(record) = records.iter().find(mine) {
         return done(vec![record.clone()]);

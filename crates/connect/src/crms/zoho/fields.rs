@@ -323,22 +323,22 @@ impl Reader<'_> {
             _ => self.field(map, name),
         }
     }
+}
 
-    /// The people an activity belongs to, spelled as people's records are. A query does not tell the module of `What_Id`; numbers are
-    /// unique over all modules, so the person it was asked for is recognised by the number.
-    pub(super) fn people(&self, value: &Value, of: Option<&str>) -> Vec<String> {
-        let id = |name: &str| value.get(name).and_then(plain);
-        let mut found: Vec<String> = id("Who_Id").map(|id| format!("Contacts/{id}")).into_iter().collect();
-        if let Some(what) = id("What_Id") {
-            let module = value.get(SE_MODULE).and_then(Value::as_str);
-            match (module, of) {
-                (Some(module @ ("Leads" | "Contacts")), _) => found.push(format!("{module}/{what}")),
-                (None, Some(of)) if split(Object::Contact, of).1 == what => found.push(of.to_owned()),
-                _ => {}
-            }
+/// The people an activity belongs to, spelled as people's records are. A query does not tell the module of `What_Id`; numbers are
+/// unique over all modules, so the person it was asked for is recognised by the number.
+pub(super) fn people_of(value: &Value, of: Option<&str>) -> Vec<String> {
+    let id = |name: &str| value.get(name).and_then(plain);
+    let mut found: Vec<String> = id("Who_Id").map(|id| format!("Contacts/{id}")).into_iter().collect();
+    if let Some(what) = id("What_Id") {
+        let module = value.get(SE_MODULE).and_then(Value::as_str);
+        match (module, of) {
+            (Some(module @ ("Leads" | "Contacts")), _) => found.push(format!("{module}/{what}")),
+            (None, Some(of)) if split(Object::Contact, of).1 == what => found.push(of.to_owned()),
+            _ => {}
         }
-        found
     }
+    found
 }
 
 /// The contact that a converted lead became; `None` for a lead that is one.

@@ -1,7 +1,7 @@
 //! HTTP to outcomes.
 
 use super::classify::{Problem, by_status, credits_left, told, unreadable};
-use super::fields::{self, Reader, converted, module, ours, split};
+use super::fields::{self, Reader, converted, module, ours, people_of, split};
 use crate::wire::{cut, text};
 use crate::{BATCH_REFUSED, Budget, Connection, MISSING_IN_REPLY, Replies};
 use jiff::Timestamp;
@@ -61,7 +61,7 @@ impl Answer<'_> {
     fn outcomes(&self, operations: &[CrmOp]) -> Vec<Outcome> {
         let all = |of: &dyn Fn(&CrmOp) -> Outcome| operations.iter().map(of).collect::<Vec<_>>();
         if let ([CrmOp::Changed { after, .. }], 304) = (operations, self.reply.status) {
-            return vec![self.nothing_changed(operations, after.as_deref())];
+            return vec![nothing_changed(operations, after.as_deref())];
         }
         if let Some(first) = operations.first()
             && by_status(first, self.reply, self.received_at).is_some()
@@ -120,7 +120,7 @@ impl Answer<'_> {
             CrmOp::ReadById { .. } | CrmOp::ReadLinks { .. } => Outcome::Gone { merged_into: None },
             CrmOp::ReadByKey { object, .. } if *object != Object::Contact => Outcome::Gone { merged_into: None },
             CrmOp::FindDeals { .. } | CrmOp::ReadMany { .. } | CrmOp::ListOwners { .. } => none(),
-            CrmOp::Changed { after, .. } => self.nothing_changed(std::slice::from_ref(operation), after.as_deref()),
+            CrmOp::Changed { after, .. } => nothing_changed(std::slice::from_ref(operation), after.as_deref()),
             CrmOp::FindPerson { .. }
             | CrmOp::ReadByKey { .. }
             | CrmOp::Upsert { .. }
@@ -131,12 +131,6 @@ impl Answer<'_> {
             | CrmOp::ReadSchema { .. }
             | CrmOp::CreateProperty { .. } => self.strange(operation, "The body is empty"),
         }
-    }
-
-    fn nothing_changed(&self, operations: &[CrmOp], after: Option<&str>) -> Outcome {
-        let people = matches!(operations, [CrmOp::Changed { object: Object::Contact, .. }]);
-        let next = (people && !after.is_some_and(|a| a.starts_with("Contacts:"))).then(|| "Contacts:".to_owned());
-        Outcome::Done { held: Held { next, ..Held::default() } }
     }
 
     /// Writes: an entry of `data` each, by index. A list of another length may be shifted: then no success in it proves anything.
@@ -221,7 +215,7 @@ impl Answer<'_> {
                 Some((Some(held), mut record)) => {
                     if held == *key {
                         if !associations.is_empty() {
-                            let people = reader.people(row, of.as_deref());
+                            let people = people_of(row, of.as_deref());
                             record.associations.insert(Object::Contact, people);
                         }
                         found.push(record);
@@ -283,7 +277,7 @@ impl Answer<'_> {
             return Some(Outcome::Gone { merged_into: Some(contact) });
         }
         if matches!(object, Object::Call | Object::Task) {
-            record.associations.insert(Object::Contact, reader.people(row, None));
+            record.associations.insert(Object::Contact, people_of(row, None));
         }
         Some(Outcome::Done { held: Held { records: vec![record], ..Held::default() } })
     }
@@ -433,7 +427,7 @@ impl Answer<'_> {
             (record.properties.get(KEY_PROPERTY).map(String::as_str) == Some(key)).then_some(record)
         };
         let follow = |contact: String| Some(Outcome::Gone { merged_into: Some(contact) });
-        for row in leads.iter().chain(frozen) {
+        if let Some(row) = leads.iter().chain(frozen).next() {
             let lead = read("Leads", row)?;
             return match converted(row) {
                 Some(contact) => follow(contact),
@@ -542,4 +536,10 @@ fn owners(after: Option<&str>, body: &Value) -> Option<Outcome> {
     let page: u32 = after.and_then(|a| a.parse().ok()).unwrap_or(1);
     let next = more.then(|| page.saturating_add(1).to_string());
     Some(Outcome::Done { held: Held { records, next, ..Held::default() } })
+}
+
+fn nothing_changed(operations: &[CrmOp], after: Option<&str>) -> Outcome {
+    let people = matches!(operations, [CrmOp::Changed { object: Object::Contact, .. }]);
+    let next = (people && !after.is_some_and(|a| a.starts_with("Contacts:"))).then(|| "Contacts:".to_owned());
+    Outcome::Done { held: Held { next, ..Held::default() } }
 }
