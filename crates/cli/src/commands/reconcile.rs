@@ -301,7 +301,7 @@ fn unsound(what: &str, unsound: &ringback_core::proof::file::Unsound) -> Fail {
 }
 
 /// Checks a proof by itself: no settings, no key file, no network.
-pub(crate) fn verify(out: Out, file: &PathBuf, key: Option<&str>) -> Result<(), Fail> {
+pub(crate) fn verify(out: Out, file: &std::path::Path, key: Option<&str>) -> Result<(), Fail> {
     let bytes = read(file, PROOF_BYTES_MAX)?;
     let sound = match prove::check(&bytes, key) {
         Ok(sound) => sound,
