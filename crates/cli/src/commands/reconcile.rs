@@ -13,7 +13,7 @@ use ringback_core::proof::{Kind, TICKS};
 use ringback_engine::prove;
 use ringback_engine::reconcile::{PhoneLog, Progress, Reconciled, Window};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Who acts from a shell: whoever may read the key may do everything.
 const OPERATOR: &str = "user_cli";
@@ -301,7 +301,7 @@ fn unsound(what: &str, unsound: &ringback_core::proof::file::Unsound) -> Fail {
 }
 
 /// Checks a proof by itself: no settings, no key file, no network.
-pub(crate) fn verify(out: Out, file: &std::path::Path, key: Option<&str>) -> Result<(), Fail> {
+pub(crate) fn verify(out: Out, file: &Path, key: Option<&str>) -> Result<(), Fail> {
     let bytes = read(file, PROOF_BYTES_MAX)?;
     let sound = match prove::check(&bytes, key) {
         Ok(sound) => sound,
