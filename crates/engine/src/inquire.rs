@@ -59,6 +59,8 @@ pub(crate) struct Decided {
     row: InquiryRow,
     /// The row is stored already.
     known: bool,
+    /// These events show that the caller is in need: what was planned before goes first too.
+    hurries: bool,
     steps: Vec<DecidedStep>,
     told: Told,
 }
@@ -90,6 +92,7 @@ pub(crate) fn decide(
     now: Timestamp,
 ) -> Result<Decided, store::Error> {
     let account = facts.account.as_str();
+    let before = loaded.inquiry.urgent();
     let (inquiry_id, opened_at) = (loaded.inquiry.id.clone(), loaded.inquiry.opened_at);
     let mut seq = end.as_ref().map_or(0, |e| e.seq);
     let mut drafts = extra;
@@ -116,7 +119,8 @@ pub(crate) fn decide(
     }
     let told = tell(facts, &inquiry_id, drafts, end, now);
     let row = inquiry_row(account, &loaded, now)?;
-    Ok(Decided { inquiry: loaded.inquiry, row, known: loaded.version.is_some(), steps, told })
+    let hurries = loaded.inquiry.urgent() && !before;
+    Ok(Decided { inquiry: loaded.inquiry, row, known: loaded.version.is_some(), hurries, steps, told })
 }
 
 impl Decided {
@@ -137,6 +141,9 @@ impl Decided {
                 let Some(row) = store::review_get(tx, account, review.as_str()).await? else { continue };
                 store::review_decide_if_open(tx, account, review.as_str(), &row.digest, decision).await?;
             }
+        }
+        if self.hurries {
+            store::effects_hurry(tx, account, &self.row.id).await?;
         }
         self.told.store(tx).await?;
         let stored = if self.known {

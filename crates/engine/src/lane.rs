@@ -457,6 +457,9 @@ impl<'a> Step<'a> {
                             && engine.now() < look_until
                             && !(due.is_empty() && self.in_hand.is_empty());
                     }
+                    for row in due.iter().filter(|row| row.urgent) {
+                        self.hurry(&row.id);
+                    }
                     due.retain(|row| self.in_hand.insert(row.id.clone()));
                     self.found += due.len();
                     for row in due {
@@ -521,6 +524,13 @@ impl<'a> Step<'a> {
             }
             .boxed(),
         );
+    }
+
+    /// One in hand has become urgent.
+    fn hurry(&mut self, id: &str) {
+        if let Some(ready) = self.ready.iter_mut().find(|r| r.work.row.id == id) {
+            ready.work.row.urgent = true;
+        }
     }
 
     /// On to what comes after an exchange.
