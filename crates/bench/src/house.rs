@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 pub(crate) const CALLRAIL_ACCOUNT: &str = ACCOUNT;
 /// The connection that the loader's webhooks come through.
 pub(crate) const CALLRAIL_CONNECTION: &str = CALLRAIL;
-const ACCOUNT: &str = "acct_bench";
+pub(crate) const ACCOUNT: &str = "acct_bench";
 const CALLRAIL: &str = "conn_callrail";
 const HUBSPOT: &str = "conn_hubspot";
 /// Where the loader sends.
@@ -163,25 +163,31 @@ impl House {
 
 /// One account with one location, one line, three people, CallRail, HubSpot and the contract that is shipped.
 async fn seed(engine: &Engine, crm_url: Option<String>) -> Result<()> {
-    let now = engine.now();
-    let at = now.as_microsecond();
-    let contract = contract::parse(contract::DEFAULT_TEXT).0.context("the shipped contract cannot be read")?;
-    let version = ContractNew {
-        account: ACCOUNT.into(),
-        id: ContractId::new(now, engine.random()).as_str().into(),
-        name: contract.name.clone(),
-        digest: contract.digest(),
-        source: contract::DEFAULT_TEXT.into(),
-        compiled: serde_json::to_string(&contract)?,
-        applied_at: at,
-        applied_by: "bench".into(),
-    };
-    let roster = roster()?;
+    let at = engine.now().as_microsecond();
     let crm_url = crm_url.unwrap_or_else(|| "http://127.0.0.1:9".into());
     let connections = [
         connection(engine, (CALLRAIL, "callrail-main", "callrail", "source"), SIGNING_KEY, None, at),
         connection(engine, (HUBSPOT, "hubspot-main", "hubspot", "crm"), CRM_TOKEN, Some(crm_url), at),
     ];
+    furnish(engine, contract::DEFAULT_TEXT, connections).await
+}
+
+/// One account with one location, one line, three people, that contract and these connections.
+pub(crate) async fn furnish(engine: &Engine, text: &str, connections: [ConnectionRow; 2]) -> Result<()> {
+    let now = engine.now();
+    let at = now.as_microsecond();
+    let contract = contract::parse(text).0.context("the contract cannot be read")?;
+    let version = ContractNew {
+        account: ACCOUNT.into(),
+        id: ContractId::new(now, engine.random()).as_str().into(),
+        name: contract.name.clone(),
+        digest: contract.digest(),
+        source: text.into(),
+        compiled: serde_json::to_string(&contract)?,
+        applied_at: at,
+        applied_by: "bench".into(),
+    };
+    let roster = roster()?;
     let account = AccountRow { id: ACCOUNT.into(), name: "Bench".into(), salt: "bench-salt".into(), created_at: at };
     engine
         .store()
@@ -202,7 +208,7 @@ async fn seed(engine: &Engine, crm_url: Option<String>) -> Result<()> {
     Ok(())
 }
 
-fn connection(
+pub(crate) fn connection(
     engine: &Engine,
     (id, name, vendor, kind): (&str, &str, &str, &str),
     secret: &str,
@@ -228,7 +234,7 @@ fn connection(
     }
 }
 
-fn roster() -> Result<Vec<(&'static str, String, String)>> {
+pub(crate) fn roster() -> Result<Vec<(&'static str, String, String)>> {
     let location = Location {
         id: LocationId::from_text("loc_main"),
         slug: "main".into(),

@@ -1,11 +1,12 @@
 //! The measurements, printed as ratios to limits measured in the same run on the same machine, so that a figure means something on any.
 //!
-//! Start at [`ingest`], [`recover`] and [`start`]. Each starts this program again for every part (loader, server, twin), so that each part has
+//! Start at [`ingest`], [`recover`], [`drain`] and [`start`]. Each starts this program again for every part (loader, server, twin), so that each part has
 //! a process of its own and they meet over loopback with connections kept alive. A part says what it is asked over its standard input and
 //! output ([`part`]). Everything for people goes to standard error; standard output ends with one JSON object.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measurement prints its figures")]
 
+mod drain;
 mod figures;
 mod house;
 mod ingest;
@@ -37,6 +38,8 @@ enum What {
     Ingest(ingest::Args),
     /// Exchanges with a CRM per second after an outage, against the same exchanges replayed by the same client
     Recover(recover::Args),
+    /// A backlog of calls into a CRM that keeps its vendor's published limits, against the time that these limits allow
+    Drain(drain::Args),
     /// Idle memory, and time from the start on an existing database to the first acknowledged webhook
     Start(start::Args),
     /// One process of a measurement; not for people
@@ -74,6 +77,7 @@ fn main() -> Result<()> {
     match args.what {
         What::Ingest(args) => part::runtime(1)?.block_on(ingest::run(&args)),
         What::Recover(args) => part::runtime(1)?.block_on(recover::run(&args)),
+        What::Drain(args) => part::runtime(SERVER_THREADS)?.block_on(drain::run(&args)),
         What::Start(args) => part::runtime(1)?.block_on(start::run(&args)),
         What::Part(Part::Loader { path }) => part::runtime(1)?.block_on(loader::run(&path)),
         What::Part(Part::House { directory, crm_url, concurrency }) => {

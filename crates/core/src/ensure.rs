@@ -327,9 +327,10 @@ fn find(history: &History, around: &Circumstances<'_>, keys: &[crate::crm::Perso
     }
     let look = |operation| Next::Exchange { purpose: Purpose::Look, operation };
     let read = |id: &str| {
+        // Where much waits, the links are asked for in a request of their own, which many share.
         let associations = match around.traits.deals {
-            DealsWay::Associations => vec![Object::Deal],
-            DealsWay::Search | DealsWay::None => Vec::new(),
+            DealsWay::Associations if !around.crowded => vec![Object::Deal],
+            DealsWay::Associations | DealsWay::Search | DealsWay::None => Vec::new(),
         };
         look(CrmOp::ReadById {
             object: Object::Contact,
@@ -423,6 +424,20 @@ fn deals_of<'a>(
             }
         }
         DealsWay::Associations => {
+            // Whose deals a read has not shown, is asked what it is linked to.
+            for person in found.iter_mut().filter(|r| !r.associations.contains_key(&Object::Deal)) {
+                match answers.next() {
+                    None => {
+                        let id = person.id.clone();
+                        return look(CrmOp::ReadLinks { object: Object::Contact, id, to: Object::Deal });
+                    }
+                    Some(Ok(held)) => {
+                        let linked = held.records.first().and_then(|r| r.associations.get(&Object::Deal));
+                        person.associations.insert(Object::Deal, linked.cloned().unwrap_or_default());
+                    }
+                    Some(Err(_)) => {}
+                }
+            }
             let mut ids: Vec<String> =
                 found.iter().filter_map(|r| r.associations.get(&Object::Deal)).flatten().cloned().collect();
             ids.sort();

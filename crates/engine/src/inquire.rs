@@ -59,6 +59,8 @@ pub(crate) struct Decided {
     row: InquiryRow,
     /// The row is stored already.
     known: bool,
+    /// These events show that the caller is in need: what was planned before goes first too.
+    hurries: bool,
     steps: Vec<DecidedStep>,
     told: Told,
 }
@@ -90,7 +92,8 @@ pub(crate) fn decide(
     now: Timestamp,
 ) -> Result<Decided, store::Error> {
     let account = facts.account.as_str();
-    let inquiry_id = loaded.inquiry.id.clone();
+    let before = loaded.inquiry.urgent();
+    let (inquiry_id, opened_at) = (loaded.inquiry.id.clone(), loaded.inquiry.opened_at);
     let mut seq = end.as_ref().map_or(0, |e| e.seq);
     let mut drafts = extra;
     let mut steps = Vec::with_capacity(events.len());
@@ -108,7 +111,7 @@ pub(crate) fn decide(
         }
         let opened = step.opened_reviews.iter().map(|r| review_row(account, &inquiry_id, r, now));
         steps.push(DecidedStep {
-            plan: step.plan.map(|plan| planned(account, plan, now)).transpose()?,
+            plan: step.plan.map(|plan| planned(account, plan, opened_at, now)).transpose()?,
             timers,
             opened: opened.collect::<Result<_, _>>()?,
             closed: step.closed_reviews.into_iter().map(|r| (r.clone(), closed_by(&r, event, now))).collect(),
@@ -116,7 +119,8 @@ pub(crate) fn decide(
     }
     let told = tell(facts, &inquiry_id, drafts, end, now);
     let row = inquiry_row(account, &loaded, now)?;
-    Ok(Decided { inquiry: loaded.inquiry, row, known: loaded.version.is_some(), steps, told })
+    let hurries = loaded.inquiry.urgent() && !before;
+    Ok(Decided { inquiry: loaded.inquiry, row, known: loaded.version.is_some(), hurries, steps, told })
 }
 
 impl Decided {
@@ -137,6 +141,9 @@ impl Decided {
                 let Some(row) = store::review_get(tx, account, review.as_str()).await? else { continue };
                 store::review_decide_if_open(tx, account, review.as_str(), &row.digest, decision).await?;
             }
+        }
+        if self.hurries {
+            store::effects_hurry(tx, account, &self.row.id).await?;
         }
         self.told.store(tx).await?;
         let stored = if self.known {
@@ -228,7 +235,7 @@ struct Planned {
     effects: Vec<(EffectRow, Effect)>,
 }
 
-fn planned(account: &str, plan: Plan, now: Timestamp) -> Result<Planned, store::Error> {
+fn planned(account: &str, plan: Plan, opened_at: Timestamp, now: Timestamp) -> Result<Planned, store::Error> {
     let (plan, effects) = plan.stored();
     let row = PlanRow {
         account: account.to_owned(),
@@ -241,7 +248,7 @@ fn planned(account: &str, plan: Plan, now: Timestamp) -> Result<Planned, store::
         schema: i64::from(PLAN_SCHEMA),
         body: serde_json::to_string(&plan).map_err(|e| corrupt("plan", plan.id.as_str(), e))?,
     };
-    let effects = effects.into_iter().map(|e| Ok((effect_row(account, &e, now)?, e)));
+    let effects = effects.into_iter().map(|e| Ok((effect_row(account, &e, opened_at, now)?, e)));
     Ok(Planned { row, supersedes: plan.supersedes, effects: effects.collect::<Result<_, store::Error>>()? })
 }
 
@@ -299,7 +306,9 @@ pub(crate) async fn needs_met(tx: &mut Tx, account: &str, effect: &Effect) -> Re
     Ok(true)
 }
 
-fn effect_row(account: &str, effect: &Effect, now: Timestamp) -> Result<EffectRow, store::Error> {
+/// Its rank is the age of its inquiry: what was begun comes to its end before more is begun, so that searches and writes of a backlog
+/// leave side by side.
+fn effect_row(account: &str, effect: &Effect, opened_at: Timestamp, now: Timestamp) -> Result<EffectRow, store::Error> {
     let json = |what: &str, r: Result<String, serde_json::Error>| r.map_err(|e| corrupt(what, effect.id.as_str(), e));
     Ok(EffectRow {
         account: account.to_owned(),
@@ -311,7 +320,7 @@ fn effect_row(account: &str, effect: &Effect, now: Timestamp) -> Result<EffectRo
         target: effect.target.clone(),
         state: "waiting".to_owned(),
         urgent: effect.urgent,
-        rank: micros(now),
+        rank: micros(opened_at.min(now)),
         due_at: WAITS_FOR_ANOTHER,
         in_flight_until: None,
         needs: json("needs", serde_json::to_string(&effect.needs))?,

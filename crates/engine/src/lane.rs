@@ -38,12 +38,12 @@ use work::{Turn, Work};
 
 /// Turns that the settling effects of all inquiries share.
 const TURNS: usize = 256;
-/// Effects of a lane that are held in memory at once.
-pub const IN_HAND_MAX: usize = 320;
+/// Effects of a lane that are held in memory at once: some dozen shapes of requests, each with a full batch.
+pub const IN_HAND_MAX: usize = 1_200;
 /// So many effects in hand mean that much waits: reads are cut so that they fit into batches.
 const CROWDED: usize = 24;
 /// An effect that waited so long for its next exchange goes before fuller batches.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(3);
+const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
 /// How often urgent effects are looked for while others are at work.
 const URGENT_LOOK: Duration = Duration::from_millis(300);
 /// How soon effects that the ones in hand have released are looked for.
@@ -433,7 +433,7 @@ impl<'a> Step<'a> {
             if looks && !rested && !looking && !self.in_hand.is_empty() {
                 self.tick(rest_until);
             }
-            if looks && rested && !looking && self.in_hand.len() <= most / 2 && room > 0 {
+            if looks && rested && !looking && self.in_hand.len() <= most * 3 / 4 && room > 0 {
                 looking = true;
                 known.clone_from(&self.in_hand);
                 let limit = u32::try_from(self.in_hand.len() + room).unwrap_or(u32::MAX);
@@ -456,6 +456,9 @@ impl<'a> Step<'a> {
                             && !self.one_by_one
                             && engine.now() < look_until
                             && !(due.is_empty() && self.in_hand.is_empty());
+                    }
+                    for row in due.iter().filter(|row| row.urgent) {
+                        self.hurry(&row.id);
                     }
                     due.retain(|row| self.in_hand.insert(row.id.clone()));
                     self.found += due.len();
@@ -521,6 +524,13 @@ impl<'a> Step<'a> {
             }
             .boxed(),
         );
+    }
+
+    /// One in hand has become urgent.
+    fn hurry(&mut self, id: &str) {
+        if let Some(ready) = self.ready.iter_mut().find(|r| r.work.row.id == id) {
+            ready.work.row.urgent = true;
+        }
     }
 
     /// On to what comes after an exchange.

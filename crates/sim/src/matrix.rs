@@ -7,7 +7,7 @@
 
 mod yard;
 
-pub use yard::{CRMS, twin};
+pub use yard::{CRMS, made_by_hand, prepare, twin, without_field};
 
 use crate::dice::Dice;
 use anyhow::{Context as _, Result, bail};

@@ -64,7 +64,7 @@ impl Work<'_> {
                 traits: self.traits,
                 now: self.engine.now(),
                 contact: self.contact.as_deref(),
-                planned_at: Some(crate::instant(self.row.rank)),
+                planned_at: Some(crate::instant(self.row.rank.max(self.row.created_at))),
                 elsewhere: self.elsewhere,
                 known: self.known.as_deref(),
                 crowded: crowded && !self.row.urgent,

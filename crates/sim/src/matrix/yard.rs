@@ -440,7 +440,7 @@ impl Yard {
 }
 
 /// Can set-up make fields there?
-fn made_by_hand(translator: &dyn ringback_connect::Crm) -> bool {
+pub fn made_by_hand(translator: &dyn ringback_connect::Crm) -> bool {
     let property = crm::PropertySpec {
         name: "rb_budget".into(),
         label: "Ringback budget".into(),
@@ -464,7 +464,7 @@ fn made_by_hand(translator: &dyn ringback_connect::Crm) -> bool {
 }
 
 /// The contract without a clause.
-fn without_field(text: &str, field: &str) -> String {
+pub fn without_field(text: &str, field: &str) -> String {
     let head = format!("[field.{field}]");
     let mut out = String::with_capacity(text.len());
     let mut skipping = false;
@@ -481,7 +481,7 @@ fn without_field(text: &str, field: &str) -> String {
 }
 
 /// Fields that somebody makes by hand where set-up cannot.
-fn prepare(twin: &mut dyn Books, translator: &dyn ringback_connect::Crm, text: &str) -> Result<()> {
+pub fn prepare(twin: &mut dyn Books, translator: &dyn ringback_connect::Crm, text: &str) -> Result<()> {
     let (parsed, problems) = contract::parse(text);
     let Some(parsed) = parsed else { bail!("the contract does not parse: {problems:?}") };
     let kind = |object: crm::Object| match object {

@@ -128,10 +128,12 @@ statements! {
     EFFECTS_DUE_TIMERS = concat!("SELECT ", columns!(), " FROM effects WHERE lane = 'timer' AND ", unsettled!(),
         " AND due_at <= $1 ORDER BY due_at, account, id LIMIT $2");
     EFFECT_NEXT_DUE_AT = concat!("SELECT MIN(CASE WHEN state = 'in_flight' THEN in_flight_until ELSE due_at END) FROM effects WHERE ", unsettled!());
-    EFFECT_UPDATE_IF = "UPDATE effects SET version = version + 1, state = $4, urgent = $5, rank = $6, due_at = $7, in_flight_until = $8, \
+    EFFECT_UPDATE_IF = "UPDATE effects SET version = version + 1, state = $4, urgent = ($5 OR urgent), rank = $6, due_at = $7, in_flight_until = $8, \
         needs = $9, body = $10, history = $11, receipt = $12, attempts = $13, settled_at = $14, why = $15, lane = $16, plan = $17, \
         record = COALESCE($18, record) \
         WHERE account = $1 AND id = $2 AND version = $3";
+    EFFECTS_HURRY = "UPDATE effects SET urgent = TRUE WHERE account = $1 AND inquiry = $2 AND urgent = FALSE AND lane <> 'timer' \
+        AND state IN ('waiting', 'due')";
     EFFECTS_UNSETTLED_COUNT = concat!("SELECT COUNT(*) FROM effects WHERE account = $1 AND lane = $2 AND ", unsettled!());
     EFFECTS_OLDEST_UNSETTLED = concat!("SELECT MIN(created_at) FROM effects WHERE account = $1 AND lane = $2 AND ", unsettled!());
     EFFECTS_DEAD = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND state = 'dead' ORDER BY settled_at DESC NULLS FIRST, id DESC LIMIT $2");
@@ -274,6 +276,13 @@ pub async fn effect_update_if(tx: &mut Tx, row: &EffectRow) -> Result<bool, Erro
         &row.plan,
         record_of(row.receipt.as_deref())
     )
+}
+
+/// Lets what an inquiry still waits for go before all others, from when its caller is known to be in need. A matter of order only, so it
+/// counts as no change: whoever is at work on one of these goes on, and [`effect_update_if`] never takes it back.
+pub async fn effects_hurry(tx: &mut Tx, account: &str, inquiry: &str) -> Result<(), Error> {
+    exec_if!(tx, EFFECTS_HURRY, account, inquiry)?;
+    Ok(())
 }
 
 /// The record that a receipt names, promoted to a column so that a record's history can be found without reading every receipt.

@@ -22,6 +22,8 @@ const FIND_ITEMS_MAX: usize = 40;
 /// Records of a batch that is read with history ("The maximum number of inputs supported in a batch request for property histories is
 /// 50", the vendor's own words in <https://github.com/PipedreamHQ/pipedream/pull/8462>).
 const HISTORY_ITEMS_MAX: usize = 50;
+/// Links of one batch: 2,000 are taken to make and 1,000 to read (associations guide); a quarter, so that a lost answer leaves few in doubt.
+const LINK_ITEMS_MAX: usize = 250;
 /// A search cannot be paged beyond this many results (search guide, limits).
 const SEARCH_TOTAL_MAX: usize = 10_000;
 const LINKS_PER_PAGE: usize = 500;
@@ -53,9 +55,8 @@ fn mixed() -> Unsupported {
 /// Operations of one shape that may share a request.
 pub(super) fn batch_items_max(operation: &CrmOp) -> usize {
     match operation {
-        CrmOp::Upsert { .. } | CrmOp::Update { .. } | CrmOp::Associate { .. } | CrmOp::ReadLinks { .. } => {
-            BATCH_ITEMS_MAX
-        }
+        CrmOp::Upsert { .. } | CrmOp::Update { .. } => BATCH_ITEMS_MAX,
+        CrmOp::Associate { .. } | CrmOp::ReadLinks { .. } => LINK_ITEMS_MAX,
         // A batch of records does not show what they are linked to.
         CrmOp::ReadByKey { associations, .. } if associations.is_empty() => BATCH_ITEMS_MAX,
         CrmOp::ReadById { associations, history: false, .. } if associations.is_empty() => BATCH_ITEMS_MAX,
