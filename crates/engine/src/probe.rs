@@ -25,7 +25,7 @@ pub(crate) const SEARCH_LAG_SETTING: &str = "probe.search_lag_seconds";
 /// How long a probe waits for a record to show.
 pub const WAIT_SECONDS_MAX: u64 = 120;
 /// People a probe makes, if no write of it is done twice.
-pub const PEOPLE: usize = 6;
+pub const PEOPLE: usize = 5;
 /// How often one exchange is tried while the vendor only asks to wait.
 const TRIES_MAX: usize = 5;
 /// The longest such wait.

@@ -396,6 +396,30 @@ mod tests {
         assert!(slow.drain_seconds > looked("hubspot", &[], 1_000).drain_seconds);
     }
 
+    /// The CRM is down: the plan says how much waits and when it will be gone, not before the breaker lets anything through.
+    #[tokio::test]
+    async fn what_waits_behind_an_outage_is_told_with_its_end() {
+        let world = crate::audit::tests::support::World::new().await;
+        let crm = ConnectionId::from_text("conn_crm");
+        let idle = world.engine.drain_plan(&world.account, &crm).await.unwrap().unwrap();
+        assert_eq!((idle.waiting, idle.gone_at, idle.held_until), (0, None, None));
+        for call in ["a", "b", "c"] {
+            world.missed_call(call).await;
+        }
+        for _ in 0..40 {
+            while world.engine.step_all().await.unwrap() > 0 {}
+            world.clock.forward(SignedDuration::from_secs(2));
+        }
+        let now = world.engine.now();
+        let plan = world.engine.drain_plan(&world.account, &crm).await.unwrap().unwrap();
+        assert!(plan.waiting >= 3 && plan.requests >= 1, "{plan:?}");
+        let gone_at = plan.gone_at.unwrap();
+        assert!(gone_at > now && Some(gone_at) > plan.held_until, "{plan:?}");
+        assert!(plan.held_until.is_some_and(|until| until > now), "the breaker is open: {plan:?}");
+        let nobody = ConnectionId::from_text("conn_9");
+        assert!(matches!(world.engine.drain_plan(&world.account, &nobody).await, Err(Error::Missing(_))));
+    }
+
     #[test]
     fn no_call_of_a_day_is_lost_by_rounding() {
         assert_eq!(SHARE_OF_HOUR.iter().sum::<u64>(), 100);

@@ -64,16 +64,16 @@ const CONNECTIONS: &[(&str, &str, &[&str])] = &[
 /// The settings file and the contract for a CRM, and the variable of its secret.
 fn texts(crm: &str) -> Result<(String, String, &'static str), Fail> {
     let known = CONNECTIONS.iter().find(|(name, ..)| *name == crm).zip(ringback_connect::crm(crm));
-    let Some(((name, variable, more), translator)) = known else {
+    let Some((&(name, variable, more), translator)) = known else {
         let all: Vec<&str> = CONNECTIONS.iter().map(|(name, ..)| *name).collect();
         let cure = format!("name one of {}", all.join(", "));
         return Err(Fail::new(Exit::Usage, "RB-0313", format!("there is no CRM {crm:?}"), cure));
     };
-    if *name == "hubspot" {
+    if name == "hubspot" {
         return Ok((DEFAULT_TEXT.to_owned(), contract::DEFAULT_TEXT.to_owned(), variable));
     }
     let mut own = format!("name     = \"{name}-main\"\nvendor   = \"{name}\"\nsecret   = {{ env = \"{variable}\" }}\n");
-    for line in *more {
+    for line in more {
         own.push_str(line);
         own.push('\n');
     }
