@@ -18,6 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
+/// People who are there already came so long ago.
+const SEEDED_BEFORE_MS: i64 = 7 * 86_400_000;
 /// How often a receiver's acknowledgements are looked for.
 const ACKS_EVERY: Duration = Duration::from_millis(500);
 /// How long one may take, and how often it is tried.
@@ -60,7 +62,9 @@ fn crm_twin(vendor: &str, twin: &Twin, address: SocketAddr) -> Result<(Box<dyn B
     ringback_sim::matrix::prepare_by_hand(held.as_mut(), vendor)
         .map_err(|error| cannot(format!("the simulated {vendor} cannot be prepared: {error}")))?;
     if twin.seed_people > 0 {
-        let made = crms::seed_people(held.as_mut(), twin.seed_people, SystemClock.now().as_millisecond());
+        // Long enough ago for every index.
+        let then_ms = SystemClock.now().as_millisecond() - SEEDED_BEFORE_MS;
+        let made = crms::seed_people(held.as_mut(), twin.seed_people, then_ms);
         note(format!("{made} people are in it"));
     }
     let lines = lines(vendor, held.as_ref(), &token, address);
