@@ -72,7 +72,7 @@ fn crm_twin(vendor: &str, twin: &Twin, address: SocketAddr) -> Result<(Box<dyn B
 }
 
 fn lines(vendor: &str, held: &dyn Books, token: &str, address: SocketAddr) -> String {
-    let quoted = |text: &str| toml::Value::from(text).to_string();
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let base_url = format!("http://{address}{}", held.path().unwrap_or_default());
     let mut text = format!(
         "[[account.connection]]\nname     = \"{vendor}-main\"\nvendor   = \"{vendor}\"\nbase_url = {}\nsecret   = {{ text = {} }}\n",
