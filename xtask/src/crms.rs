@@ -28,7 +28,7 @@ pub fn page() -> String {
             about.title,
             anchor(about.title),
             race(*crm, writes, Object::Contact).0,
-            lag(writes.search_lag),
+            if crm.acknowledges() { "not asked".to_owned() } else { lag(writes.search_lag) },
             burst(about.limits),
             daily(about.limits),
             number(about.limits.concurrent_requests_max),
@@ -103,6 +103,7 @@ fn batches(text: &mut String, crm: &dyn Crm) {
     let connection = connection(crm.about().name);
     let rows: Vec<(&str, usize, u32)> = operations(crm)
         .into_iter()
+        .filter(|(_, operation)| used(crm, operation))
         .filter(|(_, operation)| crm.request(std::slice::from_ref(operation), &connection).is_ok())
         .map(|(name, operation)| {
             let most = crm.batch_items_max(&operation, &connection);
@@ -113,6 +114,16 @@ fn batches(text: &mut String, crm: &dyn Crm) {
     text.push_str(&format!("\n| operation | in one request | {unit} each |\n|---|---|---|\n"));
     for (name, most, cost) in rows {
         let _ = writeln!(text, "| {name} | {most} | {cost} |");
+    }
+}
+
+/// Of the two ways to make a record only the one that is taken.
+fn used(crm: &dyn Crm, operation: &CrmOp) -> bool {
+    let way = crm.about().writes.map(|w| w.way(operation.object()));
+    match operation {
+        CrmOp::Upsert { .. } => way == Some(KeyWay::Upsert),
+        CrmOp::Create { .. } => way == Some(KeyWay::LookThenCreate),
+        _ => true,
     }
 }
 
