@@ -355,7 +355,7 @@ impl<T: FnMut(&str)> Probe<'_, T> {
             for sight in sights.iter_mut().filter(|s| s.seen.is_none()) {
                 let outcome = self.exchange(&sight.operation).await?;
                 let passed = self.engine.now().duration_since(sight.since);
-                if records(&outcome).iter().any(|r| r.id == sight.id) {
+                if shown(&outcome).contains(&sight.id) {
                     sight.seen = Some(if look == 0 { 0 } else { whole_seconds(passed) });
                     continue;
                 }
@@ -509,9 +509,9 @@ impl<T: FnMut(&str)> Probe<'_, T> {
             let part = key.strip_prefix(&self.probed.tag).unwrap_or_default().trim_start_matches('-').to_owned();
             let look = self.by_key(&part);
             match self.exchange(&look).await {
-                Ok(outcome) if !ids(&outcome).is_empty() => {
+                Ok(outcome) if !shown(&outcome).is_empty() => {
                     let more: Vec<String> =
-                        ids(&outcome).into_iter().filter(|id| !self.probed.made.contains(id)).collect();
+                        shown(&outcome).into_iter().filter(|id| !self.probed.made.contains(id)).collect();
                     self.probed.made.extend(more);
                 }
                 _ => {
@@ -549,6 +549,14 @@ fn records(outcome: &Outcome) -> &[Record] {
 
 fn ids(outcome: &Outcome) -> Vec<String> {
     records(outcome).iter().map(|r| r.id.clone()).filter(|id| !id.is_empty()).collect()
+}
+
+/// Records that a look has shown: whole, or by their id alone.
+fn shown(outcome: &Outcome) -> Vec<String> {
+    match outcome {
+        Outcome::Gone { merged_into: Some(id) } => vec![id.clone()],
+        other => ids(other),
+    }
 }
 
 fn told_of(outcome: &Outcome) -> String {
