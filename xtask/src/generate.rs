@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::{cmd, errors};
+use crate::{cmd, crms, errors};
 
 /// Reference pages that are a file of the product, word for word: source, page, title, what stands above it.
 const REFERENCES: &[(&str, &str, &str, &str)] = &[(
@@ -55,6 +55,7 @@ pub fn all() -> Result<Vec<(String, String)>, String> {
     let mut files = vec![
         ("docs/errors/README.md".to_owned(), index(&pages)),
         ("crates/cli/src/error_pages.rs".to_owned(), table(&pages)),
+        (crms::PAGE.to_owned(), crms::page()),
     ];
     for (source, page, title, above) in REFERENCES {
         let text = fs::read_to_string(cmd::root().join(source)).map_err(|e| format!("{source}: {e}"))?;

@@ -34,7 +34,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     (SIM, &[CORE, CONNECT, STORE, ENGINE, TWINS]),
     (CLI, &[CORE, CONNECT, STORE, ENGINE, WEB, TWINS, SIM]),
     (BENCH, &[CORE, CONNECT, STORE, ENGINE, WEB, TWINS, SIM, CLI]),
-    (XTASK, &[CORE]),
+    (XTASK, &[CORE, CONNECT]),
 ];
 
 /// Whose *tests* may use the twins besides. Not connect's: its fixtures come from the vendors' documents.

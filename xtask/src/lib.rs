@@ -8,6 +8,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer's tool speaks through the terminal")]
 
 pub mod cmd;
+pub mod crms;
 pub mod demo;
 pub mod errors;
 pub mod eval;

@@ -39,15 +39,36 @@ pub(crate) enum Command {
         /// Where to.
         #[arg(default_value = ".")]
         directory: PathBuf,
+        /// The CRM that calls are written to; connection and contract are made for it.
+        #[arg(long, value_name = "VENDOR", default_value = "hubspot")]
+        crm: String,
     },
     /// Take calls: hooks, workers, console.
     Serve,
     /// Look at everything that has to be right, and list what is not.
-    Doctor,
+    Doctor {
+        /// Also: do the CRMs' limits hold so many calls? `last-month` (the account's own calls) or a figure such as `400-per-day`.
+        #[arg(long, value_name = "CALLS")]
+        volume: Option<crate::commands::volume::Volume>,
+    },
     /// Set up a CRM: its own properties, its owners, the URLs that providers need.
     Connect {
         /// The connection's name.
         name: String,
+    },
+    /// Try a CRM's sandbox: what does it do with repeated, concurrent and stale writes, how late are its searches?
+    ///
+    /// Makes a few people named rb-probe-…, and takes them away again. What it finds out is stored with the connection, and waits that are
+    /// longer than the ones assumed take effect at once. Without --i-know-this-writes it only says what it would make.
+    Probe {
+        /// The connection's name.
+        name: String,
+        /// Only show what earlier probes found out.
+        #[arg(long)]
+        show: bool,
+        /// The connection leads to a sandbox, and it may be written to.
+        #[arg(long)]
+        i_know_this_writes: bool,
     },
     /// Bring in a phone log (CSV); importing it again changes nothing.
     Import {
@@ -264,13 +285,45 @@ pub(crate) struct Twin {
     /// The token or secret it accepts.
     #[arg(long)]
     pub(crate) token: Option<String>,
+    /// So many people are in the CRM already, every third as a customer; 1200 at most.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed_people: usize,
+    /// Where ringback is reached: the twin of a receiver (hook) posts its acknowledgements there.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8787")]
+    pub(crate) public_url: String,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TwinVendor {
     Hubspot,
+    Salesforce,
+    Zoho,
+    Pipedrive,
+    #[value(name = "gohighlevel")]
+    GoHighLevel,
+    Dynamics,
+    /// Any CRM by webhook: a receiver that confirms what it wrote.
+    Hook,
     Callrail,
+    /// A receiver of pages.
     Sink,
+}
+
+impl TwinVendor {
+    /// The word in configuration.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Hubspot => "hubspot",
+            Self::Salesforce => "salesforce",
+            Self::Zoho => "zoho",
+            Self::Pipedrive => "pipedrive",
+            Self::GoHighLevel => "gohighlevel",
+            Self::Dynamics => "dynamics",
+            Self::Hook => "hook",
+            Self::Callrail => "callrail",
+            Self::Sink => "sink",
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,7 +15,9 @@ mod problems;
 
 use args::{Audit, Cli, Command};
 use clap::Parser as _;
-use commands::{audit, connect, contract, demo, desk, doctor, import, init, reconcile, serve, token, twin, user};
+use commands::{
+    audit, connect, contract, demo, desk, doctor, import, init, probe, reconcile, serve, token, twin, user,
+};
 use config::{Config, Depth, Log};
 use house::House;
 use out::Out;
@@ -37,8 +39,8 @@ fn main() -> ExitCode {
 fn run(cli: &Cli, out: Out) -> Result<(), Fail> {
     match &cli.command {
         Command::Error { code } => error_text::run(out, code.as_deref()),
-        Command::Init { directory } => init::run(out, directory, &house::new_key()),
         Command::Proof(args::Proof::Verify { file, key }) => reconcile::verify(out, file, key.as_deref()),
+        Command::Init { directory, crm } => init::run(out, directory, crm, &house::new_key()),
         Command::Config(args::Config::Show) => {
             commands::config::show(out, &config::load(&cli.config, Depth::Whole)?);
             Ok(())
@@ -64,10 +66,23 @@ async fn with_runtime(cli: &Cli, out: Out) -> Result<(), Fail> {
         Command::Contract(command) => contract::run(out, &cli.config, named, command).await,
         Command::Demo(command) => demo::run(out, command).await,
         Command::Twin(command) => twin::run(out, command).await,
-        Command::Doctor => doctor::run(out, &config::load(&cli.config, Depth::Whole)?).await,
+        Command::Doctor { volume } => doctor::run(out, &config::load(&cli.config, Depth::Whole)?, *volume).await,
         Command::Connect { name } => {
             let house = open(Depth::Whole).await?;
             connect::run(out, &house, house.account(named)?, name).await
+        }
+        Command::Probe { name, show, i_know_this_writes } => {
+            let house = open(Depth::Whole).await?;
+            let how = if *show {
+                probe::How::Show
+            } else if *i_know_this_writes {
+                probe::How::Write
+            } else {
+                probe::How::Say
+            };
+            let done = probe::run(out, &house, house.account(named)?, name, how).await;
+            house.engine.store().clone().close().await;
+            done
         }
         _ => {
             let house = open(Depth::Lookup).await?;

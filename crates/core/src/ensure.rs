@@ -392,7 +392,7 @@ fn find(history: &History, around: &Circumstances<'_>, keys: &[crate::crm::Perso
         }
         found.dedup_by(|a, b| a.id == b.id);
     }
-    let deals = match deals_of(&found, &mut answers, around) {
+    let deals = match deals_of(&mut found, &mut answers, around) {
         Ok(deals) => deals,
         Err(operation) => return look(operation),
     };
@@ -406,7 +406,7 @@ fn find(history: &History, around: &Circumstances<'_>, keys: &[crate::crm::Perso
 
 /// The deals of the people who were found; `Err`: what has to be asked for them.
 fn deals_of<'a>(
-    found: &[Record],
+    found: &mut [Record],
     answers: &mut impl Iterator<Item = Result<&'a Held, Option<&'a str>>>,
     around: &Circumstances<'_>,
 ) -> Result<Vec<Record>, CrmOp> {
@@ -415,7 +415,7 @@ fn deals_of<'a>(
     match around.traits.deals {
         DealsWay::None => {}
         DealsWay::Search => {
-            for person in found {
+            for person in &*found {
                 match answers.next() {
                     None => return Err(CrmOp::FindDeals { contact: person.id.clone(), properties: reads }),
                     Some(Ok(held)) => deals.extend(held.records.iter().cloned()),
@@ -429,7 +429,7 @@ fn deals_of<'a>(
                 match answers.next() {
                     None => {
                         let id = person.id.clone();
-                        return look(CrmOp::ReadLinks { object: Object::Contact, id, to: Object::Deal });
+                        return Err(CrmOp::ReadLinks { object: Object::Contact, id, to: Object::Deal });
                     }
                     Some(Ok(held)) => {
                         let linked = held.records.first().and_then(|r| r.associations.get(&Object::Deal));

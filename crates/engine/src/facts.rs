@@ -168,7 +168,7 @@ impl Engine {
         let mut connections = HashMap::new();
         for row in rows.connections {
             let mut facts = self.open_connection(&row)?;
-            // What set-up found out about the vendor's fields; what the file says stands above it.
+            // What set-up found out about the vendor's fields, and a probe about its lags; what the file says stands above it.
             for (_, name, value) in rows.fields.iter().filter(|(connection, ..)| *connection == row.id) {
                 facts.connection.settings.entry(name.clone()).or_insert_with(|| value.clone());
             }
@@ -254,7 +254,8 @@ async fn load(tx: &mut Tx, account: &str) -> Result<Rows, store::Error> {
     let contracts = store::contracts_all(tx, account).await?;
     let contract = contracts.into_iter().max_by_key(|c| (c.applied_at, c.version));
     let connections = store::connections_all(tx, account).await?;
-    let fields = store::cursors_beginning(tx, account, FIELD_SETTING).await?;
+    let mut fields = store::cursors_beginning(tx, account, FIELD_SETTING).await?;
+    fields.extend(store::cursors_beginning(tx, account, crate::probe::SETTING).await?);
     Ok(Rows { salt, roster, contract, connections, fields })
 }
 

@@ -5,10 +5,11 @@
 //! names is read before it counts, and what it does not name is searched for; it never authorises the making of a person.
 
 use crate::facts::{AccountFacts, ConnectionFacts};
+use crate::lane::fault_outcome;
 use crate::{Engine, Error, micros};
 use jiff::{SignedDuration, Timestamp};
-use ringback_connect::{Connection, Crm};
-use ringback_core::crm::{CrmOp, CrmWords, Held, Object, Outcome, PersonKey, Record};
+use ringback_connect::{Connection, Crm, Replies};
+use ringback_core::crm::{CrmOp, CrmWords, Held, Object, Outcome, PersonKey, Record, Why};
 use ringback_core::id::{AccountId, ConnectionId};
 use ringback_core::identity::{self, Phone};
 use ringback_store::{self as store, Site};
@@ -197,17 +198,33 @@ impl Engine {
         crm: &'static dyn Crm,
         operation: CrmOp,
     ) -> Result<Held, String> {
-        self.await_pace(held, matches!(operation, CrmOp::FindPerson { .. } | CrmOp::Changed { .. })).await?;
-        let operations = [operation];
-        let request = crm.request(&operations, &held.connection).map_err(|u| u.0)?;
-        let timeout = crm.about().writes.map_or(Duration::from_secs(10), |w| w.timeout);
-        let reply = self.send(held, crm, &request, timeout).await.map_err(|fault| fault.to_string())?;
-        let outcome = crm.reply(&operations, &reply, &held.connection, self.now()).outcomes.into_iter().next();
-        match outcome {
-            Some(Outcome::Done { held }) => Ok(held),
-            Some(other) => Err(format!("{}: {}", other.word(), ringback_core::ensure::words(&other))),
-            None => Err("the reply says nothing".into()),
+        let search = matches!(operation, CrmOp::FindPerson { .. } | CrmOp::Changed { .. });
+        match self.exchange_outside(held, crm, &operation, search).await? {
+            Outcome::Done { held } => Ok(held),
+            other => Err(format!("{}: {}", other.word(), ringback_core::ensure::words(&other))),
         }
+    }
+
+    /// One exchange outside of any effect, at the lane's pace; `Err`: nothing has left, and why.
+    pub(crate) async fn exchange_outside(
+        &self,
+        held: &ConnectionFacts,
+        crm: &'static dyn Crm,
+        operation: &CrmOp,
+        search: bool,
+    ) -> Result<Outcome, String> {
+        self.await_pace(held, search).await?;
+        let operations = std::slice::from_ref(operation);
+        let request = crm.request(operations, &held.connection).map_err(|u| u.0)?;
+        let timeout = crm.about().writes.map_or(Duration::from_secs(10), |w| w.timeout);
+        let reply = match self.send(held, crm, &request, timeout).await {
+            Ok(reply) => reply,
+            Err(fault) => return Ok(fault_outcome(&fault, operation.writes())),
+        };
+        let Replies { outcomes, budget } = crm.reply(operations, &reply, &held.connection, self.now());
+        self.heard(&held.connection.account, held.connection.id.as_str(), budget);
+        let none = || Outcome::Unknown { why: Why::new("no_outcome", "the reply says nothing") };
+        Ok(outcomes.into_iter().next().unwrap_or_else(none))
     }
 
     /// How many people the index knows.

@@ -13,11 +13,13 @@ mod send;
 mod work;
 
 pub use pace::{BREAKER_FAILURES, BREAKER_SECONDS, BREAKER_SECONDS_MAX, BURST_PERCENT};
+pub(crate) use pace::{searches_per_second, steady_per_second};
+pub(crate) use send::fault_outcome;
 
 use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::fold::Looked;
 use crate::inquire::Kept;
-use crate::{Engine, Error, micros};
+use crate::{Engine, Error, micros, probe};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
@@ -58,6 +60,16 @@ const PAGE_TRAITS: WriteTraits = WriteTraits {
     links_in_write: false,
     deals: DealsWay::None,
 };
+
+/// What `ensure` must know of the vendor behind a connection. Where a probe of the connection has seen longer lags than are assumed of the
+/// vendor, those count; shorter ones do not, for they were seen on one quiet day.
+pub(crate) fn traits_of(held: &ConnectionFacts) -> WriteTraits {
+    let Some(mut traits) = held.crm().and_then(|c| c.about().writes) else { return PAGE_TRAITS };
+    let seen = |name| held.connection.setting(name).and_then(probe::lag).unwrap_or_default();
+    traits.key_lag = traits.key_lag.max(seen(probe::KEY_LAG_SETTING));
+    traits.search_lag = traits.search_lag.max(seen(probe::SEARCH_LAG_SETTING));
+    traits
+}
 
 /// What a node knows of its lanes from moment to moment; nothing of it carries correctness.
 #[derive(Default)]
@@ -260,7 +272,7 @@ impl Engine {
         let effect: Effect = upcast::read_own(Form::Effect, &row.body).map_err(bad)?;
         let kept: Kept = upcast::read_own(Form::History, &row.history).map_err(bad)?;
         let (alone, elsewhere) = self.shared(facts, &effect).await?;
-        let traits = held.crm().and_then(|c| c.about().writes).unwrap_or(PAGE_TRAITS);
+        let traits = traits_of(held);
         let (contact, known) = self.around(facts, &effect, traits).await?;
         let indexed = match &effect.desired {
             Desired::FindPerson { keys, .. } if kept.history.exchanges.len() < 12 => {

@@ -19,6 +19,7 @@ pub mod intake;
 pub mod keyring;
 pub mod lane;
 pub mod mail;
+pub mod probe;
 pub mod prove;
 pub mod reconcile;
 pub mod retention;
@@ -27,6 +28,7 @@ pub mod setup;
 pub mod timers;
 mod tokens;
 pub mod trace;
+pub mod volume;
 pub mod worker;
 
 use clock::{Chance, Clock};

@@ -5,9 +5,12 @@
 //! story alone: one person per number, one call record per call under that person, one callback task per person. A refusal
 //! that only a person can mend may end as a dead letter; the story's person then sends it on its way again, once.
 
+#[cfg(test)]
+mod probed;
 mod yard;
 
-pub use yard::{CRMS, made_by_hand, prepare, twin, without_field};
+pub use ringback_twins::crms::{NAMES as CRMS, fresh as twin};
+pub use yard::{made_by_hand, prepare, prepare_by_hand, without_field};
 
 use crate::dice::Dice;
 use anyhow::{Context as _, Result, bail};

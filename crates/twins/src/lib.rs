@@ -13,6 +13,7 @@ pub mod books;
 pub mod callrail;
 mod chance;
 mod civil;
+pub mod crms;
 pub mod dynamics;
 pub mod fault;
 pub mod gohighlevel;

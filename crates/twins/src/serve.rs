@@ -11,6 +11,9 @@
 //! | `POST /_twin/script` | replaces the fault script ([`Script`] as JSON) |
 //! | `POST /_twin/settle` | lands what is due |
 //! | `GET /_twin/books` | CRMs: every record in the words common to all ([`crate::books`]) |
+//! | `POST /_twin/person` | CRMs: somebody who is in the CRM already: `{"name","phone","email","customer":true}` → `{"id"}` |
+//! | `POST /_twin/type` | CRMs: somebody types a value in the vendor's pages: `{"id","field","value"}` |
+//! | `POST /_twin/remove` | CRMs: somebody deletes a record there: `{"id"}` |
 //! | `GET /_twin/records?type=contacts` | HubSpot: live records with history and links |
 //! | `POST /_twin/seed` | HubSpot: `{"type","properties":{…}}` → `{"id"}` |
 //! | `POST /_twin/human_set` | HubSpot: `{"type","id","property","value","user_id"}` |

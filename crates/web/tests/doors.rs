@@ -553,6 +553,24 @@ async fn signing_in_is_limited_and_tells_nobody_who_exists() {
 }
 
 #[tokio::test]
+async fn what_waits_for_the_crm_is_told_with_its_end() {
+    let world = World::new().await;
+    let token = world.west.token(world.engine.store(), "read", 1).await;
+    let all = world.api(&token, "/api/v1/connections").await.json();
+    let all = all["data"].as_array().unwrap();
+    let crm = all.iter().find(|c| c["kind"] == "crm").unwrap();
+    let waiting = crm["waiting"].as_i64().unwrap();
+    assert!(waiting > 0, "the sample has nothing for the CRM: {crm}");
+    assert_eq!(crm["drain"]["waiting"], waiting);
+    let gone_at: jiff::Timestamp = crm["drain"]["gone_at"].as_str().unwrap().parse().unwrap();
+    assert!(gone_at > world.engine.now(), "{crm}");
+    assert!(all.iter().filter(|c| c["kind"] != "crm").all(|c| c.get("drain").is_none()));
+    let sam = world.sign_in("sam@example.com").await;
+    let page = world.page(&sam, "/connections").await.body;
+    assert!(page.contains("gone about") && page.contains("requests at"), "{page}");
+}
+
+#[tokio::test]
 async fn every_page_is_small_guarded_and_needs_a_session() {
     let world = World::new().await;
     let sam = world.sign_in("sam@example.com").await;

@@ -1,6 +1,7 @@
 //! `doctor`: everything that has to be right, looked at once, each finding with its way out.
 
 use crate::commands::serve::hook_urls;
+use crate::commands::volume::{self, Outlook, Volume};
 use crate::config::apply::apply;
 use crate::config::{Account, Config, Kind, Reading, Wanted};
 use crate::house;
@@ -66,7 +67,7 @@ impl Findings {
 
 /// Looks at everything; fails when something is wrong (a warning is not). Looking changes nothing: vendors are asked through an engine on a
 /// store of its own in memory, which holds what the file says now and not what was applied at the last start.
-pub(crate) async fn run(out: Out, reading: &Reading) -> Result<(), Fail> {
+pub(crate) async fn run(out: Out, reading: &Reading, volume: Option<Volume>) -> Result<(), Fail> {
     let config = &reading.config;
     let mut found = Findings::default();
     found.ok("settings", format!("{} can be used", reading.source.path));
@@ -82,9 +83,13 @@ pub(crate) async fn run(out: Out, reading: &Reading) -> Result<(), Fail> {
         }
         Err(fail) => found.fail("connections", &fail),
     }
+    let outlooks = outlooks(config, volume, &mut found).await;
+    // What keeps the store from being read was told above.
+    let drains = volume::drains(config).await.unwrap_or_default();
     let hooks = hook_urls(config);
     let wrong = found.0.iter().filter(|f| f.state == State::Wrong).count();
-    out.result(&json!({ "ok": wrong == 0, "findings": found.0, "hooks": hooks }), || {
+    let shown = json!({ "ok": wrong == 0, "findings": found.0, "hooks": hooks, "volume": outlooks, "backlog": drains });
+    out.result(&shown, || {
         let mut lines = Vec::new();
         for finding in &found.0 {
             let mark = match finding.state {
@@ -95,6 +100,11 @@ pub(crate) async fn run(out: Out, reading: &Reading) -> Result<(), Fail> {
             lines.push(format!("{mark}  {}: {}", finding.check, finding.says));
             lines.extend(finding.cure.as_ref().map(|cure| format!("         hint: {cure}")));
         }
+        lines.extend(outlooks.iter().map(|outlook| format!("\n{}", volume::shown(outlook).trim_end())));
+        if !drains.is_empty() {
+            lines.push("\nWhat waits:".to_owned());
+            lines.extend(drains.iter().map(|drain| format!("  {}", volume::drain_shown(drain))));
+        }
         lines.push("\nProviders send to:".to_owned());
         lines.extend(hooks.iter().map(|hook| format!("  {}", hook["url"].as_str().unwrap_or_default())));
         lines.join("\n")
@@ -103,6 +113,33 @@ pub(crate) async fn run(out: Out, reading: &Reading) -> Result<(), Fail> {
         return Ok(());
     }
     Err(Fail::new(Exit::Check, "RB-0317", format!("{wrong} findings"), "mend what is marked WRONG").told())
+}
+
+/// The CRMs' limits against the calls, with a warning of each that does not hold them.
+async fn outlooks(config: &Config, volume: Option<Volume>, found: &mut Findings) -> Vec<Outlook> {
+    let Some(volume) = volume else { return Vec::new() };
+    let outlooks = match volume::outlooks(config, volume).await {
+        Ok(outlooks) => outlooks,
+        Err(fail) => {
+            found.fail("volume", &fail);
+            return Vec::new();
+        }
+    };
+    if outlooks.is_empty() {
+        let cure = "name a figure, such as --volume 400-per-day";
+        found.bad(State::Warning, "volume", "there were no calls in the last month, or there is no CRM", cure);
+    }
+    for outlook in &outlooks {
+        if let Some(warning) = outlook.warning() {
+            let cure = "ask the vendor for a larger budget and say so in the connection's settings (daily_requests)";
+            found.bad(State::Warning, &outlook.connection, warning, cure);
+        }
+        if let Some(tight) = outlook.tight() {
+            let cure = "calls will be written later in that hour; a larger plan of the vendor's is told in burst_requests or search_per_second";
+            found.bad(State::Warning, &outlook.connection, tight, cure);
+        }
+    }
+    outlooks
 }
 
 /// An engine that holds the settings as they are now, on a store that nobody else sees.

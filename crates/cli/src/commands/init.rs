@@ -8,16 +8,93 @@ use serde::Serialize;
 use std::io::Write as _;
 use std::path::Path;
 
+/// The connection in the file as it is written for HubSpot.
+const HUBSPOT_LINES: &str =
+    "name   = \"hubspot-main\"\nvendor = \"hubspot\"\nsecret = { env = \"RINGBACK_HUBSPOT_TOKEN\" }\n";
+
+/// Vendor, the variable of its secret, and the lines that its connection has besides name, vendor and secret: what the vendor cannot do
+/// without, to be replaced by what is the installation's own.
+const CONNECTIONS: &[(&str, &str, &[&str])] = &[
+    ("hubspot", "RINGBACK_HUBSPOT_TOKEN", &[]),
+    (
+        "salesforce",
+        "RINGBACK_SALESFORCE",
+        &[
+            "# the secret: {\"client_id\":\"…\",\"client_secret\":\"…\"}",
+            "settings = { my_domain = \"acme\" }               # of acme.my.salesforce.com; a sandbox: \"acme--uat.sandbox\"",
+        ],
+    ),
+    (
+        "zoho",
+        "RINGBACK_ZOHO_SECRET",
+        &[
+            "# the secret: {\"client_id\":\"1000.…\",\"client_secret\":\"…\",\"refresh_token\":\"1000.…\"}",
+            "settings = { token_url = \"https://accounts.zoho.com/oauth/v2/token\" }   # .eu, .in, …: your data centre",
+        ],
+    ),
+    (
+        "pipedrive",
+        "RINGBACK_PIPEDRIVE_TOKEN",
+        &["base_url = \"https://yourcompany.pipedrive.com\" # the company's own address"],
+    ),
+    (
+        "gohighlevel",
+        "RINGBACK_GHL_TOKEN",
+        &["settings = { location_id = \"ve9EPM428h8vShlRW1KT\" } # the sub-account: Settings, Business Profile"],
+    ),
+    (
+        "dynamics",
+        "RINGBACK_DYNAMICS_SECRET",
+        &[
+            "base_url = \"https://contoso.crm.dynamics.com\"  # your environment's own address",
+            "# the secret: {\"client_id\":\"…\",\"client_secret\":\"…\"}",
+            "settings = { tenant = \"00000000-0000-0000-0000-000000000000\" }",
+        ],
+    ),
+    (
+        "hook",
+        "RINGBACK_HOOK_SECRET",
+        &[
+            "# the secret: whsec_ and 24 or more random bytes in base64",
+            "base_url = \"https://hooks.zapier.com/hooks/catch/123456/abcdef\" # the whole address; treat it as a password",
+        ],
+    ),
+];
+
+/// The settings file and the contract for a CRM, and the variable of its secret.
+fn texts(crm: &str) -> Result<(String, String, &'static str), Fail> {
+    let known = CONNECTIONS.iter().find(|(name, ..)| *name == crm).zip(ringback_connect::crm(crm));
+    let Some((&(name, variable, more), translator)) = known else {
+        let all: Vec<&str> = CONNECTIONS.iter().map(|(name, ..)| *name).collect();
+        let cure = format!("name one of {}", all.join(", "));
+        return Err(Fail::new(Exit::Usage, "RB-0313", format!("there is no CRM {crm:?}"), cure));
+    };
+    if name == "hubspot" {
+        return Ok((DEFAULT_TEXT.to_owned(), contract::DEFAULT_TEXT.to_owned(), variable));
+    }
+    let mut own = format!("name     = \"{name}-main\"\nvendor   = \"{name}\"\nsecret   = {{ env = \"{variable}\" }}\n");
+    for line in more {
+        own.push_str(line);
+        own.push('\n');
+    }
+    let settings = DEFAULT_TEXT.replace(HUBSPOT_LINES, &own);
+    Ok((settings, contract::default_for(&format!("{name}-main"), translator.words()), variable))
+}
+
 /// What to do with the files.
-const NEXT: &str = "
+fn next(crm: &str, variable: &str) -> String {
+    format!(
+        "
 Next:
   1. name your business, location and connections in ringback.toml
-  2. set the secrets it names, such as RINGBACK_HUBSPOT_TOKEN
+  2. set the secrets it names, such as {variable}
   3. ringback doctor
-  4. ringback connect hubspot-main
+  4. ringback connect {crm}-main
   5. ringback serve
 
-Keep ringback.key apart from backups of the database: without it nobody opens the credentials in them.";
+Keep ringback.key apart from backups of the database: without it nobody opens the credentials in them."
+    )
+}
 
 #[derive(Serialize)]
 struct Made {
@@ -26,7 +103,8 @@ struct Made {
 }
 
 /// Writes what is not there yet; a key above all is never overwritten.
-pub(crate) fn run(out: Out, directory: &Path, key_text: &str) -> Result<(), Fail> {
+pub(crate) fn run(out: Out, directory: &Path, crm: &str, key_text: &str) -> Result<(), Fail> {
+    let (settings, contract, variable) = texts(crm)?;
     let failed = |path: &Path, error: std::io::Error| {
         let cause = format!("{} cannot be written: {error}", path.display());
         Fail::new(Exit::Usage, "RB-0312", cause, "choose a directory that this user may write to")
@@ -34,8 +112,8 @@ pub(crate) fn run(out: Out, directory: &Path, key_text: &str) -> Result<(), Fail
     std::fs::create_dir_all(directory).map_err(|e| failed(directory, e))?;
     let mut made = Made { written: Vec::new(), kept: Vec::new() };
     let files = [
-        ("ringback.toml", DEFAULT_TEXT, false),
-        ("contract.toml", contract::DEFAULT_TEXT, false),
+        ("ringback.toml", settings.as_str(), false),
+        ("contract.toml", contract.as_str(), false),
         ("ringback.key", key_text, true),
     ];
     for (name, text, private) in files {
@@ -53,7 +131,7 @@ pub(crate) fn run(out: Out, directory: &Path, key_text: &str) -> Result<(), Fail
     }
     out.result(&made, || {
         let mut lines: Vec<String> = made.written.iter().map(|path| format!("wrote {path}")).collect();
-        lines.push(NEXT.to_owned());
+        lines.push(next(crm, variable));
         lines.join("\n").trim_start().to_owned()
     });
     Ok(())
@@ -71,4 +149,40 @@ fn create(path: &Path, text: &str, private: bool) -> std::io::Result<()> {
     let mut file = options.open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_crm_of_the_registry_has_files_that_can_be_used() {
+        assert!(DEFAULT_TEXT.contains(HUBSPOT_LINES), "the connection is written otherwise now");
+        for crm in ringback_connect::CRMS {
+            let name = crm.about().name;
+            let (settings, contract, variable) = texts(name).unwrap_or_else(|_| panic!("{name} has no lines"));
+            assert!(settings.contains(&format!("vendor   = \"{name}\"")) || name == "hubspot", "{name}");
+            assert!(settings.contains(variable) && contract.contains(&format!("\"{name}-main\"")), "{name}");
+            let (parsed, problems) = contract::parse(&contract);
+            assert!(problems.is_empty(), "{name}: {problems:?}");
+            assert_eq!(parsed.map(|c| c.crm), Some(format!("{name}-main")));
+            // Everything the translator demands is there; only its value is the installation's own.
+            let value: toml::Table = settings.parse().unwrap();
+            let all = value["account"][0]["connection"].as_array().unwrap();
+            let held = all.iter().find(|c| c["vendor"].as_str() == Some(name)).unwrap();
+            let settings = held.get("settings").and_then(|s| s.as_table()).cloned().unwrap_or_default();
+            let connection = ringback_connect::Connection {
+                id: ringback_core::id::ConnectionId::from_text("c"),
+                account: ringback_core::id::AccountId::from_text("a"),
+                name: held["name"].as_str().unwrap().to_owned(),
+                vendor: name.to_owned(),
+                base_url: held.get("base_url").and_then(|u| u.as_str()).map(str::to_owned),
+                zone: "UTC".into(),
+                region: "US".into(),
+                settings: settings.iter().map(|(n, v)| (n.clone(), v.as_str().unwrap().to_owned())).collect(),
+            };
+            assert_eq!(crm.check(&connection), [], "{name}");
+        }
+        assert!(texts("paper").is_err());
+    }
 }

@@ -4,49 +4,172 @@ use crate::args::{Twin, TwinVendor};
 use crate::commands::serve::{Signals, listen};
 use crate::out::{Out, note};
 use crate::problems::{Exit, Fail};
+use ringback_core::http::{HttpRequest, Method};
 use ringback_engine::clock::{Clock as _, SystemClock};
+use ringback_engine::http::{Outgoing, Policy, ReqwestTransport, Transport as _};
+use ringback_twins::books::Books;
 use ringback_twins::callrail::CallRail;
+use ringback_twins::crms;
 use ringback_twins::fault::{Faulty, Script, Vendor};
-use ringback_twins::hubspot::{HubSpot, Options, Token};
 use ringback_twins::sink::WebhookSink;
 use serde_json::json;
-use std::sync::{Arc, Mutex};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::net::TcpListener;
+
+/// People who are there already came so long ago.
+const SEEDED_BEFORE_MS: i64 = 7 * 86_400_000;
+/// How often a receiver's acknowledgements are looked for.
+const ACKS_EVERY: Duration = Duration::from_millis(500);
+/// How long one may take, and how often it is tried.
+const ACK_TIMEOUT: Duration = Duration::from_secs(10);
+const ACK_TRIES_MAX: u32 = 20;
+/// Acknowledgements that wait for a program that is not there; older ones are dropped.
+const ACKS_WAITING_MAX: usize = 10_000;
 
 /// Serves until it is told to stop.
 pub(crate) async fn run(out: Out, twin: &Twin) -> Result<(), Fail> {
     let signals = Signals::listen()?;
     let (listener, address) = listen(twin.listen, "choose another address with --listen").await?;
     let secret = |default: &str| twin.token.clone().unwrap_or_else(|| default.to_owned());
-    let token = match twin.vendor {
-        TwinVendor::Hubspot => secret("pat-twin"),
-        TwinVendor::Callrail => secret("callrail-twin"),
-        TwinVendor::Sink => secret("whsec_cmluZ2JhY2stdHdpbi1zZWNyZXQtMDEyMzQ1Njc4OQ=="),
-    };
-    if out.json {
-        note(json!({ "listening": address, "token": token }).to_string());
-    } else {
-        note(format!("a twin on http://{address}, token {token}; what it saw: http://{address}/_twin/log"));
-    }
     match twin.vendor {
-        TwinVendor::Hubspot => {
-            let options = Options { tokens: vec![Token::new(&token, "7001")], ..Options::default() };
-            serve(HubSpot::new(options), listener, signals).await
-        }
         TwinVendor::Callrail => {
-            serve(CallRail::new("ACC00000000000000000000000000000001", &token), listener, signals).await
+            let token = secret("callrail-twin");
+            announce(out, address, &token, None);
+            serve(shared(CallRail::new("ACC00000000000000000000000000000001", &token)), listener, signals, None).await
         }
-        TwinVendor::Sink => serve(WebhookSink::new(&token), listener, signals).await,
+        TwinVendor::Sink => {
+            let token = secret("whsec_cmluZ2JhY2stdHdpbi1zZWNyZXQtMDEyMzQ1Njc4OQ==");
+            announce(out, address, &token, None);
+            serve(shared(WebhookSink::new(&token)), listener, signals, None).await
+        }
+        crm => {
+            let (held, lines, token) = crm_twin(crm.word(), twin, address)?;
+            announce(out, address, &token, Some(&lines));
+            let held = shared(held);
+            let to = (crm == TwinVendor::Hook).then(|| twin.public_url.trim_end_matches('/').to_owned());
+            serve(held.clone(), listener, signals, to.map(|to| (held, to))).await
+        }
     }
 }
 
-async fn serve<V: Vendor + Send + 'static>(vendor: V, listener: TcpListener, mut signals: Signals) -> Result<(), Fail> {
-    let shared = Arc::new(Mutex::new(Faulty::new(vendor, Script::default())));
-    let served = ringback_twins::serve::serve(shared, listener, || SystemClock.now().as_millisecond());
+/// The twin of that CRM, the lines of a settings file that lead to it, and the secret in them.
+fn crm_twin(vendor: &str, twin: &Twin, address: SocketAddr) -> Result<(Box<dyn Books>, String, String), Fail> {
+    let cannot = |cause: String| Fail::new(Exit::Unavailable, "RB-0314", cause, "report this with the text");
+    let (mut held, token) = crms::accepting(vendor, twin.token.as_deref())
+        .ok_or_else(|| cannot(format!("there is no simulated {vendor}")))?;
+    ringback_sim::matrix::prepare_by_hand(held.as_mut(), vendor)
+        .map_err(|error| cannot(format!("the simulated {vendor} cannot be prepared: {error}")))?;
+    if twin.seed_people > 0 {
+        // Long enough ago for every index.
+        let then_ms = SystemClock.now().as_millisecond() - SEEDED_BEFORE_MS;
+        let made = crms::seed_people(held.as_mut(), twin.seed_people, then_ms);
+        note(format!("{made} people are in it"));
+    }
+    let lines = lines(vendor, held.as_ref(), &token, address);
+    Ok((held, lines, token))
+}
+
+fn lines(vendor: &str, held: &dyn Books, token: &str, address: SocketAddr) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let base_url = format!("http://{address}{}", held.path().unwrap_or_default());
+    let mut text = format!(
+        "[[account.connection]]\nname     = \"{vendor}-main\"\nvendor   = \"{vendor}\"\nbase_url = {}\nsecret   = {{ text = {} }}\n",
+        quoted(&base_url),
+        quoted(token)
+    );
+    let settings: Vec<String> =
+        held.settings().iter().map(|(name, value)| format!("{} = {}", quoted(name), quoted(value))).collect();
+    if !settings.is_empty() {
+        text.push_str(&format!("settings = {{ {} }}\n", settings.join(", ")));
+    }
+    text.push_str("# and under [http]: allow_private_addresses = true\n");
+    text
+}
+
+fn announce(out: Out, address: SocketAddr, token: &str, lines: Option<&str>) {
+    if out.json {
+        note(json!({ "listening": address, "token": token, "settings": lines }).to_string());
+        return;
+    }
+    note(format!("a twin on http://{address}, token {token}; what it saw: http://{address}/_twin/log"));
+    if let Some(lines) = lines {
+        note("in it now: /_twin/books. For ringback.toml:\n");
+        out.result(&json!({}), || lines.to_owned());
+    }
+}
+
+fn shared<V: Vendor>(vendor: V) -> Arc<Mutex<Faulty<V>>> {
+    Arc::new(Mutex::new(Faulty::new(vendor, Script::default())))
+}
+
+/// A receiver, and the address of the program that it confirms to.
+type Confirms = (Arc<Mutex<Faulty<Box<dyn Books>>>>, String);
+
+async fn serve<V: Vendor + Send + 'static>(
+    twin: Arc<Mutex<Faulty<V>>>,
+    listener: TcpListener,
+    mut signals: Signals,
+    confirms: Option<Confirms>,
+) -> Result<(), Fail> {
+    let served = ringback_twins::serve::serve(twin, listener, || SystemClock.now().as_millisecond());
+    let confirming = async move {
+        match confirms {
+            Some((twin, to)) => confirm(&twin, &to).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         ended = served => ended.map_err(|error| {
             Fail::new(Exit::Unavailable, "RB-0314", format!("the twin stopped: {error}"), "start it again")
         }),
+        never = confirming => never,
         () = signals.come() => Ok(()),
+    }
+}
+
+/// Posts what the receiver confirms to the program, as long as it takes: the program may not be there yet.
+async fn confirm(twin: &Mutex<Faulty<Box<dyn Books>>>, public_url: &str) -> Result<(), Fail> {
+    let policy = Policy { allow_private: true, body_max_bytes: 1024 * 1024 };
+    let client = ReqwestTransport::new(policy).map_err(|fault| {
+        let cause = format!("the HTTP client cannot start: {fault}");
+        Fail::new(Exit::Unavailable, "RB-0314", cause, "report this with the text")
+    })?;
+    let mut waiting: std::collections::VecDeque<(HttpRequest, u32)> = std::collections::VecDeque::new();
+    loop {
+        let due = {
+            let mut faulty = twin.lock().unwrap_or_else(PoisonError::into_inner);
+            faulty.vendor_mut().outgoing(SystemClock.now().as_millisecond())
+        };
+        waiting.extend(due.into_iter().map(|ack| {
+            let request = HttpRequest { method: Method::Post, path: ack.path, headers: ack.headers, body: ack.body };
+            (request, 0)
+        }));
+        while waiting.len() > ACKS_WAITING_MAX {
+            waiting.pop_front();
+        }
+        for _ in 0..waiting.len() {
+            let Some((request, tries)) = waiting.pop_front() else { break };
+            let call = Outgoing {
+                base_url: public_url,
+                request: &request,
+                auth: None,
+                timeout: ACK_TIMEOUT,
+                connection: "hook-twin",
+            };
+            let answer = client.send(call).await;
+            let status = answer.as_ref().map(|reply| reply.status).map_err(ToString::to_string);
+            match status {
+                Ok(status) if status < 500 => {
+                    if status >= 300 {
+                        note(format!("an acknowledgement was answered with {status}: {}", request.path));
+                    }
+                }
+                _ if tries + 1 >= ACK_TRIES_MAX => note(format!("an acknowledgement was given up: {status:?}")),
+                _ => waiting.push_back((request, tries + 1)),
+            }
+        }
+        SystemClock.sleep(ACKS_EVERY).await;
     }
 }

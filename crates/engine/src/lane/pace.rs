@@ -23,6 +23,9 @@ pub const BURST_PERCENT: u32 = 8;
 /// How long effects that are not urgent rest when only the daily reserve is left, before the budget is looked at again.
 const RATIONED: SignedDuration = SignedDuration::from_mins(10);
 
+/// The part of the vendor's searches per second that is used; see [`Engine::pace`].
+const SEARCH_SHARE: f64 = 0.8;
+
 /// Tokens that fill with time.
 #[derive(Debug, Clone, Default)]
 struct Bucket {
@@ -136,7 +139,7 @@ impl Engine {
     }
 
     /// Notes what the vendor said is left.
-    pub(super) fn heard(&self, account: &AccountId, lane: &str, budget: Option<Budget>) {
+    pub(crate) fn heard(&self, account: &AccountId, lane: &str, budget: Option<Budget>) {
         let Some(budget) = budget else { return };
         let now = self.now();
         self.with_lane(account, lane, |state| {
@@ -194,6 +197,30 @@ impl Engine {
             }
         });
     }
+}
+
+/// What is known of a lane's budget and breaker at this moment on this node.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LaneSeen {
+    pub(crate) closed_until: Option<Timestamp>,
+    pub(crate) daily_left: Option<u32>,
+}
+
+impl Engine {
+    pub(crate) fn lane_seen(&self, account: &AccountId, lane: &str) -> LaneSeen {
+        self.with_lane(account, lane, |s| LaneSeen { closed_until: s.closed_until, daily_left: s.daily_left })
+    }
+}
+
+/// Requests a second that the pace lets through for long; `None` where the vendor publishes no limit.
+pub(crate) fn steady_per_second(limits: &Limits) -> Option<f64> {
+    (limits.burst_requests > 0 && limits.burst_window_ms > 0)
+        .then(|| bucket(limits.burst_requests, limits.burst_window_ms).1 as f64 / 1_000.0)
+}
+
+/// Searches a second that the pace lets through for long.
+pub(crate) fn searches_per_second(limits: &Limits) -> Option<f64> {
+    (limits.search_per_second > 0).then(|| f64::from(limits.search_per_second) * SEARCH_SHARE)
 }
 
 /// The bucket's size and rate in thousandths: together they never exceed the window's requests within any window.

@@ -174,7 +174,7 @@ fn unsupported_outcome(words: &str, operations: usize) -> Outcome {
 }
 
 /// What a failed exchange means: bytes that never left did nothing; bytes that left may have done everything.
-pub(super) fn fault_outcome(fault: &Fault, changes: bool) -> Outcome {
+pub(crate) fn fault_outcome(fault: &Fault, changes: bool) -> Outcome {
     let why = |class: &str| Why::new(class, fault.to_string());
     match fault {
         Fault::Forbidden(_) => Outcome::Refused { why: why("address_not_allowed") },

@@ -17,28 +17,11 @@ use ringback_engine::mail::NoMailer;
 use ringback_engine::{Engine, Parts, Settings};
 use ringback_store::{self as store, ConnectionRow, Durability, EffectRow, Options, Site, Store};
 use ringback_twins::books::{Books, Entry, Kind};
+use ringback_twins::crms;
 use ringback_twins::fault::{Faulty, What};
 use ringback_twins::{Reply, Request, sign};
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Every CRM that has a twin, by its word in configuration.
-pub const CRMS: &[&str] = &["hubspot", "salesforce", "zoho", "pipedrive", "gohighlevel", "dynamics", "hook"];
-
-/// A fresh twin of that CRM.
-pub fn twin(crm: &str) -> Option<Box<dyn Books>> {
-    use ringback_twins::{dynamics, gohighlevel, hook, hubspot, pipedrive, salesforce, zoho};
-    Some(match crm {
-        "hubspot" => Box::new(hubspot::HubSpot::new(hubspot::Options::default())),
-        "salesforce" => Box::new(salesforce::Salesforce::new(salesforce::Options::default())),
-        "zoho" => Box::new(zoho::Zoho::new(zoho::Options::default())),
-        "pipedrive" => Box::new(pipedrive::Pipedrive::new(pipedrive::Options::default())),
-        "gohighlevel" => Box::new(gohighlevel::GoHighLevel::new(gohighlevel::Options::default())),
-        "dynamics" => Box::new(dynamics::Dynamics::new(dynamics::Options::default())),
-        "hook" => Box::new(hook::Hook::new(hook::Options::default())),
-        _ => return None,
-    })
-}
 
 const SOURCE: &str = "conn_matrix_calls";
 const CRM: &str = "conn_matrix_crm";
@@ -157,7 +140,7 @@ impl Yard {
         for person in &mut account.staff {
             person.crm_owner = None;
         }
-        let mut held = twin(vendor).ok_or_else(|| anyhow!("no twin of {vendor}"))?;
+        let mut held = crms::fresh(vendor).ok_or_else(|| anyhow!("no twin of {vendor}"))?;
         if by_hand {
             prepare(held.as_mut(), translator, &account.contract)?;
         }
@@ -207,11 +190,8 @@ impl Yard {
                 updated_at: at,
             }
         };
-        let mut settings: serde_json::Map<String, serde_json::Value> =
+        let settings: serde_json::Map<String, serde_json::Value> =
             settings.into_iter().map(|(n, v)| (n, json!(v))).collect();
-        if vendor == "gohighlevel" {
-            settings.insert("location_id".into(), json!(ringback_twins::gohighlevel::NORTH));
-        }
         let base_url = path.map(|p| format!("https://crm.sim.test{p}")).or_else(|| {
             // Where the vendor itself says by OAuth, or publishes one for everybody, nothing is set.
             (!translator.about().base_url.starts_with("https://")
@@ -243,6 +223,12 @@ impl Yard {
         let mut yard = Self { clock, twin, net, engine, account: id, store, line, requests_before: 0 };
         yard.requests_before = yard.seen();
         Ok(yard)
+    }
+
+    /// The CRM's connection and whose it is.
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> (AccountId, ConnectionId) {
+        (self.account.clone(), ConnectionId::from_text(CRM))
     }
 
     pub(super) fn now_ms(&self) -> i64 {
@@ -437,6 +423,15 @@ impl Yard {
     pub(super) async fn close(self) {
         self.store.close().await;
     }
+}
+
+/// Makes the fields that somebody makes by hand where set-up cannot, for the contract a new account starts with.
+pub fn prepare_by_hand(twin: &mut dyn Books, vendor: &str) -> Result<()> {
+    let translator = ringback_connect::crm(vendor).ok_or_else(|| anyhow!("no CRM {vendor}"))?;
+    if made_by_hand(translator) {
+        prepare(twin, translator, &contract::default_for("crm-main", translator.words()))?;
+    }
+    Ok(())
 }
 
 /// Can set-up make fields there?

@@ -196,6 +196,10 @@ impl Books for GoHighLevel {
         self.options.tokens.first().map(|t| t.secret.clone()).unwrap_or_default()
     }
 
+    fn settings(&self) -> Vec<(String, String)> {
+        self.options.locations.first().map(|place| ("location_id".to_owned(), place.id.clone())).into_iter().collect()
+    }
+
     fn prepare_fields(&mut self, names: &[(Kind, &str)]) {
         let names: Vec<&str> = names.iter().filter(|(kind, _)| *kind == Kind::Person).map(|(_, name)| *name).collect();
         let places: Vec<String> = self.options.locations.iter().map(|l| l.id.clone()).collect();

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use jiff::Timestamp;
 use ringback_core::contract::Contract;
+use ringback_core::id::ConnectionId;
 use ringback_core::inquiry::{Inquiry, Review, State as InquiryState};
 use ringback_engine::instant;
 use ringback_store::{CallRow, SignalRow};
@@ -145,6 +146,15 @@ pub(super) async fn connections(State(app): State<App>, bearer: Bearer) -> Resul
             })
         })
         .await?;
+    let mut data: Vec<Value> = data;
+    for one in &mut data {
+        let id = ConnectionId::from_text(one["id"].as_str().unwrap_or_default());
+        if one["kind"] == "crm"
+            && let Some(drain) = app.engine.drain_plan(&bearer.account, &id).await?
+        {
+            one["drain"] = json!(drain);
+        }
+    }
     Ok(Json(json!({ "data": data })))
 }
 

@@ -8,9 +8,11 @@ use crate::when::{Wall, lasting};
 use askama::Template;
 use axum::extract::{Path, State};
 use jiff::Timestamp;
-use ringback_core::id::SignalId;
+use ringback_core::id::{ConnectionId, SignalId};
 use ringback_engine::instant;
+use ringback_engine::volume::Drain;
 use ringback_store::{Before, ConnectionRow, LaneRow};
+use std::collections::HashMap;
 
 /// Quarantined signals on one page.
 const QUARANTINE_MAX: u32 = 100;
@@ -25,6 +27,8 @@ struct Line {
     backlog: String,
     breaker: String,
     error: String,
+    /// When what waits will be gone, and what is left of the vendor's budget.
+    drain: String,
     hook: Option<String>,
 }
 
@@ -97,11 +101,18 @@ pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
         })
         .collect();
     let (incoming, outgoing): (Vec<Seen>, Vec<Seen>) = seen.into_iter().partition(|s| s.connection.kind == "source");
+    let mut drains: HashMap<String, Drain> = HashMap::new();
+    for one in outgoing.iter().filter(|s| s.connection.kind == "crm") {
+        let id = ConnectionId::from_text(one.connection.id.clone());
+        if let Some(drain) = app.engine.drain_plan(&session.account, &id).await? {
+            drains.insert(one.connection.id.clone(), drain);
+        }
+    }
     let public_url = &app.engine.settings().public_url;
     let shell = Shell::of(&app, &session, "connections", t("connections.title")).await?;
     shown(&Connections {
         shell,
-        outgoing: outgoing.iter().map(|s| lane(s, now, &wall)).collect(),
+        outgoing: outgoing.iter().map(|s| lane(s, drains.get(&s.connection.id), now, &wall)).collect(),
         incoming: incoming.iter().map(|s| source(s, now, &wall, public_url)).collect(),
         quarantine,
         more,
@@ -131,7 +142,7 @@ fn kind(word: &str) -> &'static str {
     })
 }
 
-fn lane(seen: &Seen, now: Timestamp, wall: &Wall) -> Line {
+fn lane(seen: &Seen, drain: Option<&Drain>, now: Timestamp, wall: &Wall) -> Line {
     let at = |micros: i64| wall.moment(instant(micros), now);
     let ago = |micros: i64| lasting((now.as_microsecond() - micros) / 1_000_000);
     let lane = seen.lane.as_ref();
@@ -168,8 +179,22 @@ fn lane(seen: &Seen, now: Timestamp, wall: &Wall) -> Line {
         backlog: format!("{} {}", seen.waiting, t("crm.waiting")),
         breaker,
         error,
+        drain: drain.map(|d| drained(d, now, wall)).unwrap_or_default(),
         hook: None,
     }
+}
+
+/// When what waits will be gone, and what is left of the day's budget; empty where there is nothing to say.
+fn drained(drain: &Drain, now: Timestamp, wall: &Wall) -> String {
+    let mut parts = Vec::new();
+    if let Some(at) = drain.gone_at {
+        parts.push(format!("{} {}", t("drain.gone"), wall.moment(at, now)));
+        parts.push(format!("{} {} {:.1}/s", drain.requests, t("drain.requests"), drain.per_second));
+    }
+    if let Some(left) = drain.daily_left {
+        parts.push(format!("{left} {} {}", drain.daily_unit, t("drain.left")));
+    }
+    parts.join(" · ")
 }
 
 fn source(seen: &Seen, now: Timestamp, wall: &Wall, public_url: &str) -> Line {
@@ -186,6 +211,7 @@ fn source(seen: &Seen, now: Timestamp, wall: &Wall, public_url: &str) -> Line {
         backlog: String::new(),
         breaker: String::new(),
         error: String::new(),
+        drain: String::new(),
         hook: Some(format!("{public_url}/hooks/{}/…", seen.connection.id)),
     }
 }
