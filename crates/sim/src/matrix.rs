@@ -5,7 +5,7 @@
 //! story alone: one person per number, one call record per call under that person, one callback task per person. A refusal
 //! that only a person can mend may end as a dead letter; the story's person then sends it on its way again, once.
 
-mod yard;
+pub(crate) mod yard;
 
 pub use yard::{CRMS, twin};
 
