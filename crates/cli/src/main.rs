@@ -15,7 +15,9 @@ mod problems;
 
 use args::{Audit, Cli, Command};
 use clap::Parser as _;
-use commands::{audit, connect, contract, demo, desk, doctor, drill, import, init, reconcile, serve, token, twin, user};
+use commands::{
+    audit, connect, contract, demo, desk, doctor, drill, import, init, reconcile, serve, token, twin, user,
+};
 use config::{Config, Depth, Log};
 use house::House;
 use out::Out;

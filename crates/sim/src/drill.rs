@@ -59,11 +59,7 @@ pub struct Guarantee {
 /// The eight guarantees of the data-continuity contract, how each is verified, and what gives a vendor away.
 pub const GUARANTEES: [(&str, &str, &str); 8] = [
     ("Field-mapping document exists", "Ask to view it for your schema, before go-live.", "“It maps automatically”"),
-    (
-        "Conflicts declared per field",
-        "Who wins on the budget field: the call or the CRM?",
-        "No one-sentence answer",
-    ),
+    ("Conflicts declared per field", "Who wins on the budget field: the call or the CRM?", "No one-sentence answer"),
     (
         "Writes are idempotent",
         "When a successful write times out, what does it do?",
@@ -181,8 +177,7 @@ impl Report {
                 c.calls, c.taken, c.written, c.lost, c.doubled
             );
         }
-        let (green, red, unseen) =
-            (self.count(Verdict::Green), self.count(Verdict::Red), self.count(Verdict::Unseen));
+        let (green, red, unseen) = (self.count(Verdict::Green), self.count(Verdict::Red), self.count(Verdict::Unseen));
         let seen = if unseen > 0 { format!(", {unseen} cannot be seen from outside") } else { String::new() };
         let _ = writeln!(
             out,

@@ -13,7 +13,9 @@ async fn ringback_keeps_all_eight_with_every_crm() {
     let mut failed = Vec::new();
     for crm in CRMS.iter().filter(|crm| chosen.as_deref().is_none_or(|c| c == **crm)) {
         match drill::own(crm, 1).await {
-            Ok(report) if report.count(Verdict::Green) == 8 && report.calls.total.lost + report.calls.total.doubled == 0 => {
+            Ok(report)
+                if report.count(Verdict::Green) == 8 && report.calls.total.lost + report.calls.total.doubled == 0 =>
+            {
                 eprintln!("{}", report.card());
             }
             Ok(report) => failed.push(report.card()),

@@ -71,5 +71,10 @@ fn known(crm: &str) -> Result<&'static str, Fail> {
 }
 
 fn cannot(error: &anyhow::Error) -> Fail {
-    Fail::new(Exit::Unavailable, "RB-0314", format!("the drill could not be played: {error:#}"), "mend that, then start it again")
+    Fail::new(
+        Exit::Unavailable,
+        "RB-0314",
+        format!("the drill could not be played: {error:#}"),
+        "mend that, then start it again",
+    )
 }

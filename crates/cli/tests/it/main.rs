@@ -7,6 +7,8 @@ mod commands;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod drill;
+#[cfg(test)]
 mod home;
 #[cfg(test)]
 mod pages;

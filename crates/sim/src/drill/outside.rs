@@ -4,7 +4,10 @@
 //! which successful writes time out (and a 500 that wrote, a 429, a 503 in the middle of a record), and an outage. Then it is waited, within a
 //! bound, until everything has arrived or nothing moves any more, and counted in the twin.
 
-use super::{Calls, Count, Guarantee, MARK, Makes, Report, Synthetic, Verdict, line, mentions, number, of_kind, some, straw, tally};
+use super::{
+    Calls, Count, Guarantee, MARK, Makes, Report, Synthetic, Verdict, line, mentions, number, of_kind, some, straw,
+    tally,
+};
 use crate::matrix::{CRMS, twin};
 use anyhow::{Context as _, Result, anyhow, bail};
 use ringback_core::http::{HttpRequest, Method};
@@ -196,7 +199,8 @@ impl Exam<'_> {
         let (outage, out_seen) = self.part("an outage", &outage_calls, script, self.options.outage_seconds).await?;
         let third = idempotent(calm, troubled, seen);
         let sixth = reconciled(outage, out_seen, self.options.outage_seconds);
-        let unseen = |n| line(n, Verdict::Unseen, "A document is not among what an integration sends: ask for it, and read it.");
+        let unseen =
+            |n| line(n, Verdict::Unseen, "A document is not among what an integration sends: ask for it, and read it.");
         let eighth = tested(calm, calm_seen, crm);
         let requests = with(&self.twin, |t| t.vendor_mut().log_mut().total());
         let faults = with(&self.twin, |t| t.hits().values().sum::<u64>());
@@ -289,7 +293,9 @@ impl Exam<'_> {
                 let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
                 if let Some(secret) = &self.options.signing_secret {
                     let seconds = SystemClock.now().as_second();
-                    let Some(signature) = sign::standard_webhooks(secret, &call.id, seconds, &body) else { return false };
+                    let Some(signature) = sign::standard_webhooks(secret, &call.id, seconds, &body) else {
+                        return false;
+                    };
                     headers.extend([
                         ("webhook-id".to_owned(), call.id.clone()),
                         ("webhook-timestamp".to_owned(), seconds.to_string()),
@@ -364,17 +370,27 @@ fn conflicts(before: &Entry, now: &[Entry], number: &str) -> Guarantee {
         );
     }
     if people > 1 {
-        let evidence = format!("Beside the record a person had made, {} of the same number came to be.", some(people - 1, "more record"));
+        let evidence = format!(
+            "Beside the record a person had made, {} of the same number came to be.",
+            some(people - 1, "more record")
+        );
         return line(2, Verdict::Red, evidence);
     }
     if linked {
         return line(
             2,
             Verdict::Green,
-            format!("The call says {SAID}, the record a person made says {}: it was found by its number, the call hangs on it, and it stands as typed.", KNOWN.0),
+            format!(
+                "The call says {SAID}, the record a person made says {}: it was found by its number, the call hangs on it, and it stands as typed.",
+                KNOWN.0
+            ),
         );
     }
-    line(2, Verdict::Unseen, "Nothing was written to the record of the caller whom the CRM knows, so no conflict arose.")
+    line(
+        2,
+        Verdict::Unseen,
+        "Nothing was written to the record of the caller whom the CRM knows, so no conflict arose.",
+    )
 }
 
 /// Fields of names and addresses that are not as the person typed them.
@@ -397,7 +413,10 @@ fn sources(before: &Entry, now: &[Entry]) -> Guarantee {
     let changed = changed(before, now);
     let names: BTreeSet<&str> = changed.iter().map(|(f, ..)| f.as_str()).collect();
     if names.len() > 1 {
-        let evidence = format!("The call won on every field on which it differed from the person: {}.", names.into_iter().collect::<Vec<_>>().join(", "));
+        let evidence = format!(
+            "The call won on every field on which it differed from the person: {}.",
+            names.into_iter().collect::<Vec<_>>().join(", ")
+        );
         return line(7, Verdict::Red, evidence);
     }
     line(7, Verdict::Unseen, "Which source each field has is a list: ask for it.")
@@ -427,8 +446,10 @@ fn idempotent(calm: Count, troubled: Count, seen: Seen) -> Guarantee {
 
 /// Guarantee 4: does any record name the call it came from?
 fn audit_trail(now: &[Entry], calls: &[Synthetic]) -> Guarantee {
-    let made: Vec<&Entry> =
-        now.iter().filter(|e| !e.gone && !e.by_person && matches!(e.kind, Kind::Person | Kind::Call | Kind::Task)).collect();
+    let made: Vec<&Entry> = now
+        .iter()
+        .filter(|e| !e.gone && !e.by_person && matches!(e.kind, Kind::Person | Kind::Call | Kind::Task))
+        .collect();
     let named = made.iter().filter(|e| calls.iter().any(|c| mentions(e, &c.id)) || !e.marks().is_empty()).count();
     let blobs = made.iter().filter(|e| mentions(e, WORDS)).count();
     if made.is_empty() {
@@ -445,7 +466,10 @@ fn audit_trail(now: &[Entry], calls: &[Synthetic]) -> Guarantee {
             ),
         );
     }
-    let evidence = format!("{named} of {} name their call; whether a single field can be traced to its words only the program can show.", some(made.len(), "record"));
+    let evidence = format!(
+        "{named} of {} name their call; whether a single field can be traced to its words only the program can show.",
+        some(made.len(), "record")
+    );
     line(4, Verdict::Unseen, evidence)
 }
 
@@ -473,7 +497,10 @@ fn reconciled(outage: Count, seen: Seen, seconds: u64) -> Guarantee {
 /// Guarantee 8: a twin with the vendor's own fields is not your schema; what it refuses is a failure all the same.
 fn tested(calm: Count, seen: Seen, crm: &str) -> Guarantee {
     if seen.changed == 0 && calm.written == 0 {
-        let evidence = format!("In the calm nothing at all was written ({} refused by the CRM as wrong).", some(seen.refused, "request"));
+        let evidence = format!(
+            "In the calm nothing at all was written ({} refused by the CRM as wrong).",
+            some(seen.refused, "request")
+        );
         return line(8, if seen.refused > 0 { Verdict::Red } else { Verdict::Unseen }, evidence);
     }
     let evidence = format!(

@@ -136,17 +136,26 @@ impl Drill {
         let yard = self.yard(2).await?;
         let start = yard.now_ms();
         let (reference, contract) = yard.engine.contract(&yard.account).await?.context("no contract applies")?;
-        let caller = number(1);
-        let person = yard.with(|t| {
-            t.vendor_mut().seed_person("Maria Lopez", &caller, Some("maria.lopez@example.com"), true, start - 7_200_000)
-        });
-        let typed: Vec<(&str, &str)> = TYPED
-            .iter()
-            .filter(|(field, property, value)| {
-                contract.fields.contains_key(*field) && type_in(&yard, &person, property, value, start - 3_600_000)
-            })
-            .map(|(field, _, value)| (*field, *value))
-            .collect();
+        // A customer; where this CRM keeps a contract's fields on leads alone, a lead.
+        let mut known = (String::new(), String::new(), Vec::new());
+        for (n, customer) in [(1, true), (2, false)] {
+            let (caller, email) = (number(n), format!("maria.lopez{n}@example.com"));
+            let person = yard.with(|t| {
+                t.vendor_mut().seed_person("Maria Lopez", &caller, Some(&email), customer, start - 7_200_000)
+            });
+            let typed: Vec<(&str, &str)> = TYPED
+                .iter()
+                .filter(|(field, property, value)| {
+                    contract.fields.contains_key(*field) && type_in(&yard, &person, property, value, start - 3_600_000)
+                })
+                .map(|(field, _, value)| (*field, *value))
+                .collect();
+            known = (caller, person, typed);
+            if !known.2.is_empty() {
+                break;
+            }
+        }
+        let (caller, person, typed) = known;
         let before = yard.entries().into_iter().find(|e| e.id == person).context("the seeded person is gone")?;
         let calls = vec![Synthetic {
             id: "drill-k-001".into(),
@@ -181,9 +190,8 @@ impl Drill {
                 Some((&review.1, *value))
             })
             .collect();
-        let stands = after.is_some_and(|after| {
-            typed.iter().all(|(_, value)| mentions_as_before(before, &after, value))
-        });
+        let stands =
+            after.is_some_and(|after| typed.iter().all(|(_, value)| mentions_as_before(before, &after, value)));
         let said: Vec<String> = asked
             .iter()
             .map(|(r, value)| {
@@ -196,7 +204,12 @@ impl Drill {
             .collect();
         let holds = undeclared.is_empty() && !typed.is_empty() && stands && asked.len() == typed.len();
         let sentence = if holds {
-            format!("{} of {} fields have a winner in one sentence; {}.", contract.fields.len(), contract.fields.len(), said.join("; "))
+            format!(
+                "{} of {} fields have a winner in one sentence; {}.",
+                contract.fields.len(),
+                contract.fields.len(),
+                said.join("; ")
+            )
         } else if !undeclared.is_empty() {
             format!("No winner is declared for {}.", undeclared.join(", "))
         } else if typed.is_empty() {
@@ -212,7 +225,8 @@ impl Drill {
     /// Guarantee 1: the mapping as a document, and the CRM's own schema beside it.
     async fn mapping(&self, yard: &Yard, contract: &Contract, name: &str, version: u32) -> Result<Guarantee> {
         let lines = contract.sentences();
-        let whole = lines.len() == contract.fields.len() && lines.iter().all(|l| !l.text.is_empty() && l.target.contains('.'));
+        let whole =
+            lines.len() == contract.fields.len() && lines.iter().all(|l| !l.text.is_empty() && l.target.contains('.'));
         let Some(schema) = schema(yard).await? else {
             let example = lines.first().map(|l| l.text.clone()).unwrap_or_default();
             return Ok(held(
@@ -228,7 +242,9 @@ impl Drill {
         let there = contract
             .fields
             .values()
-            .filter(|rule| schema.iter().any(|(object, property)| *object == rule.object && same(property, &rule.property)))
+            .filter(|rule| {
+                schema.iter().any(|(object, property)| *object == rule.object && same(property, &rule.property))
+            })
             .count();
         let elsewhere: Vec<String> = contract
             .fields
@@ -241,7 +257,11 @@ impl Drill {
         let rest = if elsewhere.is_empty() {
             String::new()
         } else {
-            format!(", the other {} are kept in the record's text because this CRM's {} take no own fields", elsewhere.len(), "tasks")
+            format!(
+                ", the other {} are kept in the record's text because this CRM's {} take no own fields",
+                elsewhere.len(),
+                "tasks"
+            )
         };
         let example = lines.iter().find(|l| l.clause == "field.budget").or(lines.first());
         Ok(held(
@@ -261,7 +281,8 @@ impl Drill {
         let yard = self.yard(3).await?;
         let start = yard.now_ms();
         let back = start + OUTAGE_MINUTES * MINUTE_MS;
-        let calls = placed("o", OUTAGE_CALLS, OUTAGE_CALLERS, start, (OUTAGE_MINUTES - 2) * MINUTE_MS / OUTAGE_CALLS as i64);
+        let calls =
+            placed("o", OUTAGE_CALLS, OUTAGE_CALLERS, start, (OUTAGE_MINUTES - 2) * MINUTE_MS / OUTAGE_CALLS as i64);
         yard.with(|t| t.set_script(quiet().outage(start, back)));
         let (mut during, mut at_rest) = (None, None);
         let mut pending = calls.iter().peekable();
@@ -303,7 +324,12 @@ impl Drill {
         let nothing_before = during.is_none_or(|(_, records, _)| records == 0);
         let minutes = (at_rest.unwrap_or(back) - back).max(0) / MINUTE_MS;
         let (count, _) = self.end("an outage", yard, &calls).await?;
-        let holds = struck > 0 && nothing_before && count.lost == 0 && count.doubled == 0 && open == 0 && ledger.ok
+        let holds = struck > 0
+            && nothing_before
+            && count.lost == 0
+            && count.doubled == 0
+            && open == 0
+            && ledger.ok
             && counts.rang == calls.len() as u64
             && counts.recorded == counts.rang
             && counts.lost + counts.doubled == 0;
@@ -346,9 +372,10 @@ impl Drill {
         let fit = |r: &Review| {
             r.kind == ReviewKind::Field
                 && r.proposed.is_some()
-                && r.field.as_deref().and_then(|f| contract.fields.get(f)).is_some_and(|rule| {
-                    rule.object == Object::Contact && rule.property.starts_with("rb_")
-                })
+                && r.field
+                    .as_deref()
+                    .and_then(|f| contract.fields.get(f))
+                    .is_some_and(|rule| rule.object == Object::Contact && rule.property.starts_with("rb_"))
         };
         let (_, review) = asked.iter().find(|(_, r)| fit(r)).context("no field of the person waits for an approval")?;
         let field = review.field.clone().unwrap_or_default();
@@ -365,7 +392,8 @@ impl Drill {
         yard.engine.decide_review(&yard.account, &review.id, &review.digest, Choice::Approve, &by).await?;
         play(&yard, &[], yard.now_ms()).await?;
         let dead = yard.dead().await?;
-        let named = dead.iter().filter(|row| !dropped || row.why.as_deref().is_some_and(|w| same_within(w, &property))).count();
+        let named =
+            dead.iter().filter(|row| !dropped || row.why.as_deref().is_some_and(|w| same_within(w, &property))).count();
         let why = dead.first().and_then(|row| row.why.clone()).map(|why| plain(&why)).unwrap_or_default();
         let seen = schema(&yard).await?;
         let gone = seen.as_ref().is_some_and(|s| !s.iter().any(|(o, p)| *o == Object::Contact && same(p, &property)));
@@ -397,7 +425,10 @@ impl Drill {
         play(&yard, &[], yard.now_ms()).await?;
         let left = yard.dead().await?.len();
         let value = review.proposed.clone().unwrap_or_default();
-        let written = yard.entries().iter().any(|e| e.kind == Kind::Person && e.has_number(&caller) && super::mentions(e, &value));
+        let written = yard
+            .entries()
+            .iter()
+            .any(|e| e.kind == Kind::Person && e.has_number(&caller) && super::mentions(e, &value));
         let (count, _) = self.end("a changed schema", yard, &calls).await?;
         let read = known.as_ref().map_or(0, Vec::len);
         let holds = if dropped { gone && named + usize::from(set_up_names) > 0 } else { !dead.is_empty() }
@@ -407,13 +438,16 @@ impl Drill {
             && count.lost == 0
             && count.doubled == 0;
         let what = if dropped {
-            let how = if named > 0 { "stopped and named it" } else { "was found missing when read back, set-up named it" };
+            let how =
+                if named > 0 { "stopped and named it" } else { "was found missing when read back, set-up named it" };
             format!(
                 "Set-up read {read} properties of the CRM's own schema for {mapped} mapped fields; when {property} was deleted there, the write that \
                  needed it {how} (“{why}”)"
             )
         } else {
-            format!("The receiver has no schema; when its workflow rejected a record, that write stopped with its words (“{why}”)")
+            format!(
+                "The receiver has no schema; when its workflow rejected a record, that write stopped with its words (“{why}”)"
+            )
         };
         let eighth = held(
             8,
@@ -488,7 +522,10 @@ fn trail(yard: &Yard, answer: &Answer, value: &str) -> Guarantee {
     let clause = answer.rule.clause.clone().unwrap_or_default();
     let version = answer.rule.version.unwrap_or_default();
     let read_at = answer.receipt.read_at.clone().unwrap_or_default();
-    let there = yard.entries().iter().any(|e| (e.id == answer.record || answer.record.ends_with(&format!("/{}", e.id))) && !e.gone);
+    let there = yard
+        .entries()
+        .iter()
+        .any(|e| (e.id == answer.record || answer.record.ends_with(&format!("/{}", e.id))) && !e.gone);
     held(
         4,
         there
@@ -636,7 +673,8 @@ async fn unsettled(yard: &Yard) -> Result<i64> {
 /// People of the drill, and call records and tasks with our mark.
 fn ours(yard: &Yard) -> (usize, usize, usize) {
     let entries = yard.entries();
-    let people = of_kind(&entries, Kind::Person).filter(|e| e.has_number(super::BLOCK) || !e.marks().is_empty()).count();
+    let people =
+        of_kind(&entries, Kind::Person).filter(|e| e.has_number(super::BLOCK) || !e.marks().is_empty()).count();
     let marked = |kind| of_kind(&entries, kind).filter(|e| !e.marks().is_empty()).count();
     (people, marked(Kind::Call), marked(Kind::Task))
 }
@@ -660,14 +698,23 @@ async fn reviews(yard: &Yard) -> Result<Vec<(Inquiry, Review)>> {
 /// Object and name of every property that the CRM says it has; none where a CRM cannot be asked.
 async fn schema(yard: &Yard) -> Result<Option<Vec<(Object, String)>>> {
     let asked = ringback_engine::setup::schema(&yard.engine, &yard.account, &ConnectionId::from_text(CRM)).await?;
-    Ok(asked.ok().map(|s| s.into_iter().map(|(object, spec)| (object, spec.name)).collect::<Vec<_>>()).filter(|s| !s.is_empty()))
+    Ok(asked
+        .ok()
+        .map(|s| s.into_iter().map(|(object, spec)| (object, spec.name)).collect::<Vec<_>>())
+        .filter(|s| !s.is_empty()))
 }
 
 /// Somebody types into a record, however this CRM spells the field.
 fn type_in(yard: &Yard, person: &str, property: &str, value: &str, at_ms: i64) -> bool {
     let words: Vec<String> = property
         .split('_')
-        .map(|w| if w == "rb" { "RB".to_owned() } else { w.get(..1).unwrap_or_default().to_uppercase() + w.get(1..).unwrap_or_default() })
+        .map(|w| {
+            if w == "rb" {
+                "RB".to_owned()
+            } else {
+                w.get(..1).unwrap_or_default().to_uppercase() + w.get(1..).unwrap_or_default()
+            }
+        })
         .collect();
     let shown = format!("Ringback {}", property.trim_start_matches("rb_").replace('_', " "));
     let spellings = [property.to_owned(), format!("{}__c", words.join("_")), shown];
@@ -678,7 +725,11 @@ fn type_in(yard: &Yard, person: &str, property: &str, value: &str, at_ms: i64) -
 }
 
 /// The field that held the value still holds it.
-fn mentions_as_before(before: &ringback_twins::books::Entry, after: &ringback_twins::books::Entry, value: &str) -> bool {
+fn mentions_as_before(
+    before: &ringback_twins::books::Entry,
+    after: &ringback_twins::books::Entry,
+    value: &str,
+) -> bool {
     let field = before.fields.iter().find(|(_, held)| held.contains(value)).map(|(name, _)| name);
     field.is_some_and(|name| after.fields.get(name).is_some_and(|held| held.contains(value)))
 }

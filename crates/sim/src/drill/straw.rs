@@ -8,10 +8,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
+use ringback_connect::Secret;
 use ringback_core::http::{HttpRequest, Method};
 use ringback_engine::clock::{Clock as _, SystemClock};
 use ringback_engine::http::{Authorization, Outgoing, Policy, ReqwestTransport, Transport as _};
-use ringback_connect::Secret;
 use serde_json::{Value, json};
 use std::io;
 use std::sync::Arc;
@@ -80,7 +80,8 @@ impl Script {
         if status != 409 {
             return reply["id"].as_str().map(str::to_owned);
         }
-        let id: String = reply["message"].as_str()?.rsplit("ID: ").next()?.chars().filter(char::is_ascii_digit).collect();
+        let id: String =
+            reply["message"].as_str()?.rsplit("ID: ").next()?.chars().filter(char::is_ascii_digit).collect();
         let path = format!("/crm/v3/objects/contacts/{id}");
         self.send(Method::Patch, &path, &json!({ "properties": properties })).await?;
         Some(id)
