@@ -179,20 +179,20 @@ impl Exam<'_> {
             t.vendor_mut().seed_person(KNOWN.0, &known, Some(KNOWN.1), true, now - 7_200_000)
         });
         let before = self.entries().into_iter().find(|e| e.id == seeded).context("the seeded person is gone")?;
-        let calm_calls = self.placed("c", 0, CALM_CALLS);
+        let calm_calls = Self::placed("c", 0, CALM_CALLS);
         let (calm, calm_seen) = self.part("calm", &calm_calls, Script::default(), 0).await?;
         let written = self.entries();
         let second = conflicts(&before, &written, &known);
         let seventh = sources(&before, &written);
         let fourth = audit_trail(&written, &calm_calls);
-        let troubled_calls = self.placed("t", CALM_CALLS, TROUBLED_CALLS);
+        let troubled_calls = Self::placed("t", CALM_CALLS, TROUBLED_CALLS);
         let script = Script::default()
             .rule(Rule::new(Fault::TimeoutAfterWrite, When::EveryNth(4)).writes().times(3))
             .rule(Rule::new(Fault::ServerErrorButCreated, When::Nth(6)).writes())
             .rule(Rule::new(Fault::TooMany { retry_after_s: Some(1) }, When::Nth(7)).writes())
             .rule(Rule::new(Fault::ServerError { status: 503 }, When::Nth(10)).writes());
         let (troubled, seen) = self.part("writes that time out", &troubled_calls, script, 0).await?;
-        let outage_calls = self.placed("o", CALM_CALLS + TROUBLED_CALLS, OUTAGE_CALLS);
+        let outage_calls = Self::placed("o", CALM_CALLS + TROUBLED_CALLS, OUTAGE_CALLS);
         let now = SystemClock.now().as_millisecond();
         let out_ms = i64::try_from(self.options.outage_seconds).unwrap_or(0) * 1_000;
         let script = Script::default().outage(now, now + out_ms);
@@ -222,7 +222,7 @@ impl Exam<'_> {
         with(&self.twin, |t| t.vendor_mut().log_mut().total())
     }
 
-    fn placed(&self, part: &str, first: usize, count: usize) -> Vec<Synthetic> {
+    fn placed(part: &str, first: usize, count: usize) -> Vec<Synthetic> {
         let now_ms = SystemClock.now().as_millisecond();
         let run = now_ms.rem_euclid(1_000_000_000);
         (0..count)
