@@ -4,7 +4,7 @@ use ringback_sim::drill::{self, Report, Verdict};
 use ringback_sim::matrix::CRMS;
 
 async fn own(crm: &'static str, seed: u64) -> Report {
-    drill::own(crm, seed).await.unwrap_or_else(|error| panic!("{crm}: {error:#}"))
+    drill::own(crm, seed).await.unwrap()
 }
 
 #[tokio::test]
