@@ -29,8 +29,12 @@ const DEFAULT_STEPS: &[&str] = &[
 const QUICK_STEPS: &[&str] = &["postgres", "fmt", "generate", "layers", "clippy", "test"];
 
 /// The simulated worlds, one run per line.
-const SIM_RUNS: &[&[&str]] =
-    &[&["--sites"], &["--worlds", "300", "--engine", "sqlite"], &["--worlds", "200", "--engine", "postgres"]];
+const SIM_RUNS: &[&[&str]] = &[
+    &["--sites"],
+    &["--matrix"],
+    &["--worlds", "300", "--engine", "sqlite"],
+    &["--worlds", "200", "--engine", "postgres"],
+];
 
 /// The real program under `kill -9`, one run per line.
 const KILL_RUNS: &[&[&str]] = &[

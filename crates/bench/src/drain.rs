@@ -335,9 +335,21 @@ impl Drain {
             let at = |n: i64| (n - started.at.as_microsecond()) as f64 / 1e6;
             let mut rows = asked.query(rusqlite::params![CRM, started.at.as_microsecond()])?;
             while let Some(r) = rows.next()? {
-                eprintln!("{} {} urgent={} made {:.2} first {:.2} settled {:.2} attempts {}", r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, bool>(2)?, at(r.get(3)?), at(r.get::<_, Option<i64>>(5)?.unwrap_or(0)), at(r.get(4)?), r.get::<_, i64>(6)?);
+                eprintln!(
+                    "{} {} urgent={} made {:.2} first {:.2} settled {:.2} attempts {}",
+                    r.get::<_, String>(0)?,
+                    r.get::<_, String>(1)?,
+                    r.get::<_, bool>(2)?,
+                    at(r.get(3)?),
+                    at(r.get::<_, Option<i64>>(5)?.unwrap_or(0)),
+                    at(r.get(4)?),
+                    r.get::<_, i64>(6)?
+                );
             }
-            eprintln!("urgent calls at {:?}", started.urgent_at.iter().map(|t| at(t.as_microsecond())).collect::<Vec<_>>());
+            eprintln!(
+                "urgent calls at {:?}",
+                started.urgent_at.iter().map(|t| at(t.as_microsecond())).collect::<Vec<_>>()
+            );
         }
         let (requests, searches, refused, by_path) = self.with(|t| seen(t, started.requests_before));
         for (path, n) in by_path {

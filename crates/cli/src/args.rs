@@ -110,6 +110,13 @@ pub(crate) enum Command {
     /// Questions that wait for a person.
     #[command(subcommand)]
     Review(Review),
+    /// Place synthetic calls, let a simulated CRM misbehave, and see which of the eight continuity guarantees hold.
+    ///
+    /// Without options Ringback itself is drilled, in this process and on virtual time: time-outs after successful writes, a value that a
+    /// person typed, half an hour without the CRM, a field that disappears. With --black-box any integration is drilled that takes calls at
+    /// an address and writes to the simulated CRM started here. Nothing leaves this machine. A real sandbox cannot be drilled: there is no
+    /// option for it yet.
+    Drill(Drill),
     /// A simulated vendor over HTTP.
     Twin(Twin),
     /// People who sign in.
@@ -189,6 +196,46 @@ pub(crate) enum Proof {
     },
     /// The public keys that proofs are checked against; keep them outside.
     Key,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Drill {
+    /// Which CRM's twin stands behind Ringback: hubspot, salesforce, zoho, pipedrive, gohighlevel, dynamics or hook.
+    #[arg(long, default_value = "hubspot", conflicts_with_all = ["black_box", "straw_man"])]
+    pub(crate) crm: String,
+    /// The same seed gives the same card.
+    #[arg(long, default_value_t = 1, conflicts_with_all = ["black_box", "straw_man"])]
+    pub(crate) seed: u64,
+    /// Drill whatever takes calls at --calls-url and writes to the twin of --twin.
+    #[arg(long, requires = "calls_url", requires = "twin")]
+    pub(crate) black_box: bool,
+    /// Where the integration takes missed calls, as JSON in Ringback's generic form.
+    #[arg(long, value_name = "URL", requires = "black_box")]
+    pub(crate) calls_url: Option<String>,
+    /// The CRM whose twin is started: hubspot, salesforce, zoho, pipedrive, gohighlevel, dynamics or hook.
+    #[arg(long, value_name = "CRM", requires = "black_box")]
+    pub(crate) twin: Option<String>,
+    /// Where that twin listens; a loopback address.
+    #[arg(long, default_value = "127.0.0.1:8790", requires = "black_box")]
+    pub(crate) listen: SocketAddr,
+    /// Signs the calls by the Standard Webhooks specification (whsec_…).
+    #[arg(long, value_name = "SECRET", requires = "black_box")]
+    pub(crate) signing_secret: Option<String>,
+    /// From the twin's start to the first call: time to point the integration at it.
+    #[arg(long, default_value_t = 10, value_name = "SECONDS", requires = "black_box")]
+    pub(crate) begin_seconds: u64,
+    /// After each of the three parts it is waited at most so long until every call has arrived.
+    #[arg(long, default_value_t = 180, value_name = "SECONDS", requires = "black_box")]
+    pub(crate) wait_seconds: u64,
+    /// How long the CRM is away in the last part.
+    #[arg(long, default_value_t = 20, value_name = "SECONDS", requires = "black_box")]
+    pub(crate) outage_seconds: u64,
+    /// Send the synthetic calls to an address that is not this machine's.
+    #[arg(long, requires = "black_box")]
+    pub(crate) calls_leave_this_machine: bool,
+    /// Drill a deliberately naive script instead, to see what reds look like.
+    #[arg(long, conflicts_with = "black_box")]
+    pub(crate) straw_man: bool,
 }
 
 #[derive(Debug, Subcommand)]

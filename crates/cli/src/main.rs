@@ -16,7 +16,7 @@ mod problems;
 use args::{Audit, Cli, Command};
 use clap::Parser as _;
 use commands::{
-    audit, connect, contract, demo, desk, doctor, import, init, probe, reconcile, serve, token, twin, user,
+    audit, connect, contract, demo, desk, doctor, drill, import, init, probe, reconcile, serve, token, twin, user,
 };
 use config::{Config, Depth, Log};
 use house::House;
@@ -65,6 +65,7 @@ async fn with_runtime(cli: &Cli, out: Out) -> Result<(), Fail> {
     match &cli.command {
         Command::Contract(command) => contract::run(out, &cli.config, named, command).await,
         Command::Demo(command) => demo::run(out, command).await,
+        Command::Drill(command) => drill::run(out, command).await,
         Command::Twin(command) => twin::run(out, command).await,
         Command::Doctor { volume } => doctor::run(out, &config::load(&cli.config, Depth::Whole)?, *volume).await,
         Command::Connect { name } => {

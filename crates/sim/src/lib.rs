@@ -9,6 +9,7 @@ pub mod auditor;
 pub mod crash;
 pub mod demo;
 pub mod dice;
+pub mod drill;
 pub mod hours;
 pub mod kills;
 pub mod matrix;

@@ -7,7 +7,7 @@
 
 #[cfg(test)]
 mod probed;
-mod yard;
+pub(crate) mod yard;
 
 pub use ringback_twins::crms::{NAMES as CRMS, fresh as twin};
 pub use yard::{made_by_hand, prepare, prepare_by_hand, without_field};

@@ -77,6 +77,10 @@ pub trait Books: Vendor + Send {
     fn secret(&self) -> String;
     /// Fields of the program under test that set-up would have made, for vendors where a person makes them. `names`: object kind, name.
     fn prepare_fields(&mut self, names: &[(Kind, &str)]);
+    /// An administrator deletes such a field. False where there is none, or no such thing as fields that have to be there.
+    fn drop_field(&mut self, _kind: Kind, _name: &str) -> bool {
+        false
+    }
     /// Settings that a connection to it needs besides its secret.
     fn settings(&self) -> Vec<(String, String)> {
         Vec::new()

@@ -7,6 +7,7 @@ pub(crate) mod contract;
 pub(crate) mod demo;
 pub(crate) mod desk;
 pub(crate) mod doctor;
+pub(crate) mod drill;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod probe;

@@ -9,6 +9,8 @@ mod crms;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod drill;
+#[cfg(test)]
 mod home;
 #[cfg(test)]
 mod pages;

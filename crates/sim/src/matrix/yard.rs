@@ -24,7 +24,9 @@ use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
 
 const SOURCE: &str = "conn_matrix_calls";
-const CRM: &str = "conn_matrix_crm";
+pub(crate) const CRM: &str = "conn_matrix_crm";
+/// The phone system's own log: a witness, never asked for calls.
+pub(crate) const LOG: &str = "conn_matrix_log";
 const SIGNING: &str = "whsec_bWF0cml4LXNpZ25pbmcta2V5LW9mLXRoZS10ZXN0";
 /// Before the story: what set-up has used of the vendor's budgets is over by then.
 const SET_UP_BEFORE_MS: i64 = 2 * 86_400_000;
@@ -32,14 +34,14 @@ const SET_UP_BEFORE_MS: i64 = 2 * 86_400_000;
 type Twin = Arc<Mutex<Faulty<Box<dyn Books>>>>;
 
 /// One account with its CRM and the program.
-pub(super) struct Yard {
+pub(crate) struct Yard {
     clock: Arc<VirtualClock>,
     twin: Twin,
     net: Arc<Net>,
-    pub(super) engine: Engine,
-    pub(super) account: AccountId,
+    pub(crate) engine: Engine,
+    pub(crate) account: AccountId,
     store: Store,
-    line: String,
+    pub(crate) line: String,
     requests_before: u64,
 }
 
@@ -122,7 +124,7 @@ impl Transport for Net {
 impl Yard {
     /// The account, set up as a person would: the CRM connected by the program itself.
     #[expect(clippy::too_many_lines, reason = "set up in the order in which a person does it")]
-    pub(super) async fn new(vendor: &'static str, seed: u64, trace: bool) -> Result<Self> {
+    pub(crate) async fn new(vendor: &'static str, seed: u64, trace: bool) -> Result<Self> {
         let mut world = World::new(seed, Size { calls: 0, faults: false, crashes: false });
         world.accounts.truncate(1);
         let mut account = world.accounts.pop().context("a world without an account")?;
@@ -201,6 +203,7 @@ impl Yard {
         });
         let rows = [
             row(SOURCE, "calls", "generic", "source", SIGNING, json!({}), None),
+            row(LOG, "phone-log", "phone-log", "source", "", json!({}), None),
             row(CRM, "crm-main", vendor, "crm", &secret, serde_json::Value::Object(settings), base_url),
         ];
         engine
@@ -231,19 +234,19 @@ impl Yard {
         (self.account.clone(), ConnectionId::from_text(CRM))
     }
 
-    pub(super) fn now_ms(&self) -> i64 {
+    pub(crate) fn now_ms(&self) -> i64 {
         self.clock.ms()
     }
 
-    pub(super) fn reach(&self, ms: i64) {
+    pub(crate) fn reach(&self, ms: i64) {
         self.clock.reach(ms);
     }
 
-    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Faulty<Box<dyn Books>>) -> T) -> T {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Faulty<Box<dyn Books>>) -> T) -> T {
         act(&mut self.twin.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         self.with(|t| t.vendor().entries())
     }
 
@@ -251,27 +254,40 @@ impl Yard {
         self.with(|t| t.vendor_mut().log_mut().total())
     }
 
-    pub(super) fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.seen() - self.requests_before
     }
 
-    pub(super) fn struck(&self) -> u64 {
+    pub(crate) fn struck(&self) -> u64 {
         self.with(|t| t.hits().values().sum())
     }
 
     /// A missed call reaches the program, its webhook twice.
-    pub(super) async fn ring(&self, n: usize, caller: &str, at_ms: i64, dice: &mut Dice) -> Result<()> {
-        let at = jiff::Timestamp::from_millisecond(at_ms)?;
+    pub(crate) async fn ring(&self, n: usize, caller: &str, at_ms: i64, dice: &mut Dice) -> Result<()> {
         let words =
             dice.percent(50).then_some("Hi, the heat is out since last night, please call me back as soon as you can.");
+        self.report(&format!("call-{n:04}"), caller, at_ms, words, ("website", None)).await
+    }
+
+    /// A missed call with these words, source and campaign reaches the program, its webhook twice.
+    pub(crate) async fn report(
+        &self,
+        call_id: &str,
+        caller: &str,
+        at_ms: i64,
+        words: Option<&str>,
+        (source, campaign): (&str, Option<&str>),
+    ) -> Result<()> {
+        let at = jiff::Timestamp::from_millisecond(at_ms)?;
         let body = json!({
-            "call_id": format!("call-{n:04}"), "direction": "inbound", "ending": if words.is_some() { "voicemail" } else { "ring_no_answer" },
-            "caller": caller, "dialled": self.line, "started_at": at.to_string(), "duration_seconds": 25, "transcript": words, "source": "website",
+            "call_id": call_id, "direction": "inbound", "ending": if words.is_some() { "voicemail" } else { "ring_no_answer" },
+            "caller": caller, "dialled": self.line, "started_at": at.to_string(), "duration_seconds": 25, "transcript": words,
+            "source": source, "campaign": campaign,
         })
         .to_string()
         .into_bytes();
         let seconds = self.now_ms().div_euclid(1_000);
-        let id = format!("msg_{n}");
+        let id = format!("msg_{call_id}");
         let signature = sign::standard_webhooks(SIGNING, &id, seconds, &body).context("the key is no base64")?;
         for _ in 0..2 {
             let raw = RawRequest {
@@ -295,7 +311,7 @@ impl Yard {
     }
 
     /// Whatever can be done now is done, one thing at a time or as a running program does it.
-    pub(super) async fn step(&self, together: bool) -> Result<usize> {
+    pub(crate) async fn step(&self, together: bool) -> Result<usize> {
         let mut done = self.engine.step_signals(true).await?.done;
         done += self.engine.step_timers().await?.done;
         for (account, lane) in self.engine.lanes_due().await? {
@@ -335,7 +351,7 @@ impl Yard {
     }
 
     /// What is due and does not go on, for whoever looks why.
-    pub(super) async fn waits(&self) -> Result<String> {
+    pub(crate) async fn waits(&self) -> Result<String> {
         let lanes = self.engine.lanes_due().await?;
         let (account, now) = (self.account.as_str().to_owned(), self.engine.now().as_microsecond());
         let due = self
@@ -389,7 +405,7 @@ impl Yard {
         Ok(format!("now {} next {next:?} lanes {lanes:?} {told:?}", self.engine.now()))
     }
 
-    pub(super) async fn dead(&self) -> Result<Vec<EffectRow>> {
+    pub(crate) async fn dead(&self) -> Result<Vec<EffectRow>> {
         let account = self.account.as_str().to_owned();
         let rows =
             self.store.read(move |tx| Box::pin(async move { store::effects_dead(tx, &account, 500).await })).await?;
@@ -397,7 +413,7 @@ impl Yard {
     }
 
     /// What the program itself says of the end: effects that have not come to rest, dead letters without a cause, its ledger.
-    pub(super) async fn outcome(&self, cell: &mut Cell) -> Result<()> {
+    pub(crate) async fn outcome(&self, cell: &mut Cell) -> Result<()> {
         let account = self.account.as_str().to_owned();
         let open = self
             .store
@@ -420,7 +436,7 @@ impl Yard {
         Ok(())
     }
 
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         self.store.close().await;
     }
 }

@@ -11,8 +11,8 @@ statements! {
     CRM_PEOPLE_COUNT = "SELECT COUNT(*) FROM (SELECT DISTINCT record FROM crm_people WHERE account = $1 AND connection = $2) AS known";
     ACK_SENT = "INSERT INTO acks (account, connection, record_key, event, sent, body, sent_at) VALUES ($1, $2, $3, $4, $5, '', $6) \
         ON CONFLICT (account, connection, record_key) DO UPDATE SET event = excluded.event, sent = excluded.sent, \
-        body = CASE WHEN acks.event = excluded.event THEN acks.body ELSE '' END, \
-        acked_at = CASE WHEN acks.event = excluded.event THEN acks.acked_at ELSE NULL END, sent_at = excluded.sent_at";
+        body = CASE WHEN acks.event = excluded.event AND acks.body NOT LIKE '{\"outcome\":\"refused\"%' THEN acks.body ELSE '' END, \
+        acked_at = CASE WHEN acks.event = excluded.event AND acks.body NOT LIKE '{\"outcome\":\"refused\"%' THEN acks.acked_at ELSE NULL END, sent_at = excluded.sent_at";
     ACK_PUT_IF = "UPDATE acks SET body = $5, acked_at = $6 WHERE account = $1 AND connection = $2 AND record_key = $3 AND event = $4";
     ACK_ACCEPTED_IF = "UPDATE acks SET body = 'accepted' WHERE account = $1 AND connection = $2 AND record_key = $3 AND event = $4 AND acked_at IS NULL";
     ACK_GET = "SELECT event, sent, body, sent_at, acked_at FROM acks WHERE account = $1 AND connection = $2 AND record_key = $3";
@@ -58,7 +58,7 @@ pub async fn crm_people_count(tx: &mut Tx, account: &str, connection: &str) -> R
 }
 
 /// Notes that an event about a record was sent to a receiver that confirms: the operation as it was sent. What was confirmed of an earlier
-/// content says nothing of this one; of the same event it stands.
+/// content says nothing of this one; of the same event it stands, unless it was a refusal: whoever sends again asks again.
 pub async fn ack_sent(
     tx: &mut Tx,
     account: &str,

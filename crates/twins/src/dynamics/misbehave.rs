@@ -213,6 +213,20 @@ impl Books for Dynamics {
         }
     }
 
+    fn drop_field(&mut self, kind: Kind, name: &str) -> bool {
+        let sets: &[&str] = match kind {
+            Kind::Person => &["leads", "contacts"],
+            Kind::Call => &["phonecalls"],
+            Kind::Task => &["tasks"],
+            Kind::Deal | Kind::Other => &[],
+        };
+        let mut dropped = false;
+        for set in sets {
+            dropped |= self.table_mut(set).is_some_and(|t| t.definition.columns.remove(name).is_some());
+        }
+        dropped
+    }
+
     fn unlimited(&mut self) {
         let limits = &mut self.options.limits;
         limits.requests_max = None;

@@ -214,12 +214,15 @@ pub struct Rule {
     /// At most this many times.
     #[serde(default)]
     pub times: Option<u64>,
+    /// Only requests that may change something: no reads, searches or sign-ins.
+    #[serde(default)]
+    pub writes: bool,
 }
 
 impl Rule {
     /// A rule for every request.
     pub fn new(fault: Fault, when: When) -> Self {
-        Self { fault, when, method: None, path: None, body: None, times: None }
+        Self { fault, when, method: None, path: None, body: None, times: None, writes: false }
     }
 
     /// Only this method and only paths that contain `path`.
@@ -235,11 +238,27 @@ impl Rule {
         self
     }
 
+    /// Only requests that may change something.
+    pub fn writes(self) -> Self {
+        Self { writes: true, ..self }
+    }
+
     pub(super) fn concerns(&self, request: &Request) -> bool {
+        if self.writes && !may_change(request) {
+            return false;
+        }
         self.method.as_ref().is_none_or(|method| *method == request.method)
             && self.path.as_ref().is_none_or(|part| request.path.contains(part))
             && self.body.as_ref().is_none_or(|part| String::from_utf8_lossy(&request.body).contains(part))
     }
+}
+
+/// Vendors read by POST too; what they call those requests.
+const READS: [&str; 7] = ["search", "/batch/read", "/query", "oauth", "token", "coql", "/retrieve"];
+
+fn may_change(request: &Request) -> bool {
+    let path = request.path.split('?').next().unwrap_or_default().to_ascii_lowercase();
+    request.method != "GET" && !READS.iter().any(|word| path.contains(word))
 }
 
 /// A schedule of faults.

@@ -208,6 +208,14 @@ impl Books for GoHighLevel {
         }
     }
 
+    fn drop_field(&mut self, kind: Kind, name: &str) -> bool {
+        let before = self.store.fields.len();
+        if kind == Kind::Person {
+            self.store.fields.retain(|f| f.model != "contact" || f.key.strip_prefix("contact.") != Some(name));
+        }
+        self.store.fields.len() < before
+    }
+
     fn unlimited(&mut self) {
         self.options.limits = Limits { burst_max: None, daily_max: None, ..Limits::default() };
     }

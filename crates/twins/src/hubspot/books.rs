@@ -97,6 +97,14 @@ impl Books for HubSpot {
         }
     }
 
+    fn drop_field(&mut self, wanted: Kind, name: &str) -> bool {
+        let mut dropped = false;
+        for object in ObjectType::ALL.into_iter().filter(|object| kind(*object) == wanted) {
+            dropped |= self.table_mut(object).properties.remove(name).is_some();
+        }
+        dropped
+    }
+
     fn unlimited(&mut self) {
         let limits = &mut self.options.limits;
         (limits.burst_max, limits.search_per_second_max, limits.daily_max) = (None, None, None);

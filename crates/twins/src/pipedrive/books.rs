@@ -142,6 +142,18 @@ impl Books for Pipedrive {
         }
     }
 
+    fn drop_field(&mut self, kind: Kind, name: &str) -> bool {
+        let shelf = match kind {
+            Kind::Person => Shelf::Persons,
+            Kind::Deal => Shelf::Deals,
+            Kind::Call | Kind::Task | Kind::Other => return false,
+        };
+        let Some(fields) = self.fields.get_mut(&shelf) else { return false };
+        let before = fields.len();
+        fields.retain(|f| !(f.custom && f.name.contains(name)));
+        fields.len() < before
+    }
+
     fn unlimited(&mut self) {
         self.options.limits = Limits::none();
         self.options.search_lag_ms = 0;

@@ -171,15 +171,7 @@ impl Books for Salesforce {
 
     fn prepare_fields(&mut self, names: &[(Kind, &str)]) {
         for (kind, name) in names {
-            let Some(rest) = name.strip_prefix("rb_") else { continue };
-            let words: Vec<String> = rest
-                .split('_')
-                .map(|word| {
-                    let mut letters = word.chars();
-                    letters.next().map(|c| c.to_ascii_uppercase()).into_iter().chain(letters).collect()
-                })
-                .collect();
-            let api_name = format!("RB_{}__c", words.join("_"));
+            let Some(api_name) = api_name(name) else { continue };
             // As the program's default contract asks an administrator to make them: all text but these.
             let typed = |field: Field| match *name {
                 "rb_budget" => Field { kind: super::Kind::Double, ..field },
@@ -200,6 +192,23 @@ impl Books for Salesforce {
         }
     }
 
+    fn drop_field(&mut self, kind: Kind, name: &str) -> bool {
+        let sobjects: &[Sobject] = match kind {
+            Kind::Person => &[Sobject::Lead, Sobject::Contact],
+            Kind::Call | Kind::Task => &[Sobject::Task],
+            Kind::Deal | Kind::Other => &[],
+        };
+        let name = api_name(name).unwrap_or_else(|| name.to_owned());
+        let mut dropped = false;
+        for sobject in sobjects {
+            let fields = self.fields_mut(*sobject);
+            let before = fields.len();
+            fields.retain(|field| !field.name.eq_ignore_ascii_case(&name));
+            dropped |= fields.len() < before;
+        }
+        dropped
+    }
+
     fn settings(&self) -> Vec<(String, String)> {
         vec![("my_domain".to_owned(), "twin".to_owned())]
     }
@@ -208,4 +217,17 @@ impl Books for Salesforce {
         self.options_mut().daily_max = None;
         self.options_mut().delay_ms = 0;
     }
+}
+
+/// `rb_caller_name` → `RB_Caller_Name__c`, as the administrator is asked to name them.
+fn api_name(name: &str) -> Option<String> {
+    let rest = name.strip_prefix("rb_")?;
+    let words: Vec<String> = rest
+        .split('_')
+        .map(|word| {
+            let mut letters = word.chars();
+            letters.next().map(|c| c.to_ascii_uppercase()).into_iter().chain(letters).collect()
+        })
+        .collect();
+    Some(format!("RB_{}__c", words.join("_")))
 }

@@ -178,6 +178,25 @@ impl Books for Zoho {
         }
     }
 
+    fn drop_field(&mut self, kind: Kind, name: &str) -> bool {
+        let modules: &[&str] = match kind {
+            Kind::Person => &["Leads", "Contacts"],
+            Kind::Call => &["Calls"],
+            Kind::Task => &["Tasks"],
+            Kind::Deal => &["Deals"],
+            Kind::Other => &[],
+        };
+        let api_name = spelled(name);
+        let mut dropped = false;
+        for module in modules {
+            let Some(fields) = self.fields.get_mut(module) else { continue };
+            let before = fields.len();
+            fields.retain(|f| f.api_name != api_name);
+            dropped |= fields.len() < before;
+        }
+        dropped
+    }
+
     fn unlimited(&mut self) {
         self.options.credits_max = None;
         self.options.concurrency_max = None;
