@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::dialect::{ManyRows, exec_many};
-use crate::tx::{Tx, decodes, exec_if, row, rows, statements, value};
+use crate::tx::{Tx, decodes, exec, exec_if, row, rows, statements, value};
 
 /// The lane of timers, which no vendor is behind.
 pub const TIMER_LANE: &str = "timer";
@@ -281,8 +281,7 @@ pub async fn effect_update_if(tx: &mut Tx, row: &EffectRow) -> Result<bool, Erro
 /// Lets what an inquiry still waits for go before all others, from when its caller is known to be in need. A matter of order only, so it
 /// counts as no change: whoever is at work on one of these goes on, and [`effect_update_if`] never takes it back.
 pub async fn effects_hurry(tx: &mut Tx, account: &str, inquiry: &str) -> Result<(), Error> {
-    exec_if!(tx, EFFECTS_HURRY, account, inquiry)?;
-    Ok(())
+    exec!(tx, EFFECTS_HURRY, account, inquiry).map(|_| ())
 }
 
 /// The record that a receipt names, promoted to a column so that a record's history can be found without reading every receipt.
