@@ -330,27 +330,6 @@ impl Drain {
             let (state, n) = row?;
             states.insert(state, n);
         }
-        if std::env::var_os("DRAIN_DEBUG").is_some() {
-            let mut asked = database.prepare("SELECT e.inquiry, e.target, e.urgent, e.created_at, e.settled_at, (SELECT MIN(a.started_at) FROM attempts a WHERE a.effect = e.id), e.attempts FROM effects e WHERE lane = ?1 AND created_at >= ?2 AND inquiry IN (SELECT inquiry FROM effects WHERE target = 'find' AND created_at >= ?2) ORDER BY inquiry, created_at")?;
-            let at = |n: i64| (n - started.at.as_microsecond()) as f64 / 1e6;
-            let mut rows = asked.query(rusqlite::params![CRM, started.at.as_microsecond()])?;
-            while let Some(r) = rows.next()? {
-                eprintln!(
-                    "{} {} urgent={} made {:.2} first {:.2} settled {:.2} attempts {}",
-                    r.get::<_, String>(0)?,
-                    r.get::<_, String>(1)?,
-                    r.get::<_, bool>(2)?,
-                    at(r.get(3)?),
-                    at(r.get::<_, Option<i64>>(5)?.unwrap_or(0)),
-                    at(r.get(4)?),
-                    r.get::<_, i64>(6)?
-                );
-            }
-            eprintln!(
-                "urgent calls at {:?}",
-                started.urgent_at.iter().map(|t| at(t.as_microsecond())).collect::<Vec<_>>()
-            );
-        }
         let (requests, searches, refused, by_path) = self.with(|t| seen(t, started.requests_before));
         for (path, n) in by_path {
             eprintln!("{n:>6} {path}");
