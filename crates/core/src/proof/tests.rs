@@ -94,7 +94,6 @@ fn what_is_whole_has_five_ticks_and_no_finding() {
 #[test]
 fn every_kind_is_named_alone_with_its_command() {
     type Change = fn(&mut Case);
-    let by = |who, seconds| SetBy { value: String::new(), at: Some(at(seconds)), who, source: String::new() };
     let table: &[(&str, Change, [&str; 5], &str)] = &[
         ("lost", |c| c.stored = Stored::Missing, ["no"; 5], "ringback reconcile --since 24h --mend f-"),
         (
@@ -181,6 +180,11 @@ fn every_kind_is_named_alone_with_its_command() {
         assert!(judged.findings[0].command.starts_with(command), "{}", judged.findings[0].command);
         assert!(judged.findings[0].sentence.ends_with(['.', '?']), "{}", judged.findings[0].sentence);
     }
+}
+
+#[test]
+fn a_double_is_whose_record_came_second() {
+    let by = |who, seconds| SetBy { value: String::new(), at: Some(at(seconds)), who, source: String::new() };
     let mut twice = whole();
     twice.others = vec![Other { record: "502".into(), ours: false, made_by: Some(by(Setter::Person, 60)) }];
     assert_eq!(words(&twice).1, ["foreign_duplicate"]);
