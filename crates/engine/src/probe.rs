@@ -388,7 +388,7 @@ impl<T: FnMut(&str)> Probe<'_, T> {
     fn tell_lag(&mut self, question: &'static str, what: &str, seen: Option<u64>) {
         match seen {
             Some(seconds) => {
-                self.answer(question, seconds.to_string(), format!("{what} shows a new record after {seconds} s"))
+                self.answer(question, seconds.to_string(), format!("{what} shows a new record after {seconds} s"));
             }
             None => {
                 let says = format!("{what} did not show a new record within {WAIT_SECONDS_MAX} s");
