@@ -283,7 +283,7 @@ impl Drain {
             Box::pin(async move {
                 let effects = store::effects_unsettled_count(tx, ACCOUNT, CRM).await?;
                 let signals = store::signals_count_by_state(tx, ACCOUNT).await?;
-                Ok(effects + signals.iter().filter(|(state, _)| state == "new").map(|(_, n)| n).sum::<i64>())
+                Ok(effects + signals.iter().filter(|(state, _)| state == "stored").map(|(_, n)| n).sum::<i64>())
             })
         });
         Ok(read.await?)
@@ -421,7 +421,8 @@ struct Counted {
 /// What is there, what is missing and what is there twice: one person per caller, one record per call, one task per person.
 fn count(entries: &[Entry], calls: usize) -> Counted {
     let mut counted = Counted::default();
-    let (mut marks, mut people): (BTreeMap<(Kind, String), usize>, BTreeMap<String, Vec<&str>>) = Default::default();
+    let mut marks: BTreeMap<(Kind, String), usize> = BTreeMap::new();
+    let mut people: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut tasks: BTreeMap<&str, usize> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| !entry.gone) {
         match entry.kind {

@@ -362,8 +362,8 @@ fn as_many_operations_share_a_request_as_is_said_and_not_one_more() {
     for crm in CRMS {
         let connection = connected(crm.about().name, &[]);
         let kinds = every(*crm, 0).len();
-        let all: Vec<Vec<CrmOp>> =
-            (0..=crm.about().limits.batch_items_max.max(1) as usize).map(|n| every(*crm, n)).collect();
+        let most = every(*crm, 0).iter().map(|op| crm.batch_items_max(op, &connection)).max().unwrap_or(1);
+        let all: Vec<Vec<CrmOp>> = (0..=most.max(1)).map(|n| every(*crm, n)).collect();
         for kind in 0..kinds {
             let of_kind: Vec<CrmOp> = all.iter().filter_map(|ops| ops.get(kind).cloned()).collect();
             let [first, ..] = of_kind.as_slice() else { continue };
