@@ -2,7 +2,6 @@
 
 use super::{HubSpot, ObjectType};
 use crate::books::{Books, Entry, Kind};
-use serde_json::json;
 use std::collections::BTreeMap;
 
 fn kind(object: ObjectType) -> Kind {
@@ -81,21 +80,8 @@ impl Books for HubSpot {
         self.options.tokens.first().map_or_else(String::new, |token| token.secret.clone())
     }
 
-    fn prepare_fields(&mut self, names: &[(Kind, &str)]) {
-        for (wanted, name) in names {
-            for object in ObjectType::ALL.into_iter().filter(|object| kind(*object) == *wanted) {
-                if self.table(object).properties.contains_key(*name) {
-                    continue;
-                }
-                let definition = json!({
-                    "name": name, "label": name, "type": "string", "fieldType": "text",
-                    "groupName": super::seed::default_group(object), "hasUniqueValue": *name == "rb_key",
-                });
-                // What cannot be made shows when it is written to.
-                let _ = self.define(object, &definition, 0);
-            }
-        }
-    }
+    /// Nothing: an app makes its own properties here (`POST /crm/properties/…`).
+    fn prepare_fields(&mut self, _names: &[(Kind, &str)]) {}
 
     fn drop_field(&mut self, wanted: Kind, name: &str) -> bool {
         let mut dropped = false;
@@ -117,12 +103,14 @@ impl Books for HubSpot {
 mod tests {
     use super::*;
     use crate::hubspot::{Actor, Options};
+    use serde_json::json;
 
     #[test]
     fn the_books_tell_who_made_what_and_what_is_gone() {
         let mut hub = HubSpot::new(Options::default());
-        hub.prepare_fields(&[(Kind::Person, "rb_key"), (Kind::Call, "rb_key")]);
-        hub.prepare_fields(&[(Kind::Person, "rb_key")]);
+        let key = json!({ "name": "rb_key", "label": "Key", "type": "string", "fieldType": "text",
+            "groupName": "call_engagement", "hasUniqueValue": true });
+        assert!(hub.define(ObjectType::Calls, &key, 0).is_ok());
         let ana = hub.seed_person("Ana Ruiz", "+13125550142", Some("ana@example.com"), true, 1_000);
         let bo = hub.seed_person("Bo", "+13125550143", None, false, 1_000);
         let app = Actor { source: "INTEGRATION".to_owned(), source_id: "7001".to_owned(), user_id: None };
