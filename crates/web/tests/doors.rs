@@ -181,7 +181,7 @@ async fn what_one_account_holds_no_route_shows_or_changes_for_another() {
     let mut knocked = 0;
     for (path, operations) in document["paths"].as_object().unwrap() {
         let method = operations.as_object().unwrap().keys().next().unwrap().clone();
-        let targets: Vec<String> = if path.contains("{id}") {
+        let targets: Vec<String> = if path.contains("{id}") || path.contains("{seq}") {
             theirs.iter().map(|id| path.replace("{id}", id)).collect()
         } else {
             vec![format!("{}?object=contact&record=10051&property=rb_urgency", path.replace("{field}", "urgency"))]
@@ -195,7 +195,7 @@ async fn what_one_account_holds_no_route_shows_or_changes_for_another() {
                     world.api_post(&token, &target, &target, &body).await
                 }
             };
-            if path.contains("{id}") {
+            if path.contains("{id}") || path.contains("{seq}") {
                 let refused = [
                     StatusCode::NOT_FOUND,
                     StatusCode::CONFLICT,

@@ -513,7 +513,8 @@ on_both!(effects_come_out_in_their_order_and_in_their_time, |store| {
     assert_eq!(unit!(store, |tx| effect_update_if(tx, &row).await), Ok(true));
     let row = claimed.clone();
     assert_eq!(unit!(store, |tx| effect_update_if(tx, &row).await), Ok(false), "taken by another");
-    let expected = EffectRow { version: 2, urgent: false, ..claimed };
+    // What was once urgent is not taken back by whoever worked on it meanwhile.
+    let expected = EffectRow { version: 2, urgent: true, ..claimed };
     assert_eq!(look!(store, |tx| effect_get(tx, "a", "f4").await).unwrap(), Some(expected));
     assert_eq!(lane(&store, 200, 10).await, ["f3", "f2", "f1"]);
 
