@@ -64,6 +64,9 @@ pub struct Cell {
     pub dead_letters: usize,
     /// Effects that are neither done, superseded nor explained.
     pub unexplained: usize,
+    /// Dead letters that are left, each with its cause: refusals that are explained.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub explained: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub complaints: Vec<String>,
 }
@@ -380,7 +383,7 @@ pub fn page(cells: &[Cell]) -> String {
          number of requests the CRM saw and, after a +, the writes that waited for a person with their cause.\n\n",
     );
     let _ = writeln!(out, "| fault | {} |", crms.join(" | "));
-    let _ = writeln!(out, "|---|{}|", "---|".repeat(crms.len()));
+    let _ = writeln!(out, "|---|{}", "---|".repeat(crms.len()));
     for trouble in Trouble::all() {
         let row: Vec<String> = crms
             .iter()

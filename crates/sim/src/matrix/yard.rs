@@ -422,7 +422,7 @@ impl Yard {
         cell.unexplained += usize::try_from(open).unwrap_or(0);
         for row in self.dead().await? {
             match row.why.as_deref().filter(|w| !w.is_empty()) {
-                Some(why) => cell.complaints.push(format!("dead letter {} {}: {why}", row.kind, row.target)),
+                Some(why) => cell.explained.push(format!("dead letter {} {}: {why}", row.kind, row.target)),
                 None => cell.unexplained += 1,
             }
         }
