@@ -142,6 +142,9 @@ struct Step<'a> {
     at_once: usize,
     under_way: FuturesUnordered<BoxFuture<'a, Came<'a>>>,
     in_hand: HashSet<String>,
+    /// Looks that are out, and what was let go meanwhile.
+    looks_out: usize,
+    left: HashSet<String>,
     ready: Vec<Ready<'a>>,
     exchanges: usize,
     ticking: bool,
@@ -188,6 +191,8 @@ impl Engine {
             at_once,
             under_way: FuturesUnordered::new(),
             in_hand: HashSet::new(),
+            looks_out: 0,
+            left: HashSet::new(),
             ready: Vec::new(),
             exchanges: 0,
             ticking: false,
@@ -431,8 +436,6 @@ impl Engine {
 impl<'a> Step<'a> {
     async fn run(&mut self, look_until: Timestamp) {
         let mut looking = false;
-        // What was in hand when a look began may be settled since.
-        let mut known: HashSet<String> = HashSet::new();
         let mut looks = true;
         // Nothing new was found: what the ones in hand release is looked for a moment later.
         let mut rest_until = Timestamp::MIN;
@@ -447,7 +450,7 @@ impl<'a> Step<'a> {
             }
             if looks && rested && !looking && self.in_hand.len() <= most * 3 / 4 && room > 0 {
                 looking = true;
-                known.clone_from(&self.in_hand);
+                self.looks_out += 1;
                 let limit = u32::try_from(self.in_hand.len() + room).unwrap_or(u32::MAX);
                 let account = &self.facts.account;
                 self.under_way
@@ -457,9 +460,11 @@ impl<'a> Step<'a> {
             match self.under_way.next().await {
                 None => break,
                 Some(Came::Due(Ok(mut due), urgent)) => {
+                    due.retain(|row| !self.left.contains(&row.id));
+                    self.looked();
                     if !urgent {
                         looking = false;
-                        due.retain(|row| !known.contains(&row.id));
+                        due.retain(|row| !self.in_hand.contains(&row.id));
                         due.truncate(room.max(1));
                         if due.is_empty() {
                             rest_until = engine.in_ms(RELEASED_LOOK);
@@ -479,6 +484,7 @@ impl<'a> Step<'a> {
                     }
                 }
                 Some(Came::Due(Err(error), urgent)) => {
+                    self.looked();
                     looking = looking && urgent;
                     self.fail(error);
                 }
@@ -489,7 +495,7 @@ impl<'a> Step<'a> {
                         match one {
                             Ok(work) => self.turn(work),
                             Err((id, error)) => {
-                                self.in_hand.remove(&id);
+                                self.let_go(&id);
                                 self.fail(error);
                             }
                         }
@@ -498,6 +504,7 @@ impl<'a> Step<'a> {
                 Some(Came::Tick) => {
                     self.ticking = false;
                     if looks && engine.now() < look_until {
+                        self.looks_out += 1;
                         let account = &self.facts.account;
                         self.under_way
                             .push(Box::pin(async move { Came::Due(engine.due(account, lane, 64, true).await, true) }));
@@ -511,6 +518,22 @@ impl<'a> Step<'a> {
             if !self.one_by_one && (!goes_on || engine.now() >= look_until) {
                 self.put_down();
             }
+        }
+    }
+
+    /// An effect is not in hand any more. A look that is out may have read it as it was before: it is not taken up again by that look.
+    fn let_go(&mut self, id: &str) {
+        self.in_hand.remove(id);
+        if self.looks_out > 0 {
+            self.left.insert(id.to_owned());
+        }
+    }
+
+    /// A look has come back.
+    fn looked(&mut self) {
+        self.looks_out = self.looks_out.saturating_sub(1);
+        if self.looks_out == 0 {
+            self.left.clear();
         }
     }
 
@@ -565,10 +588,10 @@ impl<'a> Step<'a> {
                 self.ready.push(Ready { work: *work, purpose, operation });
             }
             (_, Ok(Turn::Ended(Ended::Settled | Ended::Waits) | Turn::Wants(..))) => {
-                self.in_hand.remove(&id);
+                self.let_go(&id);
             }
             (_, Err(error)) => {
-                self.in_hand.remove(&id);
+                self.let_go(&id);
                 self.fail(error);
             }
         }
@@ -704,7 +727,7 @@ impl<'a> Step<'a> {
         for mut ready in std::mem::take(&mut self.ready) {
             let id = ready.work.row.id.clone();
             if ready.work.fresh.is_empty() && ready.work.drafts.is_empty() {
-                self.in_hand.remove(&id);
+                self.let_go(&id);
                 continue;
             }
             self.under_way.push(
