@@ -4,7 +4,7 @@
 //! loopback, on a thread of its own, with the vendor's own delay and limits: what is over them is refused and counted. The measure of
 //! time is what the vendor's published rate allows for as many requests as were made. What ought to be there is counted in the twin.
 
-use crate::figures::{fresh_directory, round};
+use crate::figures::{cpu_seconds, fresh_directory, round};
 use crate::house::{ACCOUNT, LINE, connection, furnish};
 use crate::part::runtime;
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -138,6 +138,7 @@ struct Drain {
 struct Started {
     at: Timestamp,
     requests_before: u64,
+    cpu_before: f64,
     urgent_at: Vec<Timestamp>,
 }
 
@@ -242,6 +243,7 @@ impl Drain {
         let mut started = Started {
             at: self.engine.now(),
             requests_before: self.with(|t| t.vendor_mut().log_mut().total()),
+            cpu_before: cpu_seconds()?,
             urgent_at: Vec::new(),
         };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -353,6 +355,7 @@ impl Drain {
             "crm": self.crm.about().name, "calls": calls, "requests": requests,
             "requests_per_call": (requests as f64 / calls as f64 * 1_000.0).round() / 1_000.0,
             "seconds": round(seconds), "limit_seconds": limit.map(round), "ratio": limit.map(|l| round(seconds / l)),
+            "cpu_ms_per_call": round((cpu_seconds()? - started.cpu_before) * 1_000.0 / calls as f64),
             "urgent_seconds_max": round(urgent.iter().copied().fold(0.0, f64::max)),
             "refused_429": refused, "lost": counted.lost, "doubled": counted.doubled,
         }))

@@ -9,7 +9,7 @@ use ringback_core::contract;
 use ringback_core::followup::calendar::{Block, Calendar, Week};
 use ringback_core::id::{AccountId, ConnectionId, ContractId, LocationId, StaffId};
 use ringback_core::roster::{Line, Location, Staff};
-use ringback_engine::clock::{SystemChance, SystemClock};
+use ringback_engine::clock::{Clock as _, SystemChance, SystemClock};
 use ringback_engine::http::{Policy, ReqwestTransport};
 use ringback_engine::keyring::Keyring;
 use ringback_engine::mail::NoMailer;
@@ -18,8 +18,9 @@ use ringback_store::{self as store, AccountRow, ConnectionRow, ContractNew, Opti
 use ringback_web::WebOptions;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// The account that everything belongs to.
@@ -38,15 +39,31 @@ pub(crate) const CRM_TOKEN: &str = "pat-bench";
 /// The number that is called.
 pub(crate) const LINE: &str = "+13125550100";
 
+/// How often the end is looked for where nothing is told.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// An opened house.
 struct House {
     engine: Engine,
     recording: Arc<Recording>,
 }
 
+/// How a house is opened.
+pub(crate) struct Plan {
+    pub(crate) directory: PathBuf,
+    pub(crate) crm_url: Option<String>,
+    /// Exchanges under way at once.
+    pub(crate) concurrency: usize,
+    /// The store's address; `None`: SQLite in the directory.
+    pub(crate) store: Option<String>,
+    /// From 1. The first node sets the account up.
+    pub(crate) node: usize,
+}
+
 /// The process. Its workers rest unless an order says otherwise.
-pub(crate) async fn run(directory: &Path, crm_url: Option<String>, concurrency: usize) -> Result<()> {
-    let house = House::open(directory, crm_url, concurrency).await?;
+pub(crate) async fn run(plan: Plan) -> Result<()> {
+    let house = House::open(&plan).await?;
+    let directory = plan.directory.as_path();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let router = ringback_web::router(house.engine.clone(), WebOptions::default());
@@ -74,8 +91,9 @@ pub(crate) async fn run(directory: &Path, crm_url: Option<String>, concurrency: 
 }
 
 impl House {
-    async fn open(directory: &Path, crm_url: Option<String>, concurrency: usize) -> Result<Self> {
-        let url = format!("sqlite://{}", directory.join("ringback.db").display());
+    async fn open(plan: &Plan) -> Result<Self> {
+        let own = || format!("sqlite://{}", plan.directory.join("ringback.db").display());
+        let url = plan.store.clone().unwrap_or_else(own);
         let store = Store::open(Options { readers_max: 4, ..Options::new(url) }).await?;
         let client = ReqwestTransport::new(Policy { allow_private: true, ..Policy::default() })?;
         let recording = Arc::new(Recording::default());
@@ -86,9 +104,16 @@ impl House {
             transport: Arc::new(RecordingTransport { client, recording: recording.clone() }),
             mailer: Arc::new(NoMailer),
             keyring: Keyring::generate([7; 32]),
-            settings: Settings { lane_concurrency_max: concurrency, pace: false, ..Settings::default() },
+            settings: Settings {
+                node: format!("node-{}", plan.node),
+                lane_concurrency_max: plan.concurrency,
+                pace: false,
+                ..Settings::default()
+            },
         });
-        seed(&engine, crm_url).await?;
+        if plan.node == 1 {
+            seed(&engine, plan.crm_url.clone()).await?;
+        }
         Ok(Self { engine, recording })
     }
 
@@ -146,7 +171,11 @@ impl House {
             }
         });
         while self.unsettled().await? > 0 {
-            changes.changed().await.context("the engine is gone")?;
+            // What another node settles is not told here.
+            tokio::select! {
+                changed = changes.changed() => changed.context("the engine is gone")?,
+                () = SystemClock.sleep(LOOK) => {}
+            }
         }
         let (seconds, cpu) = (watch.seconds(), cpu_seconds()? - cpu_before);
         let counts = self.engine.store().counts();

@@ -61,6 +61,12 @@ enum Part {
         crm_url: Option<String>,
         #[arg(long, default_value_t = 8)]
         concurrency: usize,
+        /// A store elsewhere than in the directory
+        #[arg(long)]
+        store: Option<String>,
+        /// The node's number; the first sets the account up
+        #[arg(long, default_value_t = 1)]
+        node: usize,
     },
     /// The same verifying server, storing nothing
     Verifier,
@@ -69,7 +75,7 @@ enum Part {
     /// HubSpot's twin
     Twin,
     /// Recorded exchanges, sent again
-    Replay { recording: PathBuf },
+    Replay { recordings: Vec<PathBuf> },
 }
 
 fn main() -> Result<()> {
@@ -80,12 +86,13 @@ fn main() -> Result<()> {
         What::Drain(args) => part::runtime(SERVER_THREADS)?.block_on(drain::run(&args)),
         What::Start(args) => part::runtime(1)?.block_on(start::run(&args)),
         What::Part(Part::Loader { path }) => part::runtime(1)?.block_on(loader::run(&path)),
-        What::Part(Part::House { directory, crm_url, concurrency }) => {
-            part::runtime(SERVER_THREADS)?.block_on(house::run(&directory, crm_url, concurrency))
+        What::Part(Part::House { directory, crm_url, concurrency, store, node }) => {
+            let plan = house::Plan { directory, crm_url, concurrency, store, node };
+            part::runtime(SERVER_THREADS)?.block_on(house::run(plan))
         }
         What::Part(Part::Verifier) => part::runtime(SERVER_THREADS)?.block_on(limits::verifier()),
         What::Part(Part::Storer { directory }) => part::runtime(SERVER_THREADS)?.block_on(limits::storer(&directory)),
         What::Part(Part::Twin) => part::runtime(1)?.block_on(twin::run()),
-        What::Part(Part::Replay { recording }) => part::runtime(SERVER_THREADS)?.block_on(replay::run(&recording)),
+        What::Part(Part::Replay { recordings }) => part::runtime(SERVER_THREADS)?.block_on(replay::run(&recordings)),
     }
 }

@@ -8,10 +8,11 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt};
 use ringback_connect::Secret;
 use ringback_core::http::{HttpReply, HttpRequest};
+use ringback_engine::clock::{Clock as _, SystemClock};
 use ringback_engine::http::{Authorization, Fault, Outgoing, Policy, ReqwestTransport, Transport};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// One exchange in the order in which it left.
 #[derive(Serialize, Deserialize)]
 struct Recorded {
+    /// When it left, in microseconds: what several nodes sent is one recording.
+    at: i64,
     request: HttpRequest,
     /// What it was answered with; none when there was no answer.
     status: Option<u16>,
@@ -68,7 +71,8 @@ impl Transport for RecordingTransport {
     fn send<'a>(&'a self, call: Outgoing<'a>) -> BoxFuture<'a, Result<HttpReply, Fault>> {
         Box::pin(async move {
             let n = self.recording.with(|e| {
-                e.all.push(Recorded { request: call.request.clone(), status: None });
+                let at = SystemClock.now().as_microsecond();
+                e.all.push(Recorded { at, request: call.request.clone(), status: None });
                 e.all.len() - 1
             });
             let sent = self.client.send(call).await;
@@ -84,10 +88,22 @@ impl Transport for RecordingTransport {
     }
 }
 
-/// The process: sends the recording to a fresh CRM, the set-up one by one and unmeasured, the rest at the given concurrency.
-pub(crate) async fn run(recording: &Path) -> Result<()> {
-    let bytes = std::fs::read(recording)?;
-    let exchanges: Exchanges = serde_json::from_slice(&bytes).context("the recording cannot be read")?;
+/// The recordings of all nodes as one; the first node has made the set-up.
+fn joined(recordings: &[PathBuf]) -> Result<Exchanges> {
+    let mut joined = Exchanges::default();
+    for recording in recordings {
+        let bytes = std::fs::read(recording)?;
+        let mut exchanges: Exchanges = serde_json::from_slice(&bytes).context("the recording cannot be read")?;
+        joined.setup += exchanges.setup;
+        joined.all.append(&mut exchanges.all);
+    }
+    joined.all.sort_by_key(|one| one.at);
+    Ok(joined)
+}
+
+/// The process: sends the recordings to a fresh CRM, the set-up one by one and unmeasured, the rest at the given concurrency.
+pub(crate) async fn run(recordings: &[PathBuf]) -> Result<()> {
+    let exchanges = joined(recordings)?;
     let client = ReqwestTransport::new(Policy { allow_private: true, ..Policy::default() })?;
     let mut desk = Desk::open(&json!({ "exchanges": exchanges.all.len() }));
     while let Some(order) = desk.order().await? {

@@ -4,11 +4,12 @@
 //! rests on keys, on `in_flight_until` (committed before anything leaves that could change something) and on `core::ensure`. The
 //! worker makes the exchange that `ensure::next` names and stores what came of it; it decides nothing.
 //!
-//! Effects that want the same kind of operation share a request where the vendor has a batch for it. A batch is filled from what is
-//! waiting at that moment, never by waiting; so it is empty in quiet times and full behind an outage. [`pace`] says when a request may
+//! Effects that want the same kind of operation share a request where the vendor has a batch for it. In quiet times a request leaves with
+//! what there is; behind an outage, where much is in hand, it waits a moment for what is on its way to it. [`pace`] says when a request may
 //! leave, [`work`] is one effect, [`send`] one exchange.
 
 mod pace;
+mod queue;
 mod send;
 mod work;
 
@@ -24,15 +25,16 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use pace::{LaneState, Pace};
+use queue::{FILLING, Queue, Ready};
 use ringback_connect::Crm;
 use ringback_core::crm::{CrmOp, DealsWay, KeyWay, Object, WriteTraits};
 use ringback_core::effect::{ContactRef, Desired, Effect};
-use ringback_core::ensure::{Purpose, Receipt};
+use ringback_core::ensure::Receipt;
 use ringback_core::id::AccountId;
 use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, EffectRow, LaneReport, Site};
 use send::{After, Batch};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,12 +42,12 @@ use work::{Turn, Work};
 
 /// Turns that the settling effects of all inquiries share.
 const TURNS: usize = 256;
+/// Effects that are taken in hand side by side: as many as keep the store busy, so that an urgent one finds a short queue there.
+const OPENING_MAX: usize = 32;
 /// Effects of a lane that are held in memory at once: some dozen shapes of requests, each with a full batch.
-pub const IN_HAND_MAX: usize = 1_200;
+pub const IN_HAND_MAX: usize = 2_000;
 /// So many effects in hand mean that much waits: reads are cut so that they fit into batches.
 const CROWDED: usize = 24;
-/// An effect that waited so long for its next exchange goes before fuller batches.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
 /// How often urgent effects are looked for while others are at work.
 const URGENT_LOOK: Duration = Duration::from_millis(300);
 /// How soon effects that the ones in hand have released are looked for.
@@ -119,18 +121,13 @@ enum Ended {
 /// What a step of a lane waits for.
 enum Came<'a> {
     Due(Result<Vec<EffectRow>, Error>, bool),
-    /// An effect was taken in hand, or went on to its next exchange, its end or a wait.
+    /// An effect was taken in hand and came to its first exchange, its end or a wait.
+    Opened(String, Option<Box<Work<'a>>>, Result<Turn, Error>),
+    /// An effect went on to its next exchange, its end or a wait.
     Turned(String, Option<Box<Work<'a>>>, Result<Turn, Error>),
     Exchanged(Vec<After<'a>>),
     /// Time has passed: a request may leave again, or urgent effects are looked for.
-    Tick,
-}
-
-/// An effect that wants its next exchange.
-struct Ready<'a> {
-    work: Work<'a>,
-    purpose: Purpose,
-    operation: CrmOp,
+    Tick(Timestamp),
 }
 
 /// One step of a lane: what is in hand, and what is under way.
@@ -145,9 +142,15 @@ struct Step<'a> {
     /// Looks that are out, and what was let go meanwhile.
     looks_out: usize,
     left: HashSet<String>,
-    ready: Vec<Ready<'a>>,
+    /// Found and not yet taken in hand.
+    to_open: VecDeque<EffectRow>,
+    opening: usize,
+    ready: Queue<'a>,
     exchanges: usize,
-    ticking: bool,
+    /// Effects in hand that will want their next exchange, settle or wait at any moment.
+    turning: usize,
+    /// The moments that are waited for.
+    ticks: BTreeSet<Timestamp>,
     found: usize,
     /// The lane's budget is used up for longer than this step lasts.
     spent: bool,
@@ -193,9 +196,12 @@ impl Engine {
             in_hand: HashSet::new(),
             looks_out: 0,
             left: HashSet::new(),
-            ready: Vec::new(),
+            to_open: VecDeque::new(),
+            opening: 0,
+            ready: Queue::default(),
             exchanges: 0,
-            ticking: false,
+            turning: 0,
+            ticks: BTreeSet::new(),
             found: 0,
             spent: false,
             failed: None,
@@ -439,6 +445,7 @@ impl<'a> Step<'a> {
         let mut looks = true;
         // Nothing new was found: what the ones in hand release is looked for a moment later.
         let mut rest_until = Timestamp::MIN;
+        let mut urgent_look_at = Timestamp::MIN;
         let lane = self.held.connection.id.as_str();
         loop {
             let engine = self.engine;
@@ -456,6 +463,7 @@ impl<'a> Step<'a> {
                 self.under_way
                     .push(Box::pin(async move { Came::Due(engine.due(account, lane, limit, false).await, false) }));
             }
+            self.open_more();
             self.dispatch();
             match self.under_way.next().await {
                 None => break,
@@ -480,7 +488,7 @@ impl<'a> Step<'a> {
                     due.retain(|row| self.in_hand.insert(row.id.clone()));
                     self.found += due.len();
                     for row in due {
-                        self.take(row);
+                        if row.urgent { self.to_open.push_front(row) } else { self.to_open.push_back(row) }
                     }
                 }
                 Some(Came::Due(Err(error), urgent)) => {
@@ -488,7 +496,14 @@ impl<'a> Step<'a> {
                     looking = looking && urgent;
                     self.fail(error);
                 }
-                Some(Came::Turned(id, work, turn)) => self.turned(id, work, turn),
+                Some(Came::Opened(id, work, turn)) => {
+                    self.opening -= 1;
+                    self.turned(id, work, turn);
+                }
+                Some(Came::Turned(id, work, turn)) => {
+                    self.turning -= 1;
+                    self.turned(id, work, turn);
+                }
                 Some(Came::Exchanged(after)) => {
                     self.exchanges -= 1;
                     for one in after {
@@ -501,9 +516,11 @@ impl<'a> Step<'a> {
                         }
                     }
                 }
-                Some(Came::Tick) => {
-                    self.ticking = false;
-                    if looks && engine.now() < look_until {
+                Some(Came::Tick(at)) => {
+                    self.ticks.remove(&at);
+                    let now = engine.now();
+                    if looks && now < look_until && now >= urgent_look_at {
+                        urgent_look_at = engine.in_ms(URGENT_LOOK);
                         self.looks_out += 1;
                         let account = &self.facts.account;
                         self.under_way
@@ -543,28 +560,38 @@ impl<'a> Step<'a> {
         }
     }
 
-    fn take(&mut self, row: EffectRow) {
-        let (engine, facts, held) = (self.engine, self.facts, self.held);
-        let crowded = self.in_hand.len() > CROWDED;
-        let id = row.id.clone();
-        self.under_way.push(
-            async move {
-                match engine.open(facts, held, row).await {
-                    Ok(work) => {
-                        let (work, turn) = Box::pin(work.turn(crowded)).await;
-                        Came::Turned(id, work.map(Box::new), turn)
+    /// Takes in hand what was found, a few at a time.
+    fn open_more(&mut self) {
+        while self.opening < OPENING_MAX
+            && let Some(row) = self.to_open.pop_front()
+        {
+            let (engine, facts, held) = (self.engine, self.facts, self.held);
+            let crowded = self.in_hand.len() > CROWDED;
+            let id = row.id.clone();
+            self.opening += 1;
+            self.under_way.push(
+                async move {
+                    match engine.open(facts, held, row).await {
+                        Ok(work) => {
+                            let (work, turn) = Box::pin(work.turn(crowded)).await;
+                            Came::Opened(id, work.map(Box::new), turn)
+                        }
+                        Err(error) => Came::Opened(id, None, Err(error)),
                     }
-                    Err(error) => Came::Turned(id, None, Err(error)),
                 }
-            }
-            .boxed(),
-        );
+                .boxed(),
+            );
+        }
     }
 
     /// One in hand has become urgent.
     fn hurry(&mut self, id: &str) {
-        if let Some(ready) = self.ready.iter_mut().find(|r| r.work.row.id == id) {
-            ready.work.row.urgent = true;
+        self.ready.hurry(id);
+        if let Some(at) = self.to_open.iter().position(|row| row.id == id)
+            && let Some(mut row) = self.to_open.remove(at)
+        {
+            row.urgent = true;
+            self.to_open.push_front(row);
         }
     }
 
@@ -572,6 +599,7 @@ impl<'a> Step<'a> {
     fn turn(&mut self, work: Work<'a>) {
         let crowded = self.in_hand.len() > CROWDED;
         let id = work.row.id.clone();
+        self.turning += 1;
         self.under_way.push(
             async move {
                 let (work, turn) = Box::pin(work.turn(crowded)).await;
@@ -605,9 +633,14 @@ impl<'a> Step<'a> {
             if !self.one_by_one && !self.engine.is_open(account, self.held.connection.id.as_str()) {
                 break;
             }
-            let Some(first) = self.next_shape(crm) else { break };
-            let Some(ready) = self.ready.get(first) else { break };
-            let (search, urgent) = (matches!(ready.operation, CrmOp::FindPerson { .. }), ready.work.row.urgent);
+            let more = self.opening + self.to_open.len() + self.turning + self.exchanges;
+            let filling = !self.one_by_one && self.in_hand.len() > CROWDED && more > 0;
+            let Some(kind) = self.ready.next(self.engine.now(), |op| self.most(crm, op), filling) else {
+                self.tick(self.engine.in_ms(FILLING.unsigned_abs()));
+                break;
+            };
+            let Some(first) = self.ready.first(&kind) else { break };
+            let (search, urgent) = (matches!(first.operation, CrmOp::FindPerson { .. }), first.work.row.urgent);
             match self.engine.pace(account, self.held, search, urgent) {
                 Pace::Go => {}
                 Pace::NotBefore(until) if !self.one_by_one => {
@@ -615,103 +648,49 @@ impl<'a> Step<'a> {
                     break;
                 }
                 Pace::NotBefore(until) | Pace::Rationed(until) => {
-                    self.hold(first, until);
+                    if let Some(ready) = self.ready.take_first(&kind) {
+                        self.spent = self.spent || self.one_by_one;
+                        self.hold(ready, until);
+                    }
                     continue;
                 }
             }
-            let batch = self.batch(first, crm);
             let (engine, held) = (self.engine, self.held);
+            let works = self.ready.take(&kind, |op| most_of(engine, account, held, crm, op), name_of);
             self.exchanges += 1;
             self.under_way
-                .push(async move { Came::Exchanged(engine.exchange(account, held, crm, batch).await) }.boxed());
+                .push(async move { Came::Exchanged(engine.exchange(account, held, crm, Batch { works }).await) }.boxed());
         }
         if !self.ready.is_empty() && self.exchanges == 0 && !self.one_by_one {
             self.tick(self.engine.now());
         }
     }
 
-    /// The effect whose request goes next: an urgent one, one that waited long, else one of the shape that most wait for.
-    fn next_shape(&self, crm: &'static dyn Crm) -> Option<usize> {
-        let now = self.engine.now();
-        let order = |r: &Ready<'_>| (!r.work.row.urgent, r.work.row.rank);
-        let oldest = self.ready.iter().enumerate().min_by_key(|(_, r)| order(r))?;
-        let waited = |r: &Ready<'_>| now.duration_since(r.work.ready_at) > PATIENCE;
-        if oldest.1.work.row.urgent || waited(oldest.1) {
-            return Some(oldest.0);
-        }
-        let mut shapes: BTreeMap<_, (usize, usize)> = BTreeMap::new();
-        for (at, ready) in self.ready.iter().enumerate() {
-            let shape = ready.operation.shape();
-            let held = shapes.entry(shape).or_insert((0, at));
-            held.0 += 1;
-            if self.ready.get(held.1).is_some_and(|r| order(r) > order(ready)) {
-                held.1 = at;
-            }
-        }
-        let gain = |(n, at): &(usize, usize)| {
-            let most = self.ready.get(*at).map_or(1, |r| self.most(crm, &r.operation));
-            (*n).min(most)
-        };
-        shapes.values().max_by_key(|held| (gain(held), usize::MAX - held.1)).map(|(_, at)| *at)
-    }
-
     fn most(&self, crm: &'static dyn Crm, operation: &CrmOp) -> usize {
-        let most = crm.batch_items_max(operation, &self.held.connection).max(1);
-        match operation {
-            CrmOp::FindPerson { .. } => {
-                let lane = self.held.connection.id.as_str();
-                let own = self.engine.with_lane(&self.facts.account, lane, |s| s.find_most);
-                own.map_or(most, |own| own.min(most))
-            }
-            _ => most,
-        }
-    }
-
-    /// The request of that effect, filled with others of the same shape; no record twice.
-    fn batch(&mut self, first: usize, crm: &'static dyn Crm) -> Batch<'a> {
-        let lead = self.ready.swap_remove(first);
-        let shape = lead.operation.shape();
-        let mut most = if lead.work.asked_alone() { 1 } else { self.most(crm, &lead.operation) };
-        let mut names: HashSet<String> = name_of(&lead.operation).into_iter().collect();
-        let mut works = vec![(lead.work, lead.purpose, lead.operation)];
-        let mut rest = Vec::with_capacity(self.ready.len());
-        self.ready.sort_by_key(|r| (!r.work.row.urgent, r.work.row.rank));
-        for ready in std::mem::take(&mut self.ready) {
-            // Of several operations the smallest answer holds.
-            let together = ready.operation.shape() == shape && !ready.work.asked_alone();
-            let may = if together { most.min(self.most(crm, &ready.operation)) } else { 0 };
-            if works.len() < may && name_of(&ready.operation).is_none_or(|name| names.insert(name)) {
-                most = may;
-                works.push((ready.work, ready.purpose, ready.operation));
-            } else {
-                rest.push(ready);
-            }
-        }
-        self.ready = rest;
-        Batch { works }
+        most_of(self.engine, &self.facts.account, self.held, crm, operation)
     }
 
     fn tick(&mut self, until: Timestamp) {
-        if self.ticking {
+        let (engine, now) = (self.engine, self.engine.now());
+        let pause = until.duration_since(now).unsigned_abs().clamp(Duration::from_millis(5), URGENT_LOOK);
+        let at = engine.in_ms(pause);
+        if self.ticks.first().is_some_and(|known| *known <= at) {
             return;
         }
-        self.ticking = true;
-        let engine = self.engine;
-        let pause = until.duration_since(engine.now()).unsigned_abs().clamp(Duration::from_millis(5), URGENT_LOOK);
+        self.ticks.insert(at);
         self.under_way.push(
             async move {
                 engine.inner.parts.clock.sleep(pause).await;
-                Came::Tick
+                Came::Tick(at)
             }
             .boxed(),
         );
     }
 
-    /// The budget is used up for longer: what is known is stored, the effect is due again then.
-    fn hold(&mut self, at: usize, until: Timestamp) {
-        let mut ready = self.ready.swap_remove(at);
-        self.spent = self.spent || self.one_by_one;
+    /// What an exchange of it has shown is stored; it is due again then.
+    fn hold(&mut self, mut ready: Ready<'a>, until: Timestamp) {
         let id = ready.work.row.id.clone();
+        self.turning += 1;
         self.under_way.push(
             async move {
                 let held = ready.work.hold(until).await;
@@ -721,23 +700,37 @@ impl<'a> Step<'a> {
         );
     }
 
-    /// Puts down what has not left yet. What an exchange of it has shown is stored first.
+    /// Puts down what has not left yet.
     fn put_down(&mut self) {
         let now = self.engine.now();
-        for mut ready in std::mem::take(&mut self.ready) {
-            let id = ready.work.row.id.clone();
-            if ready.work.fresh.is_empty() && ready.work.drafts.is_empty() {
-                self.let_go(&id);
-                continue;
-            }
-            self.under_way.push(
-                async move {
-                    let held = ready.work.hold(now).await;
-                    Came::Turned(id, None, held.map(|()| Turn::Ended(Ended::Waits)))
-                }
-                .boxed(),
-            );
+        for row in std::mem::take(&mut self.to_open) {
+            self.let_go(&row.id);
         }
+        for ready in self.ready.take_all() {
+            if ready.work.fresh.is_empty() && ready.work.drafts.is_empty() {
+                self.let_go(&ready.work.row.id);
+            } else {
+                self.hold(ready, now);
+            }
+        }
+    }
+}
+
+/// So many operations like that one share a request.
+fn most_of(
+    engine: &Engine,
+    account: &AccountId,
+    held: &ConnectionFacts,
+    crm: &'static dyn Crm,
+    operation: &CrmOp,
+) -> usize {
+    let most = crm.batch_items_max(operation, &held.connection).max(1);
+    match operation {
+        CrmOp::FindPerson { .. } => {
+            let own = engine.with_lane(account, held.connection.id.as_str(), |s| s.find_most);
+            own.map_or(most, |own| own.min(most))
+        }
+        _ => most,
     }
 }
 

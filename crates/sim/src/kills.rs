@@ -8,7 +8,7 @@ mod program;
 
 use crate::dice::Dice;
 use crate::out::say;
-use crate::run::{create_schema, drop_schema};
+use crate::schema as pg_schema;
 use anyhow::{Context as _, Result, ensure};
 use caller::{Call, Post};
 use jiff::Timestamp;
@@ -82,7 +82,7 @@ pub async fn run(options: &Options) -> Result<Summary> {
     let server = tokio::spawn(served);
     let schema = format!("rbkills_{}_{}", std::process::id(), options.seed);
     let store_url = match &options.postgres {
-        Some(at) => Some(create_schema(at, &schema).await?),
+        Some(at) => Some(pg_schema::create(at, &schema).await?),
         None => None,
     };
     let program = Program::prepare(&options.program, folder.path(), &crm_url, store_url.as_deref()).await?;
@@ -91,7 +91,7 @@ pub async fn run(options: &Options) -> Result<Summary> {
     let summary = Run { options, program, twin, summary, began: now() }.play().await;
     server.abort();
     if let Some(at) = &options.postgres {
-        drop_schema(at, &schema).await?;
+        pg_schema::drop(at, &schema).await?;
     }
     summary
 }

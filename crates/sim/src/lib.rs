@@ -15,6 +15,7 @@ pub mod kills;
 pub mod matrix;
 pub mod out;
 pub mod run;
+pub mod schema;
 pub mod stage;
 pub mod words;
 pub mod world;

@@ -7,7 +7,7 @@ mod tempo;
 
 pub use live::{Heard, Live};
 pub use setup::{Portal, apply_accounts};
-pub(crate) use setup::{apply_account, create_schema, drop_schema};
+pub(crate) use setup::apply_account;
 pub use tempo::Tempo;
 
 use crate::crash::CrashHook;
@@ -102,7 +102,7 @@ impl Cleanup {
     async fn run(self) -> Result<()> {
         match self {
             Self::Nothing => Ok(()),
-            Self::DropSchema { server, name } => setup::drop_schema(&server, &name).await,
+            Self::DropSchema { server, name } => crate::schema::drop(&server, &name).await,
         }
     }
 }
@@ -113,7 +113,7 @@ async fn open(world: &World, database: &Database, hook: Arc<CrashHook>) -> Resul
         Database::File(path) => (format!("sqlite://{}", path.display()), Cleanup::Nothing),
         Database::Postgres(server) => {
             let name = format!("rbsim_{}_{}", std::process::id(), world.seed);
-            let url = setup::create_schema(server, &name).await?;
+            let url = crate::schema::create(server, &name).await?;
             (url, Cleanup::DropSchema { server: server.clone(), name })
         }
     };

@@ -292,23 +292,3 @@ impl Portal {
         Ok(Self(twin))
     }
 }
-
-/// Makes an empty schema on a PostgreSQL server and gives the URL by which everything lands in it.
-pub(crate) async fn create_schema(server: &str, name: &str) -> Result<String> {
-    execute(server, format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}")).await?;
-    let joint = if server.contains('?') { '&' } else { '?' };
-    Ok(format!("{server}{joint}options=-csearch_path%3D{name}"))
-}
-
-pub(crate) async fn drop_schema(server: &str, name: &str) -> Result<()> {
-    execute(server, format!("DROP SCHEMA IF EXISTS {name} CASCADE")).await
-}
-
-/// The schema's name is made of numbers by this module; nothing of it comes from outside.
-async fn execute(server: &str, statement: String) -> Result<()> {
-    use sqlx::{Connection as _, Executor as _};
-    let mut connection = sqlx::PgConnection::connect(server).await.context("PostgreSQL does not answer")?;
-    connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(statement))).await?;
-    connection.close().await?;
-    Ok(())
-}
