@@ -370,7 +370,7 @@ impl Engine {
                 };
                 Ok((contact, Some(record)))
             }
-            Desired::NewContact { key, .. } if looked_up(Object::Contact) => {
+            Desired::NewContact { key, .. } => {
                 let (inquiry, id, key) =
                     (effect.inquiry.as_str().to_owned(), effect.id.as_str().to_owned(), key.clone());
                 let rows = self

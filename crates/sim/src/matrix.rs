@@ -6,6 +6,8 @@
 //! that only a person can mend may end as a dead letter; the story's person then sends it on its way again, once.
 
 #[cfg(test)]
+mod midway;
+#[cfg(test)]
 mod probed;
 pub(crate) mod yard;
 

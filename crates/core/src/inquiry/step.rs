@@ -197,7 +197,7 @@ impl<'a> Moving<'a> {
             .iter()
             .map(|d| Deal {
                 id: d.id.clone(),
-                name: read(d, Some("dealname")),
+                name: read(d, words.map(|w| w.deal_name)),
                 stage: read(d, words.map(|w| w.deal_stage)),
                 open: read(d, words.map(|w| w.deal_closed)) != "true",
             })

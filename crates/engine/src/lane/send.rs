@@ -97,6 +97,13 @@ impl Engine {
         if outcomes.iter().any(too_many) {
             let half = (operations.len() / 2).max(1);
             self.with_lane(account, held.connection.id.as_str(), |s| s.find_most = Some(half));
+        } else if let [first @ CrmOp::FindPerson { .. }, ..] = operations.as_slice()
+            && outcomes.iter().all(|o| matches!(o, Outcome::Done { .. }))
+        {
+            let vendors = crm.batch_items_max(first, &held.connection);
+            self.with_lane(account, held.connection.id.as_str(), |s| {
+                s.find_most = s.find_most.and_then(|most| super::pace::one_more(most, operations.len(), vendors));
+            });
         }
         let mut outcomes = outcomes.into_iter();
         for (mut work, _) in works {
