@@ -243,11 +243,14 @@ pub fn placeholder_name(e164: &str) -> String {
     format!("{PLACEHOLDER} {e164}")
 }
 
-/// Is this a name that we made up? Compared without case: some vendors keep names in their own.
+/// Is this a name that we made up, by [`placeholder_name`] or in a translator whose vendor demands one (`Unknown caller`)? Compared without
+/// case: some vendors keep names in their own. `Caller` alone is somebody's name.
 pub fn is_placeholder_name(name: &str) -> bool {
-    let Some((word, number)) = name.trim().split_once(' ') else { return false };
-    let digits = number.strip_prefix('+').unwrap_or_default();
-    word.eq_ignore_ascii_case(PLACEHOLDER) && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+    let name = name.trim().to_lowercase();
+    let (unknown, rest) = name.strip_prefix("unknown ").map_or((false, name.as_str()), |rest| (true, rest));
+    let Some(number) = rest.strip_prefix(&PLACEHOLDER.to_lowercase()) else { return false };
+    let digits = number.strip_prefix(" +").unwrap_or_default();
+    (unknown && number.is_empty()) || (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Who set a value last, as the vendor tells it.
@@ -509,3 +512,34 @@ pub static OWN_PROPERTIES: &[OwnProperty] = &[
     (Object::Task, "rb_inquiry_url", "Ringback inquiry", false),
     (Object::Task, "rb_trace", "Ringback trace", false),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_made_up_name_is_known_from_a_persons() {
+        for ours in [&placeholder_name("+16025550142"), "caller +4930901820", "Unknown caller", "Unknown caller +16025550142"] {
+            assert!(is_placeholder_name(ours), "{ours}");
+        }
+        for theirs in ["", "Caller", "Maria Caller", "Caller Smith", "Caller +1 602", "Unknown", "Unknown Soldier", "Caller +"] {
+            assert!(!is_placeholder_name(theirs), "{theirs}");
+        }
+    }
+
+    #[test]
+    fn only_what_asks_alike_shares_a_request() {
+        let read = |history, associations: &[Object]| CrmOp::ReadById {
+            object: Object::Contact,
+            id: "1".into(),
+            properties: Vec::new(),
+            associations: associations.to_vec(),
+            history,
+        };
+        let links = |to| CrmOp::ReadLinks { object: Object::Contact, id: "1".into(), to };
+        assert_eq!(read(true, &[]).shape(), read(true, &[]).shape());
+        assert_ne!(read(true, &[]).shape(), read(false, &[]).shape());
+        assert_ne!(read(true, &[]).shape(), read(true, &[Object::Deal]).shape());
+        assert_ne!(links(Object::Deal).shape(), links(Object::Call).shape());
+    }
+}

@@ -304,6 +304,8 @@ pub enum Mend {
     TakeIn,
     /// Put these effects due again; what the CRM holds is looked up first.
     Again(Vec<String>),
+    /// Look the caller up where the records belong, and make everything there.
+    Move,
     /// Another command does it.
     Command,
     /// Only a person can.
@@ -541,7 +543,7 @@ impl Judge<'_> {
             (Sent::Done, Seen::Held(_) | Seen::Merged(_)) => {
                 if let Some((held, wanted)) = &part.misplaced {
                     let words = format!("The {name} lies in {held} and belongs in {wanted}.");
-                    self.find(Kind::WrongPlace, &about, words, again(part));
+                    self.find(Kind::WrongPlace, &about, words, Mend::Move);
                     return Mark::No(format!("the {name} lies in {held}"));
                 }
                 Mark::Yes

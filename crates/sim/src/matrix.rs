@@ -9,6 +9,8 @@
 mod midway;
 #[cfg(test)]
 mod probed;
+#[cfg(test)]
+mod reconciled;
 pub(crate) mod yard;
 
 pub use ringback_twins::crms::{NAMES as CRMS, fresh as twin};

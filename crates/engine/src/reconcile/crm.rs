@@ -78,6 +78,14 @@ impl Engine {
             why = self.others(facts, ours, cases, &reader, tell).await?.map(|p| format!("{}: {}", p.code, p.cause));
         }
         let count = shown.values().filter(|s| matches!(s, Seen::Held(_) | Seen::Merged(_))).count() as u64;
+        // Whoever could not be read in anything is no witness.
+        let unread = |seen: &Seen| match seen {
+            Seen::Unread(why) => Some(why.clone()),
+            _ => None,
+        };
+        if let Some(Some(words)) = shown.values().map(unread).reduce(|all, one| all.and(one)) {
+            why = why.or(Some(words));
+        }
         let name = held.connection.name.clone();
         witnesses.push(Witness { name, kind: "crm", answered: why.is_none(), count, why });
         Ok(worked)
