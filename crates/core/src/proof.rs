@@ -490,7 +490,7 @@ impl Judge<'_> {
         let case = self.case;
         let part = |object: Object| case.parts.iter().find(|p| p.object == object);
         let (contact, log, task) = (part(Object::Contact), part(Object::Call), part(Object::Task));
-        let deleted = contact.is_some_and(|c| c.made && c.seen == Seen::Gone);
+        let deleted = contact.is_some_and(|c| c.made && c.seen == Seen::Gone && c.misplaced.is_none());
         let contact_mark = self.part(contact, Object::Contact);
         // A contact that is made again takes its call log and task with it.
         let (log_mark, task_mark) = if deleted {
@@ -500,7 +500,7 @@ impl Judge<'_> {
         };
         self.links(contact, &[log, task], deleted);
         self.others(contact);
-        for part in case.parts.iter().filter(|p| !p.wrote.is_empty()) {
+        for part in case.parts.iter().filter(|p| !p.wrote.is_empty() && p.misplaced.is_none()) {
             self.drift(part);
         }
         vec![Mark::Yes, case.matched.clone(), both(contact_mark, log_mark), task_mark, case.called_back.clone()]
@@ -535,19 +535,19 @@ impl Judge<'_> {
                 self.find_with(Kind::MissingInCrm, &about, words, Mend::Person, "ringback doctor".into());
                 Mark::No(format!("no {name}"))
             }
+            // Whatever has its id in the place that it belongs in is another record.
+            (Sent::Done, _) if part.misplaced.is_some() => {
+                let (held, wanted) = part.misplaced.clone().unwrap_or_default();
+                let words = format!("The {name} lies in {held} and belongs in {wanted}.");
+                self.find(Kind::WrongPlace, &about, words, Mend::Move);
+                Mark::No(format!("the {name} lies in {held}"))
+            }
             (Sent::Done, Seen::Unread(why)) => Mark::Unknown(why.clone()),
             (Sent::Done, Seen::Gone) => {
                 self.gone(part, name);
                 Mark::No(format!("the {name} was deleted in the CRM"))
             }
-            (Sent::Done, Seen::Held(_) | Seen::Merged(_)) => {
-                if let Some((held, wanted)) = &part.misplaced {
-                    let words = format!("The {name} lies in {held} and belongs in {wanted}.");
-                    self.find(Kind::WrongPlace, &about, words, Mend::Move);
-                    return Mark::No(format!("the {name} lies in {held}"));
-                }
-                Mark::Yes
-            }
+            (Sent::Done, Seen::Held(_) | Seen::Merged(_)) => Mark::Yes,
             // The receipt names no record: nothing was to be made.
             (Sent::Done, Seen::Nothing) => Mark::NotNeeded(format!("no {name} was to be made")),
         }
@@ -594,7 +594,7 @@ impl Judge<'_> {
             _ => c.record.as_deref(),
         });
         for part in parts.iter().copied().flatten() {
-            let held = matches!(part.seen, Seen::Held(_) | Seen::Merged(_));
+            let held = matches!(part.seen, Seen::Held(_) | Seen::Merged(_)) && part.misplaced.is_none();
             let (Some(linked), Some(id), true, false) = (&part.contacts, id, held, deleted) else { continue };
             let also = contact.and_then(|c| c.record.as_deref());
             if linked.iter().any(|l| l == id || Some(l.as_str()) == also) {

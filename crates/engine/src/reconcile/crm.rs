@@ -112,6 +112,8 @@ impl Engine {
                     let name =
                         |id: &str| facts.connections.get(id).map_or(id, |c| c.connection.name.as_str()).to_owned();
                     part.misplaced = Some((name(&row.lane), name(lane)));
+                    // It cannot be asked for here: its id is an id of the other place.
+                    continue;
                 }
                 let now = part.effect.as_ref().and_then(|id| rows.iter().find(|row| row.id == *id)).and_then(receipt);
                 let id = now.map(|r| r.record).filter(|r| !r.is_empty()).unwrap_or_else(|| record.clone());
