@@ -50,7 +50,9 @@ pub fn unpack(text: &str) -> (String, Properties) {
                 value.push('\n');
                 value.push_str(more);
             }
-        } else if let Some((name, value)) = line.trim_start().split_once(':').filter(|(name, _)| name.starts_with("rb_")) {
+        } else if let Some((name, value)) =
+            line.trim_start().split_once(':').filter(|(name, _)| name.starts_with("rb_"))
+        {
             properties.insert(name.to_owned(), value.strip_prefix(' ').unwrap_or(value).to_owned());
             open = Some(name);
         } else if !bare.is_empty() {

@@ -519,10 +519,14 @@ mod tests {
 
     #[test]
     fn a_made_up_name_is_known_from_a_persons() {
-        for ours in [&placeholder_name("+16025550142"), "caller +4930901820", "Unknown caller", "Unknown caller +16025550142"] {
+        for ours in
+            [&placeholder_name("+16025550142"), "caller +4930901820", "Unknown caller", "Unknown caller +16025550142"]
+        {
             assert!(is_placeholder_name(ours), "{ours}");
         }
-        for theirs in ["", "Caller", "Maria Caller", "Caller Smith", "Caller +1 602", "Unknown", "Unknown Soldier", "Caller +"] {
+        for theirs in
+            ["", "Caller", "Maria Caller", "Caller Smith", "Caller +1 602", "Unknown", "Unknown Soldier", "Caller +"]
+        {
             assert!(!is_placeholder_name(theirs), "{theirs}");
         }
     }

@@ -14,7 +14,8 @@
 //! way to any other.
 
 use crate::crm::{
-    CrmOp, DealsWay, Held, KEY_PROPERTY, KeyWay, Object, Outcome, Properties, Record, Why, WriteTraits, is_placeholder_name,
+    CrmOp, DealsWay, Held, KEY_PROPERTY, KeyWay, Object, Outcome, Properties, Record, Why, WriteTraits,
+    is_placeholder_name,
 };
 use crate::effect::Desired;
 use crate::mutant;
@@ -264,7 +265,11 @@ pub fn next(desired: &Desired, history: &History, around: &Circumstances<'_>) ->
                 let keyed_of = Keyed { object: *object, key, properties, contact: Some(contact), make: true };
                 keyed(history, around, &keyed_of)
             }
-            None => Next::Wait { until: around.now, why: "the contact is not known yet".into() },
+            None if hours >= TRYING_HOURS_MAX => {
+                let words = format!("the contact that it belongs to is not known after {TRYING_HOURS_MAX} hours");
+                Next::DeadLetter(Why::new("gave_up", words))
+            }
+            None => Next::Wait { until: after(around.now, OTHERS_WRITE), why: "the contact is not known yet".into() },
         },
         Desired::ActivityIfMade { object, key, properties } => {
             keyed(history, around, &Keyed { object: *object, key, properties, contact: None, make: false })
@@ -603,7 +608,12 @@ fn followed<'h>(history: &'h History, of: &Keyed<'_>) -> Result<(Cow<'h, History
                 let words = format!("contact {contact} is not there any more, so nothing can be written to it: {told}");
                 return Err(Next::DeadLetter(Why::new(CONTACT_GONE, words)));
             }
-            (Some(Outcome::Done { .. } | Outcome::Refused { .. } | Outcome::Stale { .. } | Outcome::Duplicate { .. }), _) => {
+            (
+                Some(
+                    Outcome::Done { .. } | Outcome::Refused { .. } | Outcome::Stale { .. } | Outcome::Duplicate { .. },
+                ),
+                _,
+            ) => {
                 there = true;
             }
             // It told nothing: asked again.
@@ -611,7 +621,8 @@ fn followed<'h>(history: &'h History, of: &Keyed<'_>) -> Result<(Cow<'h, History
             | (Some(Outcome::AuthExpired { .. }), _) => {}
         }
     }
-    let shown = kept.iter().any(|e| held(e.outcome.as_ref()).is_some_and(|h| h.records.iter().any(|r| !r.id.is_empty())));
+    let shown =
+        kept.iter().any(|e| held(e.outcome.as_ref()).is_some_and(|h| h.records.iter().any(|r| !r.id.is_empty())));
     let doubtful = kept.last().is_some_and(|last| match &last.outcome {
         Some(Outcome::Refused { why }) => last.purpose.changes() && !of.names_values(why),
         Some(Outcome::Gone { .. }) => last.purpose == Purpose::Associate,
@@ -669,7 +680,8 @@ fn keyed_of(history: &History, around: &Circumstances<'_>, of: &Keyed<'_>) -> Ne
     let Some((last, outcome)) = telling(history) else {
         // A record of this key that another effect made is read, not made again; nor is a contact written that may be there, for somebody
         // may have typed into it.
-        let (blind, contact) = (of.make && around.traits.way(of.object) == KeyWay::Upsert, of.object == Object::Contact);
+        let (blind, contact) =
+            (of.make && around.traits.way(of.object) == KeyWay::Upsert, of.object == Object::Contact);
         return match around.known {
             Some(id) if !blind || contact => look(Purpose::Look, of.by_id(id, around)),
             _ if blind && !(contact && around.tried_before) => write(),
@@ -746,7 +758,8 @@ fn judge(history: &History, of: &Keyed<'_>, record: &Record, last: &Exchange, ar
         Some(before) if links_only && before.id == record.id => &before.properties,
         _ => &record.properties,
     };
-    let missing: Vec<&String> = of.properties.iter().filter(|(n, v)| !of.stands(n, v, properties)).map(|(n, _)| n).collect();
+    let missing: Vec<&String> =
+        of.properties.iter().filter(|(n, v)| !of.stands(n, v, properties)).map(|(n, _)| n).collect();
     if !missing.is_empty() {
         if not_taken(history) >= NOT_TAKEN_MAX {
             let names: Vec<&str> = missing.iter().map(|n| n.as_str()).collect();
@@ -857,7 +870,8 @@ fn adopted(history: &History, around: &Circumstances<'_>, of: &Keyed<'_>) -> Opt
         })
     };
     let is_it = |r: &&Record| r.id == existing || r.also_known_as.contains(&existing);
-    let shown = |e: &Exchange| held(e.outcome.as_ref()).filter(|_| !e.purpose.changes())?.records.iter().find(is_it).cloned();
+    let shown =
+        |e: &Exchange| held(e.outcome.as_ref()).filter(|_| !e.purpose.changes())?.records.iter().find(is_it).cloned();
     let take = |record: Record, read_at: Option<Timestamp>| {
         Some(Next::Done(Receipt {
             object: Some(of.object),
@@ -1053,7 +1067,10 @@ fn unsteady(history: &History) -> Option<Why> {
     };
     let count = history.exchanges.iter().filter(turned).count();
     (count >= TURNINGS_MAX).then(|| {
-        let words = format!("the record changed, was merged or was taken {count} times while it was being written; last: {}", last_words(history));
+        let words = format!(
+            "the record changed, was merged or was taken {count} times while it was being written; last: {}",
+            last_words(history)
+        );
         Why::new(UNSTEADY, words)
     })
 }

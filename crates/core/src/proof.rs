@@ -271,7 +271,7 @@ pub enum Kind {
     ForeignDuplicate,
     /// A value that we wrote was changed since.
     Drift,
-    /// A record without the contact it belongs to.
+    /// A record without the contact it belongs to; also a deal of nobody.
     Orphan,
     /// It lies in the wrong sub-account.
     WrongPlace,
@@ -405,12 +405,14 @@ pub struct Report {
     /// By location slug.
     pub locations: BTreeMap<String, Counts>,
     pub calls: Vec<Judged>,
+    /// What is wrong beside the calls: deals of nobody.
+    pub beside: Vec<Finding>,
 }
 
 impl Report {
-    /// Every finding, in the order of the calls.
+    /// Every finding, in the order of the calls, then those beside them.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.calls.iter().flat_map(|call| &call.findings)
+        self.calls.iter().flat_map(|call| &call.findings).chain(&self.beside)
     }
     /// One finding.
     pub fn finding(&self, id: &str) -> Option<&Finding> {
@@ -433,7 +435,59 @@ pub fn report(cases: &[Case], again: &str, worked: &[&str]) -> Report {
         counts.add(call);
         locations.entry(call.location.clone()).or_default().add(call);
     }
-    Report { sentence: counts.sentence(), counts, locations, calls }
+    Report { sentence: counts.sentence(), counts, locations, calls, beside: Vec::new() }
+}
+
+/// An open deal of the CRM that is linked to no contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lonely {
+    pub deal: String,
+    /// The contacts of callers whose number or name stands in the deal's name.
+    pub fits: Vec<String>,
+}
+
+/// Deals of nobody, each with the link that is proposed where exactly one contact fits. No plan of ours writes a deal.
+pub fn lonely(deals: &[Lonely], again: &str) -> Vec<Finding> {
+    let find = |one: &Lonely| {
+        let deal = &one.deal;
+        let proposed = match one.fits.as_slice() {
+            [contact] => format!("Its name fits contact {contact}: link it to that one in the CRM if it is theirs."),
+            [] => "No caller of this window fits it; link it to its contact in the CRM.".to_owned(),
+            several => format!("Its name fits contacts {}: link it to the right one in the CRM.", several.join(", ")),
+        };
+        Finding {
+            id: finding_id(Kind::Orphan, Object::Deal.as_str(), deal, ""),
+            kind: Kind::Orphan,
+            call: format!("deal {deal}"),
+            inquiry: None,
+            location: String::new(),
+            object: Some(Object::Deal),
+            record: Some(deal.clone()),
+            field: None,
+            by: None,
+            by_at: None,
+            sentence: format!("Deal {deal} is linked to no contact. {proposed}"),
+            command: again.to_owned(),
+            mend: Mend::Person,
+        }
+    };
+    deals.iter().map(find).collect()
+}
+
+/// Does a deal's name hold that number (its national digits) or that name? Short names say nothing.
+pub fn fits(deal_name: &str, national: Option<&str>, name: &str) -> bool {
+    const DIGITS_MIN: usize = 7;
+    const NAME_CHARS_MIN: usize = 5;
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let number = national.map(digits).is_some_and(|n| n.len() >= DIGITS_MIN && digits(deal_name).contains(&n));
+    let name = name.trim().to_lowercase();
+    let whole = name.chars().count() >= NAME_CHARS_MIN && name.contains(' ');
+    number || (whole && deal_name.to_lowercase().contains(&name))
+}
+
+fn finding_id(kind: Kind, object: &str, subject: &str, field: &str) -> String {
+    let digest = hex(&Sha256::digest(format!("{}\n{object}\n{subject}\n{field}", kind.word()).as_bytes()));
+    format!("f-{}", digest.get(..ID_CHARS).unwrap_or_default())
 }
 
 /// Judges one call.
@@ -678,9 +732,7 @@ impl Judge<'_> {
             (None, None) => self.case.call.clone(),
         };
         let named = object.map_or("", Object::as_str);
-        let text = format!("{}\n{named}\n{subject}\n{}", kind.word(), about.field.unwrap_or_default());
-        let digest = hex(&Sha256::digest(text.as_bytes()));
-        let id = format!("f-{}", digest.get(..ID_CHARS).unwrap_or_default());
+        let id = finding_id(kind, named, &subject, about.field.unwrap_or_default());
         let command = if command.is_empty() { format!("{} --mend {id}", self.again) } else { command };
         self.findings.push(Finding {
             id,

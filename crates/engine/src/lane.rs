@@ -397,7 +397,8 @@ impl Engine {
             .read(move |tx| Box::pin(async move { store::effects_of_inquiry(tx, &account, &inquiry).await }))
             .await?;
         // A record of another connection is none here.
-        let here = |row: &EffectRow| row.target == effect.target && row.state == "done" && row.lane == effect.lane.as_str();
+        let here =
+            |row: &EffectRow| row.target == effect.target && row.state == "done" && row.lane == effect.lane.as_str();
         Ok(rows.into_iter().rev().filter(here).find_map(|row| {
             let record = serde_json::from_str::<Receipt>(row.receipt.as_deref()?).ok()?.record;
             let made: Effect = upcast::read_own(Form::Effect, &row.body).ok()?;

@@ -156,7 +156,10 @@ impl Engine {
             cases.push(case);
         }
         let worked = self.look(&facts, &ours, &mut cases, &mut witnesses, tell).await?;
-        let report = proof::report(&cases, &window.again, &worked);
+        let mut report = proof::report(&cases, &window.again, &worked);
+        if witnesses.iter().any(|w| w.kind == "crm" && w.answered) {
+            report.beside = proof::lonely(&self.lonely(&facts, window.since, &ours, &cases).await, &window.again);
+        }
         self.ask_about_doubles(account, &ours, &report, &witnesses).await?;
         Ok(Reconciled { since: window.since, until: window.until, outside, witnesses, report, lost })
     }
@@ -409,15 +412,16 @@ impl Engine {
         witnesses: &[Witness],
     ) -> Result<(), Error> {
         let mut doubles: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for finding in report.findings().filter(|f| matches!(f.kind, proof::Kind::Doubled | proof::Kind::ForeignDuplicate)) {
+        for finding in
+            report.findings().filter(|f| matches!(f.kind, proof::Kind::Doubled | proof::Kind::ForeignDuplicate))
+        {
             if let (Some(inquiry), Some(record)) = (&finding.inquiry, &finding.record) {
                 doubles.entry(inquiry).or_default().push(record.clone());
             }
         }
         let inquiries: BTreeMap<&str, &Inquiry> =
             ours.iter().filter_map(|o| o.inquiry.as_ref()).map(|i| (i.id.as_str(), i)).collect();
-        let people: BTreeSet<&str> =
-            doubles.keys().filter_map(|id| inquiries.get(id)?.person.as_deref()).collect();
+        let people: BTreeSet<&str> = doubles.keys().filter_map(|id| inquiries.get(id)?.person.as_deref()).collect();
         let whole = witnesses.iter().any(|w| w.kind == "crm" && w.answered);
         for (id, inquiry) in &inquiries {
             let asked = inquiry.reviews.iter().any(|r| r.kind == ReviewKind::Doubled);

@@ -618,3 +618,11 @@ fn no_answer_keeps_an_effect_going_for_ever() {
         }
     }
 }
+
+#[test]
+fn without_its_contact_an_activity_waits_and_not_for_ever() {
+    let around = |second| Circumstances { contact: None, now: at(second), ..circumstances(TRAITS) };
+    let Next::Wait { until, .. } = next(&task(), &History::default(), &around(10)) else { panic!() };
+    assert!(until > at(10), "it is not asked again at once");
+    assert_eq!(dead(&next(&task(), &History::default(), &around(TRYING_HOURS_MAX * 3600))).class, "gave_up");
+}

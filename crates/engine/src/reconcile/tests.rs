@@ -378,7 +378,39 @@ async fn what_lies_in_another_place_is_made_where_it_belongs() {
     let other = month.other.lock().unwrap();
     assert_eq!(other.by_property(ObjectType::Contacts, "phone", &Month::number(1)).len(), 1);
     assert_eq!((other.records(ObjectType::Calls).len(), other.records(ObjectType::Tasks).len()), (1, 1));
-    assert_eq!(month.twin.lock().unwrap().records(ObjectType::Contacts).len(), before, "nothing is done in the old place");
+    assert_eq!(
+        month.twin.lock().unwrap().records(ObjectType::Contacts).len(),
+        before,
+        "nothing is done in the old place"
+    );
+}
+
+#[tokio::test]
+async fn a_deal_of_nobody_is_listed_with_the_link_that_fits() {
+    let mut month = Month::new().await;
+    month.ring(1, Some(KEY)).await;
+    let now = month.now().as_millisecond();
+    let national = Month::number(1).trim_start_matches("+1").to_owned();
+    let deal = |name: &str, stage: &str| {
+        let given = [("dealname", name), ("dealstage", stage), ("pipeline", "default")];
+        month.twin.lock().unwrap().seed(ObjectType::Deals, &given, now).unwrap()
+    };
+    let fitting = deal(&format!("Boiler for {national}"), "qualifiedtobuy");
+    let other = deal("Boiler for somebody", "qualifiedtobuy");
+    month.world.clock.forward(SignedDuration::from_mins(5));
+    let found = month.found(true).await;
+    let mut expected = [("orphan", Some(fitting.clone())), ("orphan", Some(other.clone()))];
+    expected.sort();
+    assert_eq!(kinds(&found), expected, "{:#?}", found.report.findings().collect::<Vec<_>>());
+    let sentence = |id: &str| &found.report.findings().find(|f| f.record.as_deref() == Some(id)).unwrap().sentence;
+    assert!(sentence(&fitting).contains(&format!("fits contact {}:", month.contact(1))), "{}", sentence(&fitting));
+    assert!(sentence(&other).contains("No caller"), "{}", sentence(&other));
+    assert!(!sentence(&fitting).contains(&national), "no personal value stands in a finding");
+    // Linked to its contact it is nobody's no more.
+    let path = format!("/crm/v4/objects/deals/{fitting}/associations/default/contacts/{}", month.contact(1));
+    let request = Request::new("PUT", &path).header("authorization", "Bearer pat-1");
+    assert_eq!(month.twin.lock().unwrap().handle(&request, month.now().as_millisecond()).status, 200);
+    assert_eq!(kinds(&month.found(true).await), [("orphan", Some(other))]);
 }
 
 #[tokio::test]

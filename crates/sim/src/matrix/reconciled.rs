@@ -138,7 +138,8 @@ async fn play(case: &Case) {
     let by = finding("drift").by;
     assert_eq!(by == Some(ringback_core::crm::Setter::Person), case.says_who, "{told}");
     let asked = questions(&yard).await;
-    let doubled = found.report.findings().find(|f| f.kind.word() == "foreign_duplicate").and_then(|f| f.inquiry.clone());
+    let doubled =
+        found.report.findings().find(|f| f.kind.word() == "foreign_duplicate").and_then(|f| f.inquiry.clone());
     let asked_of: Vec<String> = asked.iter().map(|(_, inquiry)| inquiry.clone()).collect();
     assert_eq!(asked_of, Vec::from_iter(doubled), "{vendor}: the two records of one person are one question");
 

@@ -164,7 +164,9 @@ impl Crm for Salesforce {
 
     fn own_properties(&self) -> Vec<OwnProperty> {
         // No field of an activity can be unique.
-        let held = |(object, name, label, unique): &OwnProperty| (*object, *name, *label, *unique && *object == Object::Contact);
+        let held = |(object, name, label, unique): &OwnProperty| {
+            (*object, *name, *label, *unique && *object == Object::Contact)
+        };
         OWN_PROPERTIES.iter().chain(FURTHER).map(held).collect()
     }
 }

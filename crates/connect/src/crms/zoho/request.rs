@@ -4,7 +4,9 @@ use super::fields::{api_name, asked, link, module, split, written};
 use super::{BATCH_ITEMS_MAX, LOOK_ITEMS_MAX};
 use crate::wire::percent;
 use crate::{Connection, Unsupported};
-use ringback_core::crm::{CrmOp, KEY_PROPERTY, OWN_PROPERTIES, Object, PersonKey, Properties, PropertySpec, PropertyType};
+use ringback_core::crm::{
+    CrmOp, KEY_PROPERTY, OWN_PROPERTIES, Object, PersonKey, Properties, PropertySpec, PropertyType,
+};
 use ringback_core::http::{HttpRequest, Method};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
