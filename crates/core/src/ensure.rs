@@ -575,13 +575,13 @@ fn keyed(history: &History, around: &Circumstances<'_>, of: &Keyed<'_>) -> Next 
             let of = Keyed { contact: contact.as_deref(), ..*of };
             keyed_of(&history, around, &of)
         }
-        Err(next) => next,
+        Err(next) => *next,
     }
 }
 
 /// The contact that an activity belongs to, as it is by now, and the exchanges that count: what was refused because of the record that it
 /// was before is left out. `Err`: what comes next because of it.
-fn followed<'h>(history: &'h History, of: &Keyed<'_>) -> Result<(Cow<'h, History>, Option<String>), Next> {
+fn followed<'h>(history: &'h History, of: &Keyed<'_>) -> Result<(Cow<'h, History>, Option<String>), Box<Next>> {
     let Some(first) = of.contact else { return Ok((Cow::Borrowed(history), None)) };
     let mut contact = first.to_owned();
     let mut kept: Vec<&Exchange> = Vec::with_capacity(history.exchanges.len());
@@ -606,7 +606,7 @@ fn followed<'h>(history: &'h History, of: &Keyed<'_>) -> Result<(Cow<'h, History
             (Some(Outcome::Gone { .. }), _) => {
                 let told = kept.last().and_then(|e| e.outcome.as_ref()).map_or_else(String::new, words);
                 let words = format!("contact {contact} is not there any more, so nothing can be written to it: {told}");
-                return Err(Next::DeadLetter(Why::new(CONTACT_GONE, words)));
+                return Err(Box::new(Next::DeadLetter(Why::new(CONTACT_GONE, words))));
             }
             (
                 Some(
@@ -617,8 +617,16 @@ fn followed<'h>(history: &'h History, of: &Keyed<'_>) -> Result<(Cow<'h, History
                 there = true;
             }
             // It told nothing: asked again.
-            (None | Some(Outcome::Unknown { .. } | Outcome::Retry { .. } | Outcome::Exhausted { .. }), _)
-            | (Some(Outcome::AuthExpired { .. }), _) => {}
+            (
+                None
+                | Some(
+                    Outcome::Unknown { .. }
+                    | Outcome::Retry { .. }
+                    | Outcome::Exhausted { .. }
+                    | Outcome::AuthExpired { .. },
+                ),
+                _,
+            ) => {}
         }
     }
     let shown =
@@ -638,7 +646,7 @@ fn followed<'h>(history: &'h History, of: &Keyed<'_>) -> Result<(Cow<'h, History
             associations: Vec::new(),
             history: false,
         };
-        return Err(Next::Exchange { purpose: Purpose::Follow, operation });
+        return Err(Box::new(Next::Exchange { purpose: Purpose::Follow, operation }));
     }
     let whole = kept.len() == history.exchanges.len();
     let exchanges = || History { exchanges: kept.into_iter().cloned().collect() };
