@@ -588,7 +588,7 @@ fn two_records_of_one_person_are_one_question_and_no_merge() {
     let again = step(asked.inquiry, &doubled(&["777"]), &house.facts(), now);
     assert!(again.opened_reviews.is_empty() && again.closed_reviews.is_empty());
     let merged = step(again.inquiry.clone(), &doubled(&[]), &house.facts(), now);
-    assert_eq!(merged.closed_reviews, [review.id.clone()]);
+    assert_eq!(merged.closed_reviews, std::slice::from_ref(&review.id));
     // A person picks: from then on that record is written to, after a look at what it holds.
     let pick = |id: &str| Event::Decided {
         review: review.id.clone(),

@@ -86,7 +86,7 @@ impl Engine {
             Seen::Unread(why) => Some(why.clone()),
             _ => None,
         };
-        if let Some(Some(words)) = shown.values().map(unread).reduce(|all, one| all.and(one)) {
+        if let Some(Some(words)) = shown.values().map(unread).reduce(Option::and) {
             why = why.or(Some(words));
         }
         let name = held.connection.name.clone();
