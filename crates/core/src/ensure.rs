@@ -190,6 +190,8 @@ pub struct Circumstances<'a> {
     pub known: Option<&'a str>,
     /// The effect was at work before this history began (a person sent it on its way again): a record of it may be there.
     pub tried_before: bool,
+    /// The vendor cannot be read: it confirms what was written to it, and a look tells nothing else.
+    pub confirms: bool,
     /// Much waits in this lane: reads are cut so that many share a request, where one alone would have shown all.
     pub crowded: bool,
     /// What is read of a deal.
@@ -570,7 +572,7 @@ impl Keyed<'_> {
 }
 
 fn keyed(history: &History, around: &Circumstances<'_>, of: &Keyed<'_>) -> Next {
-    match followed(history, of) {
+    match followed(history, around, of) {
         Ok((history, contact)) => {
             let of = Keyed { contact: contact.as_deref(), ..*of };
             keyed_of(&history, around, &of)
@@ -581,7 +583,11 @@ fn keyed(history: &History, around: &Circumstances<'_>, of: &Keyed<'_>) -> Next 
 
 /// The contact that an activity belongs to, as it is by now, and the exchanges that count: what was refused because of the record that it
 /// was before is left out. `Err`: what comes next because of it.
-fn followed<'h>(history: &'h History, of: &Keyed<'_>) -> Result<(Cow<'h, History>, Option<String>), Box<Next>> {
+fn followed<'h>(
+    history: &'h History,
+    around: &Circumstances<'_>,
+    of: &Keyed<'_>,
+) -> Result<(Cow<'h, History>, Option<String>), Box<Next>> {
     let Some(first) = of.contact else { return Ok((Cow::Borrowed(history), None)) };
     let mut contact = first.to_owned();
     let mut kept: Vec<&Exchange> = Vec::with_capacity(history.exchanges.len());
@@ -638,7 +644,7 @@ fn followed<'h>(history: &'h History, of: &Keyed<'_>) -> Result<(Cow<'h, History
         Some(Outcome::Stale { .. }) => last.purpose.changes() && !shown,
         _ => false,
     });
-    if doubtful && !there {
+    if doubtful && !there && !around.confirms {
         let operation = CrmOp::ReadById {
             object: Object::Contact,
             id: contact,
@@ -656,7 +662,7 @@ fn followed<'h>(history: &'h History, of: &Keyed<'_>) -> Result<(Cow<'h, History
 /// An upsert of a contact was refused: the record may be read-only for what it became, and a look by our key tells. Where that shows
 /// nothing of the kind, the refusal stands.
 fn refused_upsert(history: &History, around: &Circumstances<'_>, of: &Keyed<'_>) -> Option<Next> {
-    if of.object != Object::Contact || around.traits.way(of.object) != KeyWay::Upsert {
+    if of.object != Object::Contact || around.traits.way(of.object) != KeyWay::Upsert || around.confirms {
         return None;
     }
     let refused = |e: &Exchange| match &e.outcome {
@@ -688,8 +694,10 @@ fn keyed_of(history: &History, around: &Circumstances<'_>, of: &Keyed<'_>) -> Ne
     let Some((last, outcome)) = telling(history) else {
         // A record of this key that another effect made is read, not made again; nor is a contact written that may be there, for somebody
         // may have typed into it.
-        let (blind, contact) =
-            (of.make && around.traits.way(of.object) == KeyWay::Upsert, of.object == Object::Contact);
+        let (blind, contact) = (
+            of.make && around.traits.way(of.object) == KeyWay::Upsert,
+            of.object == Object::Contact && !around.confirms,
+        );
         return match around.known {
             Some(id) if !blind || contact => look(Purpose::Look, of.by_id(id, around)),
             _ if blind && !(contact && around.tried_before) => write(),

@@ -68,6 +68,7 @@ impl Told {
                 elsewhere: None,
                 known: None,
                 tried_before: false,
+                confirms: false,
                 crowded: false,
                 deal_reads: &[],
                 indexed: &[],
@@ -264,6 +265,7 @@ fn ten_minutes_of_throttling_do_not_use_up_an_effect_and_three_days_do() {
         elsewhere: None,
         known: None,
         tried_before: false,
+        confirms: false,
         crowded: false,
         deal_reads: &[],
         indexed: &[],
@@ -289,6 +291,7 @@ fn a_write_that_did_nothing_is_not_waited_for_in_the_index() {
         elsewhere: None,
         known: None,
         tried_before: false,
+        confirms: false,
         crowded: false,
         deal_reads: &[],
         indexed: &[],
@@ -329,6 +332,7 @@ fn circumstances(traits: WriteTraits) -> Circumstances<'static> {
         elsewhere: None,
         known: None,
         tried_before: false,
+        confirms: false,
         crowded: false,
         deal_reads: &[],
         indexed: &[],
@@ -625,4 +629,16 @@ fn without_its_contact_an_activity_waits_and_not_for_ever() {
     let Next::Wait { until, .. } = next(&task(), &History::default(), &around(10)) else { panic!() };
     assert!(until > at(10), "it is not asked again at once");
     assert_eq!(dead(&next(&task(), &History::default(), &around(TRYING_HOURS_MAX * 3600))).class, "gave_up");
+}
+
+/// A receiver that cannot be read is not asked what it cannot tell: nothing waits for an answer that never comes.
+#[test]
+fn nobody_looks_where_nothing_can_be_read() {
+    let receiver = Circumstances { confirms: true, tried_before: true, known: Some("9"), ..circumstances(TRAITS) };
+    let wanted = contact(&[("name", "Caller +16025550142")]);
+    for desired in [wanted, task()] {
+        assert_eq!(purpose(&next(&desired, &History::default(), &receiver)), "write");
+        let told = Told::new().then(Purpose::Write, refused("no"));
+        assert_eq!(dead(&next(&desired, &told.0, &receiver)).words, "no");
+    }
 }

@@ -68,6 +68,7 @@ impl Work<'_> {
                 elsewhere: self.elsewhere,
                 known: self.known.as_deref(),
                 tried_before: self.tried_before(),
+                confirms: self.held.crm().is_some_and(ringback_connect::Crm::acknowledges),
                 crowded: crowded && !self.row.urgent,
                 deal_reads: words.map_or(&[], |w| w.deal_reads),
                 indexed: &self.indexed,
