@@ -17,7 +17,7 @@ pub use connection::{Connection, Secret};
 pub use wire::{problem, unavailable};
 
 use jiff::Timestamp;
-use ringback_core::crm::{CrmOp, Held, Object, Outcome, WriteTraits};
+use ringback_core::crm::{CrmOp, Held, OWN_PROPERTIES, Object, Outcome, OwnProperty, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest, RawRequest};
 use ringback_core::problem::Problem;
 use ringback_core::signal::Signal;
@@ -307,8 +307,13 @@ pub trait Crm: Sync {
     fn prepared(&self, _reply: &HttpReply, _connection: &Connection, _received_at: Timestamp) -> Outcome {
         Outcome::Done { held: Held::default() }
     }
-    /// Properties that set-up must make so that our key and our decision fields have a home.
-    fn own_properties(&self) -> &'static [(Object, &'static str, &'static str, bool)] {
-        ringback_core::crm::OWN_PROPERTIES
+    /// Properties of ours that this vendor needs beside those that every CRM has: what its own fields do not keep.
+    fn further_properties(&self) -> &'static [OwnProperty] {
+        &[]
+    }
+    /// Properties that set-up must make so that our key and our decision fields have a home. A key is said to be unique only where the
+    /// vendor can hold it so.
+    fn own_properties(&self) -> Vec<OwnProperty> {
+        OWN_PROPERTIES.iter().chain(self.further_properties()).copied().collect()
     }
 }

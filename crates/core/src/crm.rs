@@ -152,8 +152,9 @@ impl CrmOp {
         }
     }
 
-    /// Operations of the same shape may share a request, if the vendor has a batch for it.
-    pub fn shape(&self) -> (&'static str, Object, bool) {
+    /// Operations of the same shape may share a request, if the vendor has a batch for it: the same word, about the same kind of record,
+    /// and alike in what they ask for besides.
+    pub fn shape(&self) -> Shape {
         let word = match self {
             Self::FindPerson { .. } => "find_person",
             Self::ReadByKey { .. } => "read_by_key",
@@ -171,12 +172,31 @@ impl CrmOp {
             Self::CreateProperty { .. } => "create_property",
             Self::ListOwners { .. } => "list_owners",
         };
-        let rich = match self {
+        let linked = match self {
             Self::ReadByKey { associations, .. } | Self::ReadById { associations, .. } => !associations.is_empty(),
             _ => false,
         };
-        (word, self.object(), rich)
+        let to = match self {
+            Self::Associate { to, .. } | Self::ReadLinks { to, .. } => Some(*to),
+            _ => None,
+        };
+        let history = matches!(self, Self::ReadById { history: true, .. });
+        Shape { word, object: self.object(), linked, to, history }
     }
+}
+
+/// What operations must have in common to share a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Shape {
+    /// The operation's stable word.
+    pub word: &'static str,
+    pub object: Object,
+    /// It asks what the record is linked to.
+    pub linked: bool,
+    /// The other side of a link.
+    pub to: Option<Object>,
+    /// It asks who set each property last.
+    pub history: bool,
 }
 
 /// The type of a CRM property, as far as a contract must know it.
@@ -214,6 +234,24 @@ pub const KEY_PROPERTY: &str = "rb_key";
 /// A property that no CRM holds: the vendor's own word for what kind of record a person is (`Lead`, `Contact`). Translators of
 /// vendors that keep people in several places set it in every person they read, so that a contract can say who is a customer.
 pub const OBJECT_PROPERTY: &str = "rb_object";
+
+/// The word before the number in a name that we made up; marked, so that nobody takes it for something the caller said.
+const PLACEHOLDER: &str = "Caller";
+
+/// The name of a caller of whom only the number (E.164) is known, for CRMs that demand a name.
+pub fn placeholder_name(e164: &str) -> String {
+    format!("{PLACEHOLDER} {e164}")
+}
+
+/// Is this a name that we made up, by [`placeholder_name`] or in a translator whose vendor demands one (`Unknown caller`)? Compared without
+/// case: some vendors keep names in their own. `Caller` alone is somebody's name.
+pub fn is_placeholder_name(name: &str) -> bool {
+    let name = name.trim().to_lowercase();
+    let (unknown, rest) = name.strip_prefix("unknown ").map_or((false, name.as_str()), |rest| (true, rest));
+    let Some(number) = rest.strip_prefix(&PLACEHOLDER.to_lowercase()) else { return false };
+    let digits = number.strip_prefix(" +").unwrap_or_default();
+    (unknown && number.is_empty()) || (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+}
 
 /// Who set a value last, as the vendor tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -442,8 +480,11 @@ pub struct CrmWords {
     pub deal_closed: &'static str,
 }
 
-/// Our own properties: object, name, label, unique. The same in every CRM that can hold them as fields.
-pub static OWN_PROPERTIES: &[(Object, &str, &str, bool)] = &[
+/// A property of ours: object, name, label, unique.
+pub type OwnProperty = (Object, &'static str, &'static str, bool);
+
+/// Our own properties. The same in every CRM that can hold them as fields.
+pub static OWN_PROPERTIES: &[OwnProperty] = &[
     (Object::Contact, "rb_key", "Ringback key", true),
     (Object::Contact, "rb_call_id", "Ringback call id", false),
     (Object::Contact, "rb_version", "Ringback contract version", false),
@@ -471,3 +512,38 @@ pub static OWN_PROPERTIES: &[(Object, &str, &str, bool)] = &[
     (Object::Task, "rb_inquiry_url", "Ringback inquiry", false),
     (Object::Task, "rb_trace", "Ringback trace", false),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_made_up_name_is_known_from_a_persons() {
+        for ours in
+            [&placeholder_name("+16025550142"), "caller +4930901820", "Unknown caller", "Unknown caller +16025550142"]
+        {
+            assert!(is_placeholder_name(ours), "{ours}");
+        }
+        for theirs in
+            ["", "Caller", "Maria Caller", "Caller Smith", "Caller +1 602", "Unknown", "Unknown Soldier", "Caller +"]
+        {
+            assert!(!is_placeholder_name(theirs), "{theirs}");
+        }
+    }
+
+    #[test]
+    fn only_what_asks_alike_shares_a_request() {
+        let read = |history, associations: &[Object]| CrmOp::ReadById {
+            object: Object::Contact,
+            id: "1".into(),
+            properties: Vec::new(),
+            associations: associations.to_vec(),
+            history,
+        };
+        let links = |to| CrmOp::ReadLinks { object: Object::Contact, id: "1".into(), to };
+        assert_eq!(read(true, &[]).shape(), read(true, &[]).shape());
+        assert_ne!(read(true, &[]).shape(), read(false, &[]).shape());
+        assert_ne!(read(true, &[]).shape(), read(true, &[Object::Deal]).shape());
+        assert_ne!(links(Object::Deal).shape(), links(Object::Call).shape());
+    }
+}

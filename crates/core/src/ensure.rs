@@ -9,12 +9,19 @@
 //!   ([`WriteTraits::timeout`] + [`WriteTraits::settling`]); then the record is looked up by our key before anything is written again;
 //! - a reply to a write is never a receipt: done means that a later read shows every property and every association;
 //! - what was certainly not done may be tried again; what may have been done is looked for.
+//!
+//! And one keeps people's work: what our record or its contact became (merged, converted) is followed, and a name that we made up gives
+//! way to any other.
 
-use crate::crm::{CrmOp, DealsWay, Held, KEY_PROPERTY, KeyWay, Object, Outcome, Properties, Record, Why, WriteTraits};
+use crate::crm::{
+    CrmOp, DealsWay, Held, KEY_PROPERTY, KeyWay, Object, Outcome, Properties, Record, Why, WriteTraits,
+    is_placeholder_name,
+};
 use crate::effect::Desired;
 use crate::mutant;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -27,6 +34,18 @@ pub const EXCHANGES_MAX: usize = 120;
 pub const TRYING_HOURS_MAX: i64 = 72;
 /// How often a write may be acknowledged and yet not be there before a person must look.
 pub const NOT_TAKEN_MAX: usize = 6;
+/// How often a record may change, point to another one or be taken by another one while it is written, before a person must look.
+pub const TURNINGS_MAX: usize = 12;
+/// How often our key is written into the record that ours became, before that is left as it is.
+const KEY_TRIES_MAX: usize = 2;
+/// The class of a dead letter whose record came to no rest.
+const UNSTEADY: &str = "unsteady";
+/// The class of a dead letter whose contact is not there any more.
+const CONTACT_GONE: &str = "contact_gone";
+/// The class of a dead letter whose value belongs to another record.
+const VALUE_TAKEN: &str = "value_taken";
+/// The class of a dead letter for which the CRM names a record that it does not show.
+const DUPLICATE_NOT_FOUND: &str = "duplicate_not_found";
 /// The class of a dead letter whose write was acknowledged and is not there.
 const WRITE_NOT_TAKEN: &str = "write_not_taken";
 /// The class of a dead letter whose association was acknowledged and is not there.
@@ -49,6 +68,8 @@ pub enum Purpose {
     Write,
     Associate,
     ReadBack,
+    /// Find out whether the contact that an activity belongs to has become another record.
+    Follow,
 }
 
 impl Purpose {
@@ -63,6 +84,7 @@ impl Purpose {
             Self::Write => "write",
             Self::Associate => "associate",
             Self::ReadBack => "read_back",
+            Self::Follow => "follow",
         }
     }
 }
@@ -166,6 +188,10 @@ pub struct Circumstances<'a> {
     pub elsewhere: Option<Timestamp>,
     /// A record that carries this key already, by a receipt of another effect.
     pub known: Option<&'a str>,
+    /// The effect was at work before this history began (a person sent it on its way again): a record of it may be there.
+    pub tried_before: bool,
+    /// The vendor cannot be read: it confirms what was written to it, and a look tells nothing else.
+    pub confirms: bool,
     /// Much waits in this lane: reads are cut so that many share a request, where one alone would have shown all.
     pub crowded: bool,
     /// What is read of a deal.
@@ -228,6 +254,9 @@ pub fn next(desired: &Desired, history: &History, around: &Circumstances<'_>) ->
         let words = format!("not done within {TRYING_HOURS_MAX} hours; last: {}", last_words(history));
         return Next::DeadLetter(Why::new("gave_up", words));
     }
+    if let Some(why) = unsteady(history) {
+        return Next::DeadLetter(why);
+    }
     match desired {
         Desired::FindPerson { keys, properties } => find(history, around, keys, properties),
         Desired::NewContact { key, properties } => {
@@ -238,7 +267,11 @@ pub fn next(desired: &Desired, history: &History, around: &Circumstances<'_>) ->
                 let keyed_of = Keyed { object: *object, key, properties, contact: Some(contact), make: true };
                 keyed(history, around, &keyed_of)
             }
-            None => Next::Wait { until: around.now, why: "the contact is not known yet".into() },
+            None if hours >= TRYING_HOURS_MAX => {
+                let words = format!("the contact that it belongs to is not known after {TRYING_HOURS_MAX} hours");
+                Next::DeadLetter(Why::new("gave_up", words))
+            }
+            None => Next::Wait { until: after(around.now, OTHERS_WRITE), why: "the contact is not known yet".into() },
         },
         Desired::ActivityIfMade { object, key, properties } => {
             keyed(history, around, &Keyed { object: *object, key, properties, contact: None, make: false })
@@ -507,16 +540,19 @@ impl Keyed<'_> {
             _ => self.by_key(around),
         }
     }
-    /// The write that makes it so. Where the server does not close the race, an existing record is updated by its id.
+    /// Is it as it shall be? A name that we made up gives way to any name, for somebody typed that one.
+    fn stands(&self, name: &str, wanted: &str, held: &Properties) -> bool {
+        let held = held.get(name).map_or("", String::as_str);
+        let typed = !held.trim().is_empty() && !is_placeholder_name(held);
+        same(held, wanted) || (self.object == Object::Contact && is_placeholder_name(wanted) && typed)
+    }
+    /// The write that makes it so. Where the server does not close the race, an existing record is updated by its id; so is a contact
+    /// wherever it was seen, for what was typed into it stays.
     fn write(&self, held: Option<&Record>, around: &Circumstances<'_>) -> CrmOp {
         let (object, key, of) = (self.object, self.key.to_owned(), self.contact.map(str::to_owned));
         match (around.traits.way(object), held) {
-            (KeyWay::Upsert, _) => CrmOp::Upsert { object, key, of, properties: self.properties.clone() },
-            (KeyWay::LookThenCreate, None) => CrmOp::Create { object, key, of, properties: self.properties.clone() },
-            (KeyWay::LookThenCreate, Some(record)) => {
-                let differs = |(name, value): &(&String, &String)| {
-                    !same(record.properties.get(*name).map_or("", String::as_str), value)
-                };
+            (way, Some(record)) if way == KeyWay::LookThenCreate || object == Object::Contact => {
+                let differs = |(name, value): &(&String, &String)| !self.stands(name, value, &record.properties);
                 let changed = self.properties.iter().filter(differs);
                 CrmOp::Update {
                     object,
@@ -525,13 +561,129 @@ impl Keyed<'_> {
                     seen: record.version.clone(),
                 }
             }
+            (KeyWay::Upsert, _) => CrmOp::Upsert { object, key, of, properties: self.properties.clone() },
+            (KeyWay::LookThenCreate, _) => CrmOp::Create { object, key, of, properties: self.properties.clone() },
         }
+    }
+    /// A refusal that names what was sent is about that; any other may be about the record or its contact.
+    fn names_values(&self, why: &Why) -> bool {
+        !why.properties.is_empty() && why.properties.iter().all(|name| self.properties.contains_key(name))
     }
 }
 
 fn keyed(history: &History, around: &Circumstances<'_>, of: &Keyed<'_>) -> Next {
+    match followed(history, around, of) {
+        Ok((history, contact)) => {
+            let of = Keyed { contact: contact.as_deref(), ..*of };
+            keyed_of(&history, around, &of)
+        }
+        Err(next) => *next,
+    }
+}
+
+/// The contact that an activity belongs to, as it is by now, and the exchanges that count: what was refused because of the record that it
+/// was before is left out. `Err`: what comes next because of it.
+fn followed<'h>(
+    history: &'h History,
+    around: &Circumstances<'_>,
+    of: &Keyed<'_>,
+) -> Result<(Cow<'h, History>, Option<String>), Box<Next>> {
+    let Some(first) = of.contact else { return Ok((Cow::Borrowed(history), None)) };
+    let mut contact = first.to_owned();
+    let mut kept: Vec<&Exchange> = Vec::with_capacity(history.exchanges.len());
+    // The contact was seen to be there since the last exchange.
+    let mut there = false;
+    for exchange in &history.exchanges {
+        if exchange.purpose != Purpose::Follow {
+            kept.push(exchange);
+            there = false;
+            continue;
+        }
+        let became = match &exchange.outcome {
+            Some(Outcome::Gone { merged_into: Some(survivor) }) => Some(survivor.clone()),
+            Some(Outcome::Done { held }) => held.records.first().map(|r| r.id.clone()).filter(|id| *id != contact),
+            _ => None,
+        };
+        match (&exchange.outcome, became) {
+            (_, Some(survivor)) => {
+                contact = survivor;
+                kept.pop();
+            }
+            (Some(Outcome::Gone { .. }), _) => {
+                let told = kept.last().and_then(|e| e.outcome.as_ref()).map_or_else(String::new, words);
+                let words = format!("contact {contact} is not there any more, so nothing can be written to it: {told}");
+                return Err(Box::new(Next::DeadLetter(Why::new(CONTACT_GONE, words))));
+            }
+            (
+                Some(
+                    Outcome::Done { .. } | Outcome::Refused { .. } | Outcome::Stale { .. } | Outcome::Duplicate { .. },
+                ),
+                _,
+            ) => {
+                there = true;
+            }
+            // It told nothing: asked again.
+            (
+                None
+                | Some(
+                    Outcome::Unknown { .. }
+                    | Outcome::Retry { .. }
+                    | Outcome::Exhausted { .. }
+                    | Outcome::AuthExpired { .. },
+                ),
+                _,
+            ) => {}
+        }
+    }
+    let shown =
+        kept.iter().any(|e| held(e.outcome.as_ref()).is_some_and(|h| h.records.iter().any(|r| !r.id.is_empty())));
+    let doubtful = kept.last().is_some_and(|last| match &last.outcome {
+        Some(Outcome::Refused { why }) => last.purpose.changes() && !of.names_values(why),
+        Some(Outcome::Gone { .. }) => last.purpose == Purpose::Associate,
+        // A record that is made cannot have changed: what changed is what it belongs to.
+        Some(Outcome::Stale { .. }) => last.purpose.changes() && !shown,
+        _ => false,
+    });
+    if doubtful && !there && !around.confirms {
+        let operation = CrmOp::ReadById {
+            object: Object::Contact,
+            id: contact,
+            properties: vec![KEY_PROPERTY.to_owned()],
+            associations: Vec::new(),
+            history: false,
+        };
+        return Err(Box::new(Next::Exchange { purpose: Purpose::Follow, operation }));
+    }
+    let whole = kept.len() == history.exchanges.len();
+    let exchanges = || History { exchanges: kept.into_iter().cloned().collect() };
+    Ok((if whole { Cow::Borrowed(history) } else { Cow::Owned(exchanges()) }, Some(contact)))
+}
+
+/// An upsert of a contact was refused: the record may be read-only for what it became, and a look by our key tells. Where that shows
+/// nothing of the kind, the refusal stands.
+fn refused_upsert(history: &History, around: &Circumstances<'_>, of: &Keyed<'_>) -> Option<Next> {
+    if of.object != Object::Contact || around.traits.way(of.object) != KeyWay::Upsert || around.confirms {
+        return None;
+    }
+    let refused = |e: &Exchange| match &e.outcome {
+        Some(Outcome::Refused { why }) if e.purpose == Purpose::Write && !of.names_values(why) => Some(why.clone()),
+        _ => None,
+    };
+    let mut answers = history.exchanges.iter().rev().filter(|e| tells(e));
+    let last = answers.next()?;
+    if refused(last).is_some() {
+        return Some(Next::Exchange { purpose: Purpose::Look, operation: of.by_key(around) });
+    }
+    let before = answers.next().and_then(refused)?;
+    (last.purpose == Purpose::Look).then_some(Next::DeadLetter(before))
+}
+
+fn keyed_of(history: &History, around: &Circumstances<'_>, of: &Keyed<'_>) -> Next {
     if let Some(adopted) = adopted(history, around, of) {
         return adopted;
+    }
+    if let Some(next) = refused_upsert(history, around, of) {
+        return next;
     }
     if let Some(refusal) = refusal(history) {
         return Next::DeadLetter(refusal);
@@ -540,11 +692,16 @@ fn keyed(history: &History, around: &Circumstances<'_>, of: &Keyed<'_>) -> Next 
     let write = || look(Purpose::Write, of.write(None, around));
     // The last exchange that told something; unanswered reads and certain failures told nothing.
     let Some((last, outcome)) = telling(history) else {
-        // A record of this key that another effect made is read, not made again.
-        return match (of.make && around.traits.way(of.object) == KeyWay::Upsert, around.known) {
-            (true, _) => write(),
-            (false, Some(id)) => look(Purpose::Look, of.by_id(id, around)),
-            (false, None) => look(Purpose::Look, of.by_key(around)),
+        // A record of this key that another effect made is read, not made again; nor is a contact written that may be there, for somebody
+        // may have typed into it.
+        let (blind, contact) = (
+            of.make && around.traits.way(of.object) == KeyWay::Upsert,
+            of.object == Object::Contact && !around.confirms,
+        );
+        return match around.known {
+            Some(id) if !blind || contact => look(Purpose::Look, of.by_id(id, around)),
+            _ if blind && !(contact && around.tried_before) => write(),
+            _ => look(Purpose::Look, of.by_key(around)),
         };
     };
     match (last.purpose, outcome) {
@@ -617,8 +774,8 @@ fn judge(history: &History, of: &Keyed<'_>, record: &Record, last: &Exchange, ar
         Some(before) if links_only && before.id == record.id => &before.properties,
         _ => &record.properties,
     };
-    let holds = |name: &String, value: &String| same(properties.get(name).map_or("", String::as_str), value);
-    let missing: Vec<&String> = of.properties.iter().filter(|(n, v)| !holds(n, v)).map(|(n, _)| n).collect();
+    let missing: Vec<&String> =
+        of.properties.iter().filter(|(n, v)| !of.stands(n, v, properties)).map(|(n, _)| n).collect();
     if !missing.is_empty() {
         if not_taken(history) >= NOT_TAKEN_MAX {
             let names: Vec<&str> = missing.iter().map(|n| n.as_str()).collect();
@@ -629,7 +786,8 @@ fn judge(history: &History, of: &Keyed<'_>, record: &Record, last: &Exchange, ar
             why.properties = missing.into_iter().cloned().collect();
             return Next::DeadLetter(why);
         }
-        return Next::Exchange { purpose: Purpose::Write, operation: of.write(Some(record), around) };
+        let record = Record { properties: properties.clone(), ..record.clone() };
+        return Next::Exchange { purpose: Purpose::Write, operation: of.write(Some(&record), around) };
     }
     if let Some(contact) = of.contact {
         match record.associations.get(&Object::Contact) {
@@ -649,7 +807,12 @@ fn judge(history: &History, of: &Keyed<'_>, record: &Record, last: &Exchange, ar
         object: Some(of.object),
         record: record.id.clone(),
         read_at: last.ended_at,
-        properties: of.properties.keys().filter_map(|n| properties.get(n).map(|v| (n.clone(), v.clone()))).collect(),
+        // What somebody typed where we have a name of our making is theirs, not what we wrote.
+        properties: of
+            .properties
+            .iter()
+            .filter_map(|(n, v)| Some((n.clone(), properties.get(n).filter(|held| same(held, v))?.clone())))
+            .collect(),
         associations: record.associations.clone(),
         ..Receipt::default()
     })
@@ -695,49 +858,77 @@ fn missing(history: &History, of: &Keyed<'_>, around: &Circumstances<'_>) -> Nex
     Next::Exchange { purpose: Purpose::Write, operation: of.write(None, around) }
 }
 
-/// A unique value of the new contact already belongs to a record: that record is the person. It is read and taken, and none of its
-/// values is changed; unless it carries our key, for then it is what an unanswered write of ours made.
+/// Another record stands for ours: one that holds a unique value of the new contact already, or the one that our contact became (merged,
+/// converted). It is read and taken, and none of its values is changed; except that what ours became gets our key where it has none, so that
+/// it is found by it. A duplicate that carries our key is what an unanswered write of ours made.
 fn adopted(history: &History, around: &Circumstances<'_>, of: &Keyed<'_>) -> Option<Next> {
     let named = |e: &Exchange| match &e.outcome {
         Some(Outcome::Duplicate { existing, .. }) => existing.last().cloned(),
+        Some(Outcome::Gone { merged_into }) if of.object == Object::Contact => merged_into.clone(),
         _ => None,
     };
     let at = history.exchanges.iter().rposition(|e| named(e).is_some())?;
     let existing = history.exchanges.get(at).and_then(named)?;
-    let (last, outcome) = telling(history)?;
-    match outcome {
-        Some(Outcome::Done { held }) if last.purpose == Purpose::Look => {
-            let record = held.records.first().filter(|r| r.id == existing || r.also_known_as.contains(&existing))?;
-            if record.properties.get(KEY_PROPERTY).is_some_and(|key| key == of.key) {
-                return Some(judge(history, of, record, last, around));
-            }
-            Some(Next::Done(Receipt {
-                object: Some(of.object),
-                record: record.id.clone(),
-                read_at: last.ended_at.or(Some(around.now)),
-                properties: record.properties.clone(),
-                associations: record.associations.clone(),
-                adopted: true,
-                ..Receipt::default()
-            }))
-        }
-        Some(Outcome::Gone { merged_into: None }) if last.purpose == Purpose::Look => Some(Next::DeadLetter(Why::new(
-            "duplicate_not_found",
-            format!("the CRM names record {existing} as the duplicate and does not show it"),
-        ))),
-        // A record of ours that was found so is brought to what it shall be like any other.
-        _ if history.exchanges.iter().skip(at + 1).any(|e| e.purpose.changes()) => None,
-        _ => Some(Next::Exchange {
-            purpose: Purpose::Look,
+    // Of several steps the first says why: ours became it, or it holds a value.
+    let (before, later) = history.exchanges.split_at_checked(at + 1).unwrap_or((&history.exchanges, &[]));
+    let duplicate = |e: &Exchange| matches!(e.outcome, Some(Outcome::Duplicate { .. }));
+    let became = !before.iter().rev().find(|e| e.purpose.changes() || duplicate(e)).is_some_and(duplicate);
+    let read = |purpose| {
+        Some(Next::Exchange {
+            purpose,
             operation: CrmOp::ReadById {
                 object: of.object,
-                id: existing,
+                id: existing.clone(),
                 properties: of.names().into_iter().chain([KEY_PROPERTY.to_owned()]).collect(),
                 associations: Vec::new(),
                 history: false,
             },
-        }),
+        })
+    };
+    let is_it = |r: &&Record| r.id == existing || r.also_known_as.contains(&existing);
+    let shown =
+        |e: &Exchange| held(e.outcome.as_ref()).filter(|_| !e.purpose.changes())?.records.iter().find(is_it).cloned();
+    let take = |record: Record, read_at: Option<Timestamp>| {
+        Some(Next::Done(Receipt {
+            object: Some(of.object),
+            record: record.id,
+            read_at: read_at.or(Some(around.now)),
+            properties: record.properties,
+            associations: record.associations,
+            adopted: true,
+            ..Receipt::default()
+        }))
+    };
+    let Some(last) = later.iter().rev().find(|e| tells(e)) else { return read(Purpose::Look) };
+    let writes = later.iter().filter(|e| e.purpose.changes()).count();
+    // A record of ours that was found so is brought to what it shall be like any other.
+    if !became && writes > 0 {
+        return None;
     }
+    if last.purpose.changes() {
+        // What ours became does not take our key: it is taken as it is.
+        return match (&last.outcome, later.iter().rev().find_map(|e| Some((shown(e)?, e.ended_at)))) {
+            (Some(Outcome::Refused { .. }), Some((record, read_at))) => take(record, read_at),
+            _ => read(Purpose::ReadBack),
+        };
+    }
+    let Some(record) = shown(last) else {
+        let why = refusal(history).unwrap_or_else(|| {
+            let words = format!("the CRM names record {existing} for this one and does not show it");
+            Why::new(DUPLICATE_NOT_FOUND, words)
+        });
+        return Some(Next::DeadLetter(why));
+    };
+    let key = record.properties.get(KEY_PROPERTY).map_or("", String::as_str);
+    if key == of.key && !became {
+        return Some(judge(history, of, &record, last, around));
+    }
+    if key.is_empty() && became && writes < KEY_TRIES_MAX {
+        let properties = Properties::from([(KEY_PROPERTY.to_owned(), of.key.to_owned())]);
+        let operation = CrmOp::Update { object: of.object, id: record.id, properties, seen: record.version };
+        return Some(Next::Exchange { purpose: Purpose::Write, operation });
+    }
+    take(record, last.ended_at)
 }
 
 /// Fields of an existing contact: compare with what the decision read, write, read back.
@@ -781,9 +972,19 @@ fn fields(
         Some(Outcome::Gone { merged_into: None }) => {
             return Next::DeadLetter(Why::new("record_gone", format!("contact {record} is not there any more")));
         }
+        // Certainly not written, and never will be: two records cannot hold it.
+        Some(Outcome::Duplicate { existing, why }) => {
+            let words = match existing.as_slice() {
+                [] => format!("a value for contact {record} belongs to another record already: {}", why.words),
+                ids => format!("a value for contact {record} belongs to {} already: {}", ids.join(", "), why.words),
+            };
+            return Next::DeadLetter(Why { properties: why.properties.clone(), ..Why::new(VALUE_TAKEN, words) });
+        }
         _ => return read(Purpose::ReadBack),
     };
-    let Some(now) = held.records.first() else { return read(Purpose::ReadBack) };
+    let Some(now) = held.records.first() else {
+        return Next::DeadLetter(Why::new("record_gone", format!("the CRM does not show contact {record}")));
+    };
     let value = |name: &String| now.properties.get(name).map_or("", String::as_str);
     if properties.iter().all(|(n, v)| same(value(n), v)) {
         return Next::Done(Receipt {
@@ -862,13 +1063,31 @@ fn held(outcome: Option<&Outcome>) -> Option<&Held> {
 
 /// The last exchange from which something is known: answers, refusals, and unanswered writes.
 fn telling(history: &History) -> Option<(&Exchange, Option<&Outcome>)> {
-    history.exchanges.iter().rev().find_map(|e| {
-        let tells = match &e.outcome {
-            None | Some(Outcome::Unknown { .. }) => e.purpose.changes(),
-            Some(Outcome::Retry { .. } | Outcome::Exhausted { .. } | Outcome::AuthExpired { .. }) => false,
-            Some(_) => true,
-        };
-        tells.then_some((e, e.outcome.as_ref()))
+    history.exchanges.iter().rev().find(|e| tells(e)).map(|e| (e, e.outcome.as_ref()))
+}
+
+fn tells(exchange: &Exchange) -> bool {
+    match &exchange.outcome {
+        None | Some(Outcome::Unknown { .. }) => exchange.purpose.changes(),
+        Some(Outcome::Retry { .. } | Outcome::Exhausted { .. } | Outcome::AuthExpired { .. }) => false,
+        Some(_) => true,
+    }
+}
+
+/// The record came to no rest: it changed, was merged, or was taken by others as often as it was asked about.
+fn unsteady(history: &History) -> Option<Why> {
+    let turned = |e: &&Exchange| match &e.outcome {
+        Some(Outcome::Stale { .. } | Outcome::Duplicate { .. }) => true,
+        Some(Outcome::Gone { merged_into }) => merged_into.is_some() || e.purpose.changes(),
+        _ => false,
+    };
+    let count = history.exchanges.iter().filter(turned).count();
+    (count >= TURNINGS_MAX).then(|| {
+        let words = format!(
+            "the record changed, was merged or was taken {count} times while it was being written; last: {}",
+            last_words(history)
+        );
+        Why::new(UNSTEADY, words)
     })
 }
 

@@ -271,7 +271,7 @@ pub enum Kind {
     ForeignDuplicate,
     /// A value that we wrote was changed since.
     Drift,
-    /// A record without the contact it belongs to.
+    /// A record without the contact it belongs to; also a deal of nobody.
     Orphan,
     /// It lies in the wrong sub-account.
     WrongPlace,
@@ -304,6 +304,8 @@ pub enum Mend {
     TakeIn,
     /// Put these effects due again; what the CRM holds is looked up first.
     Again(Vec<String>),
+    /// Look the caller up where the records belong, and make everything there.
+    Move,
     /// Another command does it.
     Command,
     /// Only a person can.
@@ -403,12 +405,14 @@ pub struct Report {
     /// By location slug.
     pub locations: BTreeMap<String, Counts>,
     pub calls: Vec<Judged>,
+    /// What is wrong beside the calls: deals of nobody.
+    pub beside: Vec<Finding>,
 }
 
 impl Report {
-    /// Every finding, in the order of the calls.
+    /// Every finding, in the order of the calls, then those beside them.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.calls.iter().flat_map(|call| &call.findings)
+        self.calls.iter().flat_map(|call| &call.findings).chain(&self.beside)
     }
     /// One finding.
     pub fn finding(&self, id: &str) -> Option<&Finding> {
@@ -431,7 +435,59 @@ pub fn report(cases: &[Case], again: &str, worked: &[&str]) -> Report {
         counts.add(call);
         locations.entry(call.location.clone()).or_default().add(call);
     }
-    Report { sentence: counts.sentence(), counts, locations, calls }
+    Report { sentence: counts.sentence(), counts, locations, calls, beside: Vec::new() }
+}
+
+/// An open deal of the CRM that is linked to no contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lonely {
+    pub deal: String,
+    /// The contacts of callers whose number or name stands in the deal's name.
+    pub fits: Vec<String>,
+}
+
+/// Deals of nobody, each with the link that is proposed where exactly one contact fits. No plan of ours writes a deal.
+pub fn lonely(deals: &[Lonely], again: &str) -> Vec<Finding> {
+    let find = |one: &Lonely| {
+        let deal = &one.deal;
+        let proposed = match one.fits.as_slice() {
+            [contact] => format!("Its name fits contact {contact}: link it to that one in the CRM if it is theirs."),
+            [] => "No caller of this window fits it; link it to its contact in the CRM.".to_owned(),
+            several => format!("Its name fits contacts {}: link it to the right one in the CRM.", several.join(", ")),
+        };
+        Finding {
+            id: finding_id(Kind::Orphan, Object::Deal.as_str(), deal, ""),
+            kind: Kind::Orphan,
+            call: format!("deal {deal}"),
+            inquiry: None,
+            location: String::new(),
+            object: Some(Object::Deal),
+            record: Some(deal.clone()),
+            field: None,
+            by: None,
+            by_at: None,
+            sentence: format!("Deal {deal} is linked to no contact. {proposed}"),
+            command: again.to_owned(),
+            mend: Mend::Person,
+        }
+    };
+    deals.iter().map(find).collect()
+}
+
+/// Does a deal's name hold that number (its national digits) or that name? Short names say nothing.
+pub fn fits(deal_name: &str, national: Option<&str>, name: &str) -> bool {
+    const DIGITS_MIN: usize = 7;
+    const NAME_CHARS_MIN: usize = 5;
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let number = national.map(digits).is_some_and(|n| n.len() >= DIGITS_MIN && digits(deal_name).contains(&n));
+    let name = name.trim().to_lowercase();
+    let whole = name.chars().count() >= NAME_CHARS_MIN && name.contains(' ');
+    number || (whole && deal_name.to_lowercase().contains(&name))
+}
+
+fn finding_id(kind: Kind, object: &str, subject: &str, field: &str) -> String {
+    let digest = hex(&Sha256::digest(format!("{}\n{object}\n{subject}\n{field}", kind.word()).as_bytes()));
+    format!("f-{}", digest.get(..ID_CHARS).unwrap_or_default())
 }
 
 /// Judges one call.
@@ -488,7 +544,7 @@ impl Judge<'_> {
         let case = self.case;
         let part = |object: Object| case.parts.iter().find(|p| p.object == object);
         let (contact, log, task) = (part(Object::Contact), part(Object::Call), part(Object::Task));
-        let deleted = contact.is_some_and(|c| c.made && c.seen == Seen::Gone);
+        let deleted = contact.is_some_and(|c| c.made && c.seen == Seen::Gone && c.misplaced.is_none());
         let contact_mark = self.part(contact, Object::Contact);
         // A contact that is made again takes its call log and task with it.
         let (log_mark, task_mark) = if deleted {
@@ -498,7 +554,7 @@ impl Judge<'_> {
         };
         self.links(contact, &[log, task], deleted);
         self.others(contact);
-        for part in case.parts.iter().filter(|p| !p.wrote.is_empty()) {
+        for part in case.parts.iter().filter(|p| !p.wrote.is_empty() && p.misplaced.is_none()) {
             self.drift(part);
         }
         vec![Mark::Yes, case.matched.clone(), both(contact_mark, log_mark), task_mark, case.called_back.clone()]
@@ -533,19 +589,19 @@ impl Judge<'_> {
                 self.find_with(Kind::MissingInCrm, &about, words, Mend::Person, "ringback doctor".into());
                 Mark::No(format!("no {name}"))
             }
+            // Whatever has its id in the place that it belongs in is another record.
+            (Sent::Done, _) if part.misplaced.is_some() => {
+                let (held, wanted) = part.misplaced.clone().unwrap_or_default();
+                let words = format!("The {name} lies in {held} and belongs in {wanted}.");
+                self.find(Kind::WrongPlace, &about, words, Mend::Move);
+                Mark::No(format!("the {name} lies in {held}"))
+            }
             (Sent::Done, Seen::Unread(why)) => Mark::Unknown(why.clone()),
             (Sent::Done, Seen::Gone) => {
                 self.gone(part, name);
                 Mark::No(format!("the {name} was deleted in the CRM"))
             }
-            (Sent::Done, Seen::Held(_) | Seen::Merged(_)) => {
-                if let Some((held, wanted)) = &part.misplaced {
-                    let words = format!("The {name} lies in {held} and belongs in {wanted}.");
-                    self.find(Kind::WrongPlace, &about, words, again(part));
-                    return Mark::No(format!("the {name} lies in {held}"));
-                }
-                Mark::Yes
-            }
+            (Sent::Done, Seen::Held(_) | Seen::Merged(_)) => Mark::Yes,
             // The receipt names no record: nothing was to be made.
             (Sent::Done, Seen::Nothing) => Mark::NotNeeded(format!("no {name} was to be made")),
         }
@@ -592,7 +648,7 @@ impl Judge<'_> {
             _ => c.record.as_deref(),
         });
         for part in parts.iter().copied().flatten() {
-            let held = matches!(part.seen, Seen::Held(_) | Seen::Merged(_));
+            let held = matches!(part.seen, Seen::Held(_) | Seen::Merged(_)) && part.misplaced.is_none();
             let (Some(linked), Some(id), true, false) = (&part.contacts, id, held, deleted) else { continue };
             let also = contact.and_then(|c| c.record.as_deref());
             if linked.iter().any(|l| l == id || Some(l.as_str()) == also) {
@@ -676,9 +732,7 @@ impl Judge<'_> {
             (None, None) => self.case.call.clone(),
         };
         let named = object.map_or("", Object::as_str);
-        let text = format!("{}\n{named}\n{subject}\n{}", kind.word(), about.field.unwrap_or_default());
-        let digest = hex(&Sha256::digest(text.as_bytes()));
-        let id = format!("f-{}", digest.get(..ID_CHARS).unwrap_or_default());
+        let id = finding_id(kind, named, &subject, about.field.unwrap_or_default());
         let command = if command.is_empty() { format!("{} --mend {id}", self.again) } else { command };
         self.findings.push(Finding {
             id,

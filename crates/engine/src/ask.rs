@@ -6,7 +6,7 @@ use crate::facts::ConnectionFacts;
 use crate::http::{Authorization, Fault, Outgoing};
 use jiff::Timestamp;
 use ringback_connect::{About, Auth, Crm};
-use ringback_core::crm::{CrmOp, Held, Outcome, Why};
+use ringback_core::crm::{CrmOp, Held, Outcome, PropertyType, Why};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
@@ -55,7 +55,8 @@ impl Asking<'_> {
     ) -> Result<Asked, Problem> {
         let operations = [operation];
         let request = crm.request(&operations, &self.held.connection).map_err(|unsupported| {
-            Problem::new("RB-0523", format!("{about}: {}", unsupported.0), "choose another type in the contract")
+            let cure = self.cure(operations.first());
+            Problem::new("RB-0523", format!("{about}: {}", unsupported.0), cure)
         })?;
         let read = |reply: &HttpReply, at| {
             let replies = crm.reply(&operations, reply, &self.held.connection, at);
@@ -63,6 +64,23 @@ impl Asking<'_> {
             first.unwrap_or_else(|| Outcome::Unknown { why: Why::new("no_outcome", "the reply says nothing") })
         };
         self.exchange(crm, &request, about, read).await
+    }
+
+    /// What helps where a vendor cannot be asked this.
+    fn cure(&self, operation: Option<&CrmOp>) -> String {
+        match operation {
+            // Every CRM holds texts: it is the making that cannot be asked for.
+            Some(CrmOp::CreateProperty { property, .. }) if property.kind == PropertyType::Text => {
+                format!("make that field in the CRM as the message says, then {}", self.again)
+            }
+            Some(CrmOp::CreateProperty { .. }) => {
+                format!(
+                    "make that field in the CRM as the message says, or choose another type in the contract, then {}",
+                    self.again
+                )
+            }
+            _ => "this CRM cannot be asked that; the guide of its connection says what it can".to_owned(),
+        }
     }
 
     /// Makes one exchange, again only where it certainly was not done and the vendor asks to wait.

@@ -27,7 +27,7 @@ use jiff::{SignedDuration, Timestamp};
 use pace::{LaneState, Pace};
 use queue::{FILLING, Queue, Ready};
 use ringback_connect::Crm;
-use ringback_core::crm::{CrmOp, DealsWay, KeyWay, Object, WriteTraits};
+use ringback_core::crm::{CrmOp, DealsWay, KeyWay, WriteTraits};
 use ringback_core::effect::{ContactRef, Desired, Effect};
 use ringback_core::ensure::Receipt;
 use ringback_core::id::AccountId;
@@ -376,7 +376,7 @@ impl Engine {
                 };
                 Ok((contact, Some(record)))
             }
-            Desired::NewContact { key, .. } if looked_up(Object::Contact) => {
+            Desired::NewContact { key, .. } => {
                 let (inquiry, id, key) =
                     (effect.inquiry.as_str().to_owned(), effect.id.as_str().to_owned(), key.clone());
                 let rows = self
@@ -386,8 +386,8 @@ impl Engine {
                     })
                     .await?;
                 let same = rows.into_iter().find(|(body, _)| {
-                    let effect: Option<Effect> = upcast::read_own(Form::Effect, body).ok();
-                    effect.is_some_and(|e| e.desired.key() == Some(key.as_str()))
+                    let made: Option<Effect> = upcast::read_own(Form::Effect, body).ok();
+                    made.is_some_and(|e| e.desired.key() == Some(key.as_str()) && e.lane == effect.lane)
                 });
                 Ok((None, same.map(|(_, record)| record)))
             }
@@ -402,7 +402,10 @@ impl Engine {
             .store()
             .read(move |tx| Box::pin(async move { store::effects_of_inquiry(tx, &account, &inquiry).await }))
             .await?;
-        Ok(rows.into_iter().rev().filter(|row| row.target == effect.target && row.state == "done").find_map(|row| {
+        // A record of another connection is none here.
+        let here =
+            |row: &EffectRow| row.target == effect.target && row.state == "done" && row.lane == effect.lane.as_str();
+        Ok(rows.into_iter().rev().filter(here).find_map(|row| {
             let record = serde_json::from_str::<Receipt>(row.receipt.as_deref()?).ok()?.record;
             let made: Effect = upcast::read_own(Form::Effect, &row.body).ok()?;
             (made.desired.key() == Some(key) && !record.is_empty()).then_some((record, made.desired))

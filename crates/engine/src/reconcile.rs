@@ -1,7 +1,8 @@
 //! Reconciliation: the witnesses of every call of a window, gathered and handed to [`ringback_core::proof`].
 //!
 //! What rang comes from a phone log or the provider's own list, what we hold from the store, what is true in the CRM from the CRM, read now.
-//! Nothing here writes; mending puts an effect due again, or takes a listed call in as a signal, and the lanes do the rest.
+//! Nothing here writes to the CRM; two records of one person become a question in the review inbox, never a merge. Mending puts an effect due
+//! again, has the caller looked up where the records belong, or takes a listed call in as a signal, and the lanes do the rest.
 
 mod crm;
 
@@ -15,7 +16,7 @@ use ringback_core::call::{Call, Caller};
 use ringback_core::contract::Autonomy;
 use ringback_core::crm::{Object, Outcome, Properties};
 use ringback_core::ensure::{HISTORY_SCHEMA, History, Receipt};
-use ringback_core::id::{AccountId, ConnectionId, EffectId, UserId};
+use ringback_core::id::{AccountId, ConnectionId, EffectId, InquiryId, UserId};
 use ringback_core::identity::{self, MatchKind, Phone};
 use ringback_core::inquiry::{Event, Inquiry, ReviewKind, State};
 use ringback_core::proof::{self, Case, Known, Mark, Mend, Part, Rang, Report, Seen, Sent, Stored};
@@ -155,7 +156,11 @@ impl Engine {
             cases.push(case);
         }
         let worked = self.look(&facts, &ours, &mut cases, &mut witnesses, tell).await?;
-        let report = proof::report(&cases, &window.again, &worked);
+        let mut report = proof::report(&cases, &window.again, &worked);
+        if witnesses.iter().any(|w| w.kind == "crm" && w.answered) {
+            report.beside = proof::lonely(&self.lonely(&facts, window.since, &ours, &cases).await, &window.again);
+        }
+        self.ask_about_doubles(account, &ours, &report, &witnesses).await?;
         Ok(Reconciled { since: window.since, until: window.until, outside, witnesses, report, lost })
     }
 
@@ -381,11 +386,54 @@ impl Engine {
                 self.bring_about_again(account, effects, by).await?;
                 Ok(format!("{} effects are due again; the CRM is looked at before anything is written", effects.len()))
             }
+            Mend::Move => {
+                let Some(inquiry) = &finding.inquiry else {
+                    return Err(Error::Refused(format!("only a person can mend that: {}", finding.sentence)));
+                };
+                let event = Event::Relocated { by: by.clone() };
+                self.act(account, &InquiryId::from_text(inquiry.clone()), event).await?;
+                Ok("the caller is looked up where the records belong, and they are made there; those that lie elsewhere are yours to remove"
+                    .into())
+            }
             Mend::Command => Err(Error::Refused(format!("that is mended by `{}`", finding.command))),
             Mend::Again(_) | Mend::Person => {
                 Err(Error::Refused(format!("only a person can mend that: {}", finding.sentence)))
             }
         }
+    }
+
+    /// Asks in the review inbox which of several records of one person stays; a question that is settled in the CRM is taken back. Told once
+    /// per person, so a question may stand at another inquiry of the same person.
+    async fn ask_about_doubles(
+        &self,
+        account: &AccountId,
+        ours: &[Ours],
+        report: &Report,
+        witnesses: &[Witness],
+    ) -> Result<(), Error> {
+        let mut doubles: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for finding in
+            report.findings().filter(|f| matches!(f.kind, proof::Kind::Doubled | proof::Kind::ForeignDuplicate))
+        {
+            if let (Some(inquiry), Some(record)) = (&finding.inquiry, &finding.record) {
+                doubles.entry(inquiry).or_default().push(record.clone());
+            }
+        }
+        let inquiries: BTreeMap<&str, &Inquiry> =
+            ours.iter().filter_map(|o| o.inquiry.as_ref()).map(|i| (i.id.as_str(), i)).collect();
+        let people: BTreeSet<&str> = doubles.keys().filter_map(|id| inquiries.get(id)?.person.as_deref()).collect();
+        let whole = witnesses.iter().any(|w| w.kind == "crm" && w.answered);
+        for (id, inquiry) in &inquiries {
+            let asked = inquiry.reviews.iter().any(|r| r.kind == ReviewKind::Doubled);
+            let one_by_now = asked && whole && !inquiry.person.as_deref().is_some_and(|p| people.contains(p));
+            let others = match doubles.remove(id) {
+                Some(others) => others,
+                None if one_by_now => Vec::new(),
+                None => continue,
+            };
+            self.act(account, &inquiry.id, Event::Doubled { others }).await?;
+        }
+        Ok(())
     }
 
     /// Puts effects that were done due again. The first may be the one that the others need.

@@ -68,7 +68,7 @@ pub static KINDS: &[Kind] = &[
             deed("Look at the vendor's status page and at the lane's last error.").page("/connections"),
             deed("When it is over, see that nothing was lost or doubled.").command("ringback reconcile --since 24h"),
         ],
-        dead: &["gave_up", "not_reached", "no_answer", "time_out", "server_error"],
+        dead: &["gave_up", "unsteady", "not_reached", "no_answer", "time_out", "server_error"],
     },
     Kind {
         id: "throttled",
@@ -152,7 +152,7 @@ pub static KINDS: &[Kind] = &[
             deed("Merge doubles in the CRM: Ringback follows the record that stays."),
             deed("See which there are.").command("ringback reconcile --since 24h").page("/proof"),
         ],
-        dead: &["duplicate_not_found", "duplicate"],
+        dead: &["duplicate_not_found", "duplicate", "value_taken"],
     },
     Kind {
         id: "record_gone",
@@ -164,7 +164,7 @@ pub static KINDS: &[Kind] = &[
             deed("If it was a mistake, restore it in the CRM or make it again with the command that stands beside the finding.")
                 .command("ringback reconcile --since 24h --mend ID"),
         ],
-        dead: &["record_gone", "gone"],
+        dead: &["record_gone", "contact_gone", "gone"],
     },
     Kind {
         id: "quarantine",

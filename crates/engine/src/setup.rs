@@ -208,18 +208,18 @@ impl Setup<'_> {
     fn wanted(&self, contract: Option<&contract::Contract>) -> BTreeMap<(Object, String), PropertySpec> {
         let mut wanted = BTreeMap::new();
         for (object, name, label, unique) in self.crm.own_properties() {
-            if self.crm.packs(*object) {
+            if self.crm.packs(object) {
                 continue;
             }
             let spec = PropertySpec {
-                name: (*name).to_owned(),
-                label: (*label).to_owned(),
+                name: name.to_owned(),
+                label: label.to_owned(),
                 kind: PropertyType::Text,
-                unique: *unique && self.crm.key_must_be_unique(*object),
+                unique: unique && self.crm.key_must_be_unique(object),
                 read_only: false,
                 stored_as: None,
             };
-            wanted.insert((*object, (*name).to_owned()), spec);
+            wanted.insert((object, name.to_owned()), spec);
         }
         for (object, mut spec) in contract.map(contract::Contract::own_properties).unwrap_or_default() {
             if self.crm.packs(object) {

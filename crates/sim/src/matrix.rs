@@ -6,7 +6,11 @@
 //! that only a person can mend may end as a dead letter; the story's person then sends it on its way again, once.
 
 #[cfg(test)]
+mod midway;
+#[cfg(test)]
 mod probed;
+#[cfg(test)]
+mod reconciled;
 pub(crate) mod yard;
 
 pub use ringback_twins::crms::{NAMES as CRMS, fresh as twin};

@@ -67,6 +67,8 @@ impl Told {
                 planned_at: Some(at(0)),
                 elsewhere: None,
                 known: None,
+                tried_before: false,
+                confirms: false,
                 crowded: false,
                 deal_reads: &[],
                 indexed: &[],
@@ -159,6 +161,8 @@ fn certain_failures_wait_and_try_again() {
 fn a_refusal_is_a_dead_letter_with_the_vendors_words() {
     let told =
         Told::new().then(Purpose::Write, Some(Outcome::Refused { why: Why::new("validation", "no such property") }));
+    assert_eq!(purpose(&told.later(&task())), "follow", "it may be the contact that is refused");
+    let told = told.then(Purpose::Follow, done(vec![person("512", &[])]));
     let Next::DeadLetter(why) = told.later(&task()) else { panic!() };
     assert_eq!(why.words, "no such property");
 }
@@ -260,6 +264,8 @@ fn ten_minutes_of_throttling_do_not_use_up_an_effect_and_three_days_do() {
         planned_at: Some(at(0)),
         elsewhere: None,
         known: None,
+        tried_before: false,
+        confirms: false,
         crowded: false,
         deal_reads: &[],
         indexed: &[],
@@ -284,6 +290,8 @@ fn a_write_that_did_nothing_is_not_waited_for_in_the_index() {
         planned_at: Some(at(0)),
         elsewhere: None,
         known: None,
+        tried_before: false,
+        confirms: false,
         crowded: false,
         deal_reads: &[],
         indexed: &[],
@@ -310,4 +318,327 @@ fn a_write_that_did_nothing_is_not_waited_for_in_the_index() {
     assert_eq!(purpose(&next(&task(), &early, &around(at(333)))), "look");
     let late = tell(Purpose::Look, 334, gone);
     assert_eq!(purpose(&next(&task(), &late, &around(at(335)))), "write");
+}
+
+/// As [`TRAITS`], for a vendor that is looked at before it is written, with the contact in the write (Salesforce, Zoho).
+const LOOKING: WriteTraits = WriteTraits { upserts: &[], links_in_write: true, deals: DealsWay::Search, ..TRAITS };
+
+fn circumstances(traits: WriteTraits) -> Circumstances<'static> {
+    Circumstances {
+        traits,
+        now: at(100_000),
+        contact: Some("00Q1"),
+        planned_at: Some(at(0)),
+        elsewhere: None,
+        known: None,
+        tried_before: false,
+        confirms: false,
+        crowded: false,
+        deal_reads: &[],
+        indexed: &[],
+        person: PersonWords::default(),
+    }
+}
+
+fn gone(into: Option<&str>) -> Option<Outcome> {
+    Some(Outcome::Gone { merged_into: into.map(str::to_owned) })
+}
+
+fn refused(words: &str) -> Option<Outcome> {
+    Some(Outcome::Refused { why: Why::new("validation", words) })
+}
+
+fn duplicate_of(id: &str) -> Option<Outcome> {
+    Some(Outcome::Duplicate { existing: vec![id.to_owned()], why: Why::new("conflict", "exists") })
+}
+
+fn person(id: &str, pairs: &[(&str, &str)]) -> Record {
+    Record { id: id.into(), properties: properties(pairs), ..Record::default() }
+}
+
+fn contact(pairs: &[(&str, &str)]) -> Desired {
+    Desired::NewContact { key: "rb-contact-1".into(), properties: properties(pairs) }
+}
+
+fn operation(next: Next) -> (&'static str, CrmOp) {
+    match next {
+        Next::Exchange { purpose, operation } => (purpose.word(), operation),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn dead(next: &Next) -> &Why {
+    match next {
+        Next::DeadLetter(why) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_task_of_a_lead_that_was_converted_meanwhile_goes_to_the_contact_it_became() {
+    let around = circumstances(LOOKING);
+    let told = Told::new().then(Purpose::Look, gone(None));
+    let (_, op) = operation(next(&task(), &told.0, &around));
+    assert!(matches!(&op, CrmOp::Create { of: Some(of), .. } if of == "00Q1"), "{op:?}");
+    // The frozen lead is refused as what the task belongs to.
+    let told = told.then(Purpose::Write, refused("cannot reference converted lead"));
+    let (word, op) = operation(next(&task(), &told.0, &around));
+    assert_eq!(word, "follow");
+    assert!(matches!(&op, CrmOp::ReadById { object: Object::Contact, id, .. } if id == "00Q1"), "{op:?}");
+    let told = told.then(Purpose::Follow, gone(Some("0031")));
+    let (word, op) = operation(next(&task(), &told.0, &around));
+    assert_eq!(word, "write");
+    assert!(matches!(&op, CrmOp::Create { of: Some(of), .. } if of == "0031"), "{op:?}");
+    let told = told.then(Purpose::Write, done(vec![record(&[], None)]));
+    assert_eq!(purpose(&next(&task(), &told.0, &around)), "read_back");
+    let told = told.then(Purpose::ReadBack, done(vec![record(WHOLE, Some("0031"))]));
+    let Next::Done(receipt) = next(&task(), &told.0, &around) else { panic!() };
+    assert_eq!(receipt.associations[&Object::Contact], ["0031"]);
+}
+
+#[test]
+fn an_association_with_a_converted_lead_is_made_with_the_contact_it_became() {
+    let around = circumstances(TRAITS);
+    let told = Told::new()
+        .then(Purpose::Write, done(vec![record(&[], None)]))
+        .then(Purpose::Associate, refused("the lead is read-only"));
+    assert_eq!(purpose(&next(&task(), &told.0, &around)), "follow");
+    let told = told.then(Purpose::Follow, gone(Some("0031")));
+    let (word, op) = operation(next(&task(), &told.0, &around));
+    assert_eq!(word, "associate");
+    assert!(matches!(&op, CrmOp::Associate { from_id, to_id, .. } if from_id == "9" && to_id == "0031"), "{op:?}");
+}
+
+#[test]
+fn a_refusal_stands_when_the_contact_is_there_or_is_not_what_was_refused() {
+    let around = circumstances(LOOKING);
+    let looked = || Told::new().then(Purpose::Look, gone(None));
+    let there = looked().then(Purpose::Write, refused("no")).then(Purpose::Follow, done(vec![person("00Q1", &[])]));
+    assert_eq!(dead(&next(&task(), &there.0, &around)).words, "no");
+    let deleted = looked().then(Purpose::Write, refused("no")).then(Purpose::Follow, gone(None));
+    let next_of_it = next(&task(), &deleted.0, &around);
+    let why = dead(&next_of_it);
+    assert_eq!(why.class, "contact_gone");
+    assert!(why.words.contains("00Q1") && why.words.contains("no"), "{}", why.words);
+    // A refusal that names what was sent is no question of the contact.
+    let mut why = Why::new("validation", "no such option");
+    why.properties = vec!["subject".into()];
+    let named = looked().then(Purpose::Write, Some(Outcome::Refused { why }));
+    assert_eq!(dead(&next(&task(), &named.0, &around)).words, "no such option");
+    // Whoever cannot be asked is asked again, later.
+    let silent = looked().then(Purpose::Write, refused("no")).then(Purpose::Follow, unknown());
+    assert_eq!(purpose(&next(&task(), &silent.0, &around)), "follow");
+}
+
+#[test]
+fn a_duplicate_that_was_merged_away_is_followed_to_the_one_that_stays() {
+    let around = circumstances(TRAITS);
+    let wanted = contact(&[("email", "a@b.example")]);
+    let told = Told::new().then(Purpose::Write, duplicate_of("77")).then(Purpose::Look, gone(Some("78")));
+    let (_, op) = operation(next(&wanted, &told.0, &around));
+    assert!(matches!(&op, CrmOp::ReadById { id, .. } if id == "78"), "{op:?}");
+    let told = told.then(Purpose::Look, done(vec![person("78", &[("email", "a@b.example"), ("rb_key", "rb-other")])]));
+    let Next::Done(receipt) = next(&wanted, &told.0, &around) else { panic!() };
+    assert!(receipt.adopted && receipt.record == "78");
+}
+
+#[test]
+fn a_duplicate_that_cannot_be_read_is_a_dead_letter_and_no_loop() {
+    let around = circumstances(TRAITS);
+    let wanted = contact(&[("email", "a@b.example")]);
+    let told = Told::new().then(Purpose::Write, duplicate_of("77")).then(Purpose::Look, refused("you may not see it"));
+    assert_eq!(dead(&next(&wanted, &told.0, &around)).words, "you may not see it");
+    // Whatever else is shown is nobody to be written to.
+    let other = Told::new().then(Purpose::Write, duplicate_of("77")).then(Purpose::Look, done(vec![person("5", &[])]));
+    assert_eq!(dead(&next(&wanted, &other.0, &around)).class, "duplicate_not_found");
+}
+
+#[test]
+fn what_our_contact_became_is_taken_and_gets_our_key_where_it_has_none() {
+    let around = circumstances(LOOKING);
+    let wanted = contact(&[("LastName", "Caller +16025550142"), ("rb_source", "website")]);
+    let told = Told::new().then(Purpose::Look, gone(Some("0031")));
+    let (_, op) = operation(next(&wanted, &told.0, &around));
+    assert!(matches!(&op, CrmOp::ReadById { id, .. } if id == "0031"), "{op:?}");
+    let shown = |key: &str| done(vec![person("0031", &[("LastName", "Ruiz"), ("rb_key", key)])]);
+    let told = told.then(Purpose::Look, shown(""));
+    let (word, op) = operation(next(&wanted, &told.0, &around));
+    let CrmOp::Update { id, properties: sent, .. } = op else { panic!("{op:?}") };
+    assert_eq!((word, id.as_str(), sent), ("write", "0031", properties(&[("rb_key", "rb-contact-1")])));
+    let wrote = told.then(Purpose::Write, done(vec![person("0031", &[])]));
+    assert_eq!(purpose(&next(&wanted, &wrote.0, &around)), "read_back");
+    let read = Told(wrote.0, 9).then(Purpose::ReadBack, shown("rb-contact-1"));
+    let Next::Done(receipt) = next(&wanted, &read.0, &around) else { panic!() };
+    assert!(receipt.adopted && receipt.record == "0031" && receipt.properties["LastName"] == "Ruiz");
+    // Another key is somebody's already, and a vendor that will not have ours is not argued with.
+    for last in [shown("rb-contact-2"), shown("rb-contact-1")] {
+        let told = Told::new().then(Purpose::Look, gone(Some("0031"))).then(Purpose::Look, last);
+        assert!(matches!(next(&wanted, &told.0, &around), Next::Done(r) if r.adopted));
+    }
+    let no = Told::new().then(Purpose::Look, gone(Some("0031"))).then(Purpose::Look, shown(""));
+    let no = no.then(Purpose::Write, refused("read-only"));
+    assert!(matches!(next(&wanted, &no.0, &around), Next::Done(r) if r.adopted && r.record == "0031"));
+}
+
+/// A qualified lead is read-only: an upsert by our key is refused, and only a look tells why.
+#[test]
+fn a_refused_upsert_of_a_contact_is_looked_at_once() {
+    let around = circumstances(TRAITS);
+    let wanted = contact(&[("lastname", "Caller +16025550142")]);
+    let told = Told::new().then(Purpose::Write, refused("the lead is closed"));
+    assert_eq!(purpose(&next(&wanted, &told.0, &around)), "look");
+    let became = Told(told.0.clone(), 1).then(Purpose::Look, gone(Some("contacts/1")));
+    let (_, op) = operation(next(&wanted, &became.0, &around));
+    assert!(matches!(&op, CrmOp::ReadById { id, .. } if id == "contacts/1"), "{op:?}");
+    for last in [gone(None), done(vec![person("9", &[])])] {
+        let stands = Told(told.0.clone(), 1).then(Purpose::Look, last);
+        assert_eq!(dead(&next(&wanted, &stands.0, &around)).words, "the lead is closed");
+    }
+}
+
+#[test]
+fn a_placeholder_is_never_written_over_a_name() {
+    let wanted = contact(&[("LastName", "Caller +16025550142"), ("rb_source", "website")]);
+    let around = Circumstances { known: Some("00Q1"), ..circumstances(LOOKING) };
+    let sent = |traits, held: &[(&str, &str)]| {
+        let around = Circumstances { traits, ..around };
+        let told = Told::new().then(Purpose::Look, done(vec![person("00Q1", held)]));
+        match operation(next(&wanted, &told.0, &around)).1 {
+            CrmOp::Update { properties, .. } => properties.into_keys().collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        }
+    };
+    for traits in [LOOKING, TRAITS] {
+        assert_eq!(sent(traits, &[("LastName", "Ruiz")]), ["rb_source"]);
+        assert_eq!(sent(traits, &[("LastName", " ")]), ["LastName", "rb_source"]);
+        assert_eq!(sent(traits, &[("LastName", "Caller +16025550143")]), ["LastName", "rb_source"]);
+    }
+    // A name that was typed is no reason to write either, and no claim of ours.
+    let whole = person("00Q1", &[("LastName", "Ruiz"), ("rb_source", "website")]);
+    let told = Told::new().then(Purpose::Look, done(vec![whole]));
+    let Next::Done(receipt) = next(&wanted, &told.0, &around) else { panic!() };
+    assert_eq!(receipt.properties, properties(&[("rb_source", "website")]));
+    // Where a record of this key may be there already, nobody writes before a look, also where one request would do.
+    let upserts = circumstances(TRAITS);
+    assert_eq!(purpose(&next(&wanted, &History::default(), &upserts)), "write");
+    for around in [Circumstances { known: Some("9"), ..upserts }, Circumstances { tried_before: true, ..upserts }] {
+        assert_eq!(purpose(&next(&wanted, &History::default(), &around)), "look");
+    }
+}
+
+#[test]
+fn a_value_that_belongs_to_another_record_ends_with_a_person() {
+    let fields = Desired::ContactFields {
+        record: "512".into(),
+        properties: properties(&[("email", "a@b.example")]),
+        was: properties(&[("email", "")]),
+    };
+    let told = Told::new()
+        .then(Purpose::Look, done(vec![person("512", &[("email", "")])]))
+        .then(Purpose::Write, duplicate_of("77"));
+    let why = told.later(&fields);
+    let why = dead(&why);
+    assert_eq!(why.class, "value_taken");
+    assert!(why.words.contains("77"), "{}", why.words);
+}
+
+/// Whatever a vendor answers, again and again or in turns: every effect comes to an end or waits, and does so soon.
+#[test]
+fn no_answer_keeps_an_effect_going_for_ever() {
+    const STEPS_MAX: usize = 4 * TURNINGS_MAX;
+    let person_record = || person("512", &[("subject", "other"), ("rb_urgency", "other"), ("email", "x@y.example")]);
+    let answers: Vec<Option<Outcome>> = vec![
+        refused("no"),
+        gone(None),
+        gone(Some("a")),
+        gone(Some("b")),
+        duplicate_of("a"),
+        duplicate_of("b"),
+        Some(Outcome::Duplicate { existing: vec![], why: Why::new("conflict", "exists") }),
+        Some(Outcome::Stale { held: Held::default() }),
+        done(vec![]),
+        done(vec![person_record()]),
+        done(vec![person("a", &[])]),
+        done(vec![person("a", &[("rb_key", "rb-contact-1")])]),
+    ];
+    let keys = vec![PersonKey::Phone { e164: "+16025550142".into(), national: "6025550142".into() }];
+    let all = [
+        Desired::FindPerson { keys, properties: vec!["phone".into()] },
+        contact(&[("LastName", "Caller +16025550142")]),
+        task(),
+        Desired::ActivityIfMade {
+            object: Object::Task,
+            key: "rb-task-1".into(),
+            properties: properties(&[("status", "DONE")]),
+        },
+        Desired::ContactFields {
+            record: "512".into(),
+            properties: properties(&[("rb_urgency", "high")]),
+            was: properties(&[("rb_urgency", "")]),
+        },
+    ];
+    for (traits, desired) in [TRAITS, LOOKING].iter().flat_map(|t| all.iter().map(move |d| (*t, d))) {
+        let indexed = vec!["512".to_owned()];
+        let around = Circumstances { indexed: &indexed, ..circumstances(traits) };
+        for first in &answers {
+            for second in &answers {
+                for third in [first, second] {
+                    let turns = [first, second, third];
+                    let mut history = History::default();
+                    let mut steps = 0;
+                    while let Next::Exchange { purpose, operation } = next(desired, &history, &around) {
+                        let asked = match operation {
+                            CrmOp::ReadById { id, .. } => Some(id),
+                            _ => None,
+                        };
+                        history.begin(purpose, at(1), asked);
+                        let last = history.exchanges.last_mut().unwrap();
+                        last.ended_at = Some(at(1));
+                        last.outcome = turns[steps % 3].clone();
+                        steps += 1;
+                        assert!(steps <= STEPS_MAX, "{desired:?} goes on and on with {turns:?}");
+                    }
+                }
+            }
+            let mut only = History::default();
+            let refusal = refused("no");
+            // Once only refusals come, it is over after a look or two.
+            only.exchanges.push(Exchange {
+                purpose: Purpose::Look,
+                started_at: at(1),
+                ended_at: Some(at(1)),
+                outcome: first.clone(),
+                repeats: 0,
+                asked: None,
+            });
+            let mut steps = 0;
+            while let Next::Exchange { purpose, .. } = next(desired, &only, &around) {
+                only.begin(purpose, at(2), None);
+                let last = only.exchanges.last_mut().unwrap();
+                (last.ended_at, last.outcome) = (Some(at(2)), refusal.clone());
+                steps += 1;
+                assert!(steps <= 3, "{desired:?} is not content with a refusal after {first:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_its_contact_an_activity_waits_and_not_for_ever() {
+    let around = |second| Circumstances { contact: None, now: at(second), ..circumstances(TRAITS) };
+    let Next::Wait { until, .. } = next(&task(), &History::default(), &around(10)) else { panic!() };
+    assert!(until > at(10), "it is not asked again at once");
+    assert_eq!(dead(&next(&task(), &History::default(), &around(TRYING_HOURS_MAX * 3600))).class, "gave_up");
+}
+
+/// A receiver that cannot be read is not asked what it cannot tell: nothing waits for an answer that never comes.
+#[test]
+fn nobody_looks_where_nothing_can_be_read() {
+    let receiver = Circumstances { confirms: true, tried_before: true, known: Some("9"), ..circumstances(TRAITS) };
+    let wanted = contact(&[("name", "Caller +16025550142")]);
+    for desired in [wanted, task()] {
+        assert_eq!(purpose(&next(&desired, &History::default(), &receiver)), "write");
+        let told = Told::new().then(Purpose::Write, refused("no"));
+        assert_eq!(dead(&next(&desired, &told.0, &receiver)).words, "no");
+    }
 }

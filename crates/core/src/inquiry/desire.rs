@@ -3,15 +3,12 @@
 
 use super::step::person_keys;
 use super::*;
-use crate::crm::{CrmWords, Object, Properties};
+use crate::crm::{CrmWords, Object, Properties, placeholder_name};
 use crate::decide::{change_digest, suppressed};
 use crate::effect::{ContactRef, Desired, Effect, Need, Notice};
 use crate::identity::{self, MatchFacts, MatchKind, Phone};
 use crate::plan::VerdictKind;
 use crate::roster::{KnownNumber, Location};
-
-/// The placeholder where the CRM demands a name; marked, so that nobody takes it for something the caller said.
-pub(super) const PLACEHOLDER: &str = "Caller";
 
 /// A wish, before it is bound to ids.
 pub(super) struct Wish {
@@ -359,7 +356,7 @@ impl Writing<'_> {
         let mut properties = self.stamps(call);
         if let Some(e164) = &inquiry.e164 {
             properties.insert(self.words.contact_phone.into(), e164.clone());
-            properties.insert(self.words.contact_name.into(), format!("{PLACEHOLDER} {e164}"));
+            properties.insert(self.words.contact_name.into(), placeholder_name(e164));
         }
         if let Some(call) = call {
             properties.insert("rb_first_call_at".into(), call.started_at.to_string());

@@ -259,6 +259,8 @@ pub enum ReviewKind {
     /// The rule names another owner than the CRM record has.
     OwnerChange,
     UnknownLocation,
+    /// Which of several records of one person in the CRM stays.
+    Doubled,
 }
 
 impl ReviewKind {
@@ -272,6 +274,7 @@ impl ReviewKind {
             Self::OwnerTie => "owner_tie",
             Self::OwnerChange => "owner_change",
             Self::UnknownLocation => "unknown_location",
+            Self::Doubled => "doubled",
         }
     }
 }
@@ -405,6 +408,10 @@ pub enum Event {
     CalledBack { result: CallbackResult, note: Option<String>, by: UserId },
     /// A person sent a dead letter on its way again. Exogenous.
     Replayed { effect: EffectId, target: String, by: UserId },
+    /// Reconciliation saw these further records of the person in the CRM; none: there are no more. Exogenous.
+    Doubled { others: Vec<String> },
+    /// A person wants the records made where they belong: they lie in another place than the one that is written to now. Exogenous.
+    Relocated { by: UserId },
     /// Contract or roster changed: decide again on the same knowledge. Exogenous.
     FactsChanged,
 }

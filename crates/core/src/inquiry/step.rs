@@ -16,6 +16,9 @@ use jiff::SignedDuration;
 /// After an unanswered or declined callback the next one is proposed this much later.
 pub(super) const NEXT_CALLBACK_MINUTES: i64 = 120;
 
+/// The choice that several records are several people.
+const APART: &str = "apart";
+
 /// Moves an inquiry by one event. Total and deterministic.
 pub fn step(inquiry: Inquiry, event: &Event, facts: &Facts<'_>, now: Timestamp) -> Step {
     let urgency_before = inquiry.urgency();
@@ -98,6 +101,8 @@ impl<'a> Moving<'a> {
                 self.settle_target(target, effect, Progress::Planned, None, None);
                 self.drafts.push(Draft::new("replayed").with("effect", effect).with("target", target).with("by", by));
             }
+            Event::Doubled { others } => self.take_doubles(others),
+            Event::Relocated { by } => self.take_relocation(by),
             Event::FactsChanged => {
                 self.drafts.push(Draft::new("facts_changed").with("contract", self.facts.contract_ref));
             }
@@ -197,7 +202,7 @@ impl<'a> Moving<'a> {
             .iter()
             .map(|d| Deal {
                 id: d.id.clone(),
-                name: read(d, Some("dealname")),
+                name: read(d, words.map(|w| w.deal_name)),
                 stage: read(d, words.map(|w| w.deal_stage)),
                 open: read(d, words.map(|w| w.deal_closed)) != "true",
             })
@@ -399,6 +404,9 @@ impl<'a> Moving<'a> {
             (ReviewKind::UnknownLocation, Choice::Pick { id }) => {
                 self.inquiry.location = Some(LocationId::from_text(id.clone()));
             }
+            (ReviewKind::Doubled, Choice::Pick { id }) if asked.choices.iter().any(|(of, _)| of == id) => {
+                self.write_to(id);
+            }
             _ => {}
         }
         let approval = Approval {
@@ -414,6 +422,48 @@ impl<'a> Moving<'a> {
         if asked.kind == ReviewKind::Match {
             self.inquiry.matched = None;
         }
+    }
+
+    /// A person said which of several records of the caller stays: from now on that one is written to. What it holds is read first.
+    fn write_to(&mut self, record: &str) {
+        if let Some(contact) = self.inquiry.contact.as_mut().filter(|c| record != APART && c.record != record) {
+            let record_held = Record { id: record.to_owned(), ..Record::default() };
+            *contact = Contact { record: record.to_owned(), made: false, record_held };
+        }
+    }
+
+    /// Several records of one person are a question, for a person alone can know whether they are one, and which of them stays.
+    fn take_doubles(&mut self, others: &[String]) {
+        let Some(record) = self.inquiry.contact.as_ref().map(|c| c.record.clone()) else { return };
+        let others: Vec<&String> = others.iter().filter(|other| **other != record).collect();
+        let of_these = |r: &Review| others.iter().all(|id| r.choices.iter().any(|(choice, _)| choice == *id));
+        let asked = self.inquiry.reviews.iter().find(|r| r.kind == ReviewKind::Doubled);
+        if asked.is_some_and(|r| others.is_empty() || !of_these(r)) {
+            self.void_reviews(&[ReviewKind::Doubled]);
+        }
+        if others.is_empty() {
+            return;
+        }
+        let why = format!(
+            "the CRM holds {} records of this person, and Ringback merges none: say which one stays, and merge them in the CRM",
+            others.len() + 1
+        );
+        let mut choices = vec![(record.clone(), format!("{record}: the one that Ringback writes to"))];
+        choices.extend(others.iter().map(|id| ((*id).clone(), format!("{id}: another one"))));
+        choices.push((APART.to_owned(), "they are different people: leave them as they are".to_owned()));
+        self.question(ReviewKind::Doubled, &why, "match", choices);
+    }
+
+    /// The caller is looked up where the records belong, and everything is made there. What lies elsewhere is not touched.
+    fn take_relocation(&mut self, by: &UserId) {
+        for (_, held) in self.inquiry.effects.iter_mut().filter(|(target, _)| !target.starts_with("page")) {
+            held.progress = Progress::Superseded;
+            held.record = None;
+        }
+        self.inquiry.contact = None;
+        self.inquiry.snapshot = None;
+        self.inquiry.matched = None;
+        self.drafts.push(Draft::new("relocated").with("by", by));
     }
 
     /// A person knows the number of a caller who hid it.

@@ -6,7 +6,7 @@ use crate::call::FoldFacts;
 use crate::claim::{self, ReadContext};
 use crate::contract::{self, Autonomy};
 use crate::crm::{CrmWords, Object, Properties, SetBy, Setter};
-use crate::effect::Desired;
+use crate::effect::{ContactRef, Desired, Effect};
 use crate::followup::calendar::{Block, Calendar, Week};
 use crate::id::{ConnectionId, ContractId, SignalId};
 use crate::identity::{self, MatchKind};
@@ -545,4 +545,85 @@ fn a_crms_numbers_are_read_in_its_own_region_not_in_the_locations() {
     let event = found(&one.inquiry, vec![record("512", &[("phone", "(602) 555-0142")])]);
     let two = step(one.inquiry, &event, &facts, now);
     assert_eq!(two.inquiry.contact.as_ref().map(|c| c.record.as_str()), Some("512"));
+}
+
+/// The caller is a lead whom the CRM knows, with a deal; a store that sorts its deals' names under another word than HubSpot's.
+#[test]
+fn a_deal_has_the_name_that_its_vendor_keeps_names_under() {
+    let house = House::new();
+    let words: &'static CrmWords = Box::leak(Box::new(CrmWords { deal_name: "Deal_Name", ..WORDS }));
+    let facts = Facts { crm: Some((&house.lane, words)), ..house.facts() };
+    let call = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);
+    let now = call.first_received_at;
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &facts, now);
+    let mut deal = record("d1", &[("Deal_Name", "Boiler")]);
+    deal.also_known_as.push(crate::ensure::DEAL_MARK.into());
+    let event = found(&one.inquiry, vec![record("501", &[("phone", CALLER)]), deal]);
+    let two = step(one.inquiry, &event, &facts, now);
+    assert_eq!(two.inquiry.snapshot.unwrap().deals[0].name, "Boiler");
+}
+
+fn known_caller(house: &House) -> (Inquiry, Timestamp) {
+    let call = house.call(1, OPEN, Ending::RingNoAnswer, CALLER);
+    let now = call.first_received_at;
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    let event = found(&one.inquiry, vec![record("501", &[("phone", CALLER), ("firstname", "Ana")])]);
+    let two = step(one.inquiry, &event, &house.facts(), now);
+    assert_eq!(two.inquiry.contact.as_ref().map(|c| c.record.as_str()), Some("501"));
+    (two.inquiry, now)
+}
+
+#[test]
+fn two_records_of_one_person_are_one_question_and_no_merge() {
+    let house = House::new();
+    let (inquiry, now) = known_caller(&house);
+    let doubled = |others: &[&str]| Event::Doubled { others: others.iter().map(|o| (*o).to_owned()).collect() };
+    let asked = step(inquiry, &doubled(&["777"]), &house.facts(), now);
+    assert!(asked.plan.is_none(), "nothing is written for it");
+    let review = asked.opened_reviews[0].clone();
+    assert_eq!((review.kind, asked.opened_reviews.len()), (ReviewKind::Doubled, 1));
+    let ids: Vec<&str> = review.choices.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["501", "777", "apart"]);
+    // The next night sees the same: it is one question. When somebody has merged them, it is none.
+    let again = step(asked.inquiry, &doubled(&["777"]), &house.facts(), now);
+    assert!(again.opened_reviews.is_empty() && again.closed_reviews.is_empty());
+    let merged = step(again.inquiry.clone(), &doubled(&[]), &house.facts(), now);
+    assert_eq!(merged.closed_reviews, std::slice::from_ref(&review.id));
+    // A person picks: from then on that record is written to, after a look at what it holds.
+    let pick = |id: &str| Event::Decided {
+        review: review.id.clone(),
+        choice: Choice::Pick { id: id.into() },
+        by: UserId::from_text("user_1"),
+    };
+    let picked = step(again.inquiry.clone(), &pick("777"), &house.facts(), now);
+    assert_eq!(picked.inquiry.contact.as_ref().map(|c| (c.record.as_str(), c.made)), Some(("777", false)));
+    let effects = picked.plan.unwrap().effects;
+    let contact_of = |e: &Effect| match &e.desired {
+        Desired::Activity { contact, .. } => Some(contact.clone()),
+        _ => None,
+    };
+    let moved: Vec<_> = effects.iter().filter_map(contact_of).collect();
+    assert_eq!(moved, vec![ContactRef::Record("777".into()); 2]);
+    let told = step(picked.inquiry, &doubled(&["501"]), &house.facts(), now);
+    assert!(told.opened_reviews.is_empty(), "what was answered is not asked again");
+    for other in ["apart", "somebody-else"] {
+        let apart = step(again.inquiry.clone(), &pick(other), &house.facts(), now);
+        assert_eq!(apart.inquiry.contact.as_ref().map(|c| c.record.as_str()), Some("501"));
+        assert!(apart.inquiry.reviews.is_empty() && apart.plan.is_none());
+    }
+}
+
+#[test]
+fn records_that_lie_elsewhere_are_made_where_they_belong() {
+    let house = House::new();
+    let (inquiry, now) = known_caller(&house);
+    let moved_to = ConnectionId::from_text("conn_other");
+    let facts = Facts { crm: Some((&moved_to, &WORDS)), ..house.facts() };
+    let by = UserId::from_text("user_1");
+    let one = step(inquiry, &Event::Relocated { by }, &facts, now);
+    assert_eq!(targets(&one), ["find"], "who it is there is looked up first");
+    let event = found(&one.inquiry, Vec::new());
+    let two = step(one.inquiry, &event, &facts, now);
+    assert_eq!(targets(&two), ["contact", "call:1", "task"]);
+    assert!(two.plan.unwrap().effects.iter().all(|e| e.lane == moved_to));
 }

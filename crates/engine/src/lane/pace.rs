@@ -69,8 +69,15 @@ pub(super) struct LaneState {
     daily_heard: Option<Timestamp>,
     pub(super) reported: Option<Timestamp>,
     pub(super) last_error: Option<String>,
-    /// A search for so many people at once was answered whole; halved when the vendor says that it found too many.
+    /// Searches for so many people at once; halved when the vendor says that it found too many, one more when as many were answered.
     pub(super) find_most: Option<usize>,
+}
+
+/// How many people are searched for at once after as many as were asked for were found: one more than before, until the vendor's own most
+/// is all that counts.
+pub(super) fn one_more(most: usize, asked: usize, vendors: usize) -> Option<usize> {
+    let next = if asked < most { most } else { most + 1 };
+    (next < vendors).then_some(next)
 }
 
 /// May a request leave?
@@ -271,6 +278,17 @@ mod tests {
             }
             assert!(sent.len() as i64 * 10 >= i64::from(requests) * 5 * 8, "{} of {}", sent.len(), requests * 5);
         }
+    }
+
+    #[test]
+    fn a_search_that_was_cut_grows_again() {
+        let (mut most, mut requests) = (Some(1), 0);
+        while let Some(now) = most {
+            assert_eq!(one_more(now, now - 1, 20), most, "fewer than that prove nothing");
+            most = one_more(now, now, 20);
+            requests += 1;
+        }
+        assert_eq!(requests, 19);
     }
 
     #[test]

@@ -93,11 +93,7 @@ impl Engine {
         if let Some(sign) = sign.or(outcomes.first()) {
             self.breaker(account, held.connection.id.as_str(), sign);
         }
-        let too_many = |o: &Outcome| matches!(o, Outcome::Retry { why, .. } if why.class == TOO_MANY_RESULTS);
-        if outcomes.iter().any(too_many) {
-            let half = (operations.len() / 2).max(1);
-            self.with_lane(account, held.connection.id.as_str(), |s| s.find_most = Some(half));
-        }
+        self.learn_find_most(account, held, crm, &operations, &outcomes);
         let mut outcomes = outcomes.into_iter();
         for (mut work, _) in works {
             let none = || Outcome::Unknown { why: Why::new("no_outcome", "the reply says nothing") };
@@ -105,6 +101,29 @@ impl Engine {
             after.push(Ok(work));
         }
         after
+    }
+
+    /// How many people are searched for at once: halved when the vendor finds too many, one more when all were answered.
+    fn learn_find_most(
+        &self,
+        account: &AccountId,
+        held: &ConnectionFacts,
+        crm: &'static dyn Crm,
+        operations: &[CrmOp],
+        outcomes: &[Outcome],
+    ) {
+        let too_many = |o: &Outcome| matches!(o, Outcome::Retry { why, .. } if why.class == TOO_MANY_RESULTS);
+        if outcomes.iter().any(too_many) {
+            let half = (operations.len() / 2).max(1);
+            self.with_lane(account, held.connection.id.as_str(), |s| s.find_most = Some(half));
+        } else if let [first @ CrmOp::FindPerson { .. }, ..] = operations
+            && outcomes.iter().all(|o| matches!(o, Outcome::Done { .. }))
+        {
+            let vendors = crm.batch_items_max(first, &held.connection);
+            self.with_lane(account, held.connection.id.as_str(), |s| {
+                s.find_most = s.find_most.and_then(|most| super::pace::one_more(most, operations.len(), vendors));
+            });
+        }
     }
 
     async fn ask(

@@ -67,6 +67,8 @@ impl Work<'_> {
                 planned_at: Some(crate::instant(self.row.rank.max(self.row.created_at))),
                 elsewhere: self.elsewhere,
                 known: self.known.as_deref(),
+                tried_before: self.tried_before(),
+                confirms: self.held.crm().is_some_and(ringback_connect::Crm::acknowledges),
                 crowded: crowded && !self.row.urgent,
                 deal_reads: words.map_or(&[], |w| w.deal_reads),
                 indexed: &self.indexed,
@@ -95,6 +97,12 @@ impl Work<'_> {
             };
             return (None, ended.map(Turn::Ended));
         }
+    }
+
+    /// It was at work before its history began.
+    fn tried_before(&self) -> bool {
+        let told: i64 = self.history.exchanges.iter().map(|e| 1 + i64::from(e.repeats)).sum();
+        self.row.attempts > told
     }
 
     /// The last request it shared did not say what became of it: alone it gets a clear answer.

@@ -4,10 +4,11 @@ use super::{Ours, Progress, Witness, receipt, seen, written};
 use crate::ask::Asking;
 use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::{Engine, Error, instant};
+use jiff::Timestamp;
 use ringback_connect::Crm;
 use ringback_core::crm::{CrmOp, KEY_PROPERTY, Object, Outcome, PersonKey, Properties, Record, SetBy};
 use ringback_core::problem::Problem;
-use ringback_core::proof::{Case, Mark, Other, Seen, Sent, drifted};
+use ringback_core::proof::{Case, Lonely, Mark, Other, Seen, Sent, drifted, fits};
 use ringback_core::roster::KnownNumber;
 use ringback_store::{self as store, EffectRow};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 /// Records that one search may show beside the contact and that are looked at.
 const OTHERS_MAX: usize = 10;
+/// Pages of changed deals that are looked through.
+const DEAL_PAGES_MAX: usize = 10;
 
 /// A record and everything that is to be known of it.
 struct Wanted {
@@ -78,6 +81,14 @@ impl Engine {
             why = self.others(facts, ours, cases, &reader, tell).await?.map(|p| format!("{}: {}", p.code, p.cause));
         }
         let count = shown.values().filter(|s| matches!(s, Seen::Held(_) | Seen::Merged(_))).count() as u64;
+        // Whoever could not be read in anything is no witness.
+        let unread = |seen: &Seen| match seen {
+            Seen::Unread(why) => Some(why.clone()),
+            _ => None,
+        };
+        if let Some(Some(words)) = shown.values().map(unread).reduce(Option::and) {
+            why = why.or(Some(words));
+        }
         let name = held.connection.name.clone();
         witnesses.push(Witness { name, kind: "crm", answered: why.is_none(), count, why });
         Ok(worked)
@@ -104,6 +115,8 @@ impl Engine {
                     let name =
                         |id: &str| facts.connections.get(id).map_or(id, |c| c.connection.name.as_str()).to_owned();
                     part.misplaced = Some((name(&row.lane), name(lane)));
+                    // It cannot be asked for here: its id is an id of the other place.
+                    continue;
                 }
                 let now = part.effect.as_ref().and_then(|id| rows.iter().find(|row| row.id == *id)).and_then(receipt);
                 let id = now.map(|r| r.record).filter(|r| !r.is_empty()).unwrap_or_else(|| record.clone());
@@ -200,8 +213,60 @@ impl Engine {
         Ok(None)
     }
 
+    /// Open deals of the window that are linked to no contact. A CRM that cannot be asked for changed deals, or does not show what a deal is
+    /// linked to, has none that could be told; so has one that stops answering.
+    pub(super) async fn lonely(
+        &self,
+        facts: &AccountFacts,
+        since: Timestamp,
+        ours: &[Ours],
+        cases: &[Case],
+    ) -> Vec<Lonely> {
+        let Some((lane, words)) = facts.facts().crm else { return Vec::new() };
+        let Some(held) = facts.connections.get(lane.as_str()) else { return Vec::new() };
+        let Some(crm) = held.crm() else { return Vec::new() };
+        let asking = Asking { engine: self, held, again: "reconcile again" };
+        let properties = vec![words.deal_name.to_owned(), words.deal_closed.to_owned()];
+        let (mut ids, mut after): (Vec<String>, _) = (Vec::new(), None);
+        for _ in 0..DEAL_PAGES_MAX {
+            let operation =
+                CrmOp::Changed { object: Object::Deal, since, after: after.take(), properties: properties.clone() };
+            if crm.request(std::slice::from_ref(&operation), &held.connection).is_err() {
+                return Vec::new();
+            }
+            let Ok(page) = asking.ask(crm, operation, "deals").await else { return Vec::new() };
+            let open = |r: &Record| !r.archived && r.properties.get(words.deal_closed).is_none_or(|c| c != "true");
+            ids.extend(page.records.iter().filter(|r| open(r)).map(|r| r.id.clone()));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        ids.sort();
+        ids.dedup();
+        let one = |id: &String| CrmOp::ReadById {
+            object: Object::Deal,
+            id: id.clone(),
+            properties: properties.clone(),
+            associations: vec![Object::Contact],
+            history: false,
+        };
+        let operations: Vec<CrmOp> = ids.iter().map(one).collect();
+        let Ok(outcomes) = asking.read_all(crm, &operations).await else { return Vec::new() };
+        let people = callers(ours, cases, words.match_names);
+        let lonely = |outcome: &Outcome| {
+            let Ok(Seen::Held(deal)) = seen(Some(outcome)) else { return None };
+            // What a vendor does not show is not missing.
+            let nobody = deal.associations.get(&Object::Contact).is_some_and(Vec::is_empty);
+            let name = deal.properties.get(words.deal_name).map_or("", String::as_str);
+            let fitting = people.iter().filter(|(_, national, of)| fits(name, national.as_deref(), of));
+            nobody.then(|| Lonely { deal: deal.id.clone(), fits: fitting.map(|(id, ..)| id.clone()).collect() })
+        };
+        outcomes.iter().filter_map(lonely).collect()
+    }
+
     /// When a contact of ours was planned.
-    async fn made_at(&self, facts: &AccountFacts, effect: &str) -> Result<Option<jiff::Timestamp>, Error> {
+    async fn made_at(&self, facts: &AccountFacts, effect: &str) -> Result<Option<Timestamp>, Error> {
         let (account, id) = (facts.account.as_str().to_owned(), effect.to_owned());
         let row =
             self.store().read(move |tx| Box::pin(async move { store::effect_get(tx, &account, &id).await })).await?;
@@ -321,6 +386,20 @@ impl Reader<'_> {
             _ => None,
         })
     }
+}
+
+/// The contacts of the callers: record, national number, full name as the CRM shows it. Each once.
+fn callers(ours: &[Ours], cases: &[Case], names: &[&str]) -> Vec<(String, Option<String>, String)> {
+    let inquiries: HashMap<&str, &Ours> = ours.iter().map(|o| (o.call.id.as_str(), o)).collect();
+    let mut people: BTreeMap<String, (Option<String>, String)> = BTreeMap::new();
+    for case in cases {
+        let contact = case.parts.iter().find(|p| p.object == Object::Contact);
+        let Some(Seen::Held(record) | Seen::Merged(record)) = contact.map(|c| &c.seen) else { continue };
+        let inquiry = inquiries.get(case.call.as_str()).and_then(|o| o.inquiry.as_ref());
+        let parts: Vec<&str> = names.iter().filter_map(|n| record.properties.get(*n)).map(String::as_str).collect();
+        people.insert(record.id.clone(), (inquiry.and_then(|i| i.national.clone()), parts.join(" ")));
+    }
+    people.into_iter().map(|(id, (national, name))| (id, national, name)).collect()
 }
 
 /// The earliest of what is known to have been set.

@@ -21,6 +21,8 @@ const KEY: &str = "a-signing-key";
 struct Month {
     world: World,
     twin: Arc<Mutex<HubSpot>>,
+    /// The CRM behind a second connection, `conn_other`.
+    other: Arc<Mutex<HubSpot>>,
     /// What the phone system lists.
     log: String,
     calls: u32,
@@ -40,18 +42,22 @@ fn ask(twin: &mut HubSpot, call: &crate::http::Outgoing<'_>, now_ms: i64) -> Htt
 
 impl Month {
     async fn new() -> Self {
-        let twin = HubSpot::new(Options { tokens: vec![Token::new("pat-1", "7001")], ..Options::default() });
-        let twin = Arc::new(Mutex::new(twin));
+        let twin = || {
+            let options = Options { tokens: vec![Token::new("pat-1", "7001")], ..Options::default() };
+            Arc::new(Mutex::new(HubSpot::new(options)))
+        };
+        let (twin, other) = (twin(), twin());
         let clock: Arc<OnceLock<Arc<TestClock>>> = Arc::new(OnceLock::new());
-        let (asked, told) = (twin.clone(), clock.clone());
+        let (asked, elsewhere, told) = (twin.clone(), other.clone(), clock.clone());
         let world = World::with(Box::new(move |call| {
             use crate::clock::Clock as _;
             let now = told.get().map_or(0, |clock| clock.now().as_millisecond());
-            Ok(ask(&mut asked.lock().unwrap(), call, now))
+            let twin = if call.connection == "conn_other" { &elsewhere } else { &asked };
+            Ok(ask(&mut twin.lock().unwrap(), call, now))
         }))
         .await;
         let _ = clock.set(world.clock.clone());
-        let month = Self { world, twin, log: "Call ID,From,To,Start,Duration,Result\n".into(), calls: 0 };
+        let month = Self { world, twin, other, log: "Call ID,From,To,Start,Duration,Result\n".into(), calls: 0 };
         month.furnish().await;
         let crm = ConnectionId::from_text("conn_crm");
         let connected = setup::connect(&month.world.engine, &month.world.account, &crm).await.unwrap();
@@ -186,6 +192,47 @@ impl Month {
         self.settle().await;
     }
 
+    /// From now on the contract's CRM is another one.
+    async fn move_to_other(&self) {
+        let name = self.world.engine.facts(&self.world.account).await.unwrap().contract.crm.clone();
+        let at = micros(self.now());
+        let row = |id: &str, name: &str, state: &str| {
+            let (sealed_secrets, key_id) = self.world.engine.seal_secrets("acct_1", id, &[Secret::new("pat-1")]);
+            store::ConnectionRow {
+                account: "acct_1".into(),
+                id: id.into(),
+                name: name.into(),
+                vendor: "hubspot".into(),
+                kind: "crm".into(),
+                settings: "{}".into(),
+                sealed_secrets,
+                key_id,
+                base_url: None,
+                zone: None,
+                region: None,
+                state: state.into(),
+                created_at: at,
+                updated_at: at,
+            }
+        };
+        let rows = [row("conn_crm", "before", "paused"), row("conn_other", &name, "active")];
+        self.world
+            .write(move |tx| {
+                Box::pin(async move {
+                    for row in &rows {
+                        store::connection_upsert(tx, row).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await;
+        self.world.engine.facts_changed(&self.world.account);
+        let crm = ConnectionId::from_text("conn_other");
+        let connected = setup::connect(&self.world.engine, &self.world.account, &crm).await.unwrap();
+        assert_eq!(connected.problems, []);
+        self.world.clock.forward(SignedDuration::from_mins(5));
+    }
+
     fn contact(&self, caller: u32) -> String {
         let twin = self.twin.lock().unwrap();
         let found = twin.by_property(ObjectType::Contacts, "phone", &Self::number(caller));
@@ -304,6 +351,66 @@ async fn what_is_held_back_is_not_called_lost_and_an_unlinked_log_is_found() {
     month.settle().await;
     month.world.clock.forward(SignedDuration::from_mins(5));
     assert_eq!(kinds(&month.found(true).await), []);
+}
+
+#[tokio::test]
+async fn what_lies_in_another_place_is_made_where_it_belongs() {
+    let mut month = Month::new().await;
+    // Somebody else has the ids there that ours have here.
+    let now = month.now().as_millisecond();
+    for n in 0..3 {
+        let stranger = [("firstname", "Stranger"), ("phone", &Month::number(900 + n))];
+        month.other.lock().unwrap().seed(ObjectType::Contacts, &stranger, now).unwrap();
+    }
+    month.ring(1, Some(KEY)).await;
+    month.world.clock.forward(SignedDuration::from_mins(5));
+    assert_eq!(kinds(&month.found(true).await), []);
+    let before = month.twin.lock().unwrap().records(ObjectType::Contacts).len();
+    month.move_to_other().await;
+    let found = month.found(true).await;
+    let words: Vec<&str> = kinds(&found).into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(words, ["wrong_place"; 3], "{:#?}", found.report.findings().collect::<Vec<_>>());
+    let task = found.report.findings().find(|f| f.object == Some(Object::Task)).unwrap();
+    month.mend(&found, &task.id).await;
+    let mended = month.found(true).await;
+    assert_eq!(kinds(&mended), [], "{:#?}", mended.report.findings().collect::<Vec<_>>());
+    assert_eq!((mended.report.counts.in_crm, mended.report.counts.tasks), (1, 1));
+    let other = month.other.lock().unwrap();
+    assert_eq!(other.by_property(ObjectType::Contacts, "phone", &Month::number(1)).len(), 1);
+    assert_eq!((other.records(ObjectType::Calls).len(), other.records(ObjectType::Tasks).len()), (1, 1));
+    assert_eq!(
+        month.twin.lock().unwrap().records(ObjectType::Contacts).len(),
+        before,
+        "nothing is done in the old place"
+    );
+}
+
+#[tokio::test]
+async fn a_deal_of_nobody_is_listed_with_the_link_that_fits() {
+    let mut month = Month::new().await;
+    month.ring(1, Some(KEY)).await;
+    let now = month.now().as_millisecond();
+    let national = Month::number(1).trim_start_matches("+1").to_owned();
+    let deal = |name: &str, stage: &str| {
+        let given = [("dealname", name), ("dealstage", stage), ("pipeline", "default")];
+        month.twin.lock().unwrap().seed(ObjectType::Deals, &given, now).unwrap()
+    };
+    let fitting = deal(&format!("Boiler for {national}"), "qualifiedtobuy");
+    let other = deal("Boiler for somebody", "qualifiedtobuy");
+    month.world.clock.forward(SignedDuration::from_mins(5));
+    let found = month.found(true).await;
+    let mut expected = [("orphan", Some(fitting.clone())), ("orphan", Some(other.clone()))];
+    expected.sort();
+    assert_eq!(kinds(&found), expected, "{:#?}", found.report.findings().collect::<Vec<_>>());
+    let sentence = |id: &str| &found.report.findings().find(|f| f.record.as_deref() == Some(id)).unwrap().sentence;
+    assert!(sentence(&fitting).contains(&format!("fits contact {}:", month.contact(1))), "{}", sentence(&fitting));
+    assert!(sentence(&other).contains("No caller"), "{}", sentence(&other));
+    assert!(!sentence(&fitting).contains(&national), "no personal value stands in a finding");
+    // Linked to its contact it is nobody's no more.
+    let path = format!("/crm/v4/objects/deals/{fitting}/associations/default/contacts/{}", month.contact(1));
+    let request = Request::new("PUT", &path).header("authorization", "Bearer pat-1");
+    assert_eq!(month.twin.lock().unwrap().handle(&request, month.now().as_millisecond()).status, 200);
+    assert_eq!(kinds(&month.found(true).await), [("orphan", Some(other))]);
 }
 
 #[tokio::test]

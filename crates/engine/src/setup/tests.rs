@@ -141,3 +141,55 @@ async fn silence_and_strangers_end_with_a_problem() {
     let nobody = ConnectionId::from_text("conn_9");
     assert!(matches!(connect(&silent.engine, &silent.account, &nobody).await, Err(Error::Missing(_))));
 }
+
+/// Where only people make fields, the message says which, and the cure is to make it.
+#[tokio::test]
+async fn a_field_that_only_people_make_is_theirs_to_make() {
+    let world = World::with(Box::new(|call| {
+        let none = json!({ "fields": [] });
+        let part = |n: usize| json!({ "referenceId": format!("r{n}"), "httpStatusCode": 200, "body": none });
+        let path = &call.request.path;
+        let body = match (path.contains("composite"), path.contains("describe")) {
+            (true, _) => json!({ "compositeResponse": [part(0), part(1)] }),
+            (_, true) => none,
+            _ => json!({ "totalSize": 0, "done": true, "records": [] }),
+        };
+        Ok(json_reply(200, &body))
+    }))
+    .await;
+    let (sealed_secrets, key_id) =
+        world.engine.seal_secrets("acct_1", "conn_crm", &[ringback_connect::Secret::new("00Dxx!token")]);
+    let at = crate::micros(world.engine.now());
+    let name = world.engine.facts(&world.account).await.unwrap().contract.crm.clone();
+    world
+        .write(move |tx| {
+            Box::pin(async move {
+                let row = store::ConnectionRow {
+                    account: "acct_1".into(),
+                    id: "conn_crm".into(),
+                    name,
+                    vendor: "salesforce".into(),
+                    kind: "crm".into(),
+                    settings: "{}".into(),
+                    sealed_secrets,
+                    key_id,
+                    base_url: Some("https://acme.example".into()),
+                    zone: None,
+                    region: None,
+                    state: "active".into(),
+                    created_at: at,
+                    updated_at: at,
+                };
+                store::connection_upsert(tx, &row).await
+            })
+        })
+        .await;
+    world.engine.facts_changed(&world.account);
+    let connected = connect(&world.engine, &world.account, &connection()).await.unwrap();
+    let by_hand: Vec<&Problem> = connected.problems.iter().filter(|p| p.code == "RB-0523").collect();
+    assert!(by_hand.len() > 10, "{:?}", connected.problems);
+    for problem in by_hand {
+        assert!(problem.cause.contains("make the field by hand"), "{problem:?}");
+        assert!(problem.cure.starts_with("make that field in the CRM") && problem.cure.ends_with("run set-up again"));
+    }
+}

@@ -504,7 +504,7 @@ pub fn prepare(twin: &mut dyn Books, translator: &dyn ringback_connect::Crm, tex
     };
     let own = parsed.own_properties();
     let mut names: Vec<(Kind, &str)> =
-        translator.own_properties().iter().map(|(object, name, ..)| (kind(*object), *name)).collect();
+        translator.own_properties().into_iter().map(|(object, name, ..)| (kind(object), name)).collect();
     names.extend(own.iter().map(|(object, spec)| (kind(*object), spec.name.as_str())));
     names.sort();
     names.dedup();

@@ -102,14 +102,14 @@ impl Books for Pipedrive {
             ("phone" | "phones", _) => json!({ "phones": [{ "value": value, "primary": true, "label": "work" }] }),
             ("email" | "emails", _) => json!({ "emails": [{ "value": value, "primary": true, "label": "work" }] }),
             ("done", _) => json!({ "done": value == "true" }),
-            (_, Some(field)) => json!({ "custom_fields": { field.code.as_str(): value } }),
-            ("name" | "title" | "subject" | "note" | "due_date" | "due_time" | "status", None) => {
+            ("name" | "title" | "subject" | "note" | "due_date" | "due_time" | "status", _) => {
                 json!({ field: value })
             }
-            ("owner_id", None) => match value.parse::<u64>() {
+            ("owner_id", _) => match value.parse::<u64>() {
                 Ok(owner) => json!({ "owner_id": owner }),
                 Err(_) => return false,
             },
+            (_, Some(field)) => json!({ "custom_fields": { field.code.as_str(): value } }),
             _ => return false,
         };
         self.change(shelf, id, change.as_object().cloned().unwrap_or_default(), now_ms);

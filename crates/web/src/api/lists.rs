@@ -149,7 +149,16 @@ pub(super) async fn reviews(
     Query(query): Asked,
 ) -> Result<Json<Value>, Problem> {
     let page = Page::of(&query)?;
-    let kinds = ["field", "match", "no_number", "ambiguous_voicemail", "owner_tie", "owner_change", "unknown_location"];
+    let kinds = [
+        "field",
+        "match",
+        "no_number",
+        "ambiguous_voicemail",
+        "owner_tie",
+        "owner_change",
+        "unknown_location",
+        "doubled",
+    ];
     let kind = word(&query, "kind", &kinds)?.map(str::to_owned);
     let (account, limit, before) = (bearer.account.as_str().to_owned(), page.limit, page.before.clone());
     let rows = app

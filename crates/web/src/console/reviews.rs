@@ -120,6 +120,7 @@ pub(crate) fn question(review: &Review, contract: Option<&Contract>, now: Timest
         ReviewKind::OwnerTie => t("review.owner_tie").to_owned(),
         ReviewKind::OwnerChange => t("review.owner_change").to_owned(),
         ReviewKind::UnknownLocation => t("review.unknown_location").to_owned(),
+        ReviewKind::Doubled => t("review.doubled").to_owned(),
     }
 }
 
@@ -217,6 +218,7 @@ fn line(
         ReviewKind::NoNumber => (t("review.number_yes"), t("review.number_no")),
         ReviewKind::AmbiguousVoicemail => (t("review.voicemail_yes"), t("review.voicemail_no")),
         ReviewKind::UnknownLocation => (t("review.location_yes"), t("review.location_no")),
+        ReviewKind::Doubled => (t("review.doubled_yes"), t("review.doubled_no")),
     };
     let (yes_word, no_word) = match review.kind {
         ReviewKind::AmbiguousVoicemail => (t("button.worth_it"), t("button.not_worth_it")),

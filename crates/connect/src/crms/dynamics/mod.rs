@@ -30,7 +30,7 @@ mod values;
 
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
-use ringback_core::crm::{CrmOp, CrmWords, DealsWay, OBJECT_PROPERTY, Object, Outcome, WriteTraits};
+use ringback_core::crm::{CrmOp, CrmWords, DealsWay, OBJECT_PROPERTY, Object, Outcome, OwnProperty, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
@@ -154,8 +154,8 @@ impl Crm for Dynamics {
         request::batch_items_max(operation)
     }
 
-    fn own_properties(&self) -> &'static [(Object, &'static str, &'static str, bool)] {
-        OWN
+    fn further_properties(&self) -> &'static [OwnProperty] {
+        FURTHER
     }
 }
 
@@ -209,39 +209,13 @@ static WORDS: CrmWords = CrmWords {
     deal_closed: "closed",
 };
 
-/// What Ringback keeps everywhere, and beside it what a phone call and a task of this vendor have no column for.
-static OWN: &[(Object, &str, &str, bool)] = &[
-    (Object::Contact, "rb_key", "Ringback key", true),
-    (Object::Contact, "rb_call_id", "Ringback call id", false),
-    (Object::Contact, "rb_version", "Ringback contract version", false),
-    (Object::Contact, "rb_written_at", "Ringback written at", false),
-    (Object::Contact, "rb_inquiry_url", "Ringback inquiry", false),
-    (Object::Contact, "rb_trace", "Ringback trace", false),
-    (Object::Contact, "rb_urgency", "Ringback urgency", false),
-    (Object::Contact, "rb_reason_code", "Ringback reason code", false),
-    (Object::Contact, "rb_next_action", "Ringback next action", false),
-    (Object::Contact, "rb_intent", "Ringback intent", false),
-    (Object::Contact, "rb_location", "Ringback location", false),
-    (Object::Contact, "rb_source", "Ringback source", false),
-    (Object::Contact, "rb_vertical", "Ringback vertical", false),
-    (Object::Contact, "rb_first_call_at", "Ringback first call at", false),
-    (Object::Call, "rb_key", "Ringback key", true),
-    (Object::Call, "rb_call_id", "Ringback call id", false),
-    (Object::Call, "rb_version", "Ringback contract version", false),
-    (Object::Call, "rb_written_at", "Ringback written at", false),
-    (Object::Call, "rb_inquiry_url", "Ringback inquiry", false),
-    (Object::Call, "rb_trace", "Ringback trace", false),
+/// What a phone call and a task of this vendor have no column for.
+static FURTHER: &[OwnProperty] = &[
     (Object::Call, values::CALL_AT, "Ringback call at", false),
     (Object::Call, "rb_call_status", "Ringback call status", false),
     (Object::Call, "rb_call_duration_ms", "Ringback call duration in milliseconds", false),
     (Object::Call, "rb_call_from", "Ringback calling number", false),
     (Object::Call, "rb_call_to", "Ringback called number", false),
-    (Object::Task, "rb_key", "Ringback key", true),
-    (Object::Task, "rb_call_id", "Ringback call id", false),
-    (Object::Task, "rb_version", "Ringback contract version", false),
-    (Object::Task, "rb_written_at", "Ringback written at", false),
-    (Object::Task, "rb_inquiry_url", "Ringback inquiry", false),
-    (Object::Task, "rb_trace", "Ringback trace", false),
     (Object::Task, values::DUE_AT, "Ringback due at", false),
 ];
 

@@ -27,7 +27,9 @@ mod request;
 
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
-use ringback_core::crm::{CrmOp, CrmWords, DealsWay, OBJECT_PROPERTY, Object, WriteTraits};
+use ringback_core::crm::{
+    CrmOp, CrmWords, DealsWay, OBJECT_PROPERTY, OWN_PROPERTIES, Object, OwnProperty, WriteTraits,
+};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
@@ -156,42 +158,24 @@ impl Crm for Salesforce {
         object == Object::Contact
     }
 
-    fn own_properties(&self) -> &'static [(Object, &'static str, &'static str, bool)] {
-        OWN
+    fn further_properties(&self) -> &'static [OwnProperty] {
+        FURTHER
+    }
+
+    fn own_properties(&self) -> Vec<OwnProperty> {
+        // No field of an activity can be unique.
+        let held = |(object, name, label, unique): &OwnProperty| {
+            (*object, *name, *label, *unique && *object == Object::Contact)
+        };
+        OWN_PROPERTIES.iter().chain(FURTHER).map(held).collect()
     }
 }
 
-/// Our own fields. Those of Call and Task are the same fields of Activity; none of them is unique there.
-static OWN: &[(Object, &str, &str, bool)] = &[
-    (Object::Contact, "rb_key", "Ringback key", true),
-    (Object::Contact, "rb_call_id", "Ringback call id", false),
-    (Object::Contact, "rb_version", "Ringback contract version", false),
-    (Object::Contact, "rb_written_at", "Ringback written at", false),
-    (Object::Contact, "rb_inquiry_url", "Ringback inquiry", false),
-    (Object::Contact, "rb_trace", "Ringback trace", false),
-    (Object::Contact, "rb_urgency", "Ringback urgency", false),
-    (Object::Contact, "rb_reason_code", "Ringback reason code", false),
-    (Object::Contact, "rb_next_action", "Ringback next action", false),
-    (Object::Contact, "rb_intent", "Ringback intent", false),
-    (Object::Contact, "rb_location", "Ringback location", false),
-    (Object::Contact, "rb_source", "Ringback source", false),
-    (Object::Contact, "rb_vertical", "Ringback vertical", false),
-    (Object::Contact, "rb_first_call_at", "Ringback first call at", false),
-    (Object::Call, "rb_key", "Ringback key", false),
-    (Object::Call, "rb_call_id", "Ringback call id", false),
-    (Object::Call, "rb_version", "Ringback contract version", false),
-    (Object::Call, "rb_written_at", "Ringback written at", false),
-    (Object::Call, "rb_inquiry_url", "Ringback inquiry", false),
-    (Object::Call, "rb_trace", "Ringback trace", false),
+/// What Salesforce's own fields do not keep. Those of Call and Task are the same fields of Activity.
+static FURTHER: &[OwnProperty] = &[
     (Object::Call, "rb_at", "Ringback exact time", false),
     (Object::Call, "rb_from", "Ringback caller's number", false),
     (Object::Call, "rb_to", "Ringback dialled number", false),
-    (Object::Task, "rb_key", "Ringback key", false),
-    (Object::Task, "rb_call_id", "Ringback call id", false),
-    (Object::Task, "rb_version", "Ringback contract version", false),
-    (Object::Task, "rb_written_at", "Ringback written at", false),
-    (Object::Task, "rb_inquiry_url", "Ringback inquiry", false),
-    (Object::Task, "rb_trace", "Ringback trace", false),
     (Object::Task, "rb_at", "Ringback exact time", false),
 ];
 

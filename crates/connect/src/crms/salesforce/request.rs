@@ -47,7 +47,7 @@ pub(super) fn plan<'a>(operations: &'a [CrmOp], connection: &Connection) -> Resu
     if operations.len() > batch_items_max(first) {
         return Err(Unsupported(format!("Salesforce takes at most {} of these at once", batch_items_max(first))));
     }
-    if rest.iter().any(|op| op.shape().0 != first.shape().0 || op.object() != first.object()) {
+    if rest.iter().any(|op| op.shape().word != first.shape().word || op.object() != first.object()) {
         return Err(Unsupported("Salesforce has no batch for this mix of operations".into()));
     }
     let mut names = BTreeSet::new();

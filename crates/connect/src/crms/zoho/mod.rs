@@ -28,7 +28,7 @@ mod request;
 
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
-use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, Outcome, WriteTraits};
+use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, Outcome, OwnProperty, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
@@ -170,44 +170,18 @@ impl Crm for Zoho {
         reply::prepared(answer, received_at)
     }
 
-    fn own_properties(&self) -> &'static [(Object, &'static str, &'static str, bool)] {
-        OWN
+    fn further_properties(&self) -> &'static [OwnProperty] {
+        FURTHER
     }
 }
 
-/// What every CRM has, and what Zoho's own fields do not keep exactly: the moment of a call below the second, the numbers of a call
+/// What Zoho's own fields do not keep exactly: the moment of a call below the second, the numbers of a call
 /// (its own fields belong to telephony extensions), how an outbound call ended, and the time of day a task is due.
-static OWN: &[(Object, &str, &str, bool)] = &[
-    (Object::Contact, "rb_key", "Ringback key", true),
-    (Object::Contact, "rb_call_id", "Ringback call id", false),
-    (Object::Contact, "rb_version", "Ringback contract version", false),
-    (Object::Contact, "rb_written_at", "Ringback written at", false),
-    (Object::Contact, "rb_inquiry_url", "Ringback inquiry", false),
-    (Object::Contact, "rb_trace", "Ringback trace", false),
-    (Object::Contact, "rb_urgency", "Ringback urgency", false),
-    (Object::Contact, "rb_reason_code", "Ringback reason code", false),
-    (Object::Contact, "rb_next_action", "Ringback next action", false),
-    (Object::Contact, "rb_intent", "Ringback intent", false),
-    (Object::Contact, "rb_location", "Ringback location", false),
-    (Object::Contact, "rb_source", "Ringback source", false),
-    (Object::Contact, "rb_vertical", "Ringback vertical", false),
-    (Object::Contact, "rb_first_call_at", "Ringback first call at", false),
-    (Object::Call, "rb_key", "Ringback key", true),
-    (Object::Call, "rb_call_id", "Ringback call id", false),
-    (Object::Call, "rb_version", "Ringback contract version", false),
-    (Object::Call, "rb_written_at", "Ringback written at", false),
-    (Object::Call, "rb_inquiry_url", "Ringback inquiry", false),
-    (Object::Call, "rb_trace", "Ringback trace", false),
+static FURTHER: &[OwnProperty] = &[
     (Object::Call, fields::STARTED_AT, "Ringback started at", false),
     (Object::Call, fields::STATUS, "Ringback status", false),
     (Object::Call, "rb_from", "Ringback from", false),
     (Object::Call, "rb_to", "Ringback to", false),
-    (Object::Task, "rb_key", "Ringback key", true),
-    (Object::Task, "rb_call_id", "Ringback call id", false),
-    (Object::Task, "rb_version", "Ringback contract version", false),
-    (Object::Task, "rb_written_at", "Ringback written at", false),
-    (Object::Task, "rb_inquiry_url", "Ringback inquiry", false),
-    (Object::Task, "rb_trace", "Ringback trace", false),
     (Object::Task, fields::DUE_AT, "Ringback due at", false),
 ];
 

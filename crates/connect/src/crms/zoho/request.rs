@@ -1,10 +1,12 @@
 //! Operations to HTTP.
 
 use super::fields::{api_name, asked, link, module, split, written};
-use super::{BATCH_ITEMS_MAX, LOOK_ITEMS_MAX, OWN};
+use super::{BATCH_ITEMS_MAX, LOOK_ITEMS_MAX};
 use crate::wire::percent;
 use crate::{Connection, Unsupported};
-use ringback_core::crm::{CrmOp, KEY_PROPERTY, Object, PersonKey, Properties, PropertySpec, PropertyType};
+use ringback_core::crm::{
+    CrmOp, KEY_PROPERTY, OWN_PROPERTIES, Object, PersonKey, Properties, PropertySpec, PropertyType,
+};
 use ringback_core::http::{HttpRequest, Method};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -433,7 +435,7 @@ pub(super) fn contact_fields(object: Object, connection: &Connection) -> Vec<Htt
     if object != Object::Contact {
         return Vec::new();
     }
-    let fields: Vec<Value> = OWN
+    let fields: Vec<Value> = OWN_PROPERTIES
         .iter()
         .filter(|(of, ..)| *of == Object::Contact)
         .filter_map(|(_, name, label, unique)| {
