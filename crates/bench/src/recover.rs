@@ -98,13 +98,7 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-async fn ours(
-    args: &Args,
-    n: usize,
-    directory: &Path,
-    store: Option<&str>,
-    recordings: &[PathBuf],
-) -> Result<Value> {
+async fn ours(args: &Args, n: usize, directory: &Path, store: Option<&str>, recordings: &[PathBuf]) -> Result<Value> {
     let (mut twin, at) = Process::start(&["twin"]).await?;
     let (directory, concurrency) = (directory.display().to_string(), args.concurrency.to_string());
     let crm_url = at["url"].as_str().unwrap_or_default();
@@ -138,9 +132,7 @@ async fn ours(
     let calls = args.calls as f64;
     let effects = &done["effects"];
     ensure!(effects.get("dead").is_none(), "there are dead letters: {done}");
-    let sum = |name: &str| {
-        std::iter::once(&done).chain(&helped).map(|one| number(one, name)).sum::<Result<f64>>()
-    };
+    let sum = |name: &str| std::iter::once(&done).chain(&helped).map(|one| number(one, name)).sum::<Result<f64>>();
     let (seconds, exchanges) = (number(&done, "seconds")?, sum("exchanges")?);
     let cpu_ms = |seconds: f64| round(seconds * 1_000.0 / calls);
     let by_node: Vec<Value> = std::iter::once(&done).chain(&helped).map(|one| one["exchanges"].clone()).collect();

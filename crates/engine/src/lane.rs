@@ -145,7 +145,7 @@ struct Step<'a> {
     /// Found and not yet taken in hand.
     to_open: VecDeque<EffectRow>,
     opening: usize,
-    ready: Queue<'a>,
+    ready: Queue<Work<'a>>,
     exchanges: usize,
     /// Effects in hand that will want their next exchange, settle or wait at any moment.
     turning: usize,
@@ -661,8 +661,9 @@ impl<'a> Step<'a> {
             let (engine, held) = (self.engine, self.held);
             let works = self.ready.take(&kind, |op| most_of(engine, account, held, crm, op), name_of);
             self.exchanges += 1;
-            self.under_way
-                .push(async move { Came::Exchanged(engine.exchange(account, held, crm, Batch { works }).await) }.boxed());
+            self.under_way.push(
+                async move { Came::Exchanged(engine.exchange(account, held, crm, Batch { works }).await) }.boxed(),
+            );
         }
         if !self.ready.is_empty() && self.exchanges == 0 && !self.one_by_one {
             self.tick(self.engine.now());
@@ -691,7 +692,7 @@ impl<'a> Step<'a> {
     }
 
     /// What an exchange of it has shown is stored; it is due again then.
-    fn hold(&mut self, mut ready: Ready<'a>, until: Timestamp) {
+    fn hold(&mut self, mut ready: Ready<Work<'a>>, until: Timestamp) {
         let id = ready.work.row.id.clone();
         self.turning += 1;
         self.under_way.push(

@@ -6,8 +6,8 @@ mod setup;
 mod tempo;
 
 pub use live::{Heard, Live};
-pub use setup::{Portal, apply_accounts};
 pub(crate) use setup::apply_account;
+pub use setup::{Portal, apply_accounts};
 pub use tempo::Tempo;
 
 use crate::crash::CrashHook;

@@ -1,5 +1,6 @@
 //! One effect in work: what was tried, what came of it, and how both are stored.
 
+use super::queue::Waits;
 use super::send::fault_outcome;
 use super::{Ended, PAGE_TRAITS};
 use crate::facts::{AccountFacts, ConnectionFacts, PAGE_EMAIL};
@@ -103,12 +104,6 @@ impl Work<'_> {
     fn tried_before(&self) -> bool {
         let told: i64 = self.history.exchanges.iter().map(|e| 1 + i64::from(e.repeats)).sum();
         self.row.attempts > told
-    }
-
-    /// The last request it shared did not say what became of it: alone it gets a clear answer.
-    pub(super) fn asked_alone(&self) -> bool {
-        let last = self.history.exchanges.last().and_then(|e| e.outcome.as_ref());
-        last.is_some_and(ringback_connect::asks_for_fewer)
     }
 
     pub(super) fn begin(&mut self, purpose: Purpose, operation: Option<&CrmOp>) {
@@ -409,6 +404,29 @@ impl Work<'_> {
             })
         });
         Ok(read.await?)
+    }
+}
+
+impl Waits for Work<'_> {
+    fn id(&self) -> &str {
+        &self.row.id
+    }
+    fn urgent(&self) -> bool {
+        self.row.urgent
+    }
+    fn hurry(&mut self) {
+        self.row.urgent = true;
+    }
+    fn rank(&self) -> i64 {
+        self.row.rank
+    }
+    fn since(&self) -> Timestamp {
+        self.ready_at
+    }
+    /// The last request it shared did not say what became of it: alone it gets a clear answer.
+    fn alone(&self) -> bool {
+        let last = self.history.exchanges.last().and_then(|e| e.outcome.as_ref());
+        last.is_some_and(ringback_connect::asks_for_fewer)
     }
 }
 
