@@ -99,12 +99,13 @@ impl Engine {
     /// Puts a day's reconciliation into the chain.
     async fn keep_proof(&self, facts: &AccountFacts, day: Date, found: &Reconciled) -> Result<Proved, Error> {
         let (account, of_day) = (facts.account.as_str().to_owned(), day.to_string());
-        let (last, same_day) = self
+        let (last, same_day, business) = self
             .store()
             .read(move |tx| {
                 Box::pin(async move {
                     let last = store::proof_last(tx, &account).await?;
-                    Ok((last, store::proof_of_day(tx, &account, &of_day).await?))
+                    let business = store::account_get(tx, &account).await?;
+                    Ok((last, store::proof_of_day(tx, &account, &of_day).await?, business.map(|row| row.name)))
                 })
             })
             .await?;
@@ -112,7 +113,7 @@ impl Engine {
         let revision = same_day.map_or(1, |row| row.revision + 1);
         let (key_id, public) = self.keyring().proof_keys().pop().unwrap_or_default();
         let head = json!({
-            "format": FORMAT, "schema": PROOF_SCHEMA, "account": facts.account, "day": day.to_string(), "zone": zone(facts),
+            "format": FORMAT, "schema": PROOF_SCHEMA, "account": facts.account, "business": business, "day": day.to_string(), "zone": zone(facts),
             "since": found.since, "until": found.until, "made_at": self.now(), "seq": seq, "revision": revision,
             "outside": found.outside, "witnesses": found.witnesses, "key": public, "key_id": key_id,
             "program": concat!("ringback ", env!("CARGO_PKG_VERSION")),
@@ -243,6 +244,9 @@ fn entries(
         body.insert("location".into(), json!(slug));
         body.insert("name".into(), json!(name));
         body.insert("sentence".into(), json!(counts.sentence()));
+        if let Some(place) = facts.roster.locations.iter().find(|l| l.slug == *slug) {
+            body.insert("zone".into(), json!(place.calendar.zone));
+        }
         entries.push(Entry { kind: LOCATION, body: Value::Object(body) });
     }
     for call in &found.report.calls {
@@ -252,9 +256,9 @@ fn entries(
         });
         entries.push(Entry { kind: CALL, body });
     }
-    for finding in found.report.findings() {
+    for (call, finding) in found.report.calls.iter().flat_map(|call| call.findings.iter().map(move |f| (call, f))) {
         let body = json!({
-            "id": finding.id, "kind": finding.kind, "ref": reference(&finding.call), "location": finding.location,
+            "id": finding.id, "kind": finding.kind, "ref": reference(&finding.call), "location": finding.location, "at": call.at,
             "object": finding.object, "sentence": finding.sentence, "command": finding.command,
         });
         entries.push(Entry { kind: EXCEPTION, body });

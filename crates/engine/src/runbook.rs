@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 const DEAD_MAX: u32 = 1_000;
 /// Signals held back that are counted.
 const HELD_MAX: u32 = 1_000;
+/// The vendor of connections that only say how a log is read.
+const PHONE_LOG: &str = "phone-log";
 /// A provider that has been silent so long is worth a look.
 const SILENT_HOURS: i64 = 24;
 
@@ -305,7 +307,10 @@ impl Engine {
                 for connection in store::connections_all(tx, &id).await?.into_iter().filter(|c| c.state == "active") {
                     if connection.kind == "source" {
                         let at = last.iter().find(|(of, _)| *of == connection.id).and_then(|(_, at)| *at);
-                        live.sources.push((connection.name, at));
+                        // A log is read when somebody names it: nobody is silent there.
+                        if connection.vendor != PHONE_LOG {
+                            live.sources.push((connection.name, at));
+                        }
                         continue;
                     }
                     let lane = store::lane_get(tx, &id, &connection.id).await?;
@@ -440,9 +445,22 @@ fn quiet(kind: &Kind, live: &Live) -> String {
             let waiting: i64 = live.lanes.iter().map(|l| l.waiting).sum();
             let oldest = live.lanes.iter().filter_map(|l| l.oldest).min();
             let since = oldest.map(|o| format!(", the oldest since {}", instant(o))).unwrap_or_default();
-            format!("{} lanes are open; {waiting} effects wait{since}.", live.lanes.len())
+            let waits = match waiting {
+                0 => "nothing waits".to_owned(),
+                1 => format!("1 write waits{since}"),
+                n => format!("{n} writes wait{since}"),
+            };
+            match live.lanes.len() {
+                0 => "No CRM is connected.".to_owned(),
+                1 => format!("The connection is open; {waits}."),
+                n => format!("All {n} connections are open; {waits}."),
+            }
         }
-        "provider_silent" => format!("{} sources, all heard within a day.", live.sources.len()),
+        "provider_silent" => match live.sources.as_slice() {
+            [] => "No provider is connected.".to_owned(),
+            [(name, _)] => format!("{name} was heard within a day."),
+            all => format!("All {} providers were heard within a day.", all.len()),
+        },
         "quarantine" => "The quarantine is empty.".to_owned(),
         _ => "Nothing of this kind now.".to_owned(),
     }

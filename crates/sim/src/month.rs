@@ -113,7 +113,7 @@ pub struct Summary {
     pub directory: PathBuf,
     pub first_day: Date,
     pub last_day: Date,
-    /// All calls, those that somebody answered with them.
+    /// All calls, those that somebody or an agent answered with them.
     pub calls: usize,
     /// Missed calls by day: what the proof of that day must say rang.
     pub missed: BTreeMap<Date, u64>,
@@ -140,6 +140,11 @@ enum Ended {
 }
 
 impl Ended {
+    /// Somebody answered, if only an agent.
+    fn heard(self) -> bool {
+        matches!(self, Self::Agent | Self::Answered)
+    }
+
     /// As the sender of webhooks says it, and as the log does.
     fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -212,7 +217,7 @@ pub async fn make(options: &Options) -> Result<Month> {
 
     tokio::fs::write(options.directory.join(LOG_FILE), log(&calls)?).await?;
     let mut missed: BTreeMap<Date, u64> = BTreeMap::new();
-    for call in calls.iter().filter(|c| c.ended != Ended::Answered) {
+    for call in calls.iter().filter(|c| !c.ended.heard()) {
         *missed.entry(call.day).or_default() += 1;
     }
     let losses = losses(options, first_day)?;
@@ -376,7 +381,7 @@ fn acts(dice: &mut Dice, calls: &[Call], last_day: Date) -> Result<Vec<(i64, Act
             all.push((next(11, 0)?, Act::Double(call.caller.clone())));
         }
         let left_to_do = call.day == last_day && local.hour() >= 14;
-        if call.ended == Ended::Answered || !call.told || left_to_do {
+        if call.ended.heard() || !call.told || left_to_do {
             continue;
         }
         // In the open hours soon, else in the morning; whoever is not reached is tried again.

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ringback_core::id::{ConnectionId, UserId};
-use ringback_core::proof::file::EXCEPTION;
+use ringback_core::proof::file::{EXCEPTION, LOCATION, Sound};
 use ringback_core::proof::{Kind, TICKS};
 use ringback_engine::prove;
 use ringback_engine::reconcile::{PhoneLog, Progress, Reconciled, Window};
@@ -275,6 +275,16 @@ async fn make(out: Out, house: &House, account: &Account, asked: &ProofMake) -> 
     Ok(())
 }
 
+/// `, 2026-11-04 10:17 CST`: when the call of an exception came, by its location's clock.
+fn called_at(sound: &Sound, location: &str, at: &str) -> String {
+    let zone = |of: &serde_json::Value| of.get("zone").and_then(|z| z.as_str()).map(str::to_owned);
+    let named = |of: &&serde_json::Value| of.get("location").and_then(|l| l.as_str()) == Some(location);
+    let zone = sound.of(LOCATION).find(named).and_then(zone).or_else(|| zone(&sound.header)).unwrap_or_default();
+    let zone = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
+    let at = at.parse::<Timestamp>().map(|at| at.to_zoned(zone).strftime(", %Y-%m-%d %H:%M %Z").to_string());
+    at.unwrap_or_default()
+}
+
 /// Makes one day's proof and writes its files. Without `--json` the day is told at once: the next one may take a while.
 async fn make_one(
     out: Out,
@@ -332,6 +342,7 @@ async fn make_one(
         for exception in &exceptions {
             let of = |name: &str| exception.get(name).and_then(|v| v.as_str()).unwrap_or_default();
             let place = if of("location").is_empty() { "no location" } else { of("location") };
+            let place = format!("{place}{}", called_at(&sound, of("location"), of("at")));
             text.push_str(&format!(
                 "  {} at {place}: {}\n    {}\n",
                 of("kind").replace('_', " "),

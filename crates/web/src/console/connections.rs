@@ -198,7 +198,10 @@ fn drained(drain: &Drain, now: Timestamp, wall: &Wall) -> String {
 }
 
 fn source(seen: &Seen, now: Timestamp, wall: &Wall, public_url: &str) -> Line {
+    // A log is read when somebody names it: nothing has to come by itself.
+    let log = seen.connection.vendor == "phone-log";
     let (state, tone) = match seen.last_signal {
+        None if log => (t("source.log").to_owned(), "calm"),
         Some(at) => (format!("{} {}", t("source.last"), wall.moment(instant(at), now)), "good"),
         None => (t("source.none").to_owned(), "ask"),
     };

@@ -49,6 +49,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/proof", get(proof::page))
         .route("/proof/{seq}", get(proof::earlier))
         .route("/proof/{seq}/file", get(proof::file))
+        .route("/proof/{seq}/print", get(proof::print))
         .route("/runbook", get(proof::runbook_page))
         .fallback(nowhere)
 }
