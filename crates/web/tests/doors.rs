@@ -608,7 +608,7 @@ async fn a_proof_is_shown_listed_and_taken_along() {
     let day: jiff::civil::Date = MONDAY.get(..10).unwrap().parse().unwrap();
     let day = day.yesterday().unwrap();
     let account = AccountId::from_text(world.west.account.to_string());
-    let proved = world.engine.prove(&account, day, false, &|_| {}).await.unwrap();
+    let proved = world.engine.prove(&account, day, false, None, &|_| {}).await.unwrap();
     let token = world.west.token(world.engine.store(), "read", 9).await;
     let listed = world.api(&token, "/api/v1/proofs").await.json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 1);

@@ -67,8 +67,10 @@ fn each_loss_and_nothing_else(crm: &str) {
         assert_eq!((&checked["ok"], &checked["previous"]), (&json!(true), &json!(previous)), "{crm}: {checked}");
         previous = proof["hash"].as_str().unwrap().to_owned();
     }
-    // A second look at the whole time says the same, with the exit code of something found.
-    let looked = home.run(&["reconcile", "--since", &first, "--phone-log", LOG_FILE]);
+    // A second look at the day of the lost call says the same, with the exit code of something found.
+    let (day, next) = (month.losses[0].day, month.losses[0].day.tomorrow().unwrap());
+    let (day, next) = (day.to_string(), next.to_string());
+    let looked = home.run(&["reconcile", "--since", &day, "--until", &next, "--phone-log", LOG_FILE]);
     assert_eq!(looked.status.code(), Some(1), "{crm}");
 }
 

@@ -76,6 +76,10 @@ pub(crate) fn card(inquiry: &Inquiry, around: &Around<'_>) -> Card {
     let now = around.now;
     let wall = around.session.wall(inquiry.location.as_ref());
     let place = inquiry.location.as_ref().and_then(|id| around.session.roster.location(id));
+    // Whose clock it is where that is not the page's.
+    let (here, there) = (around.session.wall(None).zone_word(now), wall.zone_word(now));
+    let clock = if here == there { String::new() } else { format!(" {there}") };
+    let clock = clock.as_str();
     let since = inquiry.clock.as_ref().map_or(inquiry.opened_at, |c| c.started_at);
     let due_at = inquiry.next_callback_at.or_else(|| inquiry.clock.as_ref().map(|c| c.due_at));
     let left = due_at.map(|at| at.as_second() - now.as_second());
@@ -94,7 +98,7 @@ pub(crate) fn card(inquiry: &Inquiry, around: &Around<'_>) -> Card {
         tone,
         waiting: lasting(now.as_second() - since.as_second()),
         since_ms: since.as_millisecond(),
-        due: due_word(due_at, now, &wall),
+        due: due_word(due_at, now, &wall) + if left.is_some_and(|left| left >= 0) { clock } else { "" },
         in_whose_hours: hours_word(inquiry, place, now, &wall),
         name: name(inquiry),
         phone: phone(inquiry),

@@ -54,6 +54,12 @@ pub(crate) fn router() -> Router<App> {
         .fallback(nowhere)
 }
 
+/// Since when a lane that fails has been down: nothing was asked of it between its last success and the oldest thing that waits.
+pub(crate) fn down_since(lane: Option<&ringback_store::LaneRow>, oldest: Option<i64>) -> Option<i64> {
+    let lane = lane?;
+    lane.last_ok_at.max(oldest).or(lane.last_error_at)
+}
+
 /// A handler's answer: a page, a redirect, or a problem as a page.
 pub(crate) type Page = Result<Response, Failure>;
 

@@ -234,7 +234,7 @@ pub(crate) async fn crm(app: &App, session: &Session) -> Result<Option<CrmLine>,
     };
     let (word, tone) = match (&lane, oldest) {
         (Some(lane), _) if is_down(lane) => {
-            let since = lane.last_ok_at.or(lane.last_error_at).map(ringback_engine::instant);
+            let since = super::down_since(Some(lane), oldest).map(ringback_engine::instant);
             let since = since.map(|at| wall.moment(at, now)).unwrap_or_default();
             (format!("{} {since}; {}", t("crm.down"), t("crm.queue_works")), "down")
         }
