@@ -189,7 +189,8 @@ fn drained(drain: &Drain, open: bool, now: Timestamp, wall: &Wall) -> String {
     let mut parts = Vec::new();
     if let Some(at) = drain.gone_at {
         parts.push(format!("{} {}", t(if open { "drain.gone_then" } else { "drain.gone" }), wall.moment(at, now)));
-        parts.push(format!("{} {} {:.1}/s", drain.requests, t("drain.requests"), drain.per_second));
+        let what = t(if drain.requests == 1 { "drain.request" } else { "drain.requests" });
+        parts.push(format!("{} {what} {:.1}/s", drain.requests, drain.per_second));
     }
     if let Some(left) = drain.daily_left {
         parts.push(format!("{left} {} {}", drain.daily_unit, t("drain.left")));
