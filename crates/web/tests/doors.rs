@@ -567,7 +567,7 @@ async fn what_waits_for_the_crm_is_told_with_its_end() {
     assert!(all.iter().filter(|c| c["kind"] != "crm").all(|c| c.get("drain").is_none()));
     let sam = world.sign_in("sam@example.com").await;
     let page = world.page(&sam, "/connections").await.body;
-    assert!(page.contains("all of it is sent about") && page.contains("requests at"), "{page}");
+    assert!(page.contains("all of it is sent about") && page.contains("1 request at"), "{page}");
 }
 
 #[tokio::test]
