@@ -173,20 +173,7 @@ pub(crate) struct Reconcile {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Proof {
     /// Make the proof of a day, or write out the one that stands; with a page to print beside it.
-    Make {
-        /// Yesterday, if absent.
-        #[arg(long, value_name = "DATE")]
-        day: Option<jiff::civil::Date>,
-        /// Print this location's page only; the file is always the whole account's.
-        #[arg(long, value_name = "SLUG")]
-        location: Option<String>,
-        /// The directory for both files.
-        #[arg(long, value_name = "DIR", default_value = ".")]
-        out: PathBuf,
-        /// Make another one although one stands; both stay in the chain.
-        #[arg(long)]
-        again: bool,
-    },
+    Make(ProofMake),
     /// Check a proof anywhere, without settings or network: says OK, or names the first line that is wrong.
     Verify {
         file: PathBuf,
@@ -196,6 +183,31 @@ pub(crate) enum Proof {
     },
     /// The public keys that proofs are checked against; keep them outside.
     Key,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProofMake {
+    /// Yesterday, if absent.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) day: Option<jiff::civil::Date>,
+    /// And of every day after it up to this one.
+    #[arg(long, value_name = "DATE", requires = "day")]
+    pub(crate) through: Option<jiff::civil::Date>,
+    /// The phone system's own log (CSV): the witness of what rang. Else the providers are asked for their lists.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) phone_log: Option<PathBuf>,
+    /// The connection of vendor phone-log whose settings say how the file is read.
+    #[arg(long, value_name = "NAME", requires = "phone_log")]
+    pub(crate) connection: Option<String>,
+    /// Print this location's page only; the file is always the whole account's.
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) location: Option<String>,
+    /// The directory for both files.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) out: PathBuf,
+    /// Make another one although one stands; both stay in the chain.
+    #[arg(long)]
+    pub(crate) again: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,14 +1,10 @@
 //! The one place that prints: data to stdout, everything else to stderr.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line speaks through its two streams, here and nowhere else"
-)]
+#![expect(clippy::print_stderr, reason = "a command line speaks through its two streams, here and nowhere else")]
 
 use crate::problems::Fail;
 use serde::Serialize;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 
 /// How this run speaks.
 #[derive(Debug, Clone, Copy)]
@@ -22,13 +18,13 @@ impl Out {
     pub(crate) fn result<T: Serialize>(self, value: &T, text: impl FnOnce() -> String) {
         if self.json {
             match serde_json::to_string(value) {
-                Ok(line) => println!("{line}"),
+                Ok(line) => say(&line),
                 Err(error) => eprintln!("the answer has no JSON form: {error}"),
             }
         } else {
             let text = text();
             if !text.is_empty() {
-                println!("{}", text.trim_end());
+                say(text.trim_end());
             }
         }
     }
@@ -37,7 +33,7 @@ impl Out {
     pub(crate) fn fail(self, fail: &Fail) {
         if self.json {
             if !fail.told {
-                println!("{}", fail.json());
+                say(&fail.json().to_string());
             }
         } else {
             eprint!("{}", fail.render());
@@ -75,6 +71,11 @@ impl Out {
             .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar());
         indicatif::ProgressBar::new(0).with_style(style)
     }
+}
+
+/// A line on stdout. Whoever read it may have gone, as `| head` does: the work goes on all the same.
+fn say(line: &str) {
+    let _gone = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 /// A line on stderr for whoever watches.

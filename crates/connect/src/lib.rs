@@ -260,6 +260,11 @@ pub trait Crm: Sync {
     fn about(&self) -> &'static About;
     /// One HTTP request for these operations: several only where the vendor has a batch endpoint for exactly this mix.
     fn request(&self, operations: &[CrmOp], connection: &Connection) -> Result<HttpRequest, Unsupported>;
+    /// The request for [`CrmOp::FindPerson`] that shows everybody with those keys, for whoever counts doubles. Only a vendor whose usual
+    /// look shows one of them alone has another; its replies are read as those of the usual look.
+    fn request_everybody(&self, find: &CrmOp, connection: &Connection) -> Result<HttpRequest, Unsupported> {
+        self.request(std::slice::from_ref(find), connection)
+    }
     /// What the reply says of each operation; an operation the reply does not mention is `Unknown`.
     /// The connection because a daily budget ends at midnight in the account's zone.
     fn reply(

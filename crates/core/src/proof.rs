@@ -12,6 +12,7 @@ pub mod file;
 use crate::crm::{Object, Properties, Record, SetBy, Setter};
 use crate::effect::{STAMPS, hex};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -242,6 +243,8 @@ pub struct Case {
     pub location: String,
     pub at: Timestamp,
     pub category: String,
+    /// The IANA name of the zone in which sentences tell moments; an unknown one tells them in UTC.
+    pub zone: String,
     pub stored: Stored,
     pub matched: Mark,
     /// Contact, call log, task.
@@ -669,7 +672,7 @@ impl Judge<'_> {
             let about =
                 About { part: Some(contact), record: Some(&other.record), by: other.made_by.as_ref(), field: None };
             let who = other.made_by.as_ref().map_or("somebody", |by| setter(by.who));
-            let at = other.made_by.as_ref().and_then(|by| by.at).map(|at| format!(" at {at}")).unwrap_or_default();
+            let at = self.told(other.made_by.as_ref().and_then(|by| by.at));
             let since = self.case.known_since;
             let later = match other.made_by.as_ref().and_then(|by| by.at).zip(since) {
                 Some((made, since)) => made > since,
@@ -707,7 +710,7 @@ impl Judge<'_> {
                 continue;
             }
             let who = by.map_or("somebody", |by| setter(by.who));
-            let at = by.and_then(|by| by.at).map(|at| format!(" at {at}")).unwrap_or_default();
+            let at = self.told(by.and_then(|by| by.at));
             let id = &record.id;
             let object = part.object.as_str();
             let words =
@@ -716,6 +719,14 @@ impl Judge<'_> {
             let command = format!("ringback trace {object} {id} {field}");
             self.find_with(Kind::Drift, &about, words, Mend::Person, command);
         }
+    }
+
+    /// ` on 2026-11-26 at 11:00 (America/Denver)`; nothing where it is not known.
+    fn told(&self, at: Option<Timestamp>) -> String {
+        let Some(at) = at else { return String::new() };
+        let (zone, name) =
+            TimeZone::get(&self.case.zone).map_or((TimeZone::UTC, "UTC"), |zone| (zone, self.case.zone.as_str()));
+        format!(" on {} ({name})", at.to_zoned(zone).strftime("%Y-%m-%d at %H:%M"))
     }
 
     fn find(&mut self, kind: Kind, about: &About<'_>, sentence: String, mend: Mend) {

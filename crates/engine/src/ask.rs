@@ -5,7 +5,7 @@ use crate::Engine;
 use crate::facts::ConnectionFacts;
 use crate::http::{Authorization, Fault, Outgoing};
 use jiff::Timestamp;
-use ringback_connect::{About, Auth, Crm};
+use ringback_connect::{About, Auth, Crm, Unsupported};
 use ringback_core::crm::{CrmOp, Held, Outcome, PropertyType, Why};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
@@ -36,9 +36,27 @@ pub(crate) struct Asking<'a> {
 impl Asking<'_> {
     /// A question that changes nothing: asked until it is answered.
     pub(crate) async fn ask(&self, crm: &'static dyn Crm, operation: CrmOp, about: &str) -> Result<Held, Problem> {
+        let request = crm.request(std::slice::from_ref(&operation), &self.held.connection);
+        self.until_answered(crm, request, operation, about).await
+    }
+
+    /// The search for a person, in the form that shows everybody with that number or address.
+    pub(crate) async fn everybody(&self, crm: &'static dyn Crm, find: CrmOp, about: &str) -> Result<Held, Problem> {
+        let request = crm.request_everybody(&find, &self.held.connection);
+        self.until_answered(crm, request, find, about).await
+    }
+
+    async fn until_answered(
+        &self,
+        crm: &'static dyn Crm,
+        request: Result<HttpRequest, Unsupported>,
+        operation: CrmOp,
+        about: &str,
+    ) -> Result<Held, Problem> {
+        let request = request.map_err(|unsupported| self.cannot_ask(&operation, about, &unsupported))?;
         let mut told = None;
         for n in 1..=TRIES_MAX {
-            match self.ask_once(crm, operation.clone(), about).await? {
+            match self.sent(crm, &request, operation.clone(), about).await? {
                 Asked::Done(held) => return Ok(held),
                 Asked::Unknown(why) => told = Some(why),
             }
@@ -53,34 +71,42 @@ impl Asking<'_> {
         operation: CrmOp,
         about: &str,
     ) -> Result<Asked, Problem> {
+        let request = crm.request(std::slice::from_ref(&operation), &self.held.connection);
+        let request = request.map_err(|unsupported| self.cannot_ask(&operation, about, &unsupported))?;
+        self.sent(crm, &request, operation, about).await
+    }
+
+    async fn sent(
+        &self,
+        crm: &'static dyn Crm,
+        request: &HttpRequest,
+        operation: CrmOp,
+        about: &str,
+    ) -> Result<Asked, Problem> {
         let operations = [operation];
-        let request = crm.request(&operations, &self.held.connection).map_err(|unsupported| {
-            let cure = self.cure(operations.first());
-            Problem::new("RB-0523", format!("{about}: {}", unsupported.0), cure)
-        })?;
         let read = |reply: &HttpReply, at| {
             let replies = crm.reply(&operations, reply, &self.held.connection, at);
             let first = replies.outcomes.into_iter().next();
             first.unwrap_or_else(|| Outcome::Unknown { why: Why::new("no_outcome", "the reply says nothing") })
         };
-        self.exchange(crm, &request, about, read).await
+        self.exchange(crm, request, about, read).await
     }
 
-    /// What helps where a vendor cannot be asked this.
-    fn cure(&self, operation: Option<&CrmOp>) -> String {
-        match operation {
+    fn cannot_ask(&self, operation: &CrmOp, about: &str, unsupported: &Unsupported) -> Problem {
+        let again = self.again;
+        let cure = match operation {
             // Every CRM holds texts: it is the making that cannot be asked for.
-            Some(CrmOp::CreateProperty { property, .. }) if property.kind == PropertyType::Text => {
-                format!("make that field in the CRM as the message says, then {}", self.again)
+            CrmOp::CreateProperty { property, .. } if property.kind == PropertyType::Text => {
+                format!("make that field in the CRM as the message says, then {again}")
             }
-            Some(CrmOp::CreateProperty { .. }) => {
+            CrmOp::CreateProperty { .. } => {
                 format!(
-                    "make that field in the CRM as the message says, or choose another type in the contract, then {}",
-                    self.again
+                    "make that field in the CRM as the message says, or choose another type in the contract, then {again}"
                 )
             }
             _ => "this CRM cannot be asked that; the guide of its connection says what it can".to_owned(),
-        }
+        };
+        Problem::new("RB-0523", format!("{about}: {}", unsupported.0), cure)
     }
 
     /// Makes one exchange, again only where it certainly was not done and the vendor asks to wait.

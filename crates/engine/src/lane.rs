@@ -429,7 +429,7 @@ impl Engine {
             breaker_until: state.closed_until.filter(|_| open).map(micros),
             burst_left: None,
             last_ok_at: (state.failures == 0).then(|| micros(now)),
-            last_error: None,
+            last_error: state.last_error.filter(|_| state.failures > 0),
             last_error_at: (state.failures > 0).then(|| micros(now)),
         };
         let (account_text, lane_text) = (account.as_str().to_owned(), lane.to_owned());

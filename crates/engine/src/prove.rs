@@ -6,7 +6,7 @@
 
 use crate::facts::AccountFacts;
 use crate::keyring::proof_signed;
-use crate::reconcile::{Progress, Reconciled, Window};
+use crate::reconcile::{PhoneLog, Progress, Reconciled, Window};
 use crate::{Engine, Error, instant, micros};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -37,6 +37,14 @@ pub struct Proved {
     pub made: bool,
 }
 
+/// The phone system's own log as the witness of what rang, and the words that name it in a command line.
+#[derive(Debug, Clone)]
+pub struct NamedLog {
+    pub log: PhoneLog,
+    /// Such as ` --phone-log march.csv`: the commands of the proof's exceptions end so.
+    pub words: String,
+}
+
 /// Checks a proof by itself, and against a key kept outside when one is given.
 pub fn check(bytes: &[u8], pinned: Option<&str>) -> Result<file::Sound, file::Unsound> {
     file::verify(bytes, pinned, proof_signed)
@@ -61,12 +69,14 @@ pub fn day_bounds(day: Date, zone: &str) -> Option<(Timestamp, Timestamp)> {
 }
 
 impl Engine {
-    /// The proof of a day: the one that stands, or a new one. `again` makes another even where one stands; both stay in the chain.
+    /// The proof of a day: the one that stands, or a new one. `again` makes another even where one stands; both stay in the chain. With a
+    /// phone log that says what rang, the providers are not asked for their lists.
     pub async fn prove(
         &self,
         account: &AccountId,
         day: Date,
         again: bool,
+        phone_log: Option<&NamedLog>,
         tell: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Proved, Error> {
         if !again && let Some(row) = self.proof_of(account, day).await? {
@@ -77,7 +87,7 @@ impl Engine {
         if until > self.now() {
             return Err(Error::Refused(format!("{day} is not over yet in {}", zone(&facts))));
         }
-        let found = self.reconcile(account, &window(day, since, until)?, tell).await?;
+        let found = self.reconcile(account, &window(day, since, until, phone_log)?, tell).await?;
         self.keep_proof(&facts, day, &found).await
     }
 
@@ -89,12 +99,13 @@ impl Engine {
     /// Puts a day's reconciliation into the chain.
     async fn keep_proof(&self, facts: &AccountFacts, day: Date, found: &Reconciled) -> Result<Proved, Error> {
         let (account, of_day) = (facts.account.as_str().to_owned(), day.to_string());
-        let (last, same_day) = self
+        let (last, same_day, business) = self
             .store()
             .read(move |tx| {
                 Box::pin(async move {
                     let last = store::proof_last(tx, &account).await?;
-                    Ok((last, store::proof_of_day(tx, &account, &of_day).await?))
+                    let business = store::account_get(tx, &account).await?;
+                    Ok((last, store::proof_of_day(tx, &account, &of_day).await?, business.map(|row| row.name)))
                 })
             })
             .await?;
@@ -102,7 +113,7 @@ impl Engine {
         let revision = same_day.map_or(1, |row| row.revision + 1);
         let (key_id, public) = self.keyring().proof_keys().pop().unwrap_or_default();
         let head = json!({
-            "format": FORMAT, "schema": PROOF_SCHEMA, "account": facts.account, "day": day.to_string(), "zone": zone(facts),
+            "format": FORMAT, "schema": PROOF_SCHEMA, "account": facts.account, "business": business, "day": day.to_string(), "zone": zone(facts),
             "since": found.since, "until": found.until, "made_at": self.now(), "seq": seq, "revision": revision,
             "outside": found.outside, "witnesses": found.witnesses, "key": public, "key_id": key_id,
             "program": concat!("ringback ", env!("CARGO_PKG_VERSION")),
@@ -179,7 +190,7 @@ impl Engine {
             .await?;
         while day <= yesterday {
             let (since, until) = bounds(day, &facts)?;
-            let found = self.reconcile(&id, &window(day, since, until)?, &|_| {}).await?;
+            let found = self.reconcile(&id, &window(day, since, until, None)?, &|_| {}).await?;
             let silent = found.witnesses.iter().any(|w| !w.answered);
             if silent && day == yesterday && local.hour() < PATIENT_UNTIL_HOUR {
                 return Ok(());
@@ -200,9 +211,11 @@ fn bounds(day: Date, facts: &AccountFacts) -> Result<(Timestamp, Timestamp), Err
     day_bounds(day, &zone(facts)).ok_or_else(|| Error::Refused(format!("{day} is no day that can be proved")))
 }
 
-fn window(day: Date, since: Timestamp, until: Timestamp) -> Result<Window, Error> {
+fn window(day: Date, since: Timestamp, until: Timestamp, named: Option<&NamedLog>) -> Result<Window, Error> {
     let next = day.tomorrow().map_err(|e| Error::Refused(e.to_string()))?;
-    Ok(Window { since, until, phone_log: None, again: format!("ringback reconcile --since {day} --until {next}") })
+    let words = named.map_or("", |named| named.words.as_str());
+    let again = format!("ringback reconcile --since {day} --until {next}{words}");
+    Ok(Window { since, until, phone_log: named.map(|named| named.log.clone()), again })
 }
 
 /// Every location with its name and figures; also those whose telephones were silent.
@@ -231,6 +244,9 @@ fn entries(
         body.insert("location".into(), json!(slug));
         body.insert("name".into(), json!(name));
         body.insert("sentence".into(), json!(counts.sentence()));
+        if let Some(place) = facts.roster.locations.iter().find(|l| l.slug == *slug) {
+            body.insert("zone".into(), json!(place.calendar.zone));
+        }
         entries.push(Entry { kind: LOCATION, body: Value::Object(body) });
     }
     for call in &found.report.calls {
@@ -240,9 +256,9 @@ fn entries(
         });
         entries.push(Entry { kind: CALL, body });
     }
-    for finding in found.report.findings() {
+    for (call, finding) in found.report.calls.iter().flat_map(|call| call.findings.iter().map(move |f| (call, f))) {
         let body = json!({
-            "id": finding.id, "kind": finding.kind, "ref": reference(&finding.call), "location": finding.location,
+            "id": finding.id, "kind": finding.kind, "ref": reference(&finding.call), "location": finding.location, "at": call.at,
             "object": finding.object, "sentence": finding.sentence, "command": finding.command,
         });
         entries.push(Entry { kind: EXCEPTION, body });

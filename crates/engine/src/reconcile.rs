@@ -47,6 +47,12 @@ pub struct Window {
     pub again: String,
 }
 
+impl Window {
+    fn holds(&self, at: Timestamp) -> bool {
+        at >= self.since && at < self.until
+    }
+}
+
 /// A phone log and the connection whose settings say how it is read.
 #[derive(Debug, Clone)]
 pub struct PhoneLog {
@@ -122,14 +128,14 @@ impl Engine {
             name: "Ringback".into(),
             kind: "records",
             answered: true,
-            count: ours.len() as u64,
+            count: ours.iter().filter(|o| window.holds(o.call.started_at)).count() as u64,
             why: None,
         });
         let known: Vec<Known> = ours.iter().map(|o| known(&o.call)).collect();
         let rang: Vec<Rang> = listed.iter().map(|l| l.rang.clone()).collect();
         let pairs = proof::pair(&rang, &known);
         // A call near the edge of the window may be ours on the other side of it; only what is within counts.
-        let within = |at: Timestamp| at >= window.since && at < window.until;
+        let within = |at: Timestamp| window.holds(at);
         let missed_outside: BTreeSet<usize> =
             rang.iter().zip(&pairs).filter(|(r, _)| r.missed).filter_map(|(_, pair)| *pair).collect();
         let mut cases = Vec::new();
@@ -189,7 +195,7 @@ impl Engine {
                 name: held.connection.name.clone(),
                 kind: "phone_log",
                 answered: true,
-                count: all.len() as u64,
+                count: all.iter().filter(|l| window.holds(l.rang.at)).count() as u64,
                 why: unread,
             });
             return Ok(all);
@@ -547,17 +553,25 @@ fn slug(facts: &AccountFacts, id: Option<&ringback_core::id::LocationId>) -> Str
     id.and_then(|id| facts.roster.location(id)).map(|l| l.slug.clone()).unwrap_or_default()
 }
 
+/// Where moments about that location are told; else where the account's days begin.
+fn zone(facts: &AccountFacts, id: Option<&ringback_core::id::LocationId>) -> String {
+    let place = id.and_then(|id| facts.roster.location(id));
+    place.map_or_else(|| crate::prove::zone(facts), |l| l.calendar.zone.clone())
+}
+
 /// A listed call that no call of ours answers for.
 fn unrecorded(facts: &AccountFacts, one: &Listed, stored: Stored) -> Case {
     let line = one.rang.dialled.as_deref().and_then(|number| facts.roster.line(number)).map(|line| &line.location);
     let own = facts.connections.get(one.connection.as_str()).and_then(|c| facts.location_of(&c.connection));
     let word = serde_json::to_value(one.signal.ending).ok();
+    let place = line.or(own);
     Case {
         call: one.rang.reference.clone(),
         inquiry: None,
-        location: slug(facts, line.or(own)),
+        location: slug(facts, place),
         at: one.rang.at,
         category: word.and_then(|w| w.as_str().map(str::to_owned)).unwrap_or_default(),
+        zone: zone(facts, place),
         stored,
         matched: Mark::No("not recorded".into()),
         parts: Vec::new(),
@@ -576,6 +590,7 @@ fn case(facts: &AccountFacts, one: &Ours) -> Case {
         location: slug(facts, call.location.as_ref()),
         at: call.started_at,
         category: call.category().to_owned(),
+        zone: zone(facts, call.location.as_ref()),
         stored: Stored::Recorded,
         matched: Mark::NotNeeded("it opened no inquiry".into()),
         parts: Vec::new(),

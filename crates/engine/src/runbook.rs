@@ -5,6 +5,7 @@
 
 use crate::{Engine, Error, instant};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use ringback_core::crm::Why;
 use ringback_core::id::AccountId;
 use ringback_store::{self as store, Before};
@@ -15,6 +16,8 @@ use std::collections::BTreeMap;
 const DEAD_MAX: u32 = 1_000;
 /// Signals held back that are counted.
 const HELD_MAX: u32 = 1_000;
+/// The vendor of connections that only say how a log is read.
+const PHONE_LOG: &str = "phone-log";
 /// A provider that has been silent so long is worth a look.
 const SILENT_HOURS: i64 = 24;
 
@@ -284,7 +287,10 @@ impl Engine {
             Err(error) => return Err(error),
         };
         let now = self.now();
-        Ok(KINDS.iter().map(|kind| page(kind, &live, now)).collect())
+        // The runbook opens without the database too.
+        let zone = self.facts(account).await.map_or_else(|_| "UTC".to_owned(), |facts| crate::prove::zone(&facts));
+        let zone = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
+        Ok(KINDS.iter().map(|kind| page(kind, &live, now, &zone)).collect())
     }
 
     async fn live(&self, account: &AccountId) -> Result<Live, Error> {
@@ -305,7 +311,10 @@ impl Engine {
                 for connection in store::connections_all(tx, &id).await?.into_iter().filter(|c| c.state == "active") {
                     if connection.kind == "source" {
                         let at = last.iter().find(|(of, _)| *of == connection.id).and_then(|(_, at)| *at);
-                        live.sources.push((connection.name, at));
+                        // A log is read when somebody names it: nobody is silent there.
+                        if connection.vendor != PHONE_LOG {
+                            live.sources.push((connection.name, at));
+                        }
                         continue;
                     }
                     let lane = store::lane_get(tx, &id, &connection.id).await?;
@@ -353,13 +362,19 @@ fn dead_of(kind: &Kind, live: &Live) -> (u64, Option<i64>) {
     some.fold((0, None), |(n, oldest), (_, (count, at))| (n + count, [oldest, *at].into_iter().flatten().min()))
 }
 
-fn page(kind: &Kind, live: &Live, now: Timestamp) -> Page {
+/// A moment as the clocks of most locations show it.
+fn clock(micros: i64, zone: &TimeZone) -> String {
+    instant(micros).to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
+fn page(kind: &Kind, live: &Live, now: Timestamp, zone: &TimeZone) -> Page {
     let mut said = Vec::new();
-    let at = |micros: i64| instant(micros).to_string();
+    let at = |micros: i64| clock(micros, zone);
     let (dead, oldest) = dead_of(kind, live);
     if dead > 0 {
         let since = oldest.map(|o| format!(", the oldest since {}", at(o))).unwrap_or_default();
-        said.push(format!("{dead} dead letters{since}."));
+        let letters = if dead == 1 { "dead letter" } else { "dead letters" };
+        said.push(format!("{dead} {letters}{since}."));
     }
     let waits = |lane: &Lane, words: &[&str]| {
         let found = lane.why.iter().find(|why| {
@@ -420,7 +435,7 @@ fn page(kind: &Kind, live: &Live, now: Timestamp) -> Page {
     }
     let is_now = !said.is_empty();
     if !is_now {
-        said.push(quiet(kind, live));
+        said.push(quiet(kind, live, zone));
     }
     Page {
         id: kind.id,
@@ -434,15 +449,28 @@ fn page(kind: &Kind, live: &Live, now: Timestamp) -> Page {
 }
 
 /// Also what is well is said with its figures.
-fn quiet(kind: &Kind, live: &Live) -> String {
+fn quiet(kind: &Kind, live: &Live, zone: &TimeZone) -> String {
     match kind.id {
         "crm_down" => {
             let waiting: i64 = live.lanes.iter().map(|l| l.waiting).sum();
             let oldest = live.lanes.iter().filter_map(|l| l.oldest).min();
-            let since = oldest.map(|o| format!(", the oldest since {}", instant(o))).unwrap_or_default();
-            format!("{} lanes are open; {waiting} effects wait{since}.", live.lanes.len())
+            let since = oldest.map(|o| format!(", the oldest since {}", clock(o, zone))).unwrap_or_default();
+            let waits = match waiting {
+                0 => "nothing waits".to_owned(),
+                1 => format!("1 write waits{since}"),
+                n => format!("{n} writes wait{since}"),
+            };
+            match live.lanes.len() {
+                0 => "No CRM is connected.".to_owned(),
+                1 => format!("The connection is open; {waits}."),
+                n => format!("All {n} connections are open; {waits}."),
+            }
         }
-        "provider_silent" => format!("{} sources, all heard within a day.", live.sources.len()),
+        "provider_silent" => match live.sources.as_slice() {
+            [] => "No provider is connected.".to_owned(),
+            [(name, _)] => format!("{name} was heard within a day."),
+            all => format!("All {} providers were heard within a day.", all.len()),
+        },
         "quarantine" => "The quarantine is empty.".to_owned(),
         _ => "Nothing of this kind now.".to_owned(),
     }
@@ -494,6 +522,6 @@ mod tests {
         let now: Vec<&str> = pages.iter().filter(|p| p.now).map(|p| p.id).collect();
         assert_eq!(now, ["not_held"]);
         let page = pages.iter().find(|p| p.now).unwrap();
-        assert_eq!(page.live, ["1 dead letters, the oldest since 1970-01-01T00:00:01Z."]);
+        assert_eq!(page.live, ["1 dead letter, the oldest since 1970-01-01 00:00 UTC."]);
     }
 }

@@ -13,6 +13,7 @@ pub mod drill;
 pub mod hours;
 pub mod kills;
 pub mod matrix;
+pub mod month;
 pub mod out;
 pub mod run;
 pub mod schema;

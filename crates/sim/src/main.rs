@@ -43,9 +43,10 @@ struct Arguments {
     /// Runs the real program and kills it so often while `--calls` come in.
     #[arg(long, default_value_t = 0)]
     kills: u64,
-    #[arg(long, default_value_t = 2_000)]
-    calls: usize,
-    /// The program to kill; the one beside this unless said.
+    /// How many calls: in all for `--kills` (2000), a day for `--month` (32).
+    #[arg(long)]
+    calls: Option<usize>,
+    /// The program to kill, or to make a month with; the one beside this unless said.
     #[arg(long)]
     program: Option<std::path::PathBuf>,
     /// Plants every known defect in turn and shows that it is noticed (needs the feature `mutants`).
@@ -58,6 +59,15 @@ struct Arguments {
     crm: Vec<String>,
     #[arg(long, value_delimiter = ',')]
     fault: Vec<String>,
+    /// Makes a data directory with a month of calls up to yesterday, three losses in it, and serves the CRM's twin it is connected to.
+    #[arg(long, value_name = "DIR")]
+    month: Option<std::path::PathBuf>,
+    /// How many days that month has.
+    #[arg(long, default_value_t = 30)]
+    days: u32,
+    /// Where the month's twin is served.
+    #[arg(long, default_value = "127.0.0.1:8790")]
+    listen: std::net::SocketAddr,
     /// Where the table is written.
     #[arg(long)]
     out: Option<std::path::PathBuf>,
@@ -116,6 +126,8 @@ fn main() -> ExitCode {
         mutants(&arguments)
     } else if arguments.matrix {
         matrix(&arguments)
+    } else if let Some(directory) = &arguments.month {
+        month(&arguments, directory)
     } else if arguments.sites {
         sites(&arguments)
     } else if arguments.kills > 0 {
@@ -329,14 +341,42 @@ fn demos(arguments: &Arguments) -> Result<bool> {
     Ok(true)
 }
 
+fn program(arguments: &Arguments) -> Result<std::path::PathBuf> {
+    let beside = || std::env::current_exe().map(|own| own.with_file_name("ringback"));
+    Ok(arguments.program.clone().map_or_else(beside, Ok)?)
+}
+
+/// A month of calls; then its twin, for as long as somebody looks.
+fn month(arguments: &Arguments, directory: &std::path::Path) -> Result<bool> {
+    let options = ringback_sim::month::Options {
+        directory: directory.to_owned(),
+        crm: arguments.crm.first().cloned().unwrap_or_else(|| "hubspot".into()),
+        days: arguments.days,
+        calls_a_day: u32::try_from(arguments.calls.unwrap_or(32))?,
+        seed: arguments.seed,
+        listen: arguments.listen,
+        program: program(arguments)?,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let month = ringback_sim::month::make(&options).await?;
+        if arguments.json {
+            result(&serde_json::to_string(&month.summary)?);
+        } else {
+            result(&month.summary.told());
+        }
+        month.serve().await?;
+        Ok(true)
+    })
+}
+
 fn kills(arguments: &Arguments) -> Result<bool> {
     let postgres = match database(arguments)? {
         Database::Postgres(server) => Some(server),
         _ => None,
     };
-    let beside = || std::env::current_exe().map(|own| own.with_file_name("ringback"));
-    let program = arguments.program.clone().map_or_else(beside, Ok)?;
-    let (kills, calls, seed) = (arguments.kills, arguments.calls, arguments.seed);
+    let program = program(arguments)?;
+    let (kills, calls, seed) = (arguments.kills, arguments.calls.unwrap_or(2_000), arguments.seed);
     let options = ringback_sim::kills::Options { kills, calls, seed, program, postgres };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let summary = runtime.block_on(ringback_sim::kills::run(&options))?;

@@ -14,7 +14,7 @@ mod reconciled;
 pub(crate) mod yard;
 
 pub use ringback_twins::crms::{NAMES as CRMS, fresh as twin};
-pub use yard::{made_by_hand, prepare, prepare_by_hand, without_field};
+pub use yard::{made_by_hand, prepare, prepare_by_hand, settings_lines, without_field};
 
 use crate::dice::Dice;
 use anyhow::{Context as _, Result, bail};

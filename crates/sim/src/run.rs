@@ -5,6 +5,7 @@ mod live;
 mod setup;
 mod tempo;
 
+pub(crate) use acts::open_of;
 pub use live::{Heard, Live};
 pub(crate) use setup::apply_account;
 pub use setup::{Portal, apply_accounts};

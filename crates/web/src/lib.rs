@@ -130,8 +130,9 @@ async fn guard_headers(request: Request, next: Next) -> Response {
                           form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    // A document that stands alone says its own, narrower one.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),

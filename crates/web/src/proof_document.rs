@@ -27,6 +27,8 @@ struct Tally {
 
 struct Exception {
     kind: String,
+    /// When its call came, by the location's clock.
+    at: String,
     sentence: String,
     command: String,
 }
@@ -55,9 +57,12 @@ struct Document {
     /// The command that checks it, up to the key.
     check: &'static str,
     day: String,
-    account: String,
+    zone: String,
+    business: String,
     places: Vec<Place>,
     witnesses: Vec<Asked>,
+    /// The account has several locations: its witnesses speak of them together.
+    many: bool,
     outside: bool,
     made_at: String,
     program: String,
@@ -66,6 +71,24 @@ struct Document {
     hash: String,
     previous: String,
     lines: usize,
+}
+
+/// What kind of exception it is, as a heading; an unknown word is shown as it is.
+pub(crate) fn finding_title(word: &str) -> String {
+    let id = match word {
+        "lost" => "finding.lost",
+        "held_back" => "finding.held_back",
+        "missing_in_crm" => "finding.missing_in_crm",
+        "deleted_in_crm" => "finding.deleted_in_crm",
+        "doubled" => "finding.doubled",
+        "foreign_duplicate" => "finding.foreign_duplicate",
+        "drift" => "finding.drift",
+        "orphan" => "finding.orphan",
+        "wrong_place" => "finding.wrong_place",
+        "waiting" => "finding.waiting",
+        other => return other.replace('_', " "),
+    };
+    t(id).to_owned()
 }
 
 /// The page of a proof, of all its locations or of one.
@@ -79,11 +102,16 @@ pub fn proof_document(proof: &Sound, location: Option<&str>) -> Result<String, S
             |_| text("day"),
             |day| format!("{} {}", wall.day(day), text("day").get(..4).unwrap_or_default()),
         ),
-        account: text("account"),
+        zone: text("zone"),
+        // Proofs of earlier versions have the account's id alone.
+        business: Some(text("business")).filter(|name| !name.is_empty()).unwrap_or_else(|| text("account")),
         places: places(proof, location),
         witnesses: witnesses(&proof.header),
+        many: proof.of(LOCATION).count() > 1,
         outside: proof.header.get("outside").and_then(Value::as_bool).unwrap_or(false),
-        made_at: text("made_at"),
+        made_at: text("made_at")
+            .parse()
+            .map_or_else(|_| text("made_at"), |at| format!("{} {} ({})", wall.date(at), wall.time(at), text("zone"))),
         program: text("program"),
         contract: text("contract"),
         key: proof.key.clone(),
@@ -109,6 +137,9 @@ fn places(proof: &Sound, location: Option<&str>) -> Vec<Place> {
     }
     let wanted = |of: &&Value| location.is_none_or(|slug| word(of, "location") == slug);
     let place = |of: &Value| {
+        let zone =
+            Some(word(of, "zone")).filter(|zone| !zone.is_empty()).unwrap_or_else(|| word(&proof.header, "zone"));
+        let wall = Wall::new(&zone, "en-GB");
         let slug = word(of, "location");
         let number = |name: &str| of.get(name).and_then(Value::as_u64).unwrap_or_default();
         let counted = ticks.get(&slug).copied().unwrap_or_default();
@@ -116,7 +147,8 @@ fn places(proof: &Sound, location: Option<&str>) -> Vec<Place> {
         let full = |n: u64| if n == rang { "good" } else { "ask" };
         let none = |n: u64| if n == 0 { "good" } else { "bad" };
         let exceptions = proof.of(EXCEPTION).filter(|e| word(e, "location") == slug).map(|e| Exception {
-            kind: word(e, "kind").replace('_', " "),
+            kind: finding_title(&word(e, "kind")),
+            at: word(e, "at").parse().map_or_else(|_| String::new(), |at| wall.time(at)),
             sentence: word(e, "sentence"),
             command: word(e, "command"),
         });
@@ -167,7 +199,7 @@ mod tests {
     fn a_location_has_its_page_with_the_sentence_and_its_exceptions() {
         let place = |slug: &str, name: &str, rang: u64, lost: u64| Entry {
             kind: LOCATION,
-            body: json!({ "location": slug, "name": name, "rang": rang, "recorded": rang - lost, "in_crm": rang - lost, "lost": lost, "doubled": 0 }),
+            body: json!({ "location": slug, "name": name, "zone": "America/Denver", "rang": rang, "recorded": rang - lost, "in_crm": rang - lost, "lost": lost, "doubled": 0 }),
         };
         let call = |third: &str| Entry {
             kind: CALL,
@@ -176,7 +208,7 @@ mod tests {
         let entries = [
             Entry {
                 kind: HEADER,
-                body: json!({ "format": FORMAT, "schema": 1, "key": "k", "day": "2026-03-02", "zone": "America/Phoenix", "account": "acct_1",
+                body: json!({ "format": FORMAT, "schema": 1, "key": "k", "day": "2026-03-02", "zone": "America/Phoenix", "account": "acct_1", "business": "Alder & Sons", "made_at": "2026-03-03T10:04:05.123456Z",
                     "witnesses": [{ "name": "hubspot-main", "kind": "crm", "answered": false, "count": 0, "why": "<b>down</b>" }] }),
             },
             place("phoenix", "Phoenix & Co", 2, 1),
@@ -185,7 +217,7 @@ mod tests {
             call("no"),
             Entry {
                 kind: EXCEPTION,
-                body: json!({ "location": "phoenix", "kind": "lost", "sentence": "It rang.", "command": "ringback reconcile --mend f-1" }),
+                body: json!({ "location": "phoenix", "kind": "lost", "at": "2026-03-02T17:17:00Z", "sentence": "It rang.", "command": "ringback reconcile --mend f-1" }),
             },
             Entry { kind: FOOTER, body: json!({ "lines": 7, "exceptions": 1 }) },
         ];
@@ -193,6 +225,9 @@ mod tests {
         let sound = verify(file.text.as_bytes(), None, |_, _, _| true).unwrap();
         let all = proof_document(&sound, None).unwrap();
         assert!(all.contains("Phoenix &#38; Co") && all.contains("Tempe") && all.contains("Mon 2 Mar 2026"), "{all}");
+        assert!(all.contains("Alder &#38; Sons") && all.contains("midnight to midnight in America/Phoenix"), "{all}");
+        assert!(all.contains("Tue 3 Mar 03:04 (America/Phoenix)"), "made by the clock of the proof's days: {all}");
+        assert!(all.contains("<b>Lost</b> 10:17"), "its call by the location's clock: {all}");
         assert!(all.contains("ringback reconcile --mend f-1") && all.contains(&sound.hash));
         assert!(all.contains("&#60;b&#62;down") && !all.contains("<b>down"), "nothing of the file is taken for markup");
         assert!(!all.contains("<script") && !all.contains("http://") && !all.contains("https://"), "it stands alone");

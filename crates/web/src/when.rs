@@ -82,6 +82,11 @@ impl Wall {
         Some(self.moment(at.to_zoned(self.zone.clone()).ok()?.timestamp(), now))
     }
 
+    /// What the zone is called at that moment: `MST`.
+    pub(crate) fn zone_word(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%Z").to_string()
+    }
+
     /// The time alone on the day of `now`, else with its date.
     pub(crate) fn moment(&self, at: Timestamp, now: Timestamp) -> String {
         if self.same_day(at, now) { self.time(at) } else { format!("{} {}", self.date(at), self.time(at)) }

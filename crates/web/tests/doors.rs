@@ -567,7 +567,7 @@ async fn what_waits_for_the_crm_is_told_with_its_end() {
     assert!(all.iter().filter(|c| c["kind"] != "crm").all(|c| c.get("drain").is_none()));
     let sam = world.sign_in("sam@example.com").await;
     let page = world.page(&sam, "/connections").await.body;
-    assert!(page.contains("gone about") && page.contains("requests at"), "{page}");
+    assert!(page.contains("all of it is sent about") && page.contains("1 request at"), "{page}");
 }
 
 #[tokio::test]
@@ -608,7 +608,7 @@ async fn a_proof_is_shown_listed_and_taken_along() {
     let day: jiff::civil::Date = MONDAY.get(..10).unwrap().parse().unwrap();
     let day = day.yesterday().unwrap();
     let account = AccountId::from_text(world.west.account.to_string());
-    let proved = world.engine.prove(&account, day, false, &|_| {}).await.unwrap();
+    let proved = world.engine.prove(&account, day, false, None, &|_| {}).await.unwrap();
     let token = world.west.token(world.engine.store(), "read", 9).await;
     let listed = world.api(&token, "/api/v1/proofs").await.json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 1);
@@ -623,6 +623,14 @@ async fn a_proof_is_shown_listed_and_taken_along() {
     assert!(file.headers[header::CONTENT_DISPOSITION].to_str().unwrap().starts_with("attachment"));
     let sound = ringback_engine::prove::check(file.body.as_bytes(), None).unwrap();
     assert!(ringback_web::proof_document(&sound, None).unwrap().contains("Proof of no loss"));
+    let print = world.page(&sam, "/proof/1/print").await;
+    let policy = print.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(
+        print.body.contains("Proof of no loss") && policy.starts_with("default-src 'none'; style-src 'unsafe-inline'")
+    );
+    assert!(!policy.contains("script"), "{policy}");
+    assert!(world.page("", "/proof/1/print").await.to().starts_with("/sign-in"));
+    assert_eq!(world.page(&sam, "/proof/2/print").await.status, StatusCode::NOT_FOUND);
     let north = world.north.token(world.engine.store(), "read", 10).await;
     assert_eq!(world.api(&north, "/api/v1/proofs/1").await.status, StatusCode::NOT_FOUND, "another account's");
     assert_eq!(world.api(&token, "/api/v1/runbook").await.json()["data"].as_array().unwrap().len(), 14);

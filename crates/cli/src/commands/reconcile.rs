@@ -1,6 +1,6 @@
 //! `reconcile`, `proof`, `runbook`: what rang, what we hold, what the CRM holds; and what to do when something fails.
 
-use crate::args::{Proof, Reconcile};
+use crate::args::{Proof, ProofMake, Reconcile};
 use crate::config::Account;
 use crate::house::House;
 use crate::out::{Out, note, table};
@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ringback_core::id::{ConnectionId, UserId};
+use ringback_core::proof::file::{EXCEPTION, LOCATION, Sound};
 use ringback_core::proof::{Kind, TICKS};
 use ringback_engine::prove;
 use ringback_engine::reconcile::{PhoneLog, Progress, Reconciled, Window};
@@ -19,6 +20,11 @@ use std::path::Path;
 const OPERATOR: &str = "user_cli";
 /// The largest phone log, in bytes.
 const LOG_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// What is said when a proof that stands is written out and a log was named.
+const LOG_UNUSED: &str = "the phone log was not used: --again makes another proof, with it";
+/// What stands beside the sentence of a proof: why calls that rang are not in the CRM, and are no exception.
+const BESIDE: [(&str, &str); 2] =
+    [("kept_out", "kept out of the CRM by the rules"), ("unread", "not looked up: the CRM did not answer")];
 /// The largest proof that is read.
 const PROOF_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
@@ -34,13 +40,7 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Reco
         let cause = format!("{since} is not before {until}");
         return Err(Fail::new(Exit::Usage, "RB-0903", cause, "say since when, and until when if it is not until now"));
     }
-    let phone_log = match &asked.phone_log {
-        Some(file) => Some(PhoneLog {
-            connection: log_connection(account, asked.connection.as_deref())?,
-            bytes: read(file, LOG_BYTES_MAX)?,
-        }),
-        None => None,
-    };
+    let phone_log = phone_log(account, asked.phone_log.as_deref(), asked.connection.as_deref())?;
     let window = Window { since, until, phone_log, again: again(asked) };
     let bar = out.steps();
     let tell = |progress: Progress| {
@@ -78,23 +78,30 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Reco
     .told())
 }
 
+/// The log that was named, with the connection that says how it is read.
+fn phone_log(account: &Account, file: Option<&Path>, connection: Option<&str>) -> Result<Option<PhoneLog>, Fail> {
+    let Some(file) = file else { return Ok(None) };
+    Ok(Some(PhoneLog { connection: log_connection(account, connection)?, bytes: read(file, LOG_BYTES_MAX)? }))
+}
+
 /// The command line that looks at the same window again.
 fn again(asked: &Reconcile) -> String {
-    let quoted = |text: &str| {
-        let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:+".contains(&b));
-        if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
-    };
-    let mut line = format!("ringback reconcile --since {}", quoted(&asked.since));
-    for (name, value) in [
-        ("until", asked.until.clone()),
-        ("phone-log", asked.phone_log.as_ref().map(|p| p.display().to_string())),
-        ("connection", asked.connection.clone()),
-    ] {
-        if let Some(value) = value {
-            line.push_str(&format!(" --{name} {}", quoted(&value)));
-        }
-    }
-    line
+    let until = asked.until.as_ref().map(|until| format!(" --until {}", quoted(until))).unwrap_or_default();
+    let log = log_words(asked.phone_log.as_deref(), asked.connection.as_deref());
+    format!("ringback reconcile --since {}{until}{log}", quoted(&asked.since))
+}
+
+/// A phone log as it is named in a command line.
+fn log_words(file: Option<&Path>, connection: Option<&str>) -> String {
+    let file = file.map(|file| format!(" --phone-log {}", quoted(&file.display().to_string())));
+    let connection = connection.map(|name| format!(" --connection {}", quoted(name)));
+    file.into_iter().chain(connection).collect()
+}
+
+/// As a shell takes it for one word.
+fn quoted(text: &str) -> String {
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:+".contains(&b));
+    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// `24h`, `90m`, `7d`, a day, or an instant.
@@ -203,9 +210,7 @@ fn shown(found: &Reconciled) -> String {
 /// Proofs of no loss.
 pub(crate) async fn proof(out: Out, house: &House, account: &Account, command: &Proof) -> Result<(), Fail> {
     match command {
-        Proof::Make { day, location, out: directory, again } => {
-            make(out, house, account, *day, location.as_deref(), directory, *again).await
-        }
+        Proof::Make(asked) => make(out, house, account, asked).await,
         Proof::Key => {
             let keys = house.engine.keyring().proof_keys();
             let last = keys.len();
@@ -227,39 +232,77 @@ pub(crate) async fn proof(out: Out, house: &House, account: &Account, command: &
     }
 }
 
-async fn make(
-    out: Out,
-    house: &House,
-    account: &Account,
-    day: Option<Date>,
-    location: Option<&str>,
-    directory: &Path,
-    again: bool,
-) -> Result<(), Fail> {
-    let id = account.id();
-    let facts = house.engine.facts(&id).await?;
+async fn make(out: Out, house: &House, account: &Account, asked: &ProofMake) -> Result<(), Fail> {
+    let facts = house.engine.facts(&account.id()).await?;
     let zone = prove::zone(&facts);
-    if let Some(slug) = location.filter(|slug| !facts.roster.locations.iter().any(|l| l.slug == **slug)) {
+    if let Some(slug) = asked.location.as_ref().filter(|s| !facts.roster.locations.iter().any(|l| l.slug == **s)) {
         let all: Vec<&str> = facts.roster.locations.iter().map(|l| l.slug.as_str()).collect();
         let cure = format!("there are {}", all.join(", "));
         return Err(Fail::new(Exit::Missing, "RB-0313", format!("there is no location {slug:?}"), cure));
     }
     let yesterday = house.engine.now().to_zoned(TimeZone::get(&zone).unwrap_or(TimeZone::UTC)).date().yesterday();
-    let day = match (day, yesterday) {
+    let mut day = match (asked.day, yesterday) {
         (Some(day), _) | (None, Ok(day)) => day,
         (None, Err(error)) => {
             return Err(Fail::new(Exit::Usage, "RB-0903", error.to_string(), "name the day with --day"));
         }
     };
+    let last = asked.through.unwrap_or(day);
+    if last < day {
+        let cause = format!("{last} is before {day}");
+        return Err(Fail::new(
+            Exit::Usage,
+            "RB-0903",
+            cause,
+            "name the first day with --day and the last with --through",
+        ));
+    }
+    let words = log_words(asked.phone_log.as_deref(), asked.connection.as_deref());
+    let log = phone_log(account, asked.phone_log.as_deref(), asked.connection.as_deref())?
+        .map(|log| prove::NamedLog { log, words });
+    let mut made = Vec::new();
+    while day <= last {
+        made.push(make_one(out, house, account, asked, day, log.as_ref()).await?);
+        let Ok(next) = day.tomorrow() else { break };
+        day = next;
+    }
+    if out.json {
+        match (asked.through, made.as_slice()) {
+            (None, [only]) => out.result(only, String::new),
+            _ => out.result(&made, String::new),
+        }
+    }
+    Ok(())
+}
+
+/// `, 2026-11-04 10:17 CST`: when the call of an exception came, by its location's clock.
+fn called_at(sound: &Sound, location: &str, at: &str) -> String {
+    let zone = |of: &serde_json::Value| of.get("zone").and_then(|z| z.as_str()).map(str::to_owned);
+    let named = |of: &&serde_json::Value| of.get("location").and_then(|l| l.as_str()) == Some(location);
+    let zone = sound.of(LOCATION).find(named).and_then(zone).or_else(|| zone(&sound.header)).unwrap_or_default();
+    let zone = TimeZone::get(&zone).unwrap_or(TimeZone::UTC);
+    let at = at.parse::<Timestamp>().map(|at| at.to_zoned(zone).strftime(", %Y-%m-%d %H:%M %Z").to_string());
+    at.unwrap_or_default()
+}
+
+/// Makes one day's proof and writes its files. Without `--json` the day is told at once: the next one may take a while.
+async fn make_one(
+    out: Out,
+    house: &House,
+    account: &Account,
+    asked: &ProofMake,
+    day: Date,
+    log: Option<&prove::NamedLog>,
+) -> Result<serde_json::Value, Fail> {
     let bar = out.steps();
     let tell = |progress: Progress| {
         bar.set_message("the day");
         bar.set_length(progress.of.max(progress.done));
         bar.set_position(progress.done);
     };
-    let proved = house.engine.prove(&id, day, again, &tell).await?;
+    let proved = house.engine.prove(&account.id(), day, asked.again, log, &tell).await?;
     bar.finish_and_clear();
-    let row = &proved.row;
+    let (row, directory, location) = (&proved.row, asked.out.as_path(), asked.location.as_deref());
     let name = format!("{}-{}-{}", account.slug, row.day, row.revision);
     let file = directory.join(format!("{name}.proof.jsonl"));
     let suffix = location.map(|slug| format!("-{slug}")).unwrap_or_default();
@@ -276,17 +319,41 @@ async fn make(
     std::fs::create_dir_all(directory).map_err(|e| unwritable(directory, &e))?;
     std::fs::write(&file, &row.body).map_err(|e| unwritable(&file, &e))?;
     std::fs::write(&page, html).map_err(|e| unwritable(&page, &e))?;
+    if !proved.made && log.is_some() {
+        note(format!("The proof of {day} stood already, and {LOG_UNUSED}"));
+    }
     let sentence = sound.footer.get("sentence").and_then(|s| s.as_str()).unwrap_or_default().to_owned();
+    let exceptions: Vec<_> = sound.of(EXCEPTION).collect();
     let answer = json!({
         "day": row.day, "seq": row.seq, "revision": row.revision, "made": proved.made, "hash": row.hash, "key_id": row.key_id,
         "key": sound.key, "sentence": sentence, "counts": sound.footer.get("counts"), "exceptions": sound.footer.get("exceptions"),
-        "file": file, "page": page,
+        "named": exceptions, "file": file, "page": page,
     });
-    out.result(&answer, || {
+    if !out.json {
         let stood = if proved.made { "" } else { " (it stood already; --again makes another)" };
-        format!("{} {sentence}{stood}\n{}\n{}", row.day, file.display(), page.display())
-    });
-    Ok(())
+        let mut text = format!("{} {sentence}{stood}\n", row.day);
+        let counts = sound.footer.get("counts");
+        for (name, words) in BESIDE {
+            match counts.and_then(|c| c.get(name)).and_then(serde_json::Value::as_u64) {
+                Some(n) if n > 0 => text.push_str(&format!("  {n} {words}\n")),
+                _ => {}
+            }
+        }
+        for exception in &exceptions {
+            let of = |name: &str| exception.get(name).and_then(|v| v.as_str()).unwrap_or_default();
+            let place = if of("location").is_empty() { "no location" } else { of("location") };
+            let place = format!("{place}{}", called_at(&sound, of("location"), of("at")));
+            text.push_str(&format!(
+                "  {} at {place}: {}\n    {}\n",
+                of("kind").replace('_', " "),
+                of("sentence"),
+                of("command")
+            ));
+        }
+        text.push_str(&format!("  {}\n  {}", file.display(), page.display()));
+        out.result(&answer, || text);
+    }
+    Ok(answer)
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Fail {

@@ -67,25 +67,9 @@ fn crm_twin(vendor: &str, twin: &Twin, address: SocketAddr) -> Result<(Box<dyn B
         let made = crms::seed_people(held.as_mut(), twin.seed_people, then_ms);
         note(format!("{made} people are in it"));
     }
-    let lines = lines(vendor, held.as_ref(), &token, address);
+    let mut lines = ringback_sim::matrix::settings_lines(held.as_ref(), &token, address);
+    lines.push_str("# and under [http]: allow_private_addresses = true\n");
     Ok((held, lines, token))
-}
-
-fn lines(vendor: &str, held: &dyn Books, token: &str, address: SocketAddr) -> String {
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let base_url = format!("http://{address}{}", held.path().unwrap_or_default());
-    let mut text = format!(
-        "[[account.connection]]\nname     = \"{vendor}-main\"\nvendor   = \"{vendor}\"\nbase_url = {}\nsecret   = {{ text = {} }}\n",
-        quoted(&base_url),
-        quoted(token)
-    );
-    let settings: Vec<String> =
-        held.settings().iter().map(|(name, value)| format!("{} = {}", quoted(name), quoted(value))).collect();
-    if !settings.is_empty() {
-        text.push_str(&format!("settings = {{ {} }}\n", settings.join(", ")));
-    }
-    text.push_str("# and under [http]: allow_private_addresses = true\n");
-    text
 }
 
 fn announce(out: Out, address: SocketAddr, token: &str, lines: Option<&str>) {

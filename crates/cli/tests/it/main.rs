@@ -13,6 +13,8 @@ mod drill;
 #[cfg(test)]
 mod home;
 #[cfg(test)]
+mod month;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod proofs;

@@ -77,6 +77,17 @@ fn a_proof_is_made_once_checks_anywhere_and_bears_no_change() {
 }
 
 #[test]
+fn whoever_stops_reading_does_not_stop_the_work() {
+    let home = Home::ready();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let days = ["proof", "make", "--day", "2026-03-02", "--through", "2026-03-04", "--out", "proofs"];
+    let output = home.command(&days).stdout(writer).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(std::fs::read_dir(home.path().join("proofs")).unwrap().count(), 6, "three files and three pages");
+}
+
+#[test]
 fn the_runbook_opens_and_says_what_is_so() {
     let home = Home::ready();
     let pages = home.json(&["runbook", "--json"]);

@@ -70,6 +70,7 @@ fn whole() -> Case {
         location: "phoenix".into(),
         at: at(0),
         category: "voicemail".into(),
+        zone: "America/Phoenix".into(),
         stored: Stored::Recorded,
         matched: Mark::Yes,
         parts: vec![part(Object::Contact, "501"), part(Object::Call, "601"), part(Object::Task, "701")],

@@ -103,3 +103,26 @@ async fn what_a_shared_answer_does_not_tell_is_asked_for_alone() {
     // Whoever stood in a shared request was asked for alone after it, so that no two of those held the same effect.
     assert!((1..=12).contains(&count("together")) && count("alone") == 24, "{log:?}");
 }
+
+/// Whoever looks at the connection reads why it does not go on.
+#[tokio::test]
+async fn the_last_error_of_a_lane_stands_where_the_console_reads_it() {
+    let world = World::with(Box::new(|_| Err(Fault::Refused("the door is shut".into())))).await;
+    for n in 0..6 {
+        world.missed_call(&n.to_string()).await;
+    }
+    for _ in 0..12 {
+        while world.engine.step_all().await.unwrap() > 0 {}
+        world.clock.forward(SignedDuration::from_secs(20));
+    }
+    let account = world.account.as_str().to_owned();
+    let lane = world
+        .engine
+        .store()
+        .read(move |tx| Box::pin(async move { ringback_store::lane_get(tx, &account, "conn_crm").await }))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(lane.last_error_at.is_some());
+    assert!(lane.last_error.as_deref().is_some_and(|e| e.contains("the door is shut")), "{lane:?}");
+}

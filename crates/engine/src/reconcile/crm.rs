@@ -177,7 +177,7 @@ impl Engine {
                 self.inner.parts.clock.sleep(Duration::from_millis(1000 / u64::from(per_second))).await;
             }
             let operation = CrmOp::FindPerson { keys: vec![key], properties: properties.clone() };
-            let held = match reader.asking.ask(reader.crm, operation, "the search for doubles").await {
+            let held = match reader.asking.everybody(reader.crm, operation, "the search for doubles").await {
                 Ok(held) => held,
                 Err(problem) => return Ok(Some(problem)),
             };

@@ -475,7 +475,7 @@ async fn every_night_has_one_proof_chained_to_the_one_before() {
     }
     // Every byte counts, also under the real signature.
     let day: Date = "2026-03-02".parse().unwrap();
-    let proved = engine.prove(&month.world.account, day, false, &|_| {}).await.unwrap();
+    let proved = engine.prove(&month.world.account, day, false, None, &|_| {}).await.unwrap();
     assert!(!proved.made, "the night made it already");
     let bytes = proved.row.body.into_bytes();
     let mut line = 1;
@@ -485,6 +485,6 @@ async fn every_night_has_one_proof_chained_to_the_one_before() {
         assert_eq!(prove::check(&changed, None).unwrap_err().line, line, "byte {n}");
         line += usize::from(bytes[n] == b'\n');
     }
-    let again = engine.prove(&month.world.account, day, true, &|_| {}).await.unwrap();
+    let again = engine.prove(&month.world.account, day, true, None, &|_| {}).await.unwrap();
     assert_eq!((again.row.seq, again.row.revision, again.made), (4, 2, true));
 }

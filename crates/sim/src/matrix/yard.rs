@@ -31,7 +31,8 @@ const SIGNING: &str = "whsec_bWF0cml4LXNpZ25pbmcta2V5LW9mLXRoZS10ZXN0";
 /// Before the story: what set-up has used of the vendor's budgets is over by then.
 const SET_UP_BEFORE_MS: i64 = 2 * 86_400_000;
 
-type Twin = Arc<Mutex<Faulty<Box<dyn Books>>>>;
+/// A CRM's twin that several look at.
+pub(crate) type Twin = Arc<Mutex<Faulty<Box<dyn Books>>>>;
 
 /// One account with its CRM and the program.
 pub(crate) struct Yard {
@@ -45,12 +46,20 @@ pub(crate) struct Yard {
     requests_before: u64,
 }
 
-struct Net {
+/// The program's network on virtual time: one twin behind every address.
+pub(crate) struct Net {
     clock: Arc<VirtualClock>,
     twin: Twin,
     trace: bool,
     /// Addresses that must never be asked.
     astray: Mutex<Vec<String>>,
+}
+
+impl Net {
+    /// `trace` tells every request on standard error.
+    pub(crate) fn new(clock: Arc<VirtualClock>, twin: Twin, trace: bool) -> Self {
+        Self { clock, twin, trace, astray: Mutex::default() }
+    }
 }
 
 impl Transport for Net {
@@ -150,7 +159,7 @@ impl Yard {
         let twin: Twin = Arc::new(Mutex::new(Faulty::new(held, crate::world::quiet())));
         // A Tuesday at nine in Phoenix or wherever the world's first site is: the middle of a day at work.
         let clock = Arc::new(VirtualClock::at(world.start_ms - SET_UP_BEFORE_MS));
-        let net = Arc::new(Net { clock: clock.clone(), twin: twin.clone(), trace, astray: Mutex::default() });
+        let net = Arc::new(Net::new(clock.clone(), twin.clone(), trace));
         let options =
             Options { durability: Durability::NoSync, readers_max: 2, ..Options::new("sqlite://:memory:".to_owned()) };
         let store = Store::open(options).await.context("the store does not open")?;
@@ -286,22 +295,8 @@ impl Yard {
         })
         .to_string()
         .into_bytes();
-        let seconds = self.now_ms().div_euclid(1_000);
-        let id = format!("msg_{call_id}");
-        let signature = sign::standard_webhooks(SIGNING, &id, seconds, &body).context("the key is no base64")?;
         for _ in 0..2 {
-            let raw = RawRequest {
-                method: "POST".into(),
-                url: format!("{}/hooks/{SOURCE}/call", crate::world::PUBLIC_URL),
-                event: "call".into(),
-                headers: vec![
-                    ("content-type".into(), "application/json".into()),
-                    ("webhook-id".into(), id.clone()),
-                    ("webhook-timestamp".into(), seconds.to_string()),
-                    ("webhook-signature".into(), signature.clone()),
-                ],
-                body: body.clone(),
-            };
+            let raw = webhook(SOURCE, SIGNING, call_id, self.now_ms(), body.clone())?;
             let reply = self.engine.receive(SOURCE, raw).await;
             if !(200..300).contains(&reply.status) {
                 bail!("the call was not taken: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
@@ -439,6 +434,49 @@ impl Yard {
     pub(crate) async fn close(self) {
         self.store.close().await;
     }
+}
+
+/// A call's report to a connection of vendor `generic`, signed as its sender signs it at that moment.
+pub(crate) fn webhook(
+    connection: &str,
+    signing: &str,
+    call_id: &str,
+    now_ms: i64,
+    body: Vec<u8>,
+) -> Result<RawRequest> {
+    let seconds = now_ms.div_euclid(1_000);
+    let id = format!("msg_{call_id}");
+    let signature = sign::standard_webhooks(signing, &id, seconds, &body).context("the key is no base64")?;
+    Ok(RawRequest {
+        method: "POST".into(),
+        url: format!("{}/hooks/{connection}/call", crate::world::PUBLIC_URL),
+        event: "call".into(),
+        headers: vec![
+            ("content-type".into(), "application/json".into()),
+            ("webhook-id".into(), id),
+            ("webhook-timestamp".into(), seconds.to_string()),
+            ("webhook-signature".into(), signature),
+        ],
+        body,
+    })
+}
+
+/// The `[[account.connection]]` of a settings file that leads to that twin at that address.
+pub fn settings_lines(held: &dyn Books, token: &str, address: std::net::SocketAddr) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let vendor = held.vendor();
+    let base_url = format!("http://{address}{}", held.path().unwrap_or_default());
+    let mut text = format!(
+        "[[account.connection]]\nname     = \"{vendor}-main\"\nvendor   = \"{vendor}\"\nbase_url = {}\nsecret   = {{ text = {} }}\n",
+        quoted(&base_url),
+        quoted(token)
+    );
+    let settings: Vec<String> =
+        held.settings().iter().map(|(name, value)| format!("{} = {}", quoted(name), quoted(value))).collect();
+    if !settings.is_empty() {
+        text.push_str(&format!("settings = {{ {} }}\n", settings.join(", ")));
+    }
+    text
 }
 
 /// Makes the fields that somebody makes by hand where set-up cannot, for the contract a new account starts with.

@@ -153,7 +153,8 @@ impl Player<'_> {
     }
 }
 
-async fn open_of(engine: &Engine, account: &AccountId, number: &str) -> Result<Vec<Inquiry>, Error> {
+/// The open inquiries of that number.
+pub(crate) async fn open_of(engine: &Engine, account: &AccountId, number: &str) -> Result<Vec<Inquiry>, Error> {
     let id = account.as_str().to_owned();
     let rows = engine
         .store()

@@ -6,6 +6,7 @@ use crate::texts::t;
 use crate::when::{Wall, lasting};
 use jiff::Timestamp;
 use ringback_core::contract::{Contract, TierTo};
+use ringback_core::crm::Properties;
 use ringback_core::followup::clock::{CountsIn, LateCause, escalates_at_once, tiers};
 use ringback_core::identity::MatchKind;
 use ringback_core::inquiry::{HeldClaim, Inquiry, InquiryCall, ReviewKind};
@@ -76,6 +77,10 @@ pub(crate) fn card(inquiry: &Inquiry, around: &Around<'_>) -> Card {
     let now = around.now;
     let wall = around.session.wall(inquiry.location.as_ref());
     let place = inquiry.location.as_ref().and_then(|id| around.session.roster.location(id));
+    // Whose clock it is where that is not the page's.
+    let (here, there) = (around.session.wall(None).zone_word(now), wall.zone_word(now));
+    let clock = if here == there { String::new() } else { format!(" {there}") };
+    let clock = clock.as_str();
     let since = inquiry.clock.as_ref().map_or(inquiry.opened_at, |c| c.started_at);
     let due_at = inquiry.next_callback_at.or_else(|| inquiry.clock.as_ref().map(|c| c.due_at));
     let left = due_at.map(|at| at.as_second() - now.as_second());
@@ -94,7 +99,7 @@ pub(crate) fn card(inquiry: &Inquiry, around: &Around<'_>) -> Card {
         tone,
         waiting: lasting(now.as_second() - since.as_second()),
         since_ms: since.as_millisecond(),
-        due: due_word(due_at, now, &wall),
+        due: due_word(due_at, now, &wall) + if left.is_some_and(|left| left >= 0) { clock } else { "" },
         in_whose_hours: hours_word(inquiry, place, now, &wall),
         name: name(inquiry),
         phone: phone(inquiry),
@@ -210,13 +215,24 @@ fn hours_word(inquiry: &Inquiry, place: Option<&Location>, now: Timestamp, wall:
     counts + &late
 }
 
+/// The name in a record of whatever CRM: each writes its properties in its own way. What stands where nobody said a name is no name.
+fn crm_name(properties: &Properties, e164: Option<&str>) -> Option<String> {
+    let part = |wanted: &str| {
+        let plain = |name: &str| name.replace('_', "").eq_ignore_ascii_case(wanted);
+        let found = properties.iter().find(|(name, value)| plain(name) && !value.trim().is_empty());
+        found.map(|(_, value)| value.trim())
+    };
+    let both: Vec<&str> = ["firstname", "lastname"].into_iter().filter_map(part).collect();
+    let name = if both.is_empty() { part("name")?.to_owned() } else { both.join(" ") };
+    (e164.is_none_or(|e164| name != format!("Caller {e164}"))).then_some(name)
+}
+
 /// As the CRM knows the caller, else as the caller said, else as a directory knows the number.
 pub(crate) fn name(inquiry: &Inquiry) -> Option<String> {
-    let linked = inquiry.contact.as_ref().map(|c| &c.record_held.properties);
-    let part = |n: &str| linked.and_then(|p| p.get(n)).map(|v| v.trim()).filter(|v| !v.is_empty());
-    let crm: Vec<&str> = ["firstname", "lastname"].into_iter().filter_map(part).collect();
-    if !crm.is_empty() && !inquiry.contact.as_ref().is_some_and(|c| c.made) {
-        return Some(crm.join(" "));
+    let known = inquiry.contact.as_ref().filter(|c| !c.made);
+    let crm = known.and_then(|c| crm_name(&c.record_held.properties, inquiry.e164.as_deref()));
+    if crm.is_some() {
+        return crm;
     }
     let said = inquiry.steering("caller_name").map(|c| c.claim.value.text());
     said.or_else(|| inquiry.calls.iter().rev().find_map(|c| c.caller_name.clone()))
@@ -398,7 +414,21 @@ fn tier(inquiry: &Inquiry, around: &Around<'_>, place: Option<&Location>) -> Str
 
 #[cfg(test)]
 mod tests {
-    use super::readable_number;
+    use super::{crm_name, readable_number};
+
+    #[test]
+    fn every_crm_tells_the_name_and_a_placeholder_is_none() {
+        let name = |held: &[(&str, &str)]| {
+            let held = held.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            crm_name(&held, Some("+12055550110"))
+        };
+        for (first, last) in [("firstname", "lastname"), ("FirstName", "LastName"), ("First_Name", "Last_Name")] {
+            assert_eq!(name(&[(first, "Ben"), (last, "Kowalski"), ("phone", "1")]).as_deref(), Some("Ben Kowalski"));
+        }
+        assert_eq!(name(&[("name", "Ben Kowalski")]).as_deref(), Some("Ben Kowalski"));
+        assert_eq!(name(&[("LastName", "Caller +12055550110")]), None);
+        assert_eq!(name(&[("phone", "1"), ("firstname", " ")]), None);
+    }
 
     #[test]
     fn numbers_are_written_as_people_read_them() {

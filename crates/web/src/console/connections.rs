@@ -149,7 +149,7 @@ fn lane(seen: &Seen, drain: Option<&Drain>, now: Timestamp, wall: &Wall) -> Line
     let open = lane.and_then(|l| l.breaker.as_deref()).is_some_and(|b| b != "closed");
     let failing = lane.is_some_and(|l| l.last_error_at > l.last_ok_at && seen.waiting > 0);
     let (state, tone) = if open || failing {
-        let since = lane.and_then(|l| l.last_ok_at.or(l.last_error_at)).map(at).unwrap_or_default();
+        let since = super::down_since(lane, seen.oldest).map(at).unwrap_or_default();
         (format!("{} {since}", t("crm.down")), "bad")
     } else if let Some(oldest) = seen.oldest {
         (format!("{} {}", t("crm.behind"), ago(oldest)), "ask")
@@ -167,7 +167,7 @@ fn lane(seen: &Seen, drain: Option<&Drain>, now: Timestamp, wall: &Wall) -> Line
         .filter(|l| l.last_error_at.is_some())
         .map(|l| {
             let when = l.last_error_at.map(at).unwrap_or_default();
-            format!("{} · {when}", l.last_error.clone().unwrap_or_default())
+            format!("{} · {when}", l.last_error.as_deref().unwrap_or(t("crm.no_answer")))
         })
         .unwrap_or_default();
     Line {
@@ -179,17 +179,18 @@ fn lane(seen: &Seen, drain: Option<&Drain>, now: Timestamp, wall: &Wall) -> Line
         backlog: format!("{} {}", seen.waiting, t("crm.waiting")),
         breaker,
         error,
-        drain: drain.map(|d| drained(d, now, wall)).unwrap_or_default(),
+        drain: drain.map(|d| drained(d, open, now, wall)).unwrap_or_default(),
         hook: None,
     }
 }
 
 /// When what waits will be gone, and what is left of the day's budget; empty where there is nothing to say.
-fn drained(drain: &Drain, now: Timestamp, wall: &Wall) -> String {
+fn drained(drain: &Drain, open: bool, now: Timestamp, wall: &Wall) -> String {
     let mut parts = Vec::new();
     if let Some(at) = drain.gone_at {
-        parts.push(format!("{} {}", t("drain.gone"), wall.moment(at, now)));
-        parts.push(format!("{} {} {:.1}/s", drain.requests, t("drain.requests"), drain.per_second));
+        parts.push(format!("{} {}", t(if open { "drain.gone_then" } else { "drain.gone" }), wall.moment(at, now)));
+        let what = t(if drain.requests == 1 { "drain.request" } else { "drain.requests" });
+        parts.push(format!("{} {what} {:.1}/s", drain.requests, drain.per_second));
     }
     if let Some(left) = drain.daily_left {
         parts.push(format!("{left} {} {}", drain.daily_unit, t("drain.left")));
@@ -198,7 +199,10 @@ fn drained(drain: &Drain, now: Timestamp, wall: &Wall) -> String {
 }
 
 fn source(seen: &Seen, now: Timestamp, wall: &Wall, public_url: &str) -> Line {
+    // A log is read when somebody names it: nothing has to come by itself.
+    let log = seen.connection.vendor == "phone-log";
     let (state, tone) = match seen.last_signal {
+        None if log => (t("source.log").to_owned(), "calm"),
         Some(at) => (format!("{} {}", t("source.last"), wall.moment(instant(at), now)), "good"),
         None => (t("source.none").to_owned(), "ask"),
     };

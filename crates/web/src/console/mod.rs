@@ -49,8 +49,15 @@ pub(crate) fn router() -> Router<App> {
         .route("/proof", get(proof::page))
         .route("/proof/{seq}", get(proof::earlier))
         .route("/proof/{seq}/file", get(proof::file))
+        .route("/proof/{seq}/print", get(proof::print))
         .route("/runbook", get(proof::runbook_page))
         .fallback(nowhere)
+}
+
+/// Since when a lane that fails has been down: nothing was asked of it between its last success and the oldest thing that waits.
+pub(crate) fn down_since(lane: Option<&ringback_store::LaneRow>, oldest: Option<i64>) -> Option<i64> {
+    let lane = lane?;
+    lane.last_ok_at.max(oldest).or(lane.last_error_at)
 }
 
 /// A handler's answer: a page, a redirect, or a problem as a page.

@@ -1,17 +1,18 @@
 //! *Proof*: did anything get lost or doubled? The latest proof per location, what is not as it should be with the command that mends it, and
 //! every proof before. *Runbook*: what to do when something fails, with the values of this moment.
 
-use super::{Page, Shell, shown};
+use super::{Failure, Page, Shell, shown};
 use crate::App;
 use crate::problem::Problem;
-use crate::proof_document::CHECK;
+use crate::proof_document::{CHECK, finding_title, proof_document};
 use crate::session::Session;
 use crate::texts::t;
+use crate::when::Wall;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
-use ringback_core::proof::file::{EXCEPTION, Sound};
+use ringback_core::proof::file::{EXCEPTION, LOCATION, Sound};
 use ringback_engine::{instant, prove, runbook};
 use ringback_store::ProofRow;
 use serde_json::Value;
@@ -31,6 +32,8 @@ struct Place {
 struct Exception {
     kind: String,
     place: String,
+    /// When its call came, by the location's clock.
+    at: String,
     sentence: String,
     command: String,
 }
@@ -111,7 +114,7 @@ async fn one(app: &App, session: &Session, seq: Option<i64>) -> Page {
         let summary = summary(row);
         Line {
             seq: row.seq,
-            day: row.day.clone(),
+            day: day(&row.day, &wall),
             revision: row.revision,
             made: wall.moment(instant(row.made_at), now),
             sentence: word(&summary, "sentence"),
@@ -121,7 +124,13 @@ async fn one(app: &App, session: &Session, seq: Option<i64>) -> Page {
     let history = rows.iter().map(line).collect();
     let made = row.as_ref().map(|row| wall.moment(instant(row.made_at), now)).unwrap_or_default();
     let shell = Shell::of(app, session, "proof", t("proof.title")).await?;
-    shown(&ProofPage { shell, latest: row.as_ref().map(|row| latest(row, made)), history, make: MAKE, check: CHECK })
+    let latest = row.as_ref().map(|row| latest(row, made, session));
+    shown(&ProofPage { shell, latest, history, make: MAKE, check: CHECK })
+}
+
+/// A proof's day as people write it.
+fn day(text: &str, wall: &Wall) -> String {
+    text.parse().map_or_else(|_| text.to_owned(), |day| wall.day(day))
 }
 
 fn summary(row: &ProofRow) -> Value {
@@ -148,7 +157,7 @@ fn tone(counts: Option<&Value>) -> &'static str {
     }
 }
 
-fn latest(row: &ProofRow, made: String) -> Latest {
+fn latest(row: &ProofRow, made: String, session: &Session) -> Latest {
     let summary = summary(row);
     let empty = Vec::new();
     let list = |name: &str| summary.get(name).and_then(Value::as_array).unwrap_or(&empty).clone();
@@ -159,6 +168,11 @@ fn latest(row: &ProofRow, made: String) -> Latest {
             format!("{} {}", n("tasks"), t("proof.tasks")),
             format!("{} {}", n("called_back"), t("proof.called_back")),
         ];
+        match n("exceptions") {
+            0 => {}
+            1 => beside.insert(0, format!("1 {}", t("proof.exception"))),
+            many => beside.insert(0, format!("{many} {}", t("proof.many"))),
+        }
         if n("kept_out") > 0 {
             beside.push(format!("{} {}", n("kept_out"), t("proof.kept_out")));
         }
@@ -166,16 +180,15 @@ fn latest(row: &ProofRow, made: String) -> Latest {
             name: word(of, "name"), sentence: word(of, "sentence"), tone: tone(counts), beside: beside.join(" · ")
         }
     };
-    let names: Vec<(String, String)> =
-        list("locations").iter().map(|of| (word(of, "location"), word(of, "name"))).collect();
     let checked = prove::check(row.body.as_bytes(), None);
-    let exceptions = checked.as_ref().map(|sound| exceptions(sound, &names)).unwrap_or_default();
+    let exceptions = checked.as_ref().map(|sound| exceptions(sound, session)).unwrap_or_default();
     let broken = checked.as_ref().err().map(|wrong| format!("{}: {}", wrong.line, wrong.cause));
     let witness = |of: &Value| {
         let answered = of.get("answered").and_then(Value::as_bool).unwrap_or(false);
         let why = of.get("why").and_then(Value::as_str).map(|why| format!(": {why}")).unwrap_or_default();
         let says = if answered {
-            format!("{}{why}", number(Some(of), "count"))
+            let what = if word(of, "kind") == "crm" { t("proof.records") } else { t("proof.calls") };
+            format!("{} {what}{why}", number(Some(of), "count"))
         } else {
             format!("{}{why}", t("proof.silent"))
         };
@@ -183,7 +196,7 @@ fn latest(row: &ProofRow, made: String) -> Latest {
     };
     Latest {
         seq: row.seq,
-        day: row.day.clone(),
+        day: day(&row.day, &session.wall(None)),
         sentence: word(&summary, "sentence"),
         tone: tone(summary.get("counts")),
         made,
@@ -197,12 +210,16 @@ fn latest(row: &ProofRow, made: String) -> Latest {
     }
 }
 
-fn exceptions(sound: &Sound, names: &[(String, String)]) -> Vec<Exception> {
+fn exceptions(sound: &Sound, session: &Session) -> Vec<Exception> {
+    let places: Vec<&Value> = sound.of(LOCATION).collect();
     let one = |of: &Value| {
         let slug = word(of, "location");
+        let known = session.roster.locations.iter().find(|l| l.slug == slug);
+        let at = word(of, "at").parse().ok().map(|at| session.wall(known.map(|l| &l.id)).time(at));
         Exception {
-            kind: word(of, "kind").replace('_', " "),
-            place: names.iter().find(|(s, _)| *s == slug).map(|(_, name)| name.clone()).unwrap_or_default(),
+            kind: finding_title(&word(of, "kind")),
+            place: places.iter().find(|p| word(p, "location") == slug).map(|p| word(p, "name")).unwrap_or_default(),
+            at: at.unwrap_or_default(),
             sentence: word(of, "sentence"),
             command: word(of, "command"),
         }
@@ -210,16 +227,34 @@ fn exceptions(sound: &Sound, names: &[(String, String)]) -> Vec<Exception> {
     sound.of(EXCEPTION).map(one).collect()
 }
 
-/// `GET /proof/{seq}/file`: the signed file.
-pub(crate) async fn file(State(app): State<App>, session: Session, Path(seq): Path<String>) -> Page {
+/// `GET /proof/{seq}/print`: the document that is printed, a page per location.
+pub(crate) async fn print(State(app): State<App>, session: Session, Path(seq): Path<String>) -> Page {
+    // It stands alone, with its style inside; nothing else is let in.
+    const POLICY: &str =
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let row = stored(&app, &session, place(&seq)).await?;
+    let broken = |why: String| Problem::refused(&why);
+    let sound = prove::check(row.body.as_bytes(), None)
+        .map_err(|wrong| broken(format!("{} {}: {}", t("proof.broken"), wrong.line, wrong.cause)))?;
+    let html = proof_document(&sound, None).map_err(broken)?;
+    let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, POLICY)];
+    Ok((headers, html).into_response())
+}
+
+async fn stored(app: &App, session: &Session, seq: i64) -> Result<ProofRow, Failure> {
     session.need(session.role.sees_operation())?;
-    let (account, seq) = (session.account.as_str().to_owned(), place(&seq));
+    let account = session.account.as_str().to_owned();
     let row = app
         .engine
         .store()
         .read(move |tx| Box::pin(async move { ringback_store::proof_get(tx, &account, seq).await }))
         .await?;
-    let Some(row) = row else { return Err(Problem::missing(t("proof.one")).into()) };
+    row.ok_or_else(|| Problem::missing(t("proof.one")).into())
+}
+
+/// `GET /proof/{seq}/file`: the signed file.
+pub(crate) async fn file(State(app): State<App>, session: Session, Path(seq): Path<String>) -> Page {
+    let row = stored(&app, &session, place(&seq)).await?;
     let name = format!("attachment; filename=\"ringback-{}-{}.proof.jsonl\"", row.day, row.revision);
     let headers = [(header::CONTENT_TYPE, "application/x-ndjson".to_owned()), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, row.body).into_response())

@@ -113,7 +113,11 @@ async fn live(app: &App, session: &Session, query: &HashMap<String, String>) -> 
     };
     Ok(Live {
         place: chosen.as_ref().map_or_else(|| t("today.all").to_owned(), |l| l.name.clone()),
-        clock: format!("{} · {}", wall.date(now), wall.time(now)),
+        clock: if chosen.is_none() && session.several_zones() {
+            format!("{} · {} {}", wall.date(now), wall.time(now), wall.zone_word(now))
+        } else {
+            format!("{} · {}", wall.date(now), wall.time(now))
+        },
         hours: chosen.as_ref().map_or_else(String::new, |l| hours(l, now)),
         choices: if places.len() > 1 { places.iter().map(choice).collect() } else { Vec::new() },
         to_call: count(&|c| matches!(c.group, Group::Now | Group::Later)),
@@ -230,7 +234,7 @@ pub(crate) async fn crm(app: &App, session: &Session) -> Result<Option<CrmLine>,
     };
     let (word, tone) = match (&lane, oldest) {
         (Some(lane), _) if is_down(lane) => {
-            let since = lane.last_ok_at.or(lane.last_error_at).map(ringback_engine::instant);
+            let since = super::down_since(Some(lane), oldest).map(ringback_engine::instant);
             let since = since.map(|at| wall.moment(at, now)).unwrap_or_default();
             (format!("{} {since}; {}", t("crm.down"), t("crm.queue_works")), "down")
         }

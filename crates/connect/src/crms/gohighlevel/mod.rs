@@ -95,6 +95,10 @@ impl Crm for GoHighLevel {
         request::request(operations, connection)
     }
 
+    fn request_everybody(&self, find: &CrmOp, connection: &Connection) -> Result<HttpRequest, Unsupported> {
+        request::everybody(find, connection)
+    }
+
     fn reply(
         &self,
         operations: &[CrmOp],

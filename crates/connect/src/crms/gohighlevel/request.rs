@@ -133,34 +133,48 @@ fn search(location: &str, filters: &Value) -> Value {
     json!({ "locationId": location, "page": 1, "pageLimit": SEARCH_RESULTS_MAX, "filters": filters })
 }
 
+/// The search even for one number: the vendor's own look shows one contact, however many there are.
+pub(super) fn everybody(find: &CrmOp, connection: &Connection) -> Result<HttpRequest, Unsupported> {
+    match find {
+        CrmOp::FindPerson { keys, .. } => searched(&wanted(keys)?, location(connection)?),
+        other => request(std::slice::from_ref(other), connection),
+    }
+}
+
+/// Field and value of each key.
+fn wanted(keys: &[PersonKey]) -> Result<Vec<(&'static str, &str)>, Unsupported> {
+    let keys = keys.iter().map(|key| match key {
+        PersonKey::Phone { e164, .. } => ("phone", e164.as_str()),
+        PersonKey::Email { address } => ("email", address.as_str()),
+    });
+    let wanted: BTreeSet<_> = keys.filter(|(_, value)| !value.is_empty()).collect();
+    if wanted.is_empty() {
+        return Err(Unsupported("There is no key to find a person by".into()));
+    }
+    Ok(wanted.into_iter().collect())
+}
+
+fn searched(wanted: &[(&str, &str)], location: &str) -> Result<HttpRequest, Unsupported> {
+    let short = |(_, value): &&(&str, &str)| value.chars().count() <= FILTER_CHARS_MAX;
+    let each = |(field, value): &(&str, &str)| json!({ "field": field, "operator": "eq", "value": value });
+    let filters: Vec<Value> = wanted.iter().filter(short).map(each).collect();
+    if filters.is_empty() {
+        return Err(Unsupported("The address is longer than HighLevel's search takes".into()));
+    }
+    let filters = json!([{ "group": "OR", "filters": filters }]);
+    Ok(send(Method::Post, "/contacts/search".into(), search(location, &filters)))
+}
+
 /// One number or address: the look that the vendor itself makes before it accepts a contact, which does not go through the search's
 /// index. Several: the search.
 fn find(keys: &[PersonKey], location: &str, connection: &Connection) -> Result<HttpRequest, Unsupported> {
-    let mut wanted = BTreeSet::new();
-    for key in keys {
-        wanted.insert(match key {
-            PersonKey::Phone { e164, .. } => ("phone", e164.as_str()),
-            PersonKey::Email { address } => ("email", address.as_str()),
-        });
-    }
-    let wanted: Vec<_> = wanted.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-    match wanted.as_slice() {
-        [] => Err(Unsupported("There is no key to find a person by".into())),
+    match wanted(keys)?.as_slice() {
         [(field, value)] if connection.setting("find") != Some("search") => {
             let name = if *field == "phone" { "number" } else { "email" };
             let (location, value) = (percent(location), percent(value));
             Ok(get(format!("/contacts/search/duplicate?locationId={location}&{name}={value}")))
         }
-        wanted => {
-            let short = |(_, value): &&(&str, &str)| value.chars().count() <= FILTER_CHARS_MAX;
-            let each = |(field, value): &(&str, &str)| json!({ "field": field, "operator": "eq", "value": value });
-            let filters: Vec<Value> = wanted.iter().filter(short).map(each).collect();
-            if filters.is_empty() {
-                return Err(Unsupported("The address is longer than HighLevel's search takes".into()));
-            }
-            let filters = json!([{ "group": "OR", "filters": filters }]);
-            Ok(send(Method::Post, "/contacts/search".into(), search(location, &filters)))
-        }
+        wanted => searched(wanted, location),
     }
 }
 
