@@ -71,7 +71,8 @@ fn crm_twin(vendor: &str, twin: &Twin, address: SocketAddr) -> Result<(Box<dyn B
     Ok((held, lines, token))
 }
 
-fn lines(vendor: &str, held: &dyn Books, token: &str, address: SocketAddr) -> String {
+/// The lines of a settings file that lead to a twin at that address.
+pub(crate) fn lines(vendor: &str, held: &dyn Books, token: &str, address: SocketAddr) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let base_url = format!("http://{address}{}", held.path().unwrap_or_default());
     let mut text = format!(
