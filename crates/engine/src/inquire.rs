@@ -1,6 +1,6 @@
 //! Moving inquiries: load, let `core` decide, store everything the step says in one unit of work.
 
-use crate::facts::AccountFacts;
+use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::{Engine, Error, micros};
 use jiff::Timestamp;
 use ringback_core::effect::Effect;
@@ -28,7 +28,7 @@ pub(crate) struct Loaded {
 
 /// Is that lane a receiver that confirms, instead of a CRM that is read?
 fn confirms(facts: &AccountFacts, lane: &str) -> bool {
-    facts.connections.get(lane).and_then(|held| held.crm()).is_some_and(ringback_connect::Crm::acknowledges)
+    facts.connections.get(lane).and_then(ConnectionFacts::crm).is_some_and(ringback_connect::Crm::acknowledges)
 }
 
 pub(crate) fn corrupt(what: &str, id: &str, why: impl std::fmt::Display) -> store::Error {

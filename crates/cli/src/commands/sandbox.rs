@@ -10,6 +10,7 @@ use crate::house::House;
 use crate::out::{Out, note};
 use crate::problems::{Exit, Fail, store_problem};
 use ringback_connect::{Connection, Secret};
+use ringback_core::effect::hex;
 use ringback_core::id::ConnectionId;
 use ringback_engine::clock::{Chance as _, SystemChance, SystemClock};
 use ringback_engine::keyring::{KEY_BYTES, Keyring};
@@ -84,8 +85,7 @@ async fn play(
     house.apply().await?;
     let name = wanted.connection.name.as_str();
     let random: [u8; 5] = house.engine.random();
-    let letters: String = random.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    let tag = format!("{TAG}{letters}");
+    let tag = format!("{TAG}{}", hex(random.get(..4).unwrap_or_default()));
     let again = format!("ringback drill --sandbox-connection {name} --remove {tag}");
     let plan =
         drill::sandbox_plan(ringback_connect::crm(&wanted.connection.vendor).map_or("", |c| c.about().title), &tag);
@@ -227,7 +227,7 @@ async fn ground(
 /// The customer's account as the drill's: contract, hours and people; its CRM without the credential; nobody to be paged.
 fn own(account: &Account, wanted: &Wanted, signing_secret: &str) -> Account {
     let mut theirs = account.clone();
-    theirs.slug = "drill".to_owned();
+    "drill".clone_into(&mut theirs.slug);
     let id = theirs.id();
     let crm = Wanted {
         connection: Connection { account: id.clone(), ..wanted.connection.clone() },
@@ -256,7 +256,7 @@ fn signing_secret() -> String {
     let mut random = [0_u8; 24];
     SystemChance.fill(&mut random);
     // Hexadecimal digits are base64 too.
-    format!("whsec_{}", random.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    format!("whsec_{}", hex(&random))
 }
 
 /// Beside the installation's database; where that is a server, beside the settings.
