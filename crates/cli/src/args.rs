@@ -114,8 +114,8 @@ pub(crate) enum Command {
     ///
     /// Without options Ringback itself is drilled, in this process and on virtual time: time-outs after successful writes, a value that a
     /// person typed, half an hour without the CRM, a field that disappears. With --black-box any integration is drilled that takes calls at
-    /// an address and writes to the simulated CRM started here. Nothing leaves this machine. A real sandbox cannot be drilled: there is no
-    /// option for it yet.
+    /// an address and writes to the simulated CRM started here. Nothing leaves this machine, except with --sandbox-connection: that drills
+    /// Ringback in your own CRM's sandbox, as far as a real CRM lets one see, and --remove takes away what it made there.
     Drill(Drill),
     /// A simulated vendor over HTTP.
     Twin(Twin),
@@ -236,8 +236,8 @@ pub(crate) struct Drill {
     /// From the twin's start to the first call: time to point the integration at it.
     #[arg(long, default_value_t = 10, value_name = "SECONDS", requires = "black_box")]
     pub(crate) begin_seconds: u64,
-    /// After each of the three parts it is waited at most so long until every call has arrived.
-    #[arg(long, default_value_t = 180, value_name = "SECONDS", requires = "black_box")]
+    /// After each part it is waited at most so long until every call has arrived.
+    #[arg(long, default_value_t = 180, value_name = "SECONDS", conflicts_with = "straw_man")]
     pub(crate) wait_seconds: u64,
     /// How long the CRM is away in the last part.
     #[arg(long, default_value_t = 20, value_name = "SECONDS", requires = "black_box")]
@@ -248,6 +248,16 @@ pub(crate) struct Drill {
     /// Drill a deliberately naive script instead, to see what reds look like.
     #[arg(long, conflicts_with = "black_box")]
     pub(crate) straw_man: bool,
+    /// Drill Ringback in the CRM behind this connection of your settings, which has to be a sandbox. Without --i-know-this-writes it only
+    /// says what it would write.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["black_box", "straw_man", "crm"])]
+    pub(crate) sandbox_connection: Option<String>,
+    /// The connection leads to a sandbox, and it may be written to.
+    #[arg(long, requires = "sandbox_connection")]
+    pub(crate) i_know_this_writes: bool,
+    /// Take away everything that the drill of this tag made there, and nothing else.
+    #[arg(long, value_name = "TAG", requires = "sandbox_connection", conflicts_with = "i_know_this_writes")]
+    pub(crate) remove: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

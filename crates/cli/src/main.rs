@@ -16,7 +16,8 @@ mod problems;
 use args::{Audit, Cli, Command};
 use clap::Parser as _;
 use commands::{
-    audit, connect, contract, demo, desk, doctor, drill, import, init, probe, reconcile, serve, token, twin, user,
+    audit, connect, contract, demo, desk, doctor, drill, import, init, probe, reconcile, sandbox, serve, token, twin,
+    user,
 };
 use config::{Config, Depth, Log};
 use house::House;
@@ -65,7 +66,15 @@ async fn with_runtime(cli: &Cli, out: Out) -> Result<(), Fail> {
     match &cli.command {
         Command::Contract(command) => contract::run(out, &cli.config, named, command).await,
         Command::Demo(command) => demo::run(out, command).await,
-        Command::Drill(command) => drill::run(out, command).await,
+        Command::Drill(command) => match &command.sandbox_connection {
+            Some(name) => {
+                let house = open(Depth::Whole).await?;
+                let done = sandbox::run(out, &cli.config, &house, house.account(named)?, name, command).await;
+                house.engine.store().clone().close().await;
+                done
+            }
+            None => drill::run(out, command).await,
+        },
         Command::Twin(command) => twin::run(out, command).await,
         Command::Doctor { volume } => doctor::run(out, &config::load(&cli.config, Depth::Whole)?, *volume).await,
         Command::Connect { name } => {

@@ -395,6 +395,8 @@ pub struct WriteTraits {
     pub search_lag: Duration,
     /// How long after a create a look by our key may still not show it; zero where that look is consistent.
     pub key_lag: Duration,
+    /// Objects that are looked for among a person's own, which show a new record at once: [`WriteTraits::key_lag`] is not theirs.
+    pub listed: &'static [Object],
     /// Objects that can be upserted by our key at the server; all others are looked up and then created.
     pub upserts: &'static [Object],
     /// The contact an activity belongs to is part of the write; else it is associated afterwards.
@@ -424,6 +426,11 @@ pub enum DealsWay {
 }
 
 impl WriteTraits {
+    /// How long after a create a look by our key may still not show a record of that object.
+    pub fn key_lag_of(&self, object: Object) -> Duration {
+        if self.listed.contains(&object) { Duration::ZERO } else { self.key_lag }
+    }
+
     /// How our key is held for that object.
     pub fn way(&self, object: Object) -> KeyWay {
         if self.upserts.contains(&object) { KeyWay::Upsert } else { KeyWay::LookThenCreate }

@@ -830,7 +830,8 @@ fn associate(of: &Keyed<'_>, record: &str, contact: &str) -> Next {
 
 /// Our key is nowhere: write it, or, where nothing shall be made, be content. Not before the vendor's index can show a write of ours.
 fn missing(history: &History, of: &Keyed<'_>, around: &Circumstances<'_>) -> Next {
-    let lag = around.traits.key_lag;
+    // Whose it is must be known for its list to be asked for.
+    let lag = if of.contact.is_some() { around.traits.key_lag_of(of.object) } else { around.traits.key_lag };
     // Only a write that may have done something can be on its way into the index.
     let may_show = |e: &&Exchange| matches!(&e.outcome, None | Some(Outcome::Unknown { .. } | Outcome::Done { .. }));
     let written = history.exchanges.iter().rev().filter(|e| e.purpose.changes()).find(may_show);

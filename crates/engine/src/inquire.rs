@@ -1,6 +1,6 @@
 //! Moving inquiries: load, let `core` decide, store everything the step says in one unit of work.
 
-use crate::facts::AccountFacts;
+use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::{Engine, Error, micros};
 use jiff::Timestamp;
 use ringback_core::effect::Effect;
@@ -24,6 +24,11 @@ pub(crate) struct Loaded {
     /// `None`: not stored yet.
     pub(crate) version: Option<i64>,
     pub(crate) open_key: Option<String>,
+}
+
+/// Is that lane a receiver that confirms, instead of a CRM that is read?
+fn confirms(facts: &AccountFacts, lane: &str) -> bool {
+    facts.connections.get(lane).and_then(ConnectionFacts::crm).is_some_and(ringback_connect::Crm::acknowledges)
 }
 
 pub(crate) fn corrupt(what: &str, id: &str, why: impl std::fmt::Display) -> store::Error {
@@ -587,6 +592,14 @@ impl Engine {
                     let target = row.target.clone();
                     if !store::effect_update_if(tx, &row).await? {
                         return Err(store::Error::Conflict);
+                    }
+                    // A receiver's refusal, or its silence, was about the message of then: it is told again.
+                    if confirms(&facts, &row.lane) {
+                        let effect: Effect =
+                            upcast::read_own(Form::Effect, &row.body).map_err(|e| corrupt("effect", &row.id, e))?;
+                        if let Some(key) = crate::acknowledge::key_of(&effect.desired) {
+                            store::ack_forget_if(tx, account, &row.lane, &key, micros(now)).await?;
+                        }
                     }
                     let Some(loaded) = load(tx, account, &row.inquiry).await? else { return Ok(true) };
                     let event = Event::Replayed { effect: id, target, by };

@@ -58,6 +58,7 @@ const PAGE_TRAITS: WriteTraits = WriteTraits {
     timeout: Duration::from_secs(10),
     search_lag: Duration::ZERO,
     key_lag: Duration::ZERO,
+    listed: &[],
     upserts: &[],
     links_in_write: false,
     deals: DealsWay::None,

@@ -24,6 +24,7 @@ pub mod prove;
 pub mod reconcile;
 pub mod retention;
 pub mod runbook;
+pub mod sandbox;
 pub mod setup;
 pub mod timers;
 mod tokens;

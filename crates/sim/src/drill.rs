@@ -1,16 +1,19 @@
 //! The continuity drill: synthetic missed calls, a CRM's twin that misbehaves, and eight guarantees that hold or do not.
 //!
 //! Three subjects can stand the same exam. Ringback itself, on virtual time ([`own`]); whatever takes calls at an address and writes to a
-//! twin, seen from outside ([`outside()`]); and a deliberately naive script ([`straw`]), which shows that the drill can fail.
+//! twin, seen from outside ([`outside()`]); and a deliberately naive script ([`straw`]), which shows that the drill can fail. What of it can be
+//! asked of a real CRM is asked in a customer's own sandbox ([`sandbox()`]).
 //! A verdict rests on what the twin holds and saw, never on what the subject says of itself, except where the guarantee *is* a document.
 //! What nobody can see from outside is said to be so: there is no green without evidence.
 
 mod outside;
 mod own;
+mod sandbox;
 mod straw;
 
-pub use outside::{Outside, outside, straw_man};
+pub use outside::{Outside, Told, outside, straw_man};
 pub use own::own;
+pub use sandbox::{Ground, plan as sandbox_plan, remove as sandbox_remove, sandbox};
 
 use ringback_twins::books::{Entry, Kind};
 use serde::Serialize;
@@ -21,6 +24,8 @@ use std::fmt::Write as _;
 pub const MARK: &str = "ringback-drill";
 /// Callers have numbers of this block, which belongs to nobody.
 const BLOCK: &str = "+160255501";
+/// What most callers say.
+const WORDS: &str = "Hi, the heat is out since last night, please call me back as soon as you can.";
 
 /// How a guarantee came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -30,6 +35,8 @@ pub enum Verdict {
     Red,
     /// From where the drill stands nobody can tell.
     Unseen,
+    /// What it takes cannot be brought about in a real CRM.
+    NotJudged,
 }
 
 impl Verdict {
@@ -39,6 +46,7 @@ impl Verdict {
             Self::Green => "green",
             Self::Red => "RED",
             Self::Unseen => "cannot be seen from outside",
+            Self::NotJudged => "not judged",
         }
     }
 }
@@ -109,6 +117,16 @@ pub struct Count {
     pub doubled: usize,
 }
 
+impl Count {
+    /// For people.
+    pub fn words(&self) -> String {
+        format!(
+            "{} calls, {} taken, {} written, {} lost, {} doubled",
+            self.calls, self.taken, self.written, self.lost, self.doubled
+        )
+    }
+}
+
 impl std::ops::AddAssign for Count {
     fn add_assign(&mut self, other: Self) {
         self.calls += other.calls;
@@ -138,8 +156,10 @@ impl Calls {
 pub struct Report {
     /// `ringback`, `straw_man`, or the address that was tested.
     pub subject: String,
-    /// Whose twin stood behind it.
+    /// Which CRM stood behind it.
     pub crm: String,
+    /// A twin of it; else the CRM itself, where nobody counts its requests.
+    pub twin: bool,
     pub guarantees: Vec<Guarantee>,
     pub calls: Calls,
     /// Requests that the twin saw.
@@ -162,7 +182,8 @@ impl Report {
     /// The card for people.
     pub fn card(&self) -> String {
         let mut out = String::new();
-        let _ = writeln!(out, "{} with {}'s twin behind it\n", self.subject, self.crm);
+        let behind = if self.twin { "'s twin" } else { " itself" };
+        let _ = writeln!(out, "{} with {}{behind} behind it\n", self.subject, self.crm);
         for g in &self.guarantees {
             let _ = writeln!(out, "{}  {}: {}\n   {}", g.n, g.name, g.verdict.words(), g.evidence);
             if let Some(flag) = g.red_flag {
@@ -171,19 +192,21 @@ impl Report {
         }
         let _ = writeln!(out);
         for (part, c) in &self.calls.parts {
-            let _ = writeln!(
-                out,
-                "{part}: {} calls, {} taken, {} written, {} lost, {} doubled",
-                c.calls, c.taken, c.written, c.lost, c.doubled
-            );
+            let _ = writeln!(out, "{part}: {}", c.words());
         }
         let (green, red, unseen) = (self.count(Verdict::Green), self.count(Verdict::Red), self.count(Verdict::Unseen));
-        let seen = if unseen > 0 { format!(", {unseen} cannot be seen from outside") } else { String::new() };
-        let _ = writeln!(
-            out,
-            "\n{green} green, {red} red{seen}; {} requests to the CRM, {} of them disturbed; lost {}, doubled {}",
-            self.requests, self.faults, self.calls.total.lost, self.calls.total.doubled
-        );
+        let mut seen = if unseen > 0 { format!(", {unseen} cannot be seen from outside") } else { String::new() };
+        let not_judged = self.count(Verdict::NotJudged);
+        if not_judged > 0 {
+            let _ = write!(seen, ", {not_judged} not judged");
+        }
+        let disturbed = if self.twin {
+            format!("{} requests to the CRM, {} of them disturbed; ", self.requests, self.faults)
+        } else {
+            String::new()
+        };
+        let (lost, doubled) = (self.calls.total.lost, self.calls.total.doubled);
+        let _ = writeln!(out, "\n{green} green, {red} red{seen}; {disturbed}lost {lost}, doubled {doubled}");
         out
     }
 }

@@ -12,12 +12,9 @@ async fn own(crm: &'static str, seed: u64) -> Report {
 async fn ringback_keeps_all_eight_with_every_crm() {
     let mut failed = Vec::new();
     for crm in CRMS {
-        // A message that a receiver rejected is not sent again by a replay: there the mending is not kept yet, and the drill says so.
-        let red: &[u8] = if *crm == "hook" { &[8] } else { &[] };
         let report = own(crm, 1).await;
-        let not_green = report.guarantees.iter().filter(|g| g.verdict != Verdict::Green);
         let total = report.calls.total;
-        if total.lost + total.doubled > 0 || total.calls != 59 || !not_green.map(|g| g.n).eq(red.iter().copied()) {
+        if total.lost + total.doubled > 0 || total.calls != 59 || report.count(Verdict::Green) != 8 {
             failed.push(report.card());
         }
     }

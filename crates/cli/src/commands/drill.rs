@@ -2,9 +2,10 @@
 
 use crate::args::Drill;
 use crate::commands::serve::{Signals, listen};
+use crate::commands::twin;
 use crate::out::{Out, note};
 use crate::problems::{Exit, Fail};
-use ringback_sim::drill::{self, Outside, Report, Verdict};
+use ringback_sim::drill::{self, Outside, Report, Told, Verdict};
 use ringback_sim::matrix::CRMS;
 use serde_json::json;
 
@@ -50,15 +51,21 @@ async fn play(out: Out, drill: &Drill) -> Result<Report, Fail> {
         return Err(Fail::new(Exit::Usage, "RB-0305", "the twin takes any request and listens on loopback only", cure));
     }
     let (listener, _) = listen(drill.listen, "choose another address with --listen").await?;
-    let told = |address, secret: &str| {
-        if out.json {
-            note(json!({ "listening": address, "token": secret }).to_string());
-        } else {
-            note(format!(
-                "{crm}'s twin on http://{address}, token {secret}; the first call goes to {calls_url} in {} seconds",
-                drill.begin_seconds
-            ));
+    let told = |told: Told<'_>| match told {
+        Told::Listening { address, secret, twin } => {
+            let lines = twin::lines(twin, secret, address);
+            if out.json {
+                note(json!({ "listening": address, "token": secret, "settings": lines }).to_string());
+            } else {
+                note(format!(
+                    "{crm}'s twin on http://{address}, token {secret}; the first call goes to {calls_url} in {} seconds. If it is Ringback that \
+                     listens there, its ringback.toml has:\n\n{lines}",
+                    drill.begin_seconds
+                ));
+            }
         }
+        Told::Goes(what) if out.json => note(json!({ "goes": what }).to_string()),
+        Told::Goes(what) => note(format!("… {what}")),
     };
     drill::outside(&options, listener, told).await.map_err(|error| cannot(&error))
 }

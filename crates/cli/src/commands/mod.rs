@@ -12,6 +12,7 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod probe;
 pub(crate) mod reconcile;
+pub(crate) mod sandbox;
 pub(crate) mod serve;
 pub(crate) mod token;
 pub(crate) mod twin;

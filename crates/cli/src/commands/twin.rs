@@ -67,9 +67,15 @@ fn crm_twin(vendor: &str, twin: &Twin, address: SocketAddr) -> Result<(Box<dyn B
         let made = crms::seed_people(held.as_mut(), twin.seed_people, then_ms);
         note(format!("{made} people are in it"));
     }
-    let mut lines = ringback_sim::matrix::settings_lines(held.as_ref(), &token, address);
-    lines.push_str("# and under [http]: allow_private_addresses = true\n");
+    let lines = lines(held.as_ref(), &token, address);
     Ok((held, lines, token))
+}
+
+/// The lines of a settings file that lead to a twin at that address.
+pub(crate) fn lines(held: &dyn Books, token: &str, address: SocketAddr) -> String {
+    let mut lines = ringback_sim::matrix::settings_lines(held, token, address);
+    lines.push_str("# and under [http]: allow_private_addresses = true\n");
+    lines
 }
 
 fn announce(out: Out, address: SocketAddr, token: &str, lines: Option<&str>) {

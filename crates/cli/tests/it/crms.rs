@@ -1,4 +1,4 @@
-//! Every CRM from nothing: the files that `init` writes, the simulated vendor that `twin` serves, `connect`, calls, `probe`, `doctor`.
+//! Every CRM from nothing: the files that `init` writes, the simulated vendor that `twin` serves, `connect`, calls, `probe`, the drill in a sandbox, `doctor`.
 
 use crate::home::{Home, SETTINGS, Served};
 use serde_json::{Value, json};
@@ -92,6 +92,74 @@ fn a_probe_asks_first_and_keeps_what_it_finds() {
     let retry = known["known"].as_array().unwrap().iter().find(|k| k["question"] == "retry").unwrap();
     assert_eq!(retry["value"], "same_record");
     assert_eq!(home.run(&["probe", "callrail-main", "--i-know-this-writes"]).status.code(), Some(4));
+}
+
+/// Live records that are not among those, by their ids.
+fn since(before: &[Value], twin: &Served) -> Vec<Value> {
+    let known = |e: &Value| before.iter().any(|b| b["id"] == e["id"] && b["object"] == e["object"]);
+    books(twin).into_iter().filter(|e| e["gone"] == false && !known(e)).collect()
+}
+
+#[test]
+fn a_drill_in_a_sandbox_asks_first_marks_what_it_makes_and_takes_it_all_away() {
+    for crm in ["hubspot", "dynamics"] {
+        let (home, twin) = home_of(crm, &["--seed-people", "3"]);
+        let name = format!("{crm}-main");
+        assert!(home.run(&["connect", &name]).status.success());
+        // Somebody has one of the fictional numbers: the drill does not call as that person.
+        let eve = br#"{"name":"Eve","phone":"+16025550150","customer":true}"#;
+        assert_eq!(twin.ask("POST", "/_twin/person", &[], eve).0, 200);
+        let before = books(&twin);
+        let drill = ["drill", "--sandbox-connection", &name];
+
+        let refused = home.run(&drill);
+        assert_eq!(refused.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains("RB-0530") && said.contains("--i-know-this-writes"), "{said}");
+        assert!(String::from_utf8_lossy(&refused.stdout).contains("makes 3 people"));
+        assert_eq!(books(&twin), before, "nothing was made");
+
+        let played = home.json(&[&drill[..], &["--i-know-this-writes", "--json"]].concat());
+        let verdict = |n: usize| played["report"]["guarantees"][n - 1]["verdict"].as_str().unwrap().to_owned();
+        let judged: Vec<String> = (1..=8).map(verdict).collect();
+        let expect = ["green", "green", "not_judged", "green", "not_judged", "not_judged", "green", "green"];
+        assert_eq!(judged, expect, "{played:#}");
+        let tag = played["tag"].as_str().unwrap();
+        assert!(tag.starts_with("rb-drill-"));
+        let made = since(&before, &twin);
+        assert_eq!(made.len(), 11, "{made:?}");
+        assert!(made.iter().all(|e| e["fields"].to_string().contains(tag)), "{made:?}");
+        let people: Vec<&Value> = made.iter().filter(|e| e["kind"] == "person").collect();
+        assert!(
+            people.iter().all(|e| e["fields"].to_string().contains(&format!("Ringback Drill {tag}"))),
+            "{people:?}"
+        );
+        // The installation itself knows nothing of it.
+        let listed = home.json(&["dead-letters", "list", "--json"]);
+        assert!(!listed.to_string().contains(tag), "{listed}");
+
+        // What does not show any more that the drill made it stays.
+        let taken = people[0]["id"].as_str().unwrap();
+        let order = json!({ "id": taken, "field": "rb_key", "value": "rb-contact-of-somebody-else" }).to_string();
+        assert_eq!(twin.ask("POST", "/_twin/type", &[], order.as_bytes()).0, 200);
+        let remove = [&drill[..], &["--remove", tag]].concat();
+        let left = home.run(&remove);
+        assert_eq!(left.status.code(), Some(1), "{}", String::from_utf8_lossy(&left.stdout));
+        let still = since(&before, &twin);
+        assert_eq!((still.len(), still[0]["id"].as_str()), (1, Some(taken)), "{still:?}");
+
+        let key = people[0]["fields"]["rb_key"].as_str().unwrap();
+        let order = json!({ "id": taken, "field": "rb_key", "value": key }).to_string();
+        assert_eq!(twin.ask("POST", "/_twin/type", &[], order.as_bytes()).0, 200);
+        assert_eq!(home.run(&remove).status.code(), Some(0));
+        assert_eq!(since(&before, &twin), [] as [Value; 0]);
+        let unchanged = |e: &&Value| !books(&twin).iter().any(|now| now == *e);
+        assert_eq!(before.iter().filter(unchanged).count(), 0, "what was there before is as it was");
+        assert_eq!(home.run(&remove).status.code(), Some(4), "nothing of it is left");
+    }
+    let (home, _twin) = home_of("hook", &[]);
+    let refused = home.run(&["drill", "--sandbox-connection", "hook-main", "--i-know-this-writes"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("RB-0527"));
 }
 
 #[test]

@@ -46,6 +46,7 @@ static ABOUT: About = About {
         settling: Duration::from_mins(1),
         search_lag: Duration::ZERO,
         key_lag: Duration::ZERO,
+        listed: &[],
         upserts: &[Object::Contact, Object::Call, Object::Task, Object::Note, Object::Deal, Object::Company],
         links_in_write: true,
         deals: DealsWay::None,

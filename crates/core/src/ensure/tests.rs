@@ -9,6 +9,7 @@ const TRAITS: WriteTraits = WriteTraits {
     timeout: Duration::from_secs(10),
     search_lag: Duration::from_mins(1),
     key_lag: Duration::ZERO,
+    listed: &[],
     upserts: &[Object::Contact, Object::Call, Object::Task],
     links_in_write: false,
     deals: DealsWay::Associations,
@@ -316,6 +317,9 @@ fn a_write_that_did_nothing_is_not_waited_for_in_the_index() {
     let early = tell(Purpose::Look, 310, gone.clone());
     assert_eq!(purpose(&next(&task(), &early, &around(at(311)))), "wait");
     assert_eq!(purpose(&next(&task(), &early, &around(at(333)))), "look");
+    // What is listed and not searched for is there as soon as it has landed.
+    let listed = Circumstances { traits: WriteTraits { listed: &[Object::Task], ..traits }, ..around(at(311)) };
+    assert_eq!(purpose(&next(&task(), &early, &listed)), "write");
     let late = tell(Purpose::Look, 334, gone);
     assert_eq!(purpose(&next(&task(), &late, &around(at(335)))), "write");
 }

@@ -31,7 +31,8 @@ impl Engine {
     ) -> Vec<After<'a>> {
         let operations: Vec<CrmOp> = batch.works.iter().map(|(.., op)| op.clone()).collect();
         if crm.acknowledges() && operations.iter().all(|op| !op.writes()) {
-            let outcomes = self.acknowledged(account, held, &operations).await;
+            let asked: Vec<(Purpose, &CrmOp)> = batch.works.iter().map(|(_, purpose, op)| (*purpose, op)).collect();
+            let outcomes = self.acknowledged(account, held, &asked).await;
             return batch
                 .works
                 .into_iter()

@@ -5,8 +5,8 @@
 //! bound, until everything has arrived or nothing moves any more, and counted in the twin.
 
 use super::{
-    Calls, Count, Guarantee, MARK, Makes, Report, Synthetic, Verdict, line, mentions, number, of_kind, some, straw,
-    tally,
+    Calls, Count, Guarantee, MARK, Makes, Report, Synthetic, Verdict, WORDS, line, mentions, number, of_kind, some,
+    straw, tally,
 };
 use crate::matrix::{CRMS, twin};
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -33,7 +33,6 @@ const LOOK_MS: u64 = 200;
 /// Everything counts as arrived when it has been so for this long.
 const SETTLED_MS: u64 = 1_500;
 const REPLY_BYTES_MAX: usize = 256 * 1024;
-const WORDS: &str = "Hi, the heat is out since last night, please call me back as soon as you can.";
 /// What a person typed about the caller who is known, and what the call says instead.
 const KNOWN: (&str, &str) = ("Maria Lopez", "maria.lopez@example.com");
 const SAID: &str = "Mary Lopes";
@@ -60,8 +59,16 @@ pub struct Outside {
     pub elsewhere: bool,
 }
 
-/// Tests whatever takes calls at that address. `told`: where the twin listens and what it accepts, before the first call.
-pub async fn outside(options: &Outside, listener: TcpListener, told: impl FnOnce(SocketAddr, &str)) -> Result<Report> {
+/// What somebody hears who waits for the card.
+pub enum Told<'a> {
+    /// Where the twin listens, what it accepts, and the lines of a settings file of ours that lead to it.
+    Listening { address: SocketAddr, secret: &'a str, twin: &'a dyn Books },
+    /// What is done next, or came of it.
+    Goes(String),
+}
+
+/// Tests whatever takes calls at that address. `told` hears where the twin listens before the first call, and how it goes.
+pub async fn outside(options: &Outside, listener: TcpListener, mut told: impl FnMut(Told<'_>)) -> Result<Report> {
     let crm = *CRMS.iter().find(|c| **c == options.crm).ok_or_else(|| anyhow!("no twin of {}", options.crm))?;
     let address = listener.local_addr().context("the twin's address")?;
     if !address.ip().is_loopback() {
@@ -71,13 +78,15 @@ pub async fn outside(options: &Outside, listener: TcpListener, told: impl FnOnce
     if !options.elsewhere && !target.here() {
         bail!("{} is not this machine; synthetic calls would land in somebody's system", options.calls_url);
     }
-    let twin: Twin = Arc::new(Mutex::new(Faulty::new(twin(crm).context("no such twin")?, Script::default())));
-    let secret = with(&twin, |t| t.vendor().secret());
+    let mut held = twin(crm).context("no such twin")?;
+    // Where a program cannot make its own fields, somebody has made those of ours by hand; whoever needs none is not held up by them.
+    crate::matrix::prepare_by_hand(held.as_mut(), crm)?;
+    let twin: Twin = Arc::new(Mutex::new(Faulty::new(held, Script::default())));
     let served = ringback_twins::serve::serve(twin.clone(), listener, || SystemClock.now().as_millisecond());
-    told(address, &secret);
+    with(&twin, |t| told(Told::Listening { address, secret: &t.vendor().secret(), twin: t.vendor().as_ref() }));
     let http = ReqwestTransport::new(Policy { allow_private: true, body_max_bytes: REPLY_BYTES_MAX })
         .map_err(|fault| anyhow!("no client: {fault}"))?;
-    let exam = Exam { options, twin, http, target, calls: Calls::default(), makes: None };
+    let exam = Exam { options, twin, http, target, calls: Calls::default(), makes: None, told: &mut told };
     tokio::select! {
         ended = served => match ended {
             Ok(()) => bail!("the twin stopped"),
@@ -108,7 +117,7 @@ pub async fn straw_man() -> Result<Report> {
             Ok(()) => bail!("the straw man stopped"),
             Err(error) => Err(error).context("the straw man stopped"),
         },
-        report = outside(&options, serves, |_, _| ()) => {
+        report = outside(&options, serves, |_| ()) => {
             let mut report = report?;
             report.subject = "straw_man".into();
             Ok(report)
@@ -155,6 +164,7 @@ struct Exam<'a> {
     calls: Calls,
     /// What the calm part has shown.
     makes: Option<Makes>,
+    told: &'a mut dyn FnMut(Told<'_>),
 }
 
 /// What the twin saw while a part was played.
@@ -207,6 +217,7 @@ impl Exam<'_> {
         Ok(Report {
             subject: self.options.calls_url.clone(),
             crm: crm.into(),
+            twin: true,
             guarantees: vec![unseen(1), second, third, fourth, unseen(5), sixth, seventh, eighth],
             calls: self.calls,
             requests,
@@ -244,6 +255,8 @@ impl Exam<'_> {
         trouble_seconds: u64,
     ) -> Result<(Count, Seen)> {
         let from = self.total();
+        let most = self.options.wait_seconds + trouble_seconds;
+        (self.told)(Told::Goes(format!("{name}: {}; it is waited {most} seconds at most", some(calls.len(), "call"))));
         with(&self.twin, |t| t.set_script(script));
         let mut taken = 0;
         for call in calls {
@@ -259,6 +272,7 @@ impl Exam<'_> {
         let makes = *self.makes.get_or_insert_with(|| made(&entries));
         let count = tally(&entries, calls, taken, makes);
         self.calls.add(name, count);
+        (self.told)(Told::Goes(format!("{name}: {}", count.words())));
         let mut seen = Seen::default();
         with(&self.twin, |t| {
             for entry in t.vendor_mut().log_mut().entries().iter().filter(|e| e.n > from) {

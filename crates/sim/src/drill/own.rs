@@ -3,13 +3,14 @@
 //! Four runs, each in an account of its own: writes whose answers never come, a value that a person typed, an outage, and a field
 //! that disappears from the CRM.
 
-use super::{Calls, Count, Guarantee, MARK, Makes, Report, Synthetic, held, number, of_kind, some, tally};
+use super::{Calls, Count, Guarantee, MARK, Makes, Report, Synthetic, WORDS, held, number, of_kind, some, tally};
 use crate::matrix::yard::{CRM, LOG, Yard};
 use anyhow::{Context as _, Result, bail};
 use ringback_core::contract::{Contract, Truth};
 use ringback_core::crm::Object;
-use ringback_core::id::{ConnectionId, EffectId, UserId};
+use ringback_core::id::{AccountId, ConnectionId, EffectId, UserId};
 use ringback_core::inquiry::{Choice, Inquiry, Review, ReviewKind};
+use ringback_engine::Engine;
 use ringback_engine::reconcile::{PhoneLog, Window};
 use ringback_engine::trace::Answer;
 use ringback_store::{self as store, Before};
@@ -29,8 +30,7 @@ const OUTAGE_MINUTES: i64 = 30;
 const OUTAGE_CALLS: usize = 40;
 const OUTAGE_CALLERS: usize = 32;
 const BY: &str = "usr_drill";
-const WORDS: &str = "Hi, the heat is out since last night, please call me back as soon as you can.";
-const SAYS_MORE: &str = "Hi, we have had no heat since last night and there is a baby in the house. My budget is at most six thousand dollars. \
+pub(super) const SAYS_MORE: &str = "Hi, we have had no heat since last night and there is a baby in the house. My budget is at most six thousand dollars. \
                          The address is 1520 Lakeside Drive. Please call me back as soon as you can.";
 /// What the person's own record says before the call.
 const TYPED: [(&str, &str, &str); 2] =
@@ -49,6 +49,7 @@ pub async fn own(crm: &'static str, seed: u64) -> Result<Report> {
     Ok(Report {
         subject: "ringback".into(),
         crm: crm.into(),
+        twin: true,
         guarantees,
         calls: all.calls,
         requests: all.requests,
@@ -182,7 +183,7 @@ impl Drill {
         let undeclared: Vec<&str> =
             contract.fields.iter().filter(|(_, r)| r.winner.trim().is_empty()).map(|(n, _)| n.as_str()).collect();
         let after = yard.entries().into_iter().find(|e| e.id == before.id && !e.gone);
-        let reviews = reviews(yard).await?;
+        let reviews = reviews(&yard.engine, &yard.account).await?;
         let asked: Vec<(&Review, &str)> = typed
             .iter()
             .filter_map(|(field, value)| {
@@ -369,7 +370,7 @@ impl Drill {
         let known = schema(&yard).await?;
         let mapped = contract.fields.len();
         play(&yard, &calls, start + MINUTE_MS).await?;
-        let asked = reviews(&yard).await?;
+        let asked = reviews(&yard.engine, &yard.account).await?;
         let fit = |r: &Review| {
             r.kind == ReviewKind::Field
                 && r.proposed.is_some()
@@ -464,16 +465,7 @@ impl Drill {
 
 /// Guarantee 7: one named source per field, and that the run went by it.
 fn sources(yard: &Yard, contract: &Contract, typed: &[(&str, &str)]) -> Guarantee {
-    let mut by: BTreeMap<&str, usize> = BTreeMap::new();
-    for rule in contract.fields.values() {
-        let source = match rule.truth {
-            Truth::Call => "the call",
-            Truth::Crm => "the CRM",
-            Truth::Human => "a person",
-            Truth::Decision => "Ringback's decision",
-        };
-        *by.entry(source).or_default() += 1;
-    }
+    let by = sources_of(contract);
     let list: Vec<String> = by.iter().map(|(source, n)| format!("{source} {n}")).collect();
     let entries = yard.entries();
     let kept = typed.iter().filter(|(_, v)| of_kind(&entries, Kind::Person).any(|e| super::mentions(e, v))).count();
@@ -494,6 +486,21 @@ fn sources(yard: &Yard, contract: &Contract, typed: &[(&str, &str)]) -> Guarante
     )
 }
 
+/// How many fields name which source.
+pub(super) fn sources_of(contract: &Contract) -> BTreeMap<&'static str, usize> {
+    let mut by = BTreeMap::new();
+    for rule in contract.fields.values() {
+        let source = match rule.truth {
+            Truth::Call => "the call",
+            Truth::Crm => "the CRM",
+            Truth::Human => "a person",
+            Truth::Decision => "Ringback's decision",
+        };
+        *by.entry(source).or_default() += 1;
+    }
+    by
+}
+
 /// Guarantee 4: from a written field back to the call, the words, the clause and its version.
 async fn audit_trail(yard: &Yard, contract: &Contract) -> Result<Guarantee> {
     if let Some((answer, value)) = traced(yard, contract).await? {
@@ -501,7 +508,7 @@ async fn audit_trail(yard: &Yard, contract: &Contract) -> Result<Guarantee> {
     }
     // Nothing that the caller said was written by itself: a person approves one value, and that one is traced.
     let by = UserId::from_text(BY);
-    let asked = reviews(yard).await?;
+    let asked = reviews(&yard.engine, &yard.account).await?;
     let fit = |r: &Review| {
         r.kind == ReviewKind::Field
             && r.quote.is_some()
@@ -518,15 +525,20 @@ async fn audit_trail(yard: &Yard, contract: &Contract) -> Result<Guarantee> {
 }
 
 fn trail(yard: &Yard, answer: &Answer, value: &str) -> Guarantee {
+    let there = yard
+        .entries()
+        .iter()
+        .any(|e| (e.id == answer.record || answer.record.ends_with(&format!("/{}", e.id))) && !e.gone);
+    told_trail(answer, value, there)
+}
+
+/// The trail in one sentence; `there`: the CRM shows the record.
+pub(super) fn told_trail(answer: &Answer, value: &str, there: bool) -> Guarantee {
     let quote = answer.quote.as_ref().and_then(|q| q.words.text()).unwrap_or_default();
     let call = answer.call.as_ref().map(|c| c.id.as_str().to_owned()).unwrap_or_default();
     let clause = answer.rule.clause.clone().unwrap_or_default();
     let version = answer.rule.version.unwrap_or_default();
     let read_at = answer.receipt.read_at.clone().unwrap_or_default();
-    let there = yard
-        .entries()
-        .iter()
-        .any(|e| (e.id == answer.record || answer.record.ends_with(&format!("/{}", e.id))) && !e.gone);
     held(
         4,
         there
@@ -681,10 +693,9 @@ fn ours(yard: &Yard) -> (usize, usize, usize) {
 }
 
 /// The questions that are open, with their inquiries.
-async fn reviews(yard: &Yard) -> Result<Vec<(Inquiry, Review)>> {
-    let account = yard.account.as_str().to_owned();
-    let rows = yard
-        .engine
+pub(super) async fn reviews(engine: &Engine, account: &AccountId) -> Result<Vec<(Inquiry, Review)>> {
+    let account = account.as_str().to_owned();
+    let rows = engine
         .store()
         .read(move |tx| {
             Box::pin(
@@ -740,7 +751,7 @@ fn bare(text: &str) -> String {
 }
 
 /// One name in the spellings of two vendors.
-fn same(theirs: &str, ours: &str) -> bool {
+pub(super) fn same(theirs: &str, ours: &str) -> bool {
     let (theirs, ours) = (bare(theirs), bare(ours));
     theirs == ours || theirs.strip_suffix('c') == Some(&ours)
 }
@@ -750,8 +761,11 @@ fn same_within(text: &str, name: &str) -> bool {
 }
 
 /// The words of a cause that is kept as JSON.
-fn plain(why: &str) -> String {
+pub(super) fn plain(why: &str) -> String {
     let value: serde_json::Value = serde_json::from_str(why).unwrap_or_default();
     let words = value.get("words").and_then(|w| w.as_str()).unwrap_or(why);
     words.chars().take(160).collect()
 }
+
+#[cfg(test)]
+mod receiver;

@@ -15,7 +15,12 @@ statements! {
         acked_at = CASE WHEN acks.event = excluded.event AND acks.body NOT LIKE '{\"outcome\":\"refused\"%' THEN acks.acked_at ELSE NULL END, sent_at = excluded.sent_at";
     ACK_PUT_IF = "UPDATE acks SET body = $5, acked_at = $6 WHERE account = $1 AND connection = $2 AND record_key = $3 AND event = $4";
     ACK_ACCEPTED_IF = "UPDATE acks SET body = 'accepted' WHERE account = $1 AND connection = $2 AND record_key = $3 AND event = $4 AND acked_at IS NULL";
-    ACK_GET = "SELECT event, sent, body, sent_at, acked_at FROM acks WHERE account = $1 AND connection = $2 AND record_key = $3";
+    ACK_GET = "SELECT event, sent, body, sent_at, acked_at, held FROM acks WHERE account = $1 AND connection = $2 AND record_key = $3";
+    ACK_HELD_INSERT_IF = "INSERT INTO acks (account, connection, record_key, event, sent, body, sent_at, acked_at, held) \
+        VALUES ($1, $2, $3, '', '', '', $4, $4, $5) ON CONFLICT DO NOTHING";
+    ACK_HELD_UPDATE_IF = "UPDATE acks SET held = $5 WHERE account = $1 AND connection = $2 AND record_key = $3 AND held = $4";
+    ACK_FORGET_IF = "UPDATE acks SET event = '', sent = '', body = '', acked_at = $4 WHERE account = $1 AND connection = $2 AND record_key = $3 \
+        AND (acked_at IS NULL OR body LIKE '{\"outcome\":\"refused\"%')";
     ACKS_OPEN_COUNT = "SELECT COUNT(*) FROM acks WHERE account = $1 AND connection = $2 AND acked_at IS NULL";
 }
 
@@ -98,7 +103,7 @@ pub async fn ack_accepted_if(
 /// What a receiver has confirmed of a record.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct AckRow {
-    /// The event that was sent last.
+    /// The event that was sent last; empty when none is waited for.
     pub event: String,
     /// The operation as it was sent, JSON.
     pub sent: String,
@@ -108,12 +113,37 @@ pub struct AckRow {
     pub sent_at: i64,
     /// When it was confirmed.
     pub acked_at: Option<i64>,
+    /// What the record holds by all that was confirmed of it, JSON; kept by the receiver's id of the record, else empty.
+    pub held: String,
 }
-decodes!(AckRow { event, sent, body, sent_at, acked_at });
+decodes!(AckRow { event, sent, body, sent_at, acked_at, held });
 
 /// What is known of a record.
 pub async fn ack_get(tx: &mut Tx, account: &str, connection: &str, key: &str) -> Result<Option<AckRow>, Error> {
     row!(tx, AckRow, ACK_GET, account, connection, key)
+}
+
+/// Keeps what a record holds by what was confirmed of it. `was`: what was kept before; `None`: there was no row. `false` when somebody was
+/// faster: read it again.
+pub async fn ack_held_put_if(
+    tx: &mut Tx,
+    account: &str,
+    connection: &str,
+    key: &str,
+    was: Option<&str>,
+    held: &str,
+    at: i64,
+) -> Result<bool, Error> {
+    match was {
+        None => exec_if!(tx, ACK_HELD_INSERT_IF, account, connection, key, at, held),
+        Some(was) => exec_if!(tx, ACK_HELD_UPDATE_IF, account, connection, key, was, held),
+    }
+}
+
+/// Nothing more is waited for of the message about that record, and its refusal does not count any more: it is going to be sent again. `false`
+/// when there was nothing of that kind.
+pub async fn ack_forget_if(tx: &mut Tx, account: &str, connection: &str, key: &str, at: i64) -> Result<bool, Error> {
+    exec_if!(tx, ACK_FORGET_IF, account, connection, key, at)
 }
 
 /// How many records were sent and are not confirmed.

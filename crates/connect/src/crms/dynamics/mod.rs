@@ -64,6 +64,7 @@ static ABOUT: About = About {
         // Queries and reads go to the same tables as writes.
         search_lag: Duration::ZERO,
         key_lag: Duration::ZERO,
+        listed: &[],
         upserts: &[Object::Contact, Object::Call, Object::Task, Object::Note],
         links_in_write: true,
         deals: DealsWay::Search,

@@ -56,8 +56,9 @@ static ABOUT: About = About {
         settling: Duration::from_secs(90),
         // "Updates may take a few seconds to appear in search results"; several times that.
         search_lag: Duration::from_secs(15),
-        // Contacts are found by our key through that search. Tasks and notes are listed and would need no wait.
+        // Contacts are found by our key through that search. Tasks and notes (calls are notes) are listed and need no wait.
         key_lag: Duration::from_secs(15),
+        listed: &[Object::Task, Object::Call, Object::Note],
         upserts: &[],
         links_in_write: true,
         deals: DealsWay::Search,

@@ -62,6 +62,7 @@ static ABOUT: About = About {
         search_lag: Duration::from_mins(1),
         // Reads by `idProperty` are consistent.
         key_lag: Duration::ZERO,
+        listed: &[],
         upserts: &[Object::Contact, Object::Call, Object::Task, Object::Note, Object::Deal, Object::Company],
         links_in_write: false,
         deals: DealsWay::Associations,

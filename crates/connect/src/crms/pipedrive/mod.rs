@@ -62,6 +62,7 @@ static ABOUT: About = About {
         // Nothing is published about how late the search is: assumed, with room.
         search_lag: Duration::from_secs(30),
         key_lag: Duration::from_secs(30),
+        listed: &[],
         upserts: &[],
         links_in_write: true,
         deals: DealsWay::Search,

@@ -61,6 +61,7 @@ static ABOUT: About = About {
         search_lag: Duration::from_mins(15),
         // Keys are looked up by SOQL, which reads the records themselves.
         key_lag: Duration::ZERO,
+        listed: &[],
         upserts: &[],
         links_in_write: true,
         deals: DealsWay::Search,

@@ -65,6 +65,7 @@ static ABOUT: About = About {
         // Not published; a search was seen to lag by seconds.
         search_lag: Duration::from_mins(1),
         key_lag: KEY_LAG,
+        listed: &[],
         // None, though leads could: see above.
         upserts: &[],
         links_in_write: true,
