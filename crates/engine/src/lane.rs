@@ -486,14 +486,7 @@ impl<'a> Step<'a> {
                             && engine.now() < look_until
                             && !(due.is_empty() && self.in_hand.is_empty());
                     }
-                    for row in due.iter().filter(|row| row.urgent) {
-                        self.hurry(&row.id);
-                    }
-                    due.retain(|row| self.in_hand.insert(row.id.clone()));
-                    self.found += due.len();
-                    for row in due {
-                        if row.urgent { self.to_open.push_front(row) } else { self.to_open.push_back(row) }
-                    }
+                    self.line_up(due);
                 }
                 Some(Came::Due(Err(error), urgent)) => {
                     self.looked();
@@ -539,6 +532,18 @@ impl<'a> Step<'a> {
             if !self.one_by_one && (!goes_on || engine.now() >= look_until) {
                 self.put_down();
             }
+        }
+    }
+
+    /// What was found stands in line to be taken in hand, urgent ones at its head.
+    fn line_up(&mut self, mut due: Vec<EffectRow>) {
+        for row in due.iter().filter(|row| row.urgent) {
+            self.hurry(&row.id);
+        }
+        due.retain(|row| self.in_hand.insert(row.id.clone()));
+        self.found += due.len();
+        for row in due {
+            if row.urgent { self.to_open.push_front(row) } else { self.to_open.push_back(row) }
         }
     }
 
