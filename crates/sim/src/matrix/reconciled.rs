@@ -22,8 +22,6 @@ enum Differs {
     Unreadable,
     /// It tells who set a value, and that a person set it.
     SaysWho,
-    /// It refuses a second contact of one number, and its look by number shows one.
-    NoDoubles,
     /// A record that is made again has the id of the one before: it follows from our key.
     SameId,
 }
@@ -44,7 +42,7 @@ const CASES: &[Case] = &[
     Case { vendor: "salesforce", differs: &[] },
     Case { vendor: "zoho", differs: &[] },
     Case { vendor: "pipedrive", differs: &[] },
-    Case { vendor: "gohighlevel", differs: &[Differs::NoDoubles] },
+    Case { vendor: "gohighlevel", differs: &[] },
     Case { vendor: "dynamics", differs: &[Differs::SameId] },
     Case { vendor: "hook", differs: &[Differs::Unreadable] },
 ];
@@ -131,9 +129,8 @@ async fn play(case: &Case) {
     rest(&yard, HOUR_MS).await;
     let found = reconciled(&yard, start - HOUR_MS).await;
     let told = format!("{vendor}: {:#?} {:?}", found.report.findings().collect::<Vec<_>>(), found.witnesses);
-    let doubles = !case.is(Differs::NoDoubles);
     let expected = |deleted: bool, double: bool| -> Vec<&str> {
-        let of = [(deleted, "deleted_in_crm"), (true, "drift"), (double && doubles, "foreign_duplicate")];
+        let of = [(deleted, "deleted_in_crm"), (true, "drift"), (double, "foreign_duplicate")];
         of.into_iter().filter(|(is, _)| *is).map(|(_, kind)| kind).collect()
     };
     assert_eq!(kinds(&found), expected(true, true), "{told}");
@@ -156,9 +153,6 @@ async fn play(case: &Case) {
     assert_eq!(person(&yard, DELETED).id == deleted.id, case.is(Differs::SameId), "{vendor}: it was made again");
     assert!(person(&yard, RENAMED).fields.values().any(|v| v == "Dana"), "{vendor}");
     assert_eq!(questions(&yard).await, asked, "{vendor}: what was asked is not asked again");
-    if !doubles {
-        return;
-    }
     // Somebody removes the double: nothing is left to ask.
     let double = finding_record(&found, "foreign_duplicate");
     let now = yard.now_ms();
