@@ -235,6 +235,12 @@ pub const KEY_PROPERTY: &str = "rb_key";
 /// vendors that keep people in several places set it in every person they read, so that a contract can say who is a customer.
 pub const OBJECT_PROPERTY: &str = "rb_object";
 
+/// An instant as it is written into a CRM: RFC 3339, in whole seconds, for several CRMs (Zoho among them)
+/// keep no more and would show another value than was sent.
+pub fn written_instant(at: Timestamp) -> String {
+    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
+}
+
 /// The word before the number in a name that we made up; marked, so that nobody takes it for something the caller said.
 const PLACEHOLDER: &str = "Caller";
 

@@ -511,9 +511,10 @@ impl Keyed<'_> {
     fn names(&self) -> Vec<String> {
         self.properties.keys().cloned().collect()
     }
-    /// What a read must show besides the properties.
+    /// What a read must show besides the properties. Where the link stands in the record itself, showing it costs no request.
     fn associations(&self, around: &Circumstances<'_>) -> Vec<Object> {
-        self.contact.filter(|_| !around.crowded).map(|_| Object::Contact).into_iter().collect()
+        let shows = around.traits.links_in_write || !around.crowded;
+        self.contact.filter(|_| shows).map(|_| Object::Contact).into_iter().collect()
     }
     fn by_key(&self, around: &Circumstances<'_>) -> CrmOp {
         CrmOp::ReadByKey {

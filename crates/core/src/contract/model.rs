@@ -747,7 +747,7 @@ pub fn fit(value: &FieldValue, kind: &FieldType, currency: Option<&str>) -> Resu
             _ => Ok(money.plain()),
         },
         (FieldType::Date, FieldValue::Date(date)) => Ok(date.to_string()),
-        (FieldType::DateTime, FieldValue::DateTime(at)) => Ok(at.to_string()),
+        (FieldType::DateTime, FieldValue::DateTime(at)) => Ok(crate::crm::written_instant(*at)),
         (FieldType::Bool, FieldValue::Bool(yes)) => Ok(yes.to_string()),
         (FieldType::Phone, FieldValue::Phone(e164)) => {
             if crate::identity::is_e164(e164) {

@@ -344,6 +344,23 @@ fn circumstances(traits: WriteTraits) -> Circumstances<'static> {
     }
 }
 
+/// Behind an outage reads are cut to what many can share. A link that stands in the record itself is no part of the cut: nothing else asks
+/// for it.
+#[test]
+fn a_link_in_the_record_is_asked_for_however_much_waits() {
+    for (crowded, traits) in [(false, LOOKING), (true, LOOKING), (false, TRAITS)] {
+        let around = Circumstances { crowded, ..circumstances(traits) };
+        let Next::Exchange { operation: CrmOp::ReadByKey { associations, .. }, .. } = next(
+            &task(),
+            &Told::new().then(Purpose::Write, done(vec![Record::default()])).0,
+            &Circumstances { traits: WriteTraits { upserts: TRAITS.upserts, ..traits }, ..around },
+        ) else {
+            panic!("not read back");
+        };
+        assert_eq!(associations, [Object::Contact], "{crowded} {traits:?}");
+    }
+}
+
 fn gone(into: Option<&str>) -> Option<Outcome> {
     Some(Outcome::Gone { merged_into: into.map(str::to_owned) })
 }

@@ -3,7 +3,7 @@
 
 use super::step::person_keys;
 use super::*;
-use crate::crm::{CrmWords, Object, Properties, placeholder_name};
+use crate::crm::{CrmWords, Object, Properties, placeholder_name, written_instant};
 use crate::decide::{change_digest, suppressed};
 use crate::effect::{ContactRef, Desired, Effect, Need, Notice};
 use crate::identity::{self, MatchFacts, MatchKind, Phone};
@@ -329,7 +329,7 @@ impl Writing<'_> {
             "rb_version".into(),
             format!("ringback {} · {} v{}", crate::CODE_VERSION, contract.name, contract.version),
         );
-        stamps.insert("rb_written_at".into(), self.now.to_string());
+        stamps.insert("rb_written_at".into(), written_instant(self.now));
         stamps.insert("rb_inquiry_url".into(), format!("{}/inquiries/{}", self.facts.console_url, self.inquiry.id));
         stamps
     }
@@ -359,7 +359,7 @@ impl Writing<'_> {
             properties.insert(self.words.contact_name.into(), placeholder_name(e164));
         }
         if let Some(call) = call {
-            properties.insert("rb_first_call_at".into(), call.started_at.to_string());
+            properties.insert("rb_first_call_at".into(), written_instant(call.started_at));
             if let Some(source) = &call.attribution.source {
                 properties.insert("rb_source".into(), source.clone());
             }
@@ -416,7 +416,7 @@ impl Writing<'_> {
         let direction = if call.direction == Direction::Outbound { words.call_outbound } else { words.call_inbound };
         let title = if call.missed() { "Missed call from" } else { "Call from" };
         for (name, value) in [
-            (words.call_at, call.started_at.to_string()),
+            (words.call_at, written_instant(call.started_at)),
             (words.call_title, format!("{title} {from}")),
             (words.call_body, self.call_body(call)),
             (words.call_direction, direction.to_owned()),
@@ -479,7 +479,7 @@ impl Writing<'_> {
         let due = inquiry.next_callback_at.unwrap_or(clock.due_at);
         let priority = usize::from(!inquiry.urgent());
         for (name, value) in [
-            (words.task_due, due.to_string()),
+            (words.task_due, written_instant(due)),
             (words.task_subject, subject),
             (words.task_body, self.task_body(owner)),
             (words.task_status, words.task_open.to_owned()),

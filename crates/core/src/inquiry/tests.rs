@@ -332,6 +332,30 @@ fn what_hangs_on_a_contact_follows_the_effect_that_makes_it() {
     assert!(!targets(&five).contains(&"call:2"), "{:?}", targets(&five));
 }
 
+/// Several CRMs keep no fraction of a second: what is written must be what can be read back.
+#[test]
+fn instants_are_written_in_whole_seconds() {
+    let house = House::new();
+    let mut call = house.call(1, "2026-03-03T17:00:00.123456Z", Ending::Voicemail, CALLER);
+    let now = when("2026-03-03T17:00:31.987654Z");
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    let event = found(&one.inquiry, Vec::new());
+    let two = step(one.inquiry, &event, &house.facts(), now);
+    let read = house
+        .said(&mut call, "There is a strong gas smell in our basement, I smell gas, please call me back right away.");
+    let three = step(two.inquiry, &read, &house.facts(), now);
+    let mut seen = 0;
+    for effect in two.plan.iter().chain(&three.plan).flat_map(|plan| &plan.effects) {
+        for (name, value) in effect.desired.properties().into_iter().flatten() {
+            if let Ok(at) = value.parse::<Timestamp>() {
+                seen += 1;
+                assert_eq!(at.subsec_nanosecond(), 0, "{} {name}: {value}", effect.target);
+            }
+        }
+    }
+    assert!(seen >= 4, "{seen} instants");
+}
+
 #[test]
 fn the_clock_counts_from_a_later_call_when_the_first_was_answered_after_all() {
     let house = House::new();
