@@ -46,6 +46,13 @@ pub fn parse(text: &str) -> (Option<Contract>, Vec<Problem>) {
     (contract.filter(|_| problems.is_empty()), problems)
 }
 
+/// Where the clauses of a text stand; for what is found out about a contract after it was read.
+pub fn places(text: &str) -> Places {
+    let (tree, _) = DeTable::parse_recoverable(text);
+    let root = Section { table: tree.get_ref(), at: clamp(tree.span(), text.len()), path: String::new() };
+    Reader::default().contract(&root).1
+}
+
 /// How often a text is mended before it is read as far as it goes.
 const MENDS_MAX: usize = 20;
 
@@ -102,11 +109,11 @@ fn clamp(at: Range<usize>, len: usize) -> Range<usize> {
 
 /// Where each clause and key stands, for checks that compare several.
 #[derive(Debug, Default)]
-pub(super) struct Places(BTreeMap<String, Range<usize>>);
+pub struct Places(BTreeMap<String, Range<usize>>);
 
 impl Places {
     /// The range of `field.budget.winner`, or of the nearest table around it.
-    pub(super) fn of(&self, path: &str) -> Option<Range<usize>> {
+    pub fn of(&self, path: &str) -> Option<Range<usize>> {
         let mut path = path;
         loop {
             if let Some(at) = self.0.get(path) {
@@ -168,6 +175,21 @@ impl Reader {
                 None => format!("known here: {}", keys.join(", ")),
             };
             self.say("RB-0204", format!("{} has no key {name}", section.name()), cure, at);
+        }
+    }
+
+    /// The same where there are too many names to list all of them.
+    fn known_short(&mut self, section: &Section, keys: &[&str]) {
+        for (key, _) in section.table {
+            let name = key.get_ref().as_ref();
+            if keys.contains(&name) {
+                continue;
+            }
+            let cure = match did_you_mean(name, keys.iter().copied()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => "name a field of this contract, or owner, clock, review, task, contact, caller".to_owned(),
+            };
+            self.say("RB-0204", format!("{} has no key {name}", section.name()), cure, key.span());
         }
     }
 
@@ -385,7 +407,8 @@ impl Reader {
         let locations = this.locations(root, clock.as_ref());
         let suppress = this.suppress(root);
         let page = this.page(root);
-        let tests = this.tests(root);
+        let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+        let tests = this.tests(root, &names);
         let built = (|| {
             Some(Contract {
                 name: name?,
