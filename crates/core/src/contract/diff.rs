@@ -105,26 +105,7 @@ pub fn diff(before: &Contract, after: &Contract) -> Vec<Change> {
     fields(before, after, &mut found);
     owners(&before.owner, &after.owner, &mut found);
     clock("clock", &before.clock, &after.clock, &mut found);
-    let slugs: BTreeSet<&String> = before.locations.keys().chain(after.locations.keys()).collect();
-    for slug in slugs {
-        let plain = LocationRules::default();
-        let a = before.locations.get(slug).unwrap_or(&plain);
-        let b = after.locations.get(slug).unwrap_or(&plain);
-        let (low, high) = (a.autonomy.unwrap_or(before.autonomy), b.autonomy.unwrap_or(after.autonomy));
-        if a.autonomy != b.autonomy {
-            let what = format!("At {slug}, how much happens without a person");
-            found.word(&format!("location.{slug}.autonomy"), Way::rising(&low, &high), &what, &low, &high);
-        }
-        found.same(
-            &format!("location.{slug}.retention"),
-            &format!("At {slug}, how long words stay readable"),
-            &a.retention,
-            &b.retention,
-        );
-        if a.clock != b.clock {
-            clock(&format!("location.{slug}.clock"), before.clock_for(slug), after.clock_for(slug), &mut found);
-        }
-    }
+    locations(before, after, &mut found);
     let classes = |s: &Suppress| s.classes.iter().map(word_of).collect::<BTreeSet<_>>();
     found.set(
         "suppress.classes",
@@ -153,6 +134,29 @@ pub fn diff(before: &Contract, after: &Contract) -> Vec<Change> {
         );
     }
     found.0
+}
+
+fn locations(before: &Contract, after: &Contract, found: &mut Found) {
+    let slugs: BTreeSet<&String> = before.locations.keys().chain(after.locations.keys()).collect();
+    for slug in slugs {
+        let plain = LocationRules::default();
+        let a = before.locations.get(slug).unwrap_or(&plain);
+        let b = after.locations.get(slug).unwrap_or(&plain);
+        let (low, high) = (a.autonomy.unwrap_or(before.autonomy), b.autonomy.unwrap_or(after.autonomy));
+        if a.autonomy != b.autonomy {
+            let what = format!("At {slug}, how much happens without a person");
+            found.word(&format!("location.{slug}.autonomy"), Way::rising(&low, &high), &what, &low, &high);
+        }
+        found.same(
+            &format!("location.{slug}.retention"),
+            &format!("At {slug}, how long words stay readable"),
+            &a.retention,
+            &b.retention,
+        );
+        if a.clock != b.clock {
+            clock(&format!("location.{slug}.clock"), before.clock_for(slug), after.clock_for(slug), found);
+        }
+    }
 }
 
 impl Way {

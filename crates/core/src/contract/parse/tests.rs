@@ -97,7 +97,7 @@ impl Reader {
             self.text(&deal, "stage");
             self.flag(&deal, "open");
         }
-        if let Some((text, at)) = self.text_of(section, "at")
+        if let Some((text, at)) = text_of(section, "at")
             && text.parse::<DateTime>().is_err()
         {
             let cause = format!("{} is no time at the location", section.path("at"));
@@ -109,7 +109,7 @@ impl Reader {
         let pairs: Vec<(&str, ())> = fields.iter().map(|f| (*f, ())).collect();
         for key in ["approved", "rejected"] {
             let path = section.path(key);
-            for (text, at) in self.texts_of(section, key) {
+            for (text, at) in texts_of(section, key) {
                 self.pick(&path, text, at, &pairs);
             }
         }
@@ -206,17 +206,17 @@ impl Reader {
             }
         }
     }
+}
 
-    /// The text of a key, when it is one; what else is wrong with it is told elsewhere.
-    fn text_of<'a>(&self, section: &Section<'a>, key: &str) -> Option<(&'a str, std::ops::Range<usize>)> {
-        let (value, at) = section.get(key)?;
-        Some((value.as_str()?, at))
-    }
+/// The text of a key, when it is one; what else is wrong with it is told elsewhere.
+fn text_of<'a>(section: &Section<'a>, key: &str) -> Option<(&'a str, std::ops::Range<usize>)> {
+    let (value, at) = section.get(key)?;
+    Some((value.as_str()?, at))
+}
 
-    fn texts_of<'a>(&self, section: &Section<'a>, key: &str) -> Vec<(&'a str, std::ops::Range<usize>)> {
-        let items = section.get(key).and_then(|(v, _)| v.as_array());
-        items.into_iter().flatten().filter_map(|i| Some((i.get_ref().as_str()?, i.span()))).collect()
-    }
+fn texts_of<'a>(section: &Section<'a>, key: &str) -> Vec<(&'a str, std::ops::Range<usize>)> {
+    let items = section.get(key).and_then(|(v, _)| v.as_array());
+    items.into_iter().flatten().filter_map(|i| Some((i.get_ref().as_str()?, i.span()))).collect()
 }
 
 fn json_table(table: &DeTable) -> serde_json::Value {

@@ -34,7 +34,7 @@ pub(super) fn roster(contract: &Contract, given: &Given, words: &CrmWords) -> Ro
         match target {
             OwnerTarget::Role(role) => staff.push(person(&name, NO_TIER, vec![role.clone()])),
             OwnerTarget::Staff(id) => {
-                staff.push(Staff { id: StaffId::from_text(id.clone()), ..person(&name, NO_TIER, Vec::new()) })
+                staff.push(Staff { id: StaffId::from_text(id.clone()), ..person(&name, NO_TIER, Vec::new()) });
             }
             OwnerTarget::RecordOwner | OwnerTarget::LocationTier(_) => {}
         }
