@@ -169,7 +169,7 @@ async fn either(config: &Path, named: Option<&str>, of: &str) -> Result<Contract
     let rows =
         house.engine.store().read(move |tx| Box::pin(async move { store::contracts_all(tx, &account).await })).await?;
     let held: Vec<String> = rows.iter().map(|r| r.version.to_string()).collect();
-    let Some(row) = rows.into_iter().find(|r| i64::from(r.version) == version) else {
+    let Some(row) = rows.into_iter().find(|r| r.version == version) else {
         let cure = format!("there are the versions {}; a file is named by its path, such as ./{of}", held.join(", "));
         return Err(Fail::new(Exit::Missing, "RB-0313", format!("there is no version {of} of the contract"), cure));
     };

@@ -407,7 +407,9 @@ impl Reader {
         let locations = this.locations(root, clock.as_ref());
         let suppress = this.suppress(root);
         let page = this.page(root);
-        let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+        // Also those whose clause is wrong: that is told there.
+        let named = root.get("field").and_then(|(all, _)| all.as_table());
+        let names: Vec<&str> = named.iter().flat_map(|t| t.keys()).map(|k| k.get_ref().as_ref()).collect();
         let tests = this.tests(root, &names);
         let built = (|| {
             Some(Contract {
