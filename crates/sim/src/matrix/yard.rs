@@ -525,7 +525,8 @@ pub fn without_field(text: &str, field: &str) -> String {
             part.push('\n');
         }
     }
-    parts.retain(|part| !part.starts_with(&head) && !(part.starts_with("[[test]]") && part.contains(&spoken)));
+    let speaks = |part: &String| part.starts_with("[[test]]") && part.contains(&spoken);
+    parts.retain(|part| !part.starts_with(&head) && !speaks(part));
     parts.concat()
 }
 

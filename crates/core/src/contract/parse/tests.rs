@@ -89,6 +89,7 @@ impl Reader {
         }
         let pairs: Vec<(&str, ())> = CATEGORIES.iter().map(|w| (*w, ())).collect();
         self.word(section, "category", &pairs);
+        self.word(section, "autonomy", super::AUTONOMY);
         let pairs: Vec<(&str, ())> = words::MATCHES.iter().map(|w| (*w, ())).collect();
         self.word(section, "match", &pairs);
         for deal in self.list(section, "deals") {
@@ -185,7 +186,7 @@ impl Reader {
 
     /// Each key has the kind of value it takes; tables are read by themselves, words of closed sets too.
     fn kinds(&mut self, section: &Section, keys: &[(&str, Takes)]) {
-        const CLOSED: [&str; 5] = ["set_by", "category", "match", "contact", "caller"];
+        const CLOSED: [&str; 6] = ["autonomy", "set_by", "category", "match", "contact", "caller"];
         for (key, takes) in keys.iter().filter(|(k, _)| !CLOSED.contains(k)) {
             match takes {
                 Takes::Text => {

@@ -63,6 +63,10 @@ pub fn run_one(contract: &Contract, words: &CrmWords, test: &ContractTest) -> Tr
         Ok(then) => then,
         Err(error) => return unreadable("then", &error.to_string()),
     };
+    let contract = match given.autonomy {
+        Some(autonomy) => &Contract { autonomy, ..contract.clone() },
+        None => contract,
+    };
     let differences = match Scene::new(contract, words, &given) {
         Ok(scene) => scene.differences(&then),
         Err(difference) => vec![difference],

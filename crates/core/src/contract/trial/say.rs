@@ -1,5 +1,6 @@
 //! What a test may say. The words here are the words of the text; [`crate::contract::parse`] refuses all others at their line.
 
+use crate::contract::Autonomy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -8,6 +9,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Given {
+    /// The level at which it happens, in place of the contract's own: what a clause says holds at whatever level the contract stands now.
+    pub autonomy: Option<Autonomy>,
     /// What the caller said.
     pub call: Option<String>,
     /// How the call ended; a voicemail when something was said, else `ring_no_answer`.
@@ -152,6 +155,7 @@ pub(in crate::contract) enum Takes {
 
 /// Keys of `given`.
 pub(in crate::contract) const GIVEN: &[(&str, Takes)] = &[
+    ("autonomy", Takes::Text),
     ("call", Takes::Text),
     ("category", Takes::Text),
     ("claims", Takes::Table),

@@ -36,6 +36,18 @@ fn a_failing_test_says_what_was_expected_and_what_came() {
 }
 
 #[test]
+fn the_level_of_a_rollout_fails_no_test_of_a_clause() {
+    for level in ["observe", "suggest", "auto"] {
+        let text = DEFAULT_TEXT.replacen("autonomy = \"auto-low-risk\"", &format!("autonomy = \"{level}\""), 1);
+        let failed: Vec<Trial> = run(&parse(&text).0.unwrap(), &WORDS).into_iter().filter(|t| !t.passed).collect();
+        assert_eq!(failed, Vec::new(), "{level}");
+    }
+}
+
+// Not yet said of a new caller: that nothing is asked (`review = []`). GoHighLevel's property for the owner has a name that does not count as an owner's
+// (`assignedTo`), so there the owner of a contact just made is asked about. With the vendor's own list of protected names it belongs into the test.
+
+#[test]
 fn a_failing_test_is_a_problem_at_its_line() {
     let text =
         format!("{DEFAULT_TEXT}\n[[test]]\nname = \"the last one\"\ngiven = {{ }}\nthen = {{ clock = \"vendor\" }}\n");
@@ -54,6 +66,7 @@ fn what_no_test_can_say_is_refused_at_its_word() {
     let from = DEFAULT_TEXT.find("[[test]]").unwrap();
     for (given, then, place) in [
         ("cal = \"x\"", "task = true", "cal"),
+        ("autonomy = \"robot\"", "task = true", "\"robot\""),
         ("set_by = \"robot\"", "task = true", "\"robot\""),
         ("set_by = { \"contact.phone\" = \"robot\" }", "task = true", "\"robot\""),
         ("crm = { phone = \"1\" }", "task = true", "phone"),
