@@ -260,6 +260,13 @@ pub(crate) struct Drill {
     pub(crate) remove: Option<String>,
 }
 
+/// How a mapping is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Mapping {
+    Md,
+    Csv,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Contract {
     /// Every problem of a contract at once, with line, cause and cure.
@@ -274,7 +281,26 @@ pub(crate) enum Contract {
         #[arg(long)]
         file: Option<PathBuf>,
     },
-    /// Make a new version of it.
+    /// Run the tests that stand beside the rules: what was expected, and what came.
+    Test {
+        /// The file; else the one the settings name.
+        file: Option<PathBuf>,
+    },
+    /// What changes from one contract to another, in sentences, and which way: looser or stricter.
+    Diff {
+        /// A file, or the number of a version.
+        before: String,
+        /// A file, or the number of a version.
+        after: String,
+    },
+    /// The mapping as a document for people.
+    Export {
+        /// The file; else the contract in force.
+        file: Option<PathBuf>,
+        #[arg(long, value_enum, default_value_t = Mapping::Md)]
+        format: Mapping,
+    },
+    /// Make a new version of it. Refused while one of its tests fails.
     Apply { file: PathBuf },
     /// The contract in force, as it was written, and its versions.
     Show,

@@ -1,15 +1,16 @@
 //! `contract`: check, read aloud, apply, show.
 
-use crate::args::Contract as Command;
+use crate::args::{Contract as Command, Mapping};
 use crate::config::apply::apply_contract;
 use crate::config::{Account, Depth, bounded, load};
 use crate::house::{self, House, pick_account};
 use crate::out::{Out, table};
 use crate::problems::{Exit, Fail, Source};
-use ringback_core::contract::{self, Contract, Sentence};
+use ringback_core::contract::{self, Contract, Sentence, diff, export, trial};
+use ringback_core::crm::CrmWords;
 use ringback_store as store;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The longest contract file, in bytes; parsing has its own, smaller bound and a better message.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -18,6 +19,25 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &Command) -> Result<(), Fail> {
     match command {
         Command::Check { file } => check(out, config, named, file.as_deref()),
+        Command::Diff { before, after } => {
+            let a = either(config, named, before).await?;
+            let b = either(config, named, after).await?;
+            differ(out, &a, &b);
+            Ok(())
+        }
+        Command::Export { file, format } => {
+            let contract = match file {
+                Some(file) => read(file, None)?.1,
+                None => in_force(config, named).await?,
+            };
+            let text = match format {
+                Mapping::Md => export::markdown(&contract),
+                Mapping::Csv => export::csv(&contract),
+            };
+            out.result(&json!({ "contract": contract.name, "mapping": contract.sentences() }), || text);
+            Ok(())
+        }
+        Command::Test { file } => test(out, config, named, file.as_deref()),
         Command::Explain { field, file: Some(file) } => {
             let (_, contract) = read(file, None)?;
             explain(out, &contract, field.as_deref())
@@ -32,6 +52,7 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
             let house = house::open(config, Depth::Lookup).await?;
             let account = house.account(named)?;
             let (text, contract) = read(file, Some(account))?;
+            tested(file, &text, &contract, Some(account))?;
             let by = format!("file {}", file.display());
             let row = apply_contract(&house.engine, account.id().as_str(), &text, &contract, &by).await?;
             let shown =
@@ -46,15 +67,63 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
     }
 }
 
+/// The file that is meant: the one named, else the one of the settings.
+fn meant(file: Option<&Path>, account: Option<&Account>) -> Result<PathBuf, Fail> {
+    let configured = account.and_then(|a| a.contract_file.clone());
+    file.map(Path::to_owned).or(configured).ok_or_else(|| {
+        let cure = "name a file, or name one in [[account]] contract";
+        Fail::new(Exit::Usage, "RB-0310", "there is no contract to check", cure)
+    })
+}
+
+/// Words of the CRM that a contract writes to: of its connection where the settings have it, else of the vendor whose names it uses.
+fn words(contract: &Contract, account: Option<&Account>) -> &'static CrmWords {
+    let connection = account.and_then(|a| a.connections.iter().find(|c| c.connection.name == contract.crm));
+    let of = &contract.matching.properties;
+    let alike = || ringback_connect::CRMS.iter().find(|c| c.words().contact_owner == of.owner).copied();
+    let found = connection.and_then(|c| ringback_connect::crm(&c.connection.vendor)).or_else(alike);
+    found.unwrap_or(&ringback_connect::crms::hubspot::HubSpot).words()
+}
+
+/// Refuses a contract one of whose own tests fails, each at its line.
+fn tested(path: &Path, text: &str, contract: &Contract, account: Option<&Account>) -> Result<(), Fail> {
+    let problems = trial::refused(contract, words(contract, account), text);
+    let source = Source { path: path.display().to_string(), text: text.to_owned() };
+    Fail::of(Exit::Check, vec![(Some(source), problems)]).map_or(Ok(()), Err)
+}
+
+fn test(out: Out, config: &Path, named: Option<&str>, file: Option<&Path>) -> Result<(), Fail> {
+    let reading = if config.exists() { Some(load(config, Depth::Lookup)?) } else { None };
+    let account = reading.as_ref().map(|r| pick_account(&r.config, named)).transpose()?;
+    let path = meant(file, account)?;
+    let (text, contract) = read(&path, None)?;
+    let trials = trial::run(&contract, words(&contract, account));
+    let failed = trials.iter().filter(|t| !t.passed).count();
+    let shown = json!({ "ok": failed == 0, "contract": contract.name, "tests": trials, "failed": failed });
+    out.result(&shown, || {
+        let mut lines: Vec<String> = Vec::new();
+        for trial in &trials {
+            lines.push(format!("{}  {}", if trial.passed { "pass" } else { "FAIL" }, trial.name));
+            for d in &trial.differences {
+                lines.push(format!("      {}: expected {}", d.about, d.expected));
+                lines.push(format!("      {:width$}  came     {}", "", d.got, width = d.about.chars().count()));
+            }
+        }
+        lines.push(match (trials.len(), failed) {
+            (0, _) => "there is no [[test]] in this contract: write one beside the rule that matters most".to_owned(),
+            (all, 0) => format!("{all} tests pass"),
+            (all, failed) => format!("{failed} of {all} tests fail"),
+        });
+        lines.join("\n")
+    });
+    tested(&path, &text, &contract, account).map_err(Fail::told)
+}
+
 fn check(out: Out, config: &Path, named: Option<&str>, file: Option<&Path>) -> Result<(), Fail> {
     // With settings at hand the roster is checked too; a contract on its own is checked on its own.
     let reading = if config.exists() { Some(load(config, Depth::Lookup)?) } else { None };
     let account = reading.as_ref().map(|r| pick_account(&r.config, named)).transpose()?;
-    let configured = account.and_then(|a| a.contract_file.clone());
-    let Some(path) = file.map(Path::to_owned).or(configured) else {
-        let cure = "name a file, or name one in [[account]] contract";
-        return Err(Fail::new(Exit::Usage, "RB-0310", "there is no contract to check", cure));
-    };
+    let path = meant(file, account)?;
     let (_, contract) = read(&path, account)?;
     let shown = json!({ "ok": true, "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(), "roster": account.is_some() });
     out.result(&shown, || {
@@ -83,6 +152,43 @@ pub(crate) fn read(path: &Path, account: Option<&Account>) -> Result<(String, Co
             Err(Fail::new(Exit::Check, "RB-0203", "the contract says nothing", "start from `ringback init`"))
         }
     }
+}
+
+async fn in_force(config: &Path, named: Option<&str>) -> Result<Contract, Fail> {
+    let house = house::open(config, Depth::Lookup).await?;
+    let id = house.account(named)?.id();
+    let Some((_, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
+    Ok((*contract).clone())
+}
+
+/// A contract by the number of its version, or by its file.
+async fn either(config: &Path, named: Option<&str>, of: &str) -> Result<Contract, Fail> {
+    let Ok(version) = of.trim_start_matches('v').parse::<i64>() else { return Ok(read(Path::new(of), None)?.1) };
+    let house = house::open(config, Depth::Lookup).await?;
+    let account = house.account(named)?.id().as_str().to_owned();
+    let rows =
+        house.engine.store().read(move |tx| Box::pin(async move { store::contracts_all(tx, &account).await })).await?;
+    let held: Vec<String> = rows.iter().map(|r| r.version.to_string()).collect();
+    let Some(row) = rows.into_iter().find(|r| r.version == version) else {
+        let cure = format!("there are the versions {}; a file is named by its path, such as ./{of}", held.join(", "));
+        return Err(Fail::new(Exit::Missing, "RB-0313", format!("there is no version {of} of the contract"), cure));
+    };
+    serde_json::from_str(&row.compiled).map_err(|error| {
+        let cause = format!("version {of} was stored in a form that this program does not read: {error}");
+        Fail::new(Exit::Check, "RB-0313", cause, "compare with its file instead")
+    })
+}
+
+fn differ(out: Out, before: &Contract, after: &Contract) {
+    let changes = diff::diff(before, after);
+    let shown = json!({ "changes": changes });
+    out.result(&shown, || {
+        if changes.is_empty() {
+            return "nothing changes".to_owned();
+        }
+        let line = |c: &diff::Change| format!("{:8}  {}\n          ({})", c.way.word(), c.text, c.clause);
+        changes.iter().map(line).collect::<Vec<_>>().join("\n")
+    });
 }
 
 fn explain(out: Out, contract: &Contract, field: Option<&str>) -> Result<(), Fail> {

@@ -97,8 +97,21 @@ fn a_contract_is_applied_once_and_versions_count() {
         "the same is no new version"
     );
     let text = std::fs::read_to_string(home.path().join("contract.toml")).unwrap();
-    home.write("stricter.toml", &text.replace("autonomy = \"auto-low-risk\"", "autonomy = \"observe\""));
+    home.write("stricter.toml", &text.replacen("autonomy = \"auto-low-risk\"", "autonomy = \"observe\"", 1));
     assert_eq!(home.json(&["contract", "apply", "stricter.toml", "--json"])["version"], 2);
+    // What its own tests contradict does not come into force.
+    home.write("wrong.toml", &text.replace("clock = \"customer\" }", "clock = \"high\" }"));
+    let refused = home.run(&["contract", "apply", "wrong.toml"]);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && told.contains("RB-0221") && told.contains("wrong.toml:"), "{told}");
+    let tried = home.json(&["contract", "test", "contract.toml", "--json"]);
+    assert_eq!((&tried["ok"], &tried["failed"]), (&true.into(), &0.into()));
+    let changes = home.json(&["contract", "diff", "1", "stricter.toml", "--json"]);
+    assert_eq!(
+        (&changes["changes"][0]["clause"], &changes["changes"][0]["way"]),
+        (&"autonomy".into(), &"tightens".into())
+    );
+    assert!(home.shown(&["contract", "export", "--format", "csv"]).contains("\"contact.rb_budget\""));
     let shown = home.json(&["contract", "show", "--json"]);
     assert_eq!((&shown["version"], shown["versions"].as_array().unwrap().len()), (&2.into(), 2));
 }

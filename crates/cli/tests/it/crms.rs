@@ -11,6 +11,7 @@ fn home_of(crm: &str, more: &[&str]) -> (Home, Served) {
     let home = Home::empty();
     assert!(home.run(&["init", "--crm", crm]).status.success(), "{crm}");
     assert!(home.run(&["contract", "check", "contract.toml"]).status.success(), "{crm}");
+    assert!(home.run(&["contract", "test", "contract.toml"]).status.success(), "{crm}");
     let twin = Served::start(home.command(&[&["twin", crm, "--listen", "127.0.0.1:0", "--json"], more].concat()));
     let lines = twin.announced["settings"].as_str().unwrap_or_else(|| panic!("{}", twin.announced));
     assert!(SETTINGS.contains(CONNECTION));

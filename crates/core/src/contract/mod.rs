@@ -5,12 +5,20 @@
 //! per field.
 
 pub mod check;
+pub mod diff;
+pub mod export;
 pub mod model;
 pub mod parse;
+pub mod trial;
+#[cfg(test)]
+mod worked;
 
 pub use check::{check_roster, check_schema};
 pub use model::*;
 pub use parse::parse;
+
+/// The property of a contact that holds its tags, separated by semicolons, where a contract names no other.
+pub const TAGS_PROPERTY: &str = "rb_tags";
 
 /// The default contract with its comments: missed calls for HubSpot, as `ringback init` writes it.
 pub const DEFAULT_TEXT: &str = include_str!("default.toml");

@@ -68,7 +68,7 @@ fn the_default_contract_is_whole() {
     assert_eq!(contract.autonomy, Autonomy::AutoLowRisk);
     assert_eq!(contract.matching.properties, PersonProperties::hubspot());
     assert_eq!(contract.clock.after_hours, Term::NextOpening { plus_minutes: 60 });
-    assert_eq!(contract.tests.len(), 2);
+    assert_eq!(contract.tests.len(), 5);
     assert_eq!(contract.explain("budget").unwrap(), "A figure typed by a person wins; a spoken one is only suggested.");
     assert_eq!(contract.explain("nothing"), None);
     assert_eq!(contract.fields["record_owner"].protected, Some(Protected::AccountOwner));

@@ -512,21 +512,22 @@ pub fn made_by_hand(translator: &dyn ringback_connect::Crm) -> bool {
     translator.request(&[operation], &connection).is_err()
 }
 
-/// The contract without a clause.
+/// The contract without a clause, and without the tests beside it that speak of that clause.
 pub fn without_field(text: &str, field: &str) -> String {
-    let head = format!("[field.{field}]");
-    let mut out = String::with_capacity(text.len());
-    let mut skipping = false;
+    let (head, spoken) = (format!("[field.{field}]"), format!(" {field} = "));
+    let mut parts: Vec<String> = Vec::new();
     for line in text.lines() {
-        if line.starts_with('[') || line.starts_with("# ") {
-            skipping = line.starts_with(&head);
+        if parts.is_empty() || line.starts_with('[') || line.starts_with("# ") {
+            parts.push(String::new());
         }
-        if !skipping {
-            out.push_str(line);
-            out.push('\n');
+        if let Some(part) = parts.last_mut() {
+            part.push_str(line);
+            part.push('\n');
         }
     }
-    out
+    let speaks = |part: &String| part.starts_with("[[test]]") && part.contains(&spoken);
+    parts.retain(|part| !part.starts_with(&head) && !speaks(part));
+    parts.concat()
 }
 
 /// Fields that somebody makes by hand where set-up cannot.

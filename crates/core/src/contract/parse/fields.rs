@@ -1,0 +1,219 @@
+//! The clauses of fields.
+
+use super::{AUTONOMY, Reader, Section};
+use crate::contract::check::{protected_by_name, sentence_problem};
+use crate::contract::model::*;
+use crate::crm::Object;
+use std::collections::{BTreeMap, BTreeSet};
+use toml::de::DeValue;
+
+const OBJECTS: &[(&str, Object)] = &[
+    ("contact", Object::Contact),
+    ("call", Object::Call),
+    ("task", Object::Task),
+    ("note", Object::Note),
+    ("deal", Object::Deal),
+    ("company", Object::Company),
+];
+const TRUTH: &[(&str, Truth)] =
+    &[("call", Truth::Call), ("crm", Truth::Crm), ("human", Truth::Human), ("decision", Truth::Decision)];
+const MACHINE: &[(&str, Machine)] = &[
+    ("update", Machine::Update),
+    ("fill_empty", Machine::FillEmpty),
+    ("suggest", Machine::Suggest),
+    ("never", Machine::Never),
+];
+const TYPES: &[(&str, u8)] =
+    &[("text", 0), ("number", 1), ("money", 2), ("date", 3), ("datetime", 4), ("bool", 5), ("phone", 6), ("email", 7)];
+
+impl Reader {
+    pub(super) fn fields(&mut self, root: &Section) -> BTreeMap<String, FieldRule> {
+        let mut fields = BTreeMap::new();
+        let Some(all) = self.section(root, "field") else {
+            if root.get("field").is_none() {
+                self.missing(
+                    "RB-0205",
+                    root,
+                    "[field.…]",
+                    "map at least one field: without a written mapping nothing goes live",
+                );
+            }
+            return fields;
+        };
+        for (key, _) in all.table {
+            let name = key.get_ref().as_ref();
+            if name == "default" || name == "defaults" || name == "*" || name == "winner" {
+                let cause = "a winner for all fields at once is refused: nobody is always right";
+                self.say("RB-0207", cause, "write one winner sentence into each [field.…]", key.span());
+                continue;
+            }
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            if name.is_empty() || !name.chars().all(plain) {
+                let cause = format!("{name:?} is no field name");
+                self.say("RB-0206", cause, "use small letters, digits and _", key.span());
+                continue;
+            }
+            if let Some(section) = self.section(&all, name)
+                && let Some(rule) = self.field(name, &section)
+            {
+                fields.insert(name.to_owned(), rule);
+            }
+        }
+        fields
+    }
+
+    pub(super) fn field(&mut self, name: &str, section: &Section) -> Option<FieldRule> {
+        self.places.0.insert(section.path.clone(), section.at.clone());
+        let keys = [
+            "means",
+            "from",
+            "to",
+            "type",
+            "truth",
+            "winner",
+            "machine",
+            "write_at",
+            "review_at",
+            "on_missing",
+            "accountability",
+            "protected",
+            "autonomy",
+        ];
+        self.known(section, &keys);
+        let means = self.required(section, "means", "say in words what this field means").map(|(t, _)| t.to_owned());
+        let target = self.target(section);
+        let kind = self.field_type(section);
+        let truth = self.required_word(section, "truth", TRUTH);
+        let winner = self.winner(section);
+        let machine = self.required_word(section, "machine", MACHINE);
+        let write_at = self.thousandths(section, "write_at").unwrap_or(900);
+        let review_at = self.thousandths(section, "review_at").unwrap_or(write_at.min(600));
+        let on_missing = self.on_missing(section);
+        let accountability = self.flag(section, "accountability").unwrap_or(false);
+        let words: Vec<(&str, Protected)> = Protected::ALL.iter().map(|p| (p.word(), *p)).collect();
+        let protected = self.word(section, "protected", &words);
+        let autonomy = self.word(section, "autonomy", AUTONOMY);
+        let from = self.text(section, "from").map_or_else(|| name.to_owned(), |(t, _)| t.to_owned());
+        let (object, property) = target?;
+        let protected = protected.or_else(|| protected_by_name(object, &property));
+        Some(FieldRule {
+            means: means?,
+            from,
+            object,
+            property,
+            kind: kind?,
+            truth: truth?,
+            winner: winner?,
+            machine: machine?,
+            write_at,
+            review_at,
+            on_missing,
+            accountability,
+            protected,
+            autonomy,
+        })
+    }
+
+    pub(super) fn target(&mut self, section: &Section) -> Option<(Object, String)> {
+        let (text, at) = self.required(section, "to", "say where it goes: to = \"contact.rb_urgency\"")?;
+        let path = section.path("to");
+        let Some((object, property)) = text.split_once('.') else {
+            self.say(
+                "RB-0206",
+                format!("{path} must be object.property, this is {text:?}"),
+                "write to = \"contact.rb_urgency\"",
+                at,
+            );
+            return None;
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if property.is_empty() || property.len() > 100 || !property.chars().all(plain) {
+            let cause = format!("{path}: {property:?} is no property name");
+            self.say("RB-0206", cause, "use the CRM's internal name of the property, not its label", at);
+            return None;
+        }
+        let object = self.pick(&path, object, at, OBJECTS)?;
+        Some((object, property.to_owned()))
+    }
+
+    pub(super) fn field_type(&mut self, section: &Section) -> Option<FieldType> {
+        let Some((value, at)) = section.get("type") else {
+            self.missing("RB-0205", section, "type", "add type = \"text\" or type = { choice = [\"a\", \"b\"] }");
+            return None;
+        };
+        if matches!(value, DeValue::Table(_)) {
+            let table = self.section(section, "type")?;
+            self.known(&table, &["choice"]);
+            let options = self.texts(&table, "choice")?;
+            let mut seen = BTreeSet::new();
+            for (option, at) in &options {
+                if !seen.insert(*option) {
+                    self.say(
+                        "RB-0206",
+                        format!("the option {option:?} is listed twice"),
+                        "keep one of them",
+                        at.clone(),
+                    );
+                }
+            }
+            if options.is_empty() {
+                self.say("RB-0206", "a choice needs options", "list them: { choice = [\"a\", \"b\"] }", at);
+                return None;
+            }
+            return Some(FieldType::Choice(options.into_iter().map(|(o, _)| o.to_owned()).collect()));
+        }
+        if value.as_str() == Some("choice") {
+            self.say("RB-0206", "a choice needs options", "write type = { choice = [\"a\", \"b\"] }", at);
+            return None;
+        }
+        self.word(section, "type", TYPES).map(|n| match n {
+            0 => FieldType::Text,
+            1 => FieldType::Number,
+            2 => FieldType::Money,
+            3 => FieldType::Date,
+            4 => FieldType::DateTime,
+            5 => FieldType::Bool,
+            6 => FieldType::Phone,
+            _ => FieldType::Email,
+        })
+    }
+
+    pub(super) fn winner(&mut self, section: &Section) -> Option<String> {
+        if section.get("winner").is_none() {
+            let cure = "say in one sentence who wins a conflict and why, such as \"A figure typed by a person wins.\"";
+            self.missing("RB-0207", section, "winner", cure);
+        }
+        let (text, at) = self.text(section, "winner")?;
+        if let Some((cause, cure)) = sentence_problem(text) {
+            self.say("RB-0207", format!("{} {cause}", section.path("winner")), cure, at);
+            return None;
+        }
+        Some(text.trim().to_owned())
+    }
+
+    pub(super) fn on_missing(&mut self, section: &Section) -> OnMissing {
+        let Some((value, at)) = section.get("on_missing") else { return OnMissing::Leave };
+        let cure = "write on_missing = \"leave\", \"flag\" or { default = \"unknown\" }";
+        match value {
+            DeValue::Table(_) => {
+                let Some(table) = self.section(section, "on_missing") else { return OnMissing::Leave };
+                self.known(&table, &["default"]);
+                match self.required(&table, "default", cure) {
+                    Some((text, _)) => OnMissing::Default(text.to_owned()),
+                    None => OnMissing::Leave,
+                }
+            }
+            DeValue::String(word) if word == "leave" => OnMissing::Leave,
+            DeValue::String(word) if word == "flag" => OnMissing::Flag,
+            DeValue::String(word) => {
+                let cause = format!("{} cannot be {word:?}", section.path("on_missing"));
+                self.say("RB-0206", cause, format!("{cure}; a value to write is {{ default = {word:?} }}"), at);
+                OnMissing::Leave
+            }
+            other => {
+                self.wrong_kind(section, "on_missing", "leave, flag or a table with default", other, at);
+                OnMissing::Leave
+            }
+        }
+    }
+}

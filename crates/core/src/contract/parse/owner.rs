@@ -1,0 +1,60 @@
+//! Who calls back.
+
+use super::{Reader, Section};
+use crate::contract::model::*;
+use std::ops::Range;
+
+impl Reader {
+    pub(super) fn owner(&mut self, root: &Section) -> Option<OwnerRules> {
+        let Some(section) = self.section(root, "owner") else {
+            self.missing("RB-0205", root, "[owner]", "say who calls back: otherwise = \"location:tier1\"");
+            return None;
+        };
+        self.known(&section, &["tie", "otherwise", "rule"]);
+        let tie = self.word(&section, "tie", &[("ask", Tie::Ask), ("first", Tie::First)]).unwrap_or(Tie::Ask);
+        let cure = "write role:…, staff:…, crm:record_owner or location:tier1";
+        let otherwise = if section.get("otherwise").is_some() {
+            self.parsed(&section, "otherwise", cure)
+        } else {
+            Some(OwnerTarget::LocationTier(1))
+        };
+        let mut rules = Vec::new();
+        for (place, rule) in self.list(&section, "rule").into_iter().enumerate() {
+            self.places.0.insert(format!("owner.rule[{}]", place + 1), rule.at.clone());
+            self.known(&rule, &["priority", "when", "to"]);
+            let priority = self.priority(&rule);
+            let when = self.required(&rule, "when", "say when it applies: when = 'match.kind == \"customer\"'");
+            if let Some((when, at)) = &when {
+                self.condition(when, at.clone());
+            }
+            if rule.get("to").is_none() {
+                self.missing("RB-0205", &rule, "to", cure);
+            }
+            let to = self.parsed(&rule, "to", cure);
+            if let (Some(priority), Some((when, _)), Some(to)) = (priority, when, to) {
+                rules.push(OwnerRule { priority, when: when.to_owned(), to });
+            }
+        }
+        Some(OwnerRules { tie, rules, otherwise: otherwise? })
+    }
+
+    pub(super) fn priority(&mut self, rule: &Section) -> Option<u16> {
+        let Some((value, at)) = rule.get("priority") else {
+            self.missing("RB-0205", rule, "priority", "add priority = 1; 1 is asked first");
+            return None;
+        };
+        let number = value.as_integer().and_then(|i| i.as_str().parse::<u16>().ok()).filter(|n| (1..=1000).contains(n));
+        if number.is_none() {
+            self.wrong_kind(rule, "priority", "a whole number from 1 to 1000", value, at);
+        }
+        number
+    }
+
+    pub(super) fn condition(&mut self, when: &str, at: Range<usize>) {
+        let Err(error) = crate::followup::condition::Condition::parse(when) else { return };
+        // The text stands in quotes of one or three characters; with escapes in it the exact place is not known.
+        let quotes = at.len().checked_sub(when.len()).filter(|q| *q == 2 || *q == 6).map(|q| q / 2);
+        let place = quotes.map_or_else(|| at.clone(), |q| at.start + q + error.at.start..at.start + q + error.at.end);
+        self.say("RB-0210", error.cause, error.cure, place.start..place.end.max(place.start + 1).min(at.end));
+    }
+}

@@ -1,0 +1,93 @@
+//! Which calls and which people a contract concerns, and who is held back.
+
+use super::{Reader, Section};
+use crate::contract::model::*;
+use crate::identity::PersonProperties;
+
+const SUPPRESS: &[(&str, SuppressClass)] = &[
+    ("opted_out", SuppressClass::OptedOut),
+    ("customer_with_open_issue", SuppressClass::CustomerWithOpenIssue),
+    ("open_opportunity", SuppressClass::OpenOpportunity),
+    ("strategic_account", SuppressClass::StrategicAccount),
+];
+
+impl Reader {
+    pub(super) fn eligible(&mut self, root: &Section) -> Option<Eligible> {
+        let Some(section) = self.section(root, "eligible") else {
+            self.missing(
+                "RB-0205",
+                root,
+                "[eligible]",
+                "say which calls open an inquiry: categories = [\"voicemail\", …]",
+            );
+            return None;
+        };
+        self.known(&section, &["categories"]);
+        let words: Vec<(&str, &str)> = CATEGORIES.iter().map(|c| (*c, *c)).collect();
+        let Some(categories) = self.words(&section, "categories", &words) else {
+            if section.get("categories").is_none() {
+                self.missing("RB-0205", &section, "categories", format!("list some of {}", CATEGORIES.join(", ")));
+            }
+            return None;
+        };
+        Some(Eligible { categories: categories.into_iter().map(str::to_owned).collect() })
+    }
+
+    pub(super) fn matching(&mut self, root: &Section) -> Option<MatchRules> {
+        let Some(section) = self.section(root, "match") else {
+            self.missing("RB-0205", root, "[match]", "say which keys link a caller: link = [\"email\", \"phone\"]");
+            return None;
+        };
+        self.known(&section, &["link", "suggest", "shared_numbers", "properties"]);
+        let exact = [("phone", MatchKey::Phone), ("email", MatchKey::Email)];
+        let weak = [
+            ("phone", MatchKey::Phone),
+            ("email", MatchKey::Email),
+            ("email_domain", MatchKey::EmailDomain),
+            ("phone_shared", MatchKey::PhoneShared),
+        ];
+        if section.get("link").is_none() {
+            self.missing(
+                "RB-0205",
+                &section,
+                "link",
+                "add link = [\"email\", \"phone\"]: exact keys only, never a name",
+            );
+        }
+        let link = self.words(&section, "link", &exact);
+        let suggest = self.words(&section, "suggest", &weak).unwrap_or_default();
+        let shared = [("ask", SharedNumbers::Ask), ("ignore", SharedNumbers::Ignore)];
+        let shared_numbers = self.word(&section, "shared_numbers", &shared).unwrap_or(SharedNumbers::Ask);
+        let properties = self.properties(&section);
+        Some(MatchRules { link: link?, suggest, shared_numbers, properties })
+    }
+
+    pub(super) fn properties(&mut self, section: &Section) -> PersonProperties {
+        let mut properties = PersonProperties::hubspot();
+        let Some(section) = self.section(section, "properties") else { return properties };
+        self.known(&section, &["phone", "email", "name", "lifecycle", "customer_values", "owner"]);
+        let lists = [
+            ("phone", &mut properties.phone),
+            ("email", &mut properties.email),
+            ("name", &mut properties.name),
+            ("customer_values", &mut properties.customer_values),
+        ];
+        for (key, list) in lists {
+            if let Some(texts) = self.texts(&section, key) {
+                *list = texts.into_iter().map(|(t, _)| t.to_owned()).collect();
+            }
+        }
+        for (key, text) in [("lifecycle", &mut properties.lifecycle), ("owner", &mut properties.owner)] {
+            if let Some((found, _)) = self.text(&section, key) {
+                found.clone_into(text);
+            }
+        }
+        properties
+    }
+
+    pub(super) fn suppress(&mut self, root: &Section) -> Suppress {
+        let Some(section) = self.section(root, "suppress") else { return Suppress::default() };
+        self.known(&section, &["classes"]);
+        Suppress { classes: self.words(&section, "classes", SUPPRESS).unwrap_or_default() }
+    }
+}
