@@ -212,7 +212,7 @@ pub(crate) async fn furnish(engine: &Engine, text: &str, connections: [Connectio
         name: contract.name.clone(),
         digest: contract.digest(),
         source: text.into(),
-        compiled: serde_json::to_string(&contract)?,
+        compiled: contract.stored(),
         applied_at: at,
         applied_by: "bench".into(),
     };

@@ -1,6 +1,7 @@
 //! What may be typed.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ringback_core::rights;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -300,10 +301,21 @@ pub(crate) enum Contract {
         #[arg(long, value_enum, default_value_t = Mapping::Md)]
         format: Mapping,
     },
-    /// Make a new version of it. Refused while one of its tests fails.
-    Apply { file: PathBuf },
+    /// Make a new version of it, if it was made from the one in force and none of its tests fails.
+    Apply(Apply),
     /// The contract in force, as it was written, and its versions.
     Show,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    pub(crate) file: PathBuf,
+    /// The version it was made from; a file of `contract show` says so itself, and a file that was applied before goes on from there.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) base: Option<i64>,
+    /// Who applies it: the address of a user; else it is whoever has the key.
+    #[arg(long, value_name = "EMAIL")]
+    pub(crate) by: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -329,11 +341,13 @@ pub(crate) enum Quarantine {
 pub(crate) enum Audit {
     /// Check every chain and checkpoint.
     Verify,
-    /// The ledger of one inquiry.
+    /// The ledger of one inquiry; without one, the account's own chain.
     Export {
         #[arg(long, value_name = "ID")]
-        inquiry: String,
+        inquiry: Option<String>,
     },
+    /// Who changed rules and rights: contracts applied and refused, people, roles, tokens.
+    Account,
 }
 
 #[derive(Debug, Subcommand)]
@@ -434,10 +448,24 @@ pub(crate) enum User {
         #[arg(long, value_name = "SLUG")]
         location: Vec<String>,
         /// A file with the password; - is stdin.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "password_of")]
         password_file: Option<PathBuf>,
+        /// They sign in as they do in this account already, and may change between the two without signing in again.
+        #[arg(long, value_name = "ACCOUNT")]
+        password_of: Option<String>,
     },
     List,
+    /// Give another role.
+    Role {
+        email: String,
+        #[arg(value_enum)]
+        role: Role,
+    },
+    /// Give other locations, by their slugs; none: all.
+    Locations {
+        email: String,
+        slugs: Vec<String>,
+    },
     /// Set a new password; ends every session of that person.
     Password {
         email: String,
@@ -454,22 +482,31 @@ pub(crate) enum User {
 pub(crate) enum Role {
     /// Everything.
     Admin,
-    /// Rules, reviews, dead letters, connections.
+    /// Contract, audit, rollback, every queue, dead letters, connections.
     Revops,
-    /// Calls of their locations.
+    /// The queue of their locations.
     Coordinator,
     /// Sees everything, changes nothing.
     Auditor,
+    /// Sees the accounts of its clients; changes nothing unless it is given another role there.
+    Agency,
+}
+
+impl From<Role> for rights::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Admin => Self::Admin,
+            Role::Revops => Self::Revops,
+            Role::Coordinator => Self::Coordinator,
+            Role::Auditor => Self::Auditor,
+            Role::Agency => Self::Agency,
+        }
+    }
 }
 
 impl Role {
     pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Revops => "revops",
-            Self::Coordinator => "coordinator",
-            Self::Auditor => "auditor",
-        }
+        rights::Role::from(self).word()
     }
 }
 

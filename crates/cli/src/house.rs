@@ -73,7 +73,7 @@ pub(crate) async fn open(config_path: &Path, depth: Depth) -> Result<House, Fail
 impl House {
     /// Applies the settings to the store.
     pub(crate) async fn apply(&self) -> Result<Vec<Applied>, Fail> {
-        apply::apply(&self.engine, self.config(), "ringback.toml").await
+        apply::apply(&self.engine, self.config()).await
     }
 }
 

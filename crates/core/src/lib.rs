@@ -26,6 +26,7 @@ pub mod money;
 pub mod plan;
 pub mod problem;
 pub mod proof;
+pub mod rights;
 pub mod roster;
 pub mod signal;
 pub mod upcast;

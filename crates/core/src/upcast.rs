@@ -24,6 +24,8 @@ pub enum Form {
     History,
     /// [`crate::signal::Signal`].
     Signal,
+    /// [`crate::contract::Contract`], compiled.
+    Contract,
 }
 
 impl Form {
@@ -36,6 +38,7 @@ impl Form {
             Self::Effect => crate::effect::EFFECT_SCHEMA,
             Self::History => crate::ensure::HISTORY_SCHEMA,
             Self::Signal => crate::signal::SIGNAL_SCHEMA,
+            Self::Contract => crate::contract::CONTRACT_SCHEMA,
         }
     }
 }
@@ -132,7 +135,8 @@ mod tests {
 
     #[test]
     fn every_form_has_a_whole_way_from_version_one() {
-        for form in [Form::Event, Form::Inquiry, Form::Call, Form::Plan, Form::Effect, Form::History, Form::Signal] {
+        use Form::{Call, Contract, Effect, Event, History, Inquiry, Plan, Signal};
+        for form in [Event, Inquiry, Call, Plan, Effect, History, Signal, Contract] {
             for version in 1..form.current() {
                 assert!(STEPS.iter().any(|(f, v, _)| *f == form && *v == version), "{form:?} {version}");
             }

@@ -19,6 +19,9 @@ use std::sync::{Arc, Mutex};
 /// How long a node may decide on facts that another node has just changed.
 pub const FACTS_SECONDS_MAX: i64 = 10;
 
+/// What stands in place of a contract's id while none was applied.
+pub(crate) const NO_CONTRACT: &str = "ctr_none";
+
 /// Settings that set-up stores by itself begin so: `field.contact.rb_key`.
 pub(crate) const FIELD_SETTING: &str = "field.";
 
@@ -252,7 +255,7 @@ async fn load(tx: &mut Tx, account: &str) -> Result<Rows, store::Error> {
     let salt = store::account_get(tx, account).await?.map(|a| a.salt).unwrap_or_default();
     let roster = store::roster_current(tx, account).await?;
     let contracts = store::contracts_all(tx, account).await?;
-    let contract = contracts.into_iter().max_by_key(|c| (c.applied_at, c.version));
+    let contract = crate::contracts::of_calls(contracts);
     let connections = store::connections_all(tx, account).await?;
     let mut fields = store::cursors_beginning(tx, account, FIELD_SETTING).await?;
     fields.extend(store::cursors_beginning(tx, account, crate::probe::SETTING).await?);
@@ -282,9 +285,8 @@ pub(crate) fn read_roster(rows: &[RosterRow]) -> Result<Roster, Error> {
 fn read_contract(row: Option<store::ContractRow>) -> Result<(Contract, ContractRef, bool), Error> {
     match row {
         Some(row) => {
-            let corrupt =
-                |e: serde_json::Error| Error::Corrupt { what: format!("contract {}", row.id), why: e.to_string() };
-            let contract: Contract = serde_json::from_str(&row.compiled).map_err(corrupt)?;
+            let corrupt = |why: String| Error::Corrupt { what: format!("contract {}", row.id), why };
+            let contract = Contract::from_stored(&row.compiled).map_err(|e| corrupt(e.to_string()))?;
             let version = u32::try_from(row.version).unwrap_or(0);
             let reference = ContractRef { id: ContractId::from_text(row.id.clone()), name: row.name, version };
             Ok((contract, reference, true))
@@ -298,7 +300,7 @@ fn read_contract(row: Option<store::ContractRow>) -> Result<(Contract, ContractR
                 });
             };
             contract.autonomy = contract::Autonomy::Observe;
-            let reference = ContractRef { id: ContractId::from_text("ctr_none"), name: "none".into(), version: 0 };
+            let reference = ContractRef { id: ContractId::from_text(NO_CONTRACT), name: "none".into(), version: 0 };
             Ok((contract, reference, false))
         }
     }

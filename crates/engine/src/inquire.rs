@@ -3,12 +3,14 @@
 use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::{Engine, Error, micros};
 use jiff::Timestamp;
+use ringback_core::contract::Contract;
 use ringback_core::effect::Effect;
 use ringback_core::ensure::{HISTORY_SCHEMA, History};
 use ringback_core::id::{AccountId, EffectId, InquiryId, ReviewId, UserId};
-use ringback_core::inquiry::{self, Choice, Event, INQUIRY_SCHEMA, Inquiry, Review, State};
+use ringback_core::inquiry::{self, Choice, Event, INQUIRY_SCHEMA, Inquiry, Review, ReviewKind, State};
 use ringback_core::ledger::{Document, Draft, ENTRY_SCHEMA, Entry, Retention, Salt, seal};
-use ringback_core::plan::{PLAN_SCHEMA, Plan};
+use ringback_core::plan::{ContractRef, PLAN_SCHEMA, Plan};
+use ringback_core::rights::Act;
 use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, DocumentNew, EffectRow, EntryRow, InquiryRow, PlanRow, ReviewRow, Site, Tx};
 use std::sync::Arc;
@@ -103,7 +105,7 @@ pub(crate) fn decide(
     let mut drafts = extra;
     let mut steps = Vec::with_capacity(events.len());
     for event in events {
-        drafts.push(event_draft(event, &loaded.inquiry));
+        drafts.push(event_draft(event, &loaded.inquiry, &facts.contract_ref));
         let step = inquiry::step(loaded.inquiry, event, &facts.facts(), now);
         loaded.inquiry = step.inquiry;
         drafts.extend(step.drafts);
@@ -221,10 +223,12 @@ pub(crate) async fn apply(
     Ok(decided.inquiry)
 }
 
-/// Every event is kept whole (as an erasable document) with its schema version, so that the decision can be made again.
-fn event_draft(event: &Event, before: &Inquiry) -> Draft {
+/// Every event is kept whole (as an erasable document) with its schema version and the contract it was decided under, so that the decision can
+/// be made again: a node may decide on facts that another one changed a moment ago.
+fn event_draft(event: &Event, before: &Inquiry, contract: &ContractRef) -> Draft {
     let json = serde_json::to_string(event).unwrap_or_default();
-    let draft = Draft::new("event").with("schema", INQUIRY_SCHEMA).seal_words("event", Some(&json));
+    let draft =
+        Draft::new("event").with("schema", INQUIRY_SCHEMA).with("contract", contract).seal_words("event", Some(&json));
     if before.calls.is_empty() {
         let birth = serde_json::to_string(before).unwrap_or_default();
         return draft.seal_words("born", Some(&birth));
@@ -418,6 +422,25 @@ pub(crate) struct KeptDays {
     pub(crate) value: i64,
 }
 
+/// The right that answering a review needs.
+pub fn act_of(review: &Review, contract: &Contract) -> Act {
+    match review.kind {
+        ReviewKind::Field => {
+            let rule = review.field.as_ref().and_then(|field| contract.fields.get(field));
+            // A clause that is gone from the contract cannot be asked any more: the narrower right is needed.
+            let answered_for = rule.is_none_or(|rule| rule.accountability || rule.protected.is_some());
+            if answered_for { Act::DecideAccountability } else { Act::DecideField }
+        }
+        ReviewKind::OwnerChange => Act::DecideOwner,
+        ReviewKind::Match
+        | ReviewKind::NoNumber
+        | ReviewKind::AmbiguousVoicemail
+        | ReviewKind::OwnerTie
+        | ReviewKind::UnknownLocation
+        | ReviewKind::Doubled => Act::WorkQueue,
+    }
+}
+
 impl KeptDays {
     fn of(self, class: Retention) -> i64 {
         match class {
@@ -535,6 +558,21 @@ impl Engine {
             }
         }
         Err(Error::MovedOn("somebody else is changing this inquiry; try again".into()))
+    }
+
+    /// The right that answering a review needs; none if there is no such review. Whether somebody answers for a field is asked of the contract
+    /// in force now: a mark that was set meanwhile counts.
+    pub async fn act_of_review(&self, account: &AccountId, review: &ReviewId) -> Result<Option<Act>, Error> {
+        let (account_text, id) = (account.as_str().to_owned(), review.as_str().to_owned());
+        let row = self
+            .store()
+            .read(move |tx| Box::pin(async move { store::review_get(tx, &account_text, &id).await }))
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let review: Review = serde_json::from_str(&row.body)
+            .map_err(|e| Error::Corrupt { what: format!("review {}", row.id), why: e.to_string() })?;
+        let facts = self.facts(account).await?;
+        Ok(Some(act_of(&review, &facts.contract)))
     }
 
     /// A person's answer to a review, provided the question still is the one that was shown.

@@ -9,7 +9,9 @@
 mod acknowledge;
 mod ask;
 pub mod audit;
+pub mod chain;
 pub mod clock;
+pub mod contracts;
 pub mod facts;
 pub mod fold;
 pub mod http;

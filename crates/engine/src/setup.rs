@@ -16,7 +16,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The objects that records of ours are made of.
-const OBJECTS: [Object; 3] = [Object::Contact, Object::Call, Object::Task];
+pub(crate) const OBJECTS: [Object; 3] = [Object::Contact, Object::Call, Object::Task];
 /// Pages of owners read at most.
 const OWNER_PAGES_MAX: usize = 50;
 

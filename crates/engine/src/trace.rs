@@ -291,7 +291,7 @@ fn rule_of(entry: &Told, contracts: &[ContractRow]) -> (Rule, Option<String>) {
     let compiled: Option<Contract> = contracts
         .iter()
         .find(|row| Some(&row.id) == id.as_ref())
-        .and_then(|row| serde_json::from_str(&row.compiled).ok());
+        .and_then(|row| Contract::from_stored(&row.compiled).ok());
     let (object, property) = (word(entry, "object"), word(entry, "field"));
     let is_it = |(_, rule): &(&String, &FieldRule)| {
         Some(rule.object.as_str()) == object.as_deref() && Some(&rule.property) == property.as_ref()

@@ -14,6 +14,8 @@ pub(crate) struct Problem {
     pub(crate) title: &'static str,
     pub(crate) cause: String,
     pub(crate) cure: &'static str,
+    /// What belongs to it besides, for programs.
+    pub(crate) more: Option<serde_json::Value>,
 }
 
 impl Problem {
@@ -24,7 +26,7 @@ impl Problem {
         cause: impl Into<String>,
         cure: &'static str,
     ) -> Self {
-        Self { status, code, title, cause: cause.into(), cure }
+        Self { status, code, title, cause: cause.into(), cure, more: None }
     }
 
     pub(crate) fn too_large(max_bytes: usize) -> Self {
@@ -121,6 +123,33 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "RB-0135", "Refused", why, "change what the cause names")
     }
 
+    /// A contract that cannot be used: everything that is wrong with it, each with its line.
+    pub(crate) fn contract(text: &str, problems: &[ringback_core::problem::Problem]) -> Self {
+        let line = |at: usize| text.get(..at.min(text.len())).unwrap_or_default().matches('\n').count() + 1;
+        let one = |p: &ringback_core::problem::Problem| {
+            json!({ "code": p.code, "cause": p.cause, "cure": p.cure, "line": p.at.as_ref().map(|at| line(at.start)),
+                    "other_line": p.also_at.as_ref().map(|at| line(at.start)) })
+        };
+        let first = problems.first().map_or("it says nothing", |p| p.cause.as_str());
+        let cause = match problems.len() {
+            0 | 1 => first.to_owned(),
+            n => format!("{n} problems, the first: {first}"),
+        };
+        let more = json!({ "problems": problems.iter().map(one).collect::<Vec<_>>() });
+        let cure = "mend what `problems` names; `ringback contract check` shows each in its line";
+        let code = problems.first().map_or("RB-0203", |p| p.code);
+        let refused = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, "A contract that cannot be used", cause, cure);
+        Self { more: Some(more), ..refused }
+    }
+
+    /// A contract that was made from another version than the one in force.
+    pub(crate) fn contract_moved_on(refused: &ringback_engine::contracts::Refused) -> Self {
+        let problem = refused.problem("");
+        let cure = "`refused` shows who changed what meanwhile: take it into your text and send that with the version in force as its base";
+        let moved = Self::new(StatusCode::CONFLICT, "RB-0223", "The contract has moved on", problem.cause, cure);
+        Self { more: Some(json!({ "refused": refused })), ..moved }
+    }
+
     pub(crate) fn many_headers() -> Self {
         Self::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -178,6 +207,16 @@ impl Problem {
             "Too many tries",
             "too many sign-ins failed in a short time",
             "wait fifteen minutes, or ask an admin for a new password",
+        )
+    }
+
+    pub(crate) fn sign_in_there() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "RB-0607",
+            "That account has a sign-in of its own",
+            "being signed in here does not count in that account",
+            "sign in with the password that you have there",
         )
     }
 
@@ -244,7 +283,7 @@ impl From<askama::Error> for Problem {
 impl Problem {
     /// The problem as a JSON value.
     pub(crate) fn json(&self) -> serde_json::Value {
-        json!({
+        let mut value = json!({
             "type": format!("urn:ringback:error:{}", self.code),
             "title": self.title,
             "status": self.status.as_u16(),
@@ -252,7 +291,11 @@ impl Problem {
             "code": self.code,
             "cause": self.cause,
             "cure": self.cure,
-        })
+        });
+        if let (Some(map), Some(serde_json::Value::Object(more))) = (value.as_object_mut(), &self.more) {
+            map.extend(more.clone());
+        }
+        value
     }
 }
 

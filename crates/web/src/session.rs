@@ -11,58 +11,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use ringback_core::id::{AccountId, LocationId, UserId};
 use ringback_core::inquiry::Inquiry;
+use ringback_core::rights::{Act, Role};
 use ringback_core::roster::{Location, Roster};
 use ringback_store::{SessionRow, Site, UserRow};
 use std::collections::HashMap;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
-
-/// What a person may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    Admin,
-    Revops,
-    /// Only their locations.
-    Coordinator,
-    /// Reads everything, changes nothing.
-    Auditor,
-}
-
-impl Role {
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Revops => "revops",
-            Self::Coordinator => "coordinator",
-            Self::Auditor => "auditor",
-        }
-    }
-
-    /// An unknown word may do the least.
-    fn of(word: &str) -> Self {
-        match word {
-            "admin" => Self::Admin,
-            "revops" => Self::Revops,
-            "coordinator" => Self::Coordinator,
-            _ => Self::Auditor,
-        }
-    }
-
-    /// May work the queue and answer reviews.
-    pub(crate) fn acts(self) -> bool {
-        self != Self::Auditor
-    }
-
-    /// May replay dead letters and accept quarantined signals.
-    pub(crate) fn operates(self) -> bool {
-        matches!(self, Self::Admin | Self::Revops)
-    }
-
-    /// May look at connections and dead letters.
-    pub(crate) fn sees_operation(self) -> bool {
-        self != Self::Coordinator
-    }
-}
 
 /// A signed-in person in one account.
 #[derive(Debug, Clone)]
@@ -124,8 +78,13 @@ impl Session {
         places.iter().any(|l| Some(&l.calendar.zone) != places.first().map(|f| &f.calendar.zone))
     }
 
-    pub(crate) fn need(&self, may: bool) -> Result<(), Problem> {
-        if may { Ok(()) } else { Err(Problem::role(self.role.word())) }
+    /// May this person do that?
+    pub(crate) fn may(&self, act: Act) -> bool {
+        self.role.may(act)
+    }
+
+    pub(crate) fn need(&self, act: Act) -> Result<(), Problem> {
+        if self.may(act) { Ok(()) } else { Err(Problem::role(self.role.word())) }
     }
 
     /// The form was made for this session.
@@ -185,7 +144,7 @@ async fn load(app: &App, token: &str) -> Result<Option<Session>, Problem> {
     let name_of = |id: &str| accounts.iter().find(|a| a.id == id).map_or_else(|| id.to_owned(), |a| a.name.clone());
     let others = same.iter().filter(|u| u.active && u.account != session.account).map(|u| u.account.clone());
     let role = Role::of(&user.role);
-    let locations = (role == Role::Coordinator).then(|| own_locations(&user, &roster));
+    let locations = role.by_location().then(|| own_locations(&user, &roster));
     Ok(Some(Session {
         account_name: name_of(&session.account),
         others: others.map(|id| (id.clone(), name_of(&id))).collect(),

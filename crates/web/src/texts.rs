@@ -382,6 +382,7 @@ static EN: &[(&str, &str)] = &[
     ("reviews.all", "All reviews"),
     ("reviews.title", "Reviews"),
     ("role.admin", "administrator"),
+    ("role.agency", "agency"),
     ("role.auditor", "auditor"),
     ("role.coordinator", "coordinator"),
     ("role.revops", "revenue operations"),

@@ -52,6 +52,46 @@ pub(crate) async fn export(out: Out, house: &House, account: &Account, inquiry: 
     Ok(())
 }
 
+/// The account's own chain, with its checkpoints, in one value that proves itself elsewhere.
+pub(crate) async fn export_account(out: Out, house: &House, account: &Account) -> Result<(), Fail> {
+    let id = account.id();
+    let exported = house.engine.export(&id, &InquiryId::from_text(id.as_str())).await?;
+    let Some(value) = exported else { return Err(nothing_yet(account)) };
+    out.result(&value, || pretty(&value));
+    Ok(())
+}
+
+/// Who changed rules and rights, oldest first.
+pub(crate) async fn account(out: Out, house: &House, account: &Account) -> Result<(), Fail> {
+    let told = house.engine.account_entries(&account.id()).await?;
+    if told.is_empty() {
+        return Err(nothing_yet(account));
+    }
+    let value = json!({ "account": account.id(), "entries": told });
+    out.result(&value, || {
+        let line = |one: &ringback_engine::audit::Told| {
+            let mut words = one.body.clone();
+            if let Value::Object(map) = &mut words {
+                let sealed = one.sealed.iter().filter_map(|(name, value)| Some((name, value.text()?)));
+                map.extend(sealed.map(|(name, text)| (name.clone(), text.into())));
+            }
+            format!(
+                "{}  {}\n{}",
+                one.at,
+                one.kind,
+                pretty(&words).lines().map(|l| format!("  {l}\n")).collect::<String>()
+            )
+        };
+        told.iter().map(line).collect::<String>()
+    });
+    Ok(())
+}
+
+fn nothing_yet(account: &Account) -> Fail {
+    let cause = format!("nothing was changed yet in the account {}", account.slug);
+    Fail::new(Exit::Missing, "RB-0313", cause, "contracts, people, roles and tokens show here once they are changed")
+}
+
 /// Why a CRM field says what it says.
 pub(crate) async fn trace(
     out: Out,

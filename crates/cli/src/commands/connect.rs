@@ -1,9 +1,10 @@
 //! `connect`: set-up of a CRM.
 
+use crate::commands::contract::FILE_KEPT;
 use crate::commands::serve::hook_urls;
 use crate::config::{Account, Kind};
 use crate::house::House;
-use crate::out::{Out, table};
+use crate::out::{Out, note, table};
 use crate::problems::{Exit, Fail};
 use ringback_core::id::ConnectionId;
 use ringback_engine::setup;
@@ -18,6 +19,10 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) 
     };
     let applied = house.apply().await?;
     let rules = applied.iter().any(|a| a.account == account.id().as_str() && a.contract.is_some());
+    for kept in applied.iter().filter_map(|a| a.kept.as_ref()) {
+        let problem = kept.problem(FILE_KEPT);
+        note(format!("{}: {} ({})", problem.code, problem.cause, problem.cure));
+    }
     let hooks: Vec<Value> =
         hook_urls(house.config()).into_iter().filter(|h| h["account"] == account.slug.as_str()).collect();
     if wanted.kind != Kind::Crm {

@@ -1,7 +1,6 @@
 //! `contract`: check, read aloud, apply, show.
 
 use crate::args::{Contract as Command, Mapping};
-use crate::config::apply::apply_contract;
 use crate::config::{Account, Depth, bounded, load};
 use crate::house::{self, House, pick_account};
 use crate::out::{Out, table};
@@ -11,6 +10,10 @@ use ringback_core::crm::CrmWords;
 use ringback_store as store;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+
+/// What to do about a file that is not what is in force.
+pub(crate) const FILE_KEPT: &str =
+    "bring the file in step with it, or insist with `ringback contract apply FILE --base VERSION`";
 
 /// The longest contract file, in bytes; parsing has its own, smaller bound and a better message.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -48,17 +51,9 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
             let Some((_, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
             explain(out, &contract, field.as_deref())
         }
-        Command::Apply { file } => {
+        Command::Apply(asked) => {
             let house = house::open(config, Depth::Lookup).await?;
-            let account = house.account(named)?;
-            let (text, contract) = read(file, Some(account))?;
-            tested(file, &text, &contract, Some(account))?;
-            let by = format!("file {}", file.display());
-            let row = apply_contract(&house.engine, account.id().as_str(), &text, &contract, &by).await?;
-            let shown =
-                json!({ "account": account.slug, "contract": row.name, "version": row.version, "digest": row.digest });
-            out.result(&shown, || format!("{} is in force in version {}", row.name, row.version));
-            Ok(())
+            super::contract_apply::run(out, &house, house.account(named)?, asked).await
         }
         Command::Show => {
             let house = house::open(config, Depth::Lookup).await?;
@@ -86,7 +81,7 @@ fn words(contract: &Contract, account: Option<&Account>) -> &'static CrmWords {
 }
 
 /// Refuses a contract one of whose own tests fails, each at its line.
-fn tested(path: &Path, text: &str, contract: &Contract, account: Option<&Account>) -> Result<(), Fail> {
+pub(super) fn tested(path: &Path, text: &str, contract: &Contract, account: Option<&Account>) -> Result<(), Fail> {
     let problems = trial::refused(contract, words(contract, account), text);
     let source = Source { path: path.display().to_string(), text: text.to_owned() };
     Fail::of(Exit::Check, vec![(Some(source), problems)]).map_or(Ok(()), Err)
@@ -223,7 +218,9 @@ async fn show(out: Out, house: &House, account: &Account) -> Result<(), Fail> {
         };
         let versions = table(&["contract", "version", "applied", "by"], &rows.iter().map(cells).collect::<Vec<_>>());
         format!(
-            "{source}\n# in force: {} version {}\n# {}",
+            "# base: {} version {}\n{source}\n# in force: {} version {}\n# {}",
+            reference.name,
+            reference.version,
             reference.name,
             reference.version,
             versions.replace('\n', "\n# ")

@@ -197,14 +197,15 @@ pub(crate) async fn review(out: Out, house: &House, account: &Account, command: 
 }
 
 async fn decided(out: Out, house: &House, account: &Account, decide: &Decide) -> Result<(), Fail> {
-    let by = user::by_email(house, account, &decide.by).await?;
+    let review = ReviewId::from_text(&decide.id);
+    let act = house.engine.act_of_review(&account.id(), &review).await?.ok_or_else(|| missing("review", &decide.id))?;
+    let by = user::with_right(house, account, &decide.by, act).await?;
     let choice = match (&decide.choice.edit, &decide.choice.reject, &decide.choice.pick) {
         (Some(value), _, _) => Choice::Edit { value: value.clone() },
         (_, Some(reason), _) => Choice::Reject { reason: reason.clone() },
         (_, _, Some(id)) => Choice::Pick { id: id.clone() },
         _ => Choice::Approve,
     };
-    let review = ReviewId::from_text(&decide.id);
     let inquiry = house.engine.decide_review(&account.id(), &review, &decide.digest, choice, &by).await?;
     out.result(&json!({ "id": decide.id, "inquiry": inquiry.id, "decided": true }), || {
         format!("{} is decided", decide.id)

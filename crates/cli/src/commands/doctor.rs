@@ -1,8 +1,9 @@
 //! `doctor`: everything that has to be right, looked at once, each finding with its way out.
 
+use crate::commands::contract::FILE_KEPT;
 use crate::commands::serve::hook_urls;
 use crate::commands::volume::{self, Outlook, Volume};
-use crate::config::apply::apply;
+use crate::config::apply::{apply, settings_wish};
 use crate::config::{Account, Config, Kind, Reading, Wanted};
 use crate::house;
 use crate::out::Out;
@@ -74,6 +75,7 @@ pub(crate) async fn run(out: Out, reading: &Reading, volume: Option<Volume>) -> 
     key(config, &mut found);
     addresses(config, &mut found);
     store(config, &mut found).await;
+    contract_files(config, &mut found).await;
     clock(&mut found);
     match trial(reading).await {
         Ok(trial) => {
@@ -147,7 +149,7 @@ async fn trial(reading: &Reading) -> Result<Engine, Fail> {
     let config = &reading.config;
     let options = Options { durability: Durability::NoSync, ..Options::new("sqlite://:memory:") };
     let engine = house::engine(config, Store::open(options).await?)?;
-    apply(&engine, config, "doctor").await?;
+    apply(&engine, config).await?;
     Ok(engine)
 }
 
@@ -230,6 +232,25 @@ async fn store(config: &Config, found: &mut Findings) {
         Err(error) => found.fail("commits", &error.into()),
     }
     store.close().await;
+}
+
+/// Is the file of each contract what is in force, or may it bring the next version?
+async fn contract_files(config: &Config, found: &mut Findings) {
+    // What keeps the store from being opened was told above.
+    let Ok(store) = house::open_store(config).await else { return };
+    let Ok(engine) = house::engine(config, store) else { return };
+    for account in &config.accounts {
+        let Some(wish) = settings_wish(account) else { continue };
+        match engine.file_stands(&account.id(), &wish).await {
+            Ok(None) => {}
+            Ok(Some(kept)) => {
+                let problem = kept.problem(FILE_KEPT);
+                found.bad(State::Warning, &account.slug, format!("{} {}", problem.code, problem.cause), problem.cure);
+            }
+            Err(error) => found.fail(&account.slug, &error.into()),
+        }
+    }
+    engine.store().clone().close().await;
 }
 
 fn clock(found: &mut Findings) {

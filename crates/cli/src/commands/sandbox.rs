@@ -208,7 +208,7 @@ async fn ground(
     let drill = theirs.id();
     if fresh {
         let config = Config { accounts: vec![theirs.clone()], mail: None, ..Config::default() };
-        apply::apply(&engine, &config, "ringback drill").await?;
+        apply::apply(&engine, &config).await?;
     }
     Ok(Ground {
         customer: house.engine.clone(),

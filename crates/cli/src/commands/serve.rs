@@ -1,7 +1,7 @@
 //! `serve`: hooks, workers and console until it is told to stop.
 
 use crate::commands::doctor::NO_CONTRACT;
-use crate::commands::user;
+use crate::commands::{contract, user};
 use crate::config::{Config, Depth, Kind, Reading, apply, load};
 use crate::house::{self, House};
 use crate::out::{Out, note};
@@ -66,10 +66,14 @@ impl Begun {
             None => house::engine(config, house::open_store(config).await?)?,
         };
         self.engine = Some(engine.clone());
-        for applied in apply::apply(&engine, config, "ringback.toml").await? {
+        for applied in apply::apply(&engine, config).await? {
             tracing::info!(account = %applied.account, roster = applied.roster_changes, connections = applied.connection_changes, "settings applied");
             if applied.contract.is_none() {
                 tracing::warn!(account = %applied.account, hint = NO_CONTRACT.1, "{}", NO_CONTRACT.0);
+            }
+            if let Some(kept) = &applied.kept {
+                let problem = kept.problem(contract::FILE_KEPT);
+                note(format!("{}: {}: {} ({})", applied.account, problem.code, problem.cause, problem.cure));
             }
         }
         user::first_admins(&engine, config, &mut self.first).await?;

@@ -6,9 +6,13 @@ use crate::house::House;
 use crate::out::{Out, table};
 use crate::problems::{Exit, Fail};
 use ringback_core::id::TokenId;
+use ringback_core::ledger::Draft;
 use ringback_store::{self as store, Site, TokenRow};
 use ringback_web::password;
 use serde_json::json;
+
+/// Who acts from a shell: whoever may read the key may do everything.
+const OPERATOR: &str = "user_cli";
 
 /// Runs one of the commands.
 pub(crate) async fn run(out: Out, house: &House, account: &Account, command: &Token) -> Result<(), Fail> {
@@ -17,10 +21,20 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, command: &To
         Token::List => list(out, house, account).await,
         Token::Revoke { id } => {
             let (of, which, at) = (account.id().as_str().to_owned(), id.clone(), house.engine.now().as_microsecond());
+            let chain = house.engine.chain(&account.id());
             let revoked = house
                 .engine
                 .store()
-                .write(Site::Setup, move |tx| Box::pin(async move { store::token_revoke(tx, &of, &which, at).await }))
+                .write(Site::Setup, move |tx| {
+                    Box::pin(async move {
+                        let revoked = store::token_revoke(tx, &of, &which, at).await?;
+                        if revoked {
+                            let entry = Draft::new("token_revoked").with("by", OPERATOR).with("token", &which);
+                            chain.tell(tx, vec![entry]).await?;
+                        }
+                        Ok(revoked)
+                    })
+                })
                 .await?;
             if !revoked {
                 let cure = "`ringback token list` shows which there are";
@@ -47,7 +61,16 @@ async fn add(out: Out, house: &House, account: &Account, name: &str, scopes: &[S
         last_used_at: None,
     };
     let shown = json!({ "id": row.id, "name": name, "scopes": words, "token": text });
-    engine.store().write(Site::Setup, move |tx| Box::pin(async move { store::token_insert(tx, &row).await })).await?;
+    let entry =
+        Draft::new("token_added").with("by", OPERATOR).with("token", &row.id).with("name", name).with("scopes", &words);
+    let chain = engine.chain(&account.id());
+    let insert = engine.store().write(Site::Setup, move |tx| {
+        Box::pin(async move {
+            store::token_insert(tx, &row).await?;
+            chain.tell(tx, vec![entry]).await
+        })
+    });
+    insert.await?;
     out.result(&shown, || format!("the token {name} may {} and is shown only now:\n\n    {text}", words.join(", ")));
     Ok(())
 }

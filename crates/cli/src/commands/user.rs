@@ -5,8 +5,10 @@ use crate::config::{Account, Config, bounded};
 use crate::house::House;
 use crate::out::{Out, table};
 use crate::problems::{Exit, Fail};
-use ringback_core::id::{UserId, base32};
+use ringback_core::id::{AccountId, UserId, base32};
 use ringback_core::identity;
+use ringback_core::ledger::Draft;
+use ringback_core::rights::{self, Act};
 use ringback_engine::Engine;
 use ringback_store::{self as store, Site, UserRow};
 use ringback_web::password;
@@ -16,6 +18,8 @@ use std::path::Path;
 
 /// The shortest password a person may set.
 const PASSWORD_CHARS_MIN: usize = 12;
+/// Who acts from a shell: whoever may read the key may do everything.
+const OPERATOR: &str = "user_cli";
 /// Who signs in first.
 const FIRST_EMAIL: &str = "admin@localhost";
 
@@ -45,9 +49,16 @@ pub(crate) async fn first_admins(engine: &Engine, config: &Config, made: &mut Ve
         let email = if taken.is_empty() { FIRST_EMAIL.to_owned() } else { format!("admin@{}.localhost", account.slug) };
         let password = made_up(engine);
         let row = new_row(engine, &id, &email, "Administrator", Role::Admin, &[], &password)?;
+        let entry = entry("user_added", "settings", &row);
+        let chain = engine.chain(&account.id());
         engine
             .store()
-            .write(Site::Setup, move |tx| Box::pin(async move { store::user_insert(tx, &row).await }))
+            .write(Site::Setup, move |tx| {
+                Box::pin(async move {
+                    store::user_insert(tx, &row).await?;
+                    chain.tell(tx, vec![entry]).await
+                })
+            })
             .await?;
         made.push(First { account: account.slug.clone(), email, password });
     }
@@ -57,23 +68,39 @@ pub(crate) async fn first_admins(engine: &Engine, config: &Config, made: &mut Ve
 /// Runs one of the commands.
 pub(crate) async fn run(out: Out, house: &House, account: &Account, command: &User) -> Result<(), Fail> {
     match command {
-        User::Add { email, name, role, location, password_file } => {
+        User::Add { email, name, role, location, password_file, password_of } => {
             let given = password_file.as_deref().map(read_password).transpose()?;
-            add(out, house, account, email, name.as_deref(), *role, location, given).await
+            let same = match password_of {
+                Some(other) => Some(standing(house, house.account(Some(other))?, email).await?.password_hash),
+                None => None,
+            };
+            add(out, house, account, email, name.as_deref(), *role, location, given, same).await
         }
         User::List => list(out, house, account).await,
         User::Password { email, password_file } => {
             let given = password_file.as_deref().map(read_password).transpose()?;
             let made_up = given.is_none().then(|| made_up(&house.engine));
             let password = given.or_else(|| made_up.clone()).unwrap_or_default();
-            let hash = hash(&house.engine, &password)?;
-            change(house, account, email, move |row| row.password_hash = hash).await?;
+            new_password(house, account, email, hash(&house.engine, &password)?).await?;
             out.result(&json!({ "email": email, "password": made_up }), || shown_once(email, made_up.as_deref()));
             Ok(())
         }
         User::Disable { email } => {
-            change(house, account, email, |row| row.active = false).await?;
+            change(house, account, email, "user_disabled", |row| row.active = false).await?;
             out.result(&json!({ "email": email, "active": false }), || format!("{email} cannot sign in any more"));
+            Ok(())
+        }
+        User::Role { email, role } => {
+            let word = role.word();
+            change(house, account, email, "user_role", move |row| word.clone_into(&mut row.role)).await?;
+            out.result(&json!({ "email": email, "role": word }), || format!("{email} is {word} now"));
+            Ok(())
+        }
+        User::Locations { email, slugs } => {
+            let seen = seen(account, slugs)?;
+            let text = serde_json::to_string(&seen).unwrap_or_else(|_| "[]".to_owned());
+            change(house, account, email, "user_locations", move |row| row.locations = text).await?;
+            out.result(&json!({ "email": email, "locations": seen }), || format!("{email} sees {}", seen.join(", ")));
             Ok(())
         }
     }
@@ -89,6 +116,7 @@ async fn add(
     role: Role,
     locations: &[String],
     given: Option<String>,
+    same: Option<String>,
 ) -> Result<(), Fail> {
     if identity::email(email).is_none() && email != FIRST_EMAIL {
         return Err(Fail::new(
@@ -98,25 +126,28 @@ async fn add(
             "write it as name@example.com",
         ));
     }
-    let known: Vec<&str> = account.roster.locations.iter().map(|l| l.slug.as_str()).collect();
-    if let Some(unknown) = locations.iter().find(|l| !known.contains(&l.as_str())) {
-        let cure = format!("known are {}", known.join(", "));
-        return Err(Fail::new(Exit::Missing, "RB-0313", format!("there is no location {unknown:?}"), cure));
+    let seen = seen(account, locations)?;
+    let made_up = (given.is_none() && same.is_none()).then(|| made_up(&house.engine));
+    let password = given.or_else(|| made_up.clone()).unwrap_or_else(|| self::made_up(&house.engine));
+    let mut row = new_row(&house.engine, account.id().as_str(), email, name.unwrap_or(email), role, &seen, &password)?;
+    if let Some(hash) = same {
+        // The same text of a salted hash in two accounts is the operator's word that it is one person: nobody else can make it so.
+        row.password_hash = hash;
     }
-    let made_up = given.is_none().then(|| made_up(&house.engine));
-    let password = given.or_else(|| made_up.clone()).unwrap_or_default();
-    // A coordinator without locations named sees all of the account's.
-    let seen: Vec<String> =
-        if locations.is_empty() { known.iter().map(|s| (*s).to_owned()).collect() } else { locations.to_vec() };
-    let row = new_row(&house.engine, account.id().as_str(), email, name.unwrap_or(email), role, &seen, &password)?;
     let (id, shown) = (
         row.id.clone(),
         json!({ "id": row.id, "email": email, "role": role.word(), "locations": seen, "password": made_up }),
     );
+    let (chain, entry) = (house.engine.chain(&account.id()), entry("user_added", OPERATOR, &row));
     let stored = house
         .engine
         .store()
-        .write(Site::Setup, move |tx| Box::pin(async move { store::user_insert(tx, &row).await }))
+        .write(Site::Setup, move |tx| {
+            Box::pin(async move {
+                store::user_insert(tx, &row).await?;
+                chain.tell(tx, vec![entry]).await
+            })
+        })
         .await;
     match stored {
         Err(store::Error::Conflict) => {
@@ -149,23 +180,54 @@ async fn list(out: Out, house: &House, account: &Account) -> Result<(), Fail> {
     Ok(())
 }
 
-/// Changes a user and ends every session of theirs, in one unit.
+/// The slugs of locations that a person sees; none named: all of the account's.
+fn seen(account: &Account, locations: &[String]) -> Result<Vec<String>, Fail> {
+    let known: Vec<&str> = account.roster.locations.iter().map(|l| l.slug.as_str()).collect();
+    if let Some(unknown) = locations.iter().find(|l| !known.contains(&l.as_str())) {
+        let cure = format!("known are {}", known.join(", "));
+        return Err(Fail::new(Exit::Missing, "RB-0313", format!("there is no location {unknown:?}"), cure));
+    }
+    let all = || known.iter().map(|s| (*s).to_owned()).collect();
+    Ok(if locations.is_empty() { all() } else { locations.to_vec() })
+}
+
+/// What the account's chain says about a person; the address is a personal value.
+fn entry(kind: &'static str, by: &str, row: &UserRow) -> Draft {
+    let locations: Vec<String> = serde_json::from_str(&row.locations).unwrap_or_default();
+    Draft::new(kind)
+        .with("by", by)
+        .with("user", &row.id)
+        .with("role", &row.role)
+        .with("locations", locations)
+        .with("active", row.active)
+        .seal("email", Some(&row.email))
+}
+
+/// Changes a user, ends every session of theirs and tells the account's chain, in one unit.
 async fn change(
     house: &House,
     account: &Account,
     email: &str,
+    kind: &'static str,
     change: impl FnOnce(&mut UserRow) + Send + 'static,
 ) -> Result<(), Fail> {
     let (id, folded) = (account.id().as_str().to_owned(), password::fold_email(email));
+    let chain = house.engine.chain(&account.id());
     let found = house
         .engine
         .store()
         .write(Site::Setup, move |tx| {
             Box::pin(async move {
                 let Some(mut row) = store::user_by_email(tx, &id, &folded).await? else { return Ok(false) };
+                let (was, seen) = (row.role.clone(), row.locations.clone());
                 change(&mut row);
                 store::user_update(tx, &row).await?;
                 store::sessions_delete_of(tx, &id, &row.id).await?;
+                let before: Vec<String> = serde_json::from_str(&seen).unwrap_or_default();
+                let told = entry(kind, OPERATOR, &row)
+                    .with("role_before", (was != row.role).then_some(was))
+                    .with("locations_before", (seen != row.locations).then_some(before));
+                chain.tell(tx, vec![told]).await?;
                 Ok(true)
             })
         })
@@ -173,15 +235,55 @@ async fn change(
     if found { Ok(()) } else { Err(missing(email)) }
 }
 
-/// The user of that address.
-pub(crate) async fn by_email(house: &House, account: &Account, email: &str) -> Result<UserId, Fail> {
+/// A new password, in every account where the person signs in with the same one: a word that is not to count any more counts nowhere.
+async fn new_password(house: &House, account: &Account, email: &str, hash: String) -> Result<(), Fail> {
+    let old = standing(house, account, email).await?.password_hash;
+    let folded = password::fold_email(email);
+    let same = house
+        .engine
+        .store()
+        .read(move |tx| Box::pin(async move { store::users_with_email(tx, &folded).await }))
+        .await?;
+    let chains = same.into_iter().filter(|row| row.password_hash == old);
+    let rows: Vec<_> =
+        chains.map(|row| (house.engine.chain(&AccountId::from_text(row.account.clone())), row)).collect();
+    house
+        .engine
+        .store()
+        .write(Site::Setup, move |tx| {
+            Box::pin(async move {
+                for (chain, row) in &rows {
+                    let row = UserRow { password_hash: hash.clone(), ..row.clone() };
+                    store::user_update(tx, &row).await?;
+                    store::sessions_delete_of(tx, &row.account, &row.id).await?;
+                    chain.tell(tx, vec![entry("user_password", OPERATOR, &row)]).await?;
+                }
+                Ok(())
+            })
+        })
+        .await?;
+    Ok(())
+}
+
+/// The person of that address, who may sign in.
+async fn standing(house: &House, account: &Account, email: &str) -> Result<UserRow, Fail> {
     let (id, folded) = (account.id().as_str().to_owned(), password::fold_email(email));
     let row = house
         .engine
         .store()
         .read(move |tx| Box::pin(async move { store::user_by_email(tx, &id, &folded).await }))
         .await?;
-    row.filter(|r| r.active).map(|r| UserId::from_text(r.id)).ok_or_else(|| missing(email))
+    row.filter(|r| r.active).ok_or_else(|| missing(email))
+}
+
+/// The user of that address, if their role may do that.
+pub(crate) async fn with_right(house: &House, account: &Account, email: &str, act: Act) -> Result<UserId, Fail> {
+    let row = standing(house, account, email).await?;
+    if rights::Role::of(&row.role).may(act) {
+        return Ok(UserId::from_text(row.id));
+    }
+    let cause = format!("{email} is {}, whom the table of rights does not let {}", row.role, act.word());
+    Err(Fail::new(Exit::Usage, "RB-0606", cause, "name somebody whose role may, or `ringback user role`"))
 }
 
 fn missing(email: &str) -> Fail {

@@ -1,20 +1,21 @@
 //! From the settings to the store: accounts, roster, connections, contracts. Applying the same again changes nothing.
 //!
 //! Roster rows are versioned, so only what differs is written; a secret is sealed again only when it changed; a contract that says the
-//! same keeps its version. What left the file is ended (roster) or paused (connections), never deleted: decisions were made on it.
+//! same keeps its version, and one that did not see what others changed meanwhile stays out of force. What left the file is ended (roster) or paused (connections), never deleted: decisions were made on it.
 
 use super::{Account, Config, Kind, Wanted};
 use crate::problems::Fail;
 use ringback_connect::{Connection, Secret};
-use ringback_core::contract::Contract;
-use ringback_core::id::{ContractId, base32};
+use ringback_core::id::base32;
 use ringback_core::roster::{Location, Roster};
 use ringback_engine::Engine;
+use ringback_engine::contracts::{Answer, Base, By, Prepared, Refused, Wish};
 use ringback_engine::facts::{PAGE_EMAIL, secret_place};
 use ringback_engine::keyring::Sealed;
-use ringback_store::{self as store, AccountRow, ConnectionRow, ContractNew, Site, Tx};
+use ringback_store::{self as store, AccountRow, ConnectionRow, Site, Tx};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// What applying one account did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -26,21 +27,23 @@ pub(crate) struct Applied {
     pub(crate) roster_changes: usize,
     /// Connections added, changed or paused.
     pub(crate) connection_changes: usize,
-    /// Name and version of the contract in force.
+    /// Name and version of the file's contract as it is in force.
     pub(crate) contract: Option<(String, i64)>,
+    /// The file's contract is not what is in force, and why.
+    pub(crate) kept: Option<Refused>,
 }
 
 /// Applies every account of the file.
-pub(crate) async fn apply(engine: &Engine, config: &Config, by: &str) -> Result<Vec<Applied>, Fail> {
+pub(crate) async fn apply(engine: &Engine, config: &Config) -> Result<Vec<Applied>, Fail> {
     let mut all = Vec::new();
     for account in &config.accounts {
         let id = account.id();
         let (task, mut wanted) = (engine.clone(), account.clone());
         wanted.connections.extend(config.mail.as_ref().map(|_| mail_connection(account)));
-        let by = by.to_owned();
+        let contract = settings_wish(account).map(|wish| engine.prepare_contract(&id, &wish));
         let applied = engine
             .store()
-            .write(Site::Setup, move |tx| Box::pin(async move { one(tx, &task, &wanted, &by).await }))
+            .write(Site::Setup, move |tx| Box::pin(async move { one(tx, &task, &wanted, contract).await }))
             .await?;
         engine.facts_changed(&id);
         all.push(applied);
@@ -48,34 +51,16 @@ pub(crate) async fn apply(engine: &Engine, config: &Config, by: &str) -> Result<
     Ok(all)
 }
 
-/// Stores a contract as the next version, unless it says what the latest says.
-pub(crate) async fn apply_contract(
-    engine: &Engine,
-    account: &str,
-    text: &str,
-    contract: &Contract,
-    by: &str,
-) -> Result<store::ContractRow, Fail> {
-    let new = contract_new(engine, account, text, contract, by);
-    let row = engine
-        .store()
-        .write(Site::Setup, move |tx| Box::pin(async move { store::contract_insert_next(tx, &new).await }))
-        .await?;
-    engine.facts_changed(&ringback_core::id::AccountId::from_text(account));
-    Ok(row)
+/// The contract that the settings name, as a wish.
+pub(crate) fn settings_wish(account: &Account) -> Option<Wish> {
+    let (text, contract) = account.contract.as_ref()?;
+    let by = By { who: "settings".to_owned(), file: account.contract_file.as_deref().map(whole) };
+    Some(Wish { text: text.clone(), contract: contract.clone(), base: Base::Settings, by })
 }
 
-fn contract_new(engine: &Engine, account: &str, text: &str, contract: &Contract, by: &str) -> ContractNew {
-    ContractNew {
-        account: account.to_owned(),
-        id: ContractId::new(engine.now(), engine.random()).as_str().to_owned(),
-        name: contract.name.clone(),
-        digest: contract.digest(),
-        source: text.to_owned(),
-        compiled: serde_json::to_string(contract).unwrap_or_default(),
-        applied_at: engine.now().as_microsecond(),
-        applied_by: by.to_owned(),
-    }
+/// The whole path of a file, so that it is known again from wherever a command is run.
+pub(crate) fn whole(path: &Path) -> String {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
 /// Pages by e-mail go out by a connection of their own: one lane, one breaker. The dot keeps its name apart from every name of a file.
@@ -94,7 +79,12 @@ fn mail_connection(account: &Account) -> Wanted {
     Wanted { connection, kind: Kind::Sink, secrets: Vec::new(), at: 0..0 }
 }
 
-async fn one(tx: &mut Tx, engine: &Engine, wanted: &Account, by: &str) -> Result<Applied, store::Error> {
+async fn one(
+    tx: &mut Tx,
+    engine: &Engine,
+    wanted: &Account,
+    contract: Option<Prepared>,
+) -> Result<Applied, store::Error> {
     let id = wanted.id();
     let account = id.as_str();
     let now = engine.now().as_microsecond();
@@ -107,14 +97,18 @@ async fn one(tx: &mut Tx, engine: &Engine, wanted: &Account, by: &str) -> Result
     let new = store::account_insert_once(tx, &row).await?;
     let roster_changes = roster(tx, account, &wanted.roster, now).await?;
     let connection_changes = connections(tx, engine, account, &wanted.connections, now).await?;
-    let contract = match &wanted.contract {
-        Some((text, contract)) => {
-            let row = store::contract_insert_next(tx, &contract_new(engine, account, text, contract, by)).await?;
-            Some((row.name, row.version))
+    let mut applied =
+        Applied { account: account.to_owned(), new, roster_changes, connection_changes, ..Applied::default() };
+    if let Some(contract) = contract {
+        match contract.put(tx).await? {
+            Answer::Applied { row, .. } | Answer::Same(row) => applied.contract = Some((row.name, row.version)),
+            Answer::Refused(refused) => {
+                applied.contract = Some((refused.in_force.name.clone(), refused.in_force.version));
+                applied.kept = Some(*refused);
+            }
         }
-        None => None,
-    };
-    Ok(Applied { account: account.to_owned(), new, roster_changes, connection_changes, contract })
+    }
+    Ok(applied)
 }
 
 /// Kind and id of a roster row.

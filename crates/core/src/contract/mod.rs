@@ -9,6 +9,7 @@ pub mod diff;
 pub mod export;
 pub mod model;
 pub mod parse;
+mod stored;
 pub mod trial;
 #[cfg(test)]
 mod worked;
@@ -16,6 +17,7 @@ mod worked;
 pub use check::{check_roster, check_schema};
 pub use model::*;
 pub use parse::parse;
+pub use stored::CONTRACT_SCHEMA;
 
 /// The property of a contact that holds its tags, separated by semicolons, where a contract names no other.
 pub const TAGS_PROPERTY: &str = "rb_tags";

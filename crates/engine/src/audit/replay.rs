@@ -1,7 +1,7 @@
 //! Making every decision of an inquiry again, from what the ledger kept, and comparing (F-187).
 
 use super::{Sealed, Told};
-use crate::facts::{AccountFacts, read_roster};
+use crate::facts::{AccountFacts, NO_CONTRACT, read_roster};
 use crate::{Engine, Error, micros};
 use ringback_core::contract::{self, Autonomy, Contract};
 use ringback_core::id::{AccountId, ContractId, InquiryId};
@@ -49,6 +49,10 @@ impl Engine {
     /// Decides every stored event of an inquiry again, with the contract and roster of its moment, and compares what comes out with the
     /// entries. Addresses of the console and the connected CRM are not versioned: they are those of now.
     pub async fn replay(&self, account: &AccountId, inquiry: &InquiryId) -> Result<ReplayReport, Error> {
+        if inquiry.as_str() == account.as_str() {
+            // The account's own chain tells what people did; nothing in it was decided by rules.
+            return Ok(ReplayReport::default());
+        }
         let trail = self.trail(account, inquiry.as_str()).await?;
         let facts = self.facts(account).await?;
         let id = account.as_str().to_owned();
@@ -122,22 +126,35 @@ fn decide(
     entry: &Told,
 ) -> Result<inquiry::Step, Error> {
     let roster = read_roster(roster)?;
-    let (contract, contract_ref) = contract_at(contracts, micros(entry.at))?;
+    let (contract, contract_ref) = contract_of(contracts, entry)?;
     let facts = Facts { roster: &roster, contract: &contract, contract_ref: &contract_ref, ..now.facts() };
     Ok(inquiry::step(before, event, &facts, entry.at))
 }
 
-/// The contract in force at a moment; before the first one the built-in default that writes nothing.
-fn contract_at(contracts: &[ContractRow], at: i64) -> Result<(Contract, ContractRef), Error> {
+/// The contract that the event was decided under: the one its entry names. Entries of 0.1 name none; for them it is the newest one of their
+/// moment, of whatever name, as it was then. Where there was none it is the built-in default that writes nothing.
+fn contract_of(contracts: &[ContractRow], entry: &Told) -> Result<(Contract, ContractRef), Error> {
     let corrupt = |id: &str, why: String| Error::Corrupt { what: format!("contract {id}"), why };
-    let in_force = contracts.iter().filter(|row| row.applied_at <= at).max_by_key(|row| (row.applied_at, row.version));
-    let Some(row) = in_force else {
+    let named = entry.body.get("contract").and_then(|named| named.get("id")).and_then(Value::as_str);
+    let at = micros(entry.at);
+    let decided_under = match named {
+        Some(NO_CONTRACT) => None,
+        Some(id) => {
+            let found = contracts.iter().find(|row| row.id == id);
+            Some(found.ok_or_else(|| corrupt(id, format!("entry {} was decided under it and it is gone", entry.seq)))?)
+        }
+        None => {
+            let then = contracts.iter().filter(|row| row.applied_at <= at);
+            then.max_by_key(|row| (row.applied_at, row.version))
+        }
+    };
+    let Some(row) = decided_under else {
         let parsed = contract::parse(contract::DEFAULT_TEXT).0;
         let mut contract = parsed.ok_or_else(|| corrupt("none", "the built-in contract cannot be read".into()))?;
         contract.autonomy = Autonomy::Observe;
-        return Ok((contract, ContractRef { id: ContractId::from_text("ctr_none"), name: "none".into(), version: 0 }));
+        return Ok((contract, ContractRef { id: ContractId::from_text(NO_CONTRACT), name: "none".into(), version: 0 }));
     };
-    let contract = serde_json::from_str(&row.compiled).map_err(|e| corrupt(&row.id, e.to_string()))?;
+    let contract = Contract::from_stored(&row.compiled).map_err(|e| corrupt(&row.id, e.to_string()))?;
     let version = u32::try_from(row.version).unwrap_or(0);
     Ok((contract, ContractRef { id: ContractId::from_text(row.id.clone()), name: row.name.clone(), version }))
 }

@@ -1,4 +1,5 @@
 use super::*;
+use ringback_core::contract::{self, Autonomy};
 use support::World;
 
 /// One account with one missed call, up to its contact in the CRM, without a network.
@@ -458,6 +459,39 @@ async fn an_exported_trail_verifies_by_itself() {
     assert_eq!(verify_export(&cut).unwrap_err().cause, "it is not what a checkpoint says");
     let nobody = InquiryId::from_text("inq_2");
     assert_eq!(world.engine.export(&world.account, &nobody).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_decision_is_made_again_under_the_contract_that_it_names() {
+    let (world, inquiry) = world().await;
+    let named = |told: &Told| told.body["contract"]["id"].as_str().map(str::to_owned);
+    let told = world.engine.entries(&world.account, &inquiry).await.unwrap();
+    let events: Vec<_> = told.iter().filter(|t| t.kind == "event").map(named).collect();
+    assert!(!events.is_empty() && events.iter().all(|id| id.as_deref() == Some("ctr_1")), "{events:?}");
+    // Another node applies a version; this one decides for a moment longer on what it holds.
+    let at = micros(world.engine.now()) - 1;
+    world
+        .write(move |tx| {
+            Box::pin(async move {
+                let mut contract = contract::parse(contract::DEFAULT_TEXT).0.unwrap();
+                contract.autonomy = Autonomy::Observe;
+                let new = store::ContractNew {
+                    account: "acct_1".into(),
+                    id: "ctr_2".into(),
+                    name: contract.name.clone(),
+                    digest: contract.digest(),
+                    source: String::new(),
+                    compiled: contract.stored(),
+                    applied_at: at,
+                    applied_by: "user_2".into(),
+                };
+                store::contract_insert_next(tx, &new).await.map(|_| ())
+            })
+        })
+        .await;
+    world.close(&inquiry).await;
+    let report = world.engine.replay(&world.account, &inquiry).await.unwrap();
+    assert!(report.ok(), "{report:#?}");
 }
 
 #[tokio::test]

@@ -159,7 +159,7 @@ fn rows(engine: &Engine, account: &Account, at: i64) -> Result<Rows> {
             name: parsed.name.clone(),
             digest: parsed.digest(),
             source: account.contract.clone(),
-            compiled: serde_json::to_string(&parsed)?,
+            compiled: parsed.stored(),
             applied_at: at,
             applied_by: "sim".into(),
         },

@@ -60,6 +60,10 @@ statements! {
         CAST($6 AS TEXT), CAST($7 AS BIGINT), CAST($8 AS TEXT) FROM contracts WHERE account = $1 AND name = $3 \
         HAVING NOT EXISTS (SELECT 1 FROM contracts o WHERE o.account = $1 AND o.name = $3 AND o.digest = $4 \
         AND o.version = (SELECT MAX(version) FROM contracts l WHERE l.account = $1 AND l.name = $3)) RETURNING ", columns!());
+    CONTRACT_INSERT_AFTER = concat!("INSERT INTO contracts (", columns!(), ") \
+        SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), COALESCE(MAX(version), 0) + 1, CAST($4 AS TEXT), CAST($5 AS TEXT), \
+        CAST($6 AS TEXT), CAST($7 AS BIGINT), CAST($8 AS TEXT) FROM contracts WHERE account = $1 AND name = $3 \
+        HAVING COALESCE(MAX(version), 0) = CAST($9 AS BIGINT) RETURNING ", columns!());
     CONTRACT_GET = concat!("SELECT ", columns!(), " FROM contracts WHERE account = $1 AND id = $2");
     CONTRACT_LATEST = concat!("SELECT ", columns!(), " FROM contracts WHERE account = $1 AND name = $2 ORDER BY version DESC LIMIT 1");
     CONTRACTS_ALL = concat!("SELECT ", columns!(), " FROM contracts WHERE account = $1 ORDER BY name, version");
@@ -89,6 +93,25 @@ pub async fn contract_insert_next(tx: &mut Tx, new: &ContractNew) -> Result<Cont
             .filter(|latest| latest.digest == new.digest)
             .ok_or(Error::Conflict),
     }
+}
+
+/// Stores the next version if the one given is still the latest (0: there is none yet); else nothing.
+/// [`Error::Conflict`] when two apply at once.
+pub async fn contract_insert_after_if(tx: &mut Tx, new: &ContractNew, base: i64) -> Result<Option<ContractRow>, Error> {
+    row!(
+        tx,
+        ContractRow,
+        CONTRACT_INSERT_AFTER,
+        &new.account,
+        &new.id,
+        &new.name,
+        &new.digest,
+        &new.source,
+        &new.compiled,
+        new.applied_at,
+        &new.applied_by,
+        base
+    )
 }
 
 /// One version.

@@ -125,6 +125,23 @@ on_both!(contracts_count_up_and_the_same_text_is_the_same_version, |store| {
     assert_eq!(look!(store, |tx| contract_latest(tx, "a", "none").await).unwrap(), None);
 });
 
+on_both!(a_contract_goes_on_from_the_version_it_was_made_from_only, |store| {
+    let after = |id: &'static str, base: i64| {
+        let store = store.clone();
+        async move {
+            let new = seeds::contract("a", id, "digest 2");
+            unit!(store, |tx| contract_insert_after_if(tx, &new, base).await).unwrap().map(|row| row.version)
+        }
+    };
+    assert_eq!(after("k2", 0).await, None, "somebody has applied one meanwhile");
+    assert_eq!(after("k2", 1).await, Some(2));
+    assert_eq!(after("k3", 1).await, None, "the second of two who began from the same version");
+    assert_eq!(after("k3", 2).await, Some(3));
+    let first = ContractNew { name: "another".into(), ..seeds::contract("a", "k4", "digest 1") };
+    let first = unit!(store, |tx| contract_insert_after_if(tx, &first, 0).await).unwrap();
+    assert_eq!(first.map(|row| row.version), Some(1), "names count for themselves");
+});
+
 async fn apply(store: &Store, id: &'static str, digest: &'static str) -> ContractRow {
     unit!(store, |tx| contract_insert_next(tx, &seeds::contract("a", id, digest)).await).unwrap()
 }

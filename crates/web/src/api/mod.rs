@@ -1,5 +1,6 @@
 //! `/api/v1`: what programs may ask and do. One table of routes is both the router and the document, so that neither can forget the other.
 
+mod contracts;
 mod idempotency;
 mod lists;
 mod one;
@@ -10,13 +11,14 @@ mod token;
 use crate::App;
 use axum::Router;
 use axum::routing::{MethodRouter, get, post};
-use token::Scope;
+use ringback_core::rights::{Act, Scope};
 
 /// One route with everything its document says.
 struct Route {
     method: &'static str,
     path: &'static str,
-    scope: Scope,
+    /// The right that the least demanding use of it needs.
+    act: Act,
     summary: &'static str,
     /// Query parameters: name and meaning. Path parameters are read off the path.
     query: &'static [(&'static str, &'static str)],
@@ -34,7 +36,7 @@ const CURSOR: (&str, &str) = ("cursor", "`next` of the page before");
 
 impl Route {
     fn get(path: &'static str, summary: &'static str, answer: &'static str, handler: MethodRouter<App>) -> Self {
-        Self { method: "get", path, scope: Scope::Read, summary, query: &[], body: None, answer, paged: false, handler }
+        Self { method: "get", path, act: Act::ReadAll, summary, query: &[], body: None, answer, paged: false, handler }
     }
 
     fn list(
@@ -49,13 +51,20 @@ impl Route {
 
     fn post(
         path: &'static str,
-        scope: Scope,
+        act: Act,
         summary: &'static str,
         body: Option<&'static str>,
         answer: &'static str,
         handler: MethodRouter<App>,
     ) -> Self {
-        Self { method: "post", scope, body, ..Self::get(path, summary, answer, handler) }
+        Self { method: "post", act, body, ..Self::get(path, summary, answer, handler) }
+    }
+}
+
+impl Route {
+    /// The narrowest scope of a token that may ask this.
+    fn scope(&self) -> &'static str {
+        Scope::for_act(self.act).map_or("none", Scope::word)
     }
 }
 
@@ -79,7 +88,7 @@ fn routes() -> Vec<Route> {
         Route::get("/api/v1/inquiries/{id}/transcripts", "What was said", "Transcripts", get(one::transcripts)),
         Route::post(
             "/api/v1/inquiries/{id}/events",
-            Scope::Write,
+            Act::WorkQueue,
             "Take it, give it to somebody, or say how a callback ended",
             Some("PersonEvent"),
             "Inquiry",
@@ -103,7 +112,7 @@ fn routes() -> Vec<Route> {
         ),
         Route::post(
             "/api/v1/signals/{id}/accept",
-            Scope::Admin,
+            Act::Operate,
             "Accept a quarantined signal",
             None,
             "Done",
@@ -118,7 +127,7 @@ fn routes() -> Vec<Route> {
         ),
         Route::post(
             "/api/v1/reviews/{id}/decide",
-            Scope::Write,
+            Act::WorkQueue,
             "Answer a review about exactly the change of its digest",
             Some("Decision"),
             "Inquiry",
@@ -127,7 +136,7 @@ fn routes() -> Vec<Route> {
         Route::get("/api/v1/dead-letters", "Effects that need a person", "DeadLetters", get(things::dead_letters)),
         Route::post(
             "/api/v1/dead-letters/{id}/replay",
-            Scope::Admin,
+            Act::Operate,
             "Try a dead letter again",
             None,
             "Done",
@@ -146,6 +155,21 @@ fn routes() -> Vec<Route> {
             ..Route::get("/api/v1/trace", "Why a CRM field holds its value", "Trace", get(things::trace))
         },
         Route::get("/api/v1/ledger/verify", "Check every chain", "LedgerReport", get(things::verify)),
+        Route::get("/api/v1/audit", "Who changed rules and rights, oldest first", "Entries", get(contracts::audit)),
+        Route::get(
+            "/api/v1/contract/versions",
+            "Every version of every contract",
+            "ContractVersions",
+            get(contracts::versions),
+        ),
+        Route::post(
+            "/api/v1/contract",
+            Act::EditContract,
+            "Apply a contract that was made from the version in force",
+            Some("ContractText"),
+            "ContractApplied",
+            post(contracts::apply),
+        ),
         Route::get("/api/v1/contract", "The contract in sentences", "Contract", get(things::contract)),
         Route::get("/api/v1/contract/fields/{field}", "One clause and who wins", "Clause", get(things::clause)),
     ]

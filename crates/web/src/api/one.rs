@@ -2,7 +2,7 @@
 
 use super::idempotency::once;
 use super::things::{call_json, inquiry_json, proof_json};
-use super::token::{Bearer, Scope};
+use super::token::Bearer;
 use crate::App;
 use crate::problem::Problem;
 use axum::Json;
@@ -10,6 +10,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use ringback_core::id::{EffectId, InquiryId, ReviewId, SignalId, StaffId};
 use ringback_core::inquiry::{CallbackResult, Choice, Event, Inquiry};
+use ringback_core::rights::Act;
 use ringback_engine::audit::Sealed;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -36,6 +37,11 @@ pub(super) async fn entries(
 ) -> Result<Json<Value>, Problem> {
     let inquiry = load(&app, &bearer, &id).await?;
     let told = app.engine.entries(&bearer.account, &inquiry.id).await?;
+    Ok(Json(entries_json(told)))
+}
+
+/// Entries of a chain, with their words as far as they are kept.
+pub(super) fn entries_json(told: Vec<ringback_engine::audit::Told>) -> Value {
     let sealed = |s: &Sealed| match s {
         Sealed::Text(text) => json!({ "text": text }),
         Sealed::Expired { why, at } => json!({ "expired": why, "at": at.to_string() }),
@@ -44,7 +50,7 @@ pub(super) async fn entries(
         let values: Map<String, Value> = e.sealed.iter().map(|(n, s)| (n.clone(), sealed(s))).collect();
         json!({ "seq": e.seq, "at": e.at.to_string(), "kind": e.kind, "body": e.body, "sealed": values })
     };
-    Ok(Json(json!({ "data": told.into_iter().map(entry).collect::<Vec<_>>() })))
+    json!({ "data": told.into_iter().map(entry).collect::<Vec<_>>() })
 }
 
 /// `GET /api/v1/inquiries/{id}/transcripts`.
@@ -84,7 +90,7 @@ enum PersonEvent {
     CalledBack { result: CallbackResult, note: Option<String> },
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|e| Problem::not_json(&e.to_string()))
 }
 
@@ -95,7 +101,7 @@ pub(super) async fn event(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    bearer.need(Scope::Write)?;
+    bearer.need(Act::WorkQueue)?;
     let work = async |body: axum::body::Bytes| {
         let by = bearer.by.clone();
         let event = match read(&body)? {
@@ -123,7 +129,7 @@ pub(super) async fn accept(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    bearer.need(Scope::Admin)?;
+    bearer.need(Act::Operate)?;
     let work = async |_| {
         app.engine.accept_quarantined(&bearer.account, &SignalId::from_text(id.as_str())).await?;
         Ok(json!({ "done": true }))
@@ -146,10 +152,12 @@ pub(super) async fn decide(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    bearer.need(Scope::Write)?;
+    bearer.need(Act::WorkQueue)?;
+    let review = ReviewId::from_text(id.as_str());
+    let act = app.engine.act_of_review(&bearer.account, &review).await?;
+    bearer.need(act.ok_or_else(|| Problem::missing("review of that name"))?)?;
     let work = async |body: axum::body::Bytes| {
         let Decision { digest, choice } = read(&body)?;
-        let review = ReviewId::from_text(id.as_str());
         let after = app.engine.decide_review(&bearer.account, &review, &digest, choice, &bearer.by).await?;
         Ok(inquiry_json(&after, app.engine.now()))
     };
@@ -163,7 +171,7 @@ pub(super) async fn replay(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    bearer.need(Scope::Admin)?;
+    bearer.need(Act::Operate)?;
     let work = async |_| {
         app.engine.replay_dead_letter(&bearer.account, &EffectId::from_text(id.as_str()), &bearer.by).await?;
         Ok(json!({ "done": true }))

@@ -68,7 +68,7 @@ fn operation(route: &Route) -> Value {
     let mut operation = json!({
         "operationId": operation_id(route),
         "summary": route.summary,
-        "x-scope": route.scope.word(),
+        "x-scope": route.scope(),
         "parameters": parameters,
         "responses": {
             "200": { "description": route.summary, "content": { "application/json": { "schema": answer } } },
@@ -132,6 +132,13 @@ fn schemas() -> Value {
             "seq": { "type": "integer" }, "day": text(), "revision": { "type": "integer" }, "made_at": text(), "key_id": text(),
             "hash": text(), "previous": text(), "summary": any(),
             "file": { "type": "string", "description": "the signed file, line by line; of one proof only" } } },
+        "ContractText": { "type": "object", "required": ["text", "base"], "properties": {
+            "text": { "type": "string", "description": "the whole contract, TOML" },
+            "base": { "type": "integer", "minimum": 0, "description": "the version that it was made from; 0 if there is none of its name" } } },
+        "ContractApplied": { "type": "object", "required": ["contract", "changes"], "properties": {
+            "contract": any(), "changes": { "type": "array", "items": any() }, "decides_calls": { "type": "boolean" },
+            "crm": { "type": ["string", "null"], "description": "why the CRM's own properties were not compared, if they were not" } } },
+        "ContractVersions": rows(any()),
         "LedgerReport": any(), "Contract": any(), "Clause": any(),
     })
 }

@@ -6,28 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 use ringback_core::id::{AccountId, UserId};
-
-/// What a token may do; each includes the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Scope {
-    Read,
-    Write,
-    Admin,
-}
-
-impl Scope {
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Admin => "admin",
-        }
-    }
-
-    fn of(word: &str) -> Option<Self> {
-        [Self::Read, Self::Write, Self::Admin].into_iter().find(|s| s.word() == word)
-    }
-}
+use ringback_core::rights::{Act, Scope};
 
 /// A request with a token that counts. Having one means at least [`Scope::Read`].
 #[derive(Debug, Clone)]
@@ -39,8 +18,12 @@ pub(crate) struct Bearer {
 }
 
 impl Bearer {
-    pub(crate) fn need(&self, scope: Scope) -> Result<(), Problem> {
-        if self.scope >= scope { Ok(()) } else { Err(Problem::scope(scope.word())) }
+    pub(crate) fn need(&self, act: Act) -> Result<(), Problem> {
+        if self.scope.may(act) {
+            Ok(())
+        } else {
+            Err(Problem::scope(Scope::for_act(act).map_or("of a person", Scope::word)))
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use jiff::Timestamp;
 use ringback_core::id::{ConnectionId, SignalId};
+use ringback_core::rights::Act;
 use ringback_engine::instant;
 use ringback_engine::volume::Drain;
 use ringback_store::{Before, ConnectionRow, LaneRow};
@@ -62,7 +63,7 @@ struct Seen {
 
 /// `GET /connections`.
 pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
-    session.need(session.role.sees_operation())?;
+    session.need(Act::ReadAll)?;
     let (now, wall) = (app.engine.now(), session.wall(None));
     let account = session.account.as_str().to_owned();
     let (seen, mut held) = app
@@ -116,7 +117,7 @@ pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
         incoming: incoming.iter().map(|s| source(s, now, &wall, public_url)).collect(),
         quarantine,
         more,
-        operates: session.role.operates(),
+        operates: session.may(Act::Operate),
         csrf: session.csrf.clone(),
     })
 }
@@ -223,7 +224,7 @@ fn source(seen: &Seen, now: Timestamp, wall: &Wall, public_url: &str) -> Line {
 /// `POST /connections/quarantine/{id}/accept`.
 pub(crate) async fn accept(State(app): State<App>, session: Session, Path(id): Path<String>, fields: Fields) -> Page {
     session.check_form(&fields.0)?;
-    session.need(session.role.operates())?;
+    session.need(Act::Operate)?;
     app.engine.accept_quarantined(&session.account, &SignalId::from_text(id)).await?;
     Ok(back(&fields.0, "/connections"))
 }

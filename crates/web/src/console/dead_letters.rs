@@ -10,6 +10,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use ringback_core::crm::Why;
 use ringback_core::id::{EffectId, InquiryId};
+use ringback_core::rights::Act;
 use std::collections::BTreeMap;
 
 /// Letters on one page.
@@ -92,7 +93,7 @@ impl Refusal {
 
 /// `GET /dead-letters`.
 pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
-    session.need(session.role.sees_operation())?;
+    session.need(Act::ReadAll)?;
     let (now, wall) = (app.engine.now(), session.wall(None));
     let account = session.account.as_str().to_owned();
     let rows = app
@@ -129,13 +130,13 @@ pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
     let mut causes: Vec<Cause> = causes.into_iter().map(cause).collect();
     causes.sort_by_key(|c| std::cmp::Reverse(c.letters.len()));
     let shell = Shell::of(&app, &session, "dead-letters", t("dead.title")).await?;
-    shown(&DeadLetters { shell, causes, operates: session.role.operates(), csrf: session.csrf.clone() })
+    shown(&DeadLetters { shell, causes, operates: session.may(Act::Operate), csrf: session.csrf.clone() })
 }
 
 /// `POST /dead-letters/{id}/replay`.
 pub(crate) async fn replay(State(app): State<App>, session: Session, Path(id): Path<String>, fields: Fields) -> Page {
     session.check_form(&fields.0)?;
-    session.need(session.role.operates())?;
+    session.need(Act::Operate)?;
     app.engine.replay_dead_letter(&session.account, &EffectId::from_text(id), &session.user).await?;
     Ok(back(&fields.0, "/dead-letters"))
 }

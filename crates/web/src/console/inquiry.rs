@@ -18,6 +18,7 @@ use ringback_core::ensure::Receipt;
 use ringback_core::id::{InquiryId, StaffId};
 use ringback_core::inquiry::{CallbackResult, Event, Inquiry, Outcome, Progress, StageState};
 use ringback_core::plan::{Verdict, VerdictKind};
+use ringback_core::rights::Act;
 use ringback_engine::audit::{Sealed, Told};
 use ringback_engine::trace::Words;
 use std::collections::BTreeMap;
@@ -143,7 +144,7 @@ pub(crate) async fn page(State(app): State<App>, session: Session, Path(id): Pat
         next_attempt: inquiry.next_callback_at.map(|at| wall.moment(at, now)),
         entries: told.iter().map(|e| entry(e, now, &wall)).collect(),
         contract: contract.as_ref().map(|(c, _)| format!("{} v{}", c.name, c.version)),
-        acts: session.role.acts(),
+        acts: session.may(Act::WorkQueue),
         csrf: session.csrf.clone(),
         here: format!("/inquiries/{}", inquiry.id),
         card,
@@ -483,7 +484,7 @@ fn entry(told: &Told, now: Timestamp, wall: &Wall) -> (i64, String, String, Vec<
 
 async fn act(app: &App, session: &Session, id: &str, fields: &Fields, event: Event) -> Page {
     session.check_form(&fields.0)?;
-    session.need(session.role.acts())?;
+    session.need(Act::WorkQueue)?;
     let inquiry = load(app, session, id).await?;
     app.engine.act(&session.account, &inquiry.id, event).await?;
     Ok(back(&fields.0, "/"))

@@ -16,7 +16,7 @@ pub use dead_letters::Refusal;
 
 use crate::App;
 use crate::problem::Problem;
-use crate::session::{Role, Session};
+use crate::session::Session;
 use crate::texts::t;
 use askama::Template;
 use axum::Router;
@@ -26,6 +26,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use ringback_core::http::form_pairs;
+use ringback_core::rights::{Act, Role};
 use ringback_core::roster::Location;
 use std::collections::HashMap;
 
@@ -135,11 +136,12 @@ impl Shell {
                 Role::Revops => "role.revops",
                 Role::Coordinator => "role.coordinator",
                 Role::Auditor => "role.auditor",
+                Role::Agency => "role.agency",
             }),
             account: session.account_name.clone(),
             others: session.others.clone(),
             csrf: session.csrf.clone(),
-            operation: session.role.sees_operation(),
+            operation: session.may(Act::ReadAll),
             reviews,
             dead,
         };

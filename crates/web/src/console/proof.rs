@@ -13,6 +13,7 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use ringback_core::proof::file::{EXCEPTION, LOCATION, Sound};
+use ringback_core::rights::Act;
 use ringback_engine::{instant, prove, runbook};
 use ringback_store::ProofRow;
 use serde_json::Value;
@@ -89,7 +90,7 @@ fn place(text: &str) -> i64 {
 }
 
 async fn one(app: &App, session: &Session, seq: Option<i64>) -> Page {
-    session.need(session.role.sees_operation())?;
+    session.need(Act::ReadAll)?;
     let (now, wall) = (app.engine.now(), session.wall(None));
     let account = session.account.as_str().to_owned();
     let (rows, row) = app
@@ -242,7 +243,7 @@ pub(crate) async fn print(State(app): State<App>, session: Session, Path(seq): P
 }
 
 async fn stored(app: &App, session: &Session, seq: i64) -> Result<ProofRow, Failure> {
-    session.need(session.role.sees_operation())?;
+    session.need(Act::ReadAll)?;
     let account = session.account.as_str().to_owned();
     let row = app
         .engine
@@ -270,7 +271,7 @@ struct RunbookPage {
 
 /// `GET /runbook`.
 pub(crate) async fn runbook_page(State(app): State<App>, session: Session) -> Page {
-    session.need(session.role.sees_operation())?;
+    session.need(Act::ReadAll)?;
     let (now, rest) = app.engine.runbook(&session.account).await?.into_iter().partition(|page| page.now);
     let shell = Shell::of(&app, &session, "runbook", t("runbook.title")).await?;
     shown(&RunbookPage { shell, now, rest })

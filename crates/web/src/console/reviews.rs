@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use ringback_core::contract::Contract;
 use ringback_core::id::{InquiryId, ReviewId};
 use ringback_core::inquiry::{Choice, Inquiry, Review, ReviewKind};
+use ringback_core::rights::Act;
 use ringback_store::Before;
 use std::collections::{BTreeMap, HashMap};
 
@@ -161,7 +162,7 @@ pub(crate) async fn page(
     }
     let shell = Shell::of(&app, &session, "reviews", t("reviews.title")).await?;
     let narrowed = query.contains_key("inquiry");
-    shown(&Reviews { shell, questions, narrowed, acts: session.role.acts(), csrf: session.csrf.clone() })
+    shown(&Reviews { shell, questions, narrowed, acts: session.may(Act::WorkQueue), csrf: session.csrf.clone() })
 }
 
 /// The transcript a question points into, unless it was erased.
@@ -292,21 +293,28 @@ fn choice(fields: &Fields) -> Result<Choice, Problem> {
 /// `POST /reviews/{id}`: the digest in the form says what exactly was shown.
 pub(crate) async fn decide(State(app): State<App>, session: Session, Path(id): Path<String>, fields: Fields) -> Page {
     session.check_form(&fields.0)?;
-    session.need(session.role.acts())?;
     if fields.get("choice") == "approve_alike" {
         // Each approval is bound to the digest that was shown; the first that has moved on ends the gesture and says so.
         for (id, digest) in fields.get("alike").split(',').filter_map(|pair| pair.split_once(':')) {
             let review = ReviewId::from_text(id);
             visible(&app, &session, &review).await?;
+            may_decide(&app, &session, &review).await?;
             app.engine.decide_review(&session.account, &review, digest, Choice::Approve, &session.user).await?;
         }
         return Ok(back(&fields.0, "/reviews"));
     }
     let review = ReviewId::from_text(id);
     visible(&app, &session, &review).await?;
+    may_decide(&app, &session, &review).await?;
     let choice = choice(&fields)?;
     app.engine.decide_review(&session.account, &review, fields.get("digest"), choice, &session.user).await?;
     Ok(back(&fields.0, "/reviews"))
+}
+
+/// Which right it takes depends on what is asked: a field that somebody answers for is not every coordinator's to decide.
+async fn may_decide(app: &App, session: &Session, review: &ReviewId) -> Result<(), Problem> {
+    let act = app.engine.act_of_review(&session.account, review).await?;
+    session.need(act.ok_or_else(|| Problem::missing("review of that name"))?)
 }
 
 async fn visible(app: &App, session: &Session, review: &ReviewId) -> Result<(), Problem> {

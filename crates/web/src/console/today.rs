@@ -11,6 +11,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use ringback_core::id::LocationId;
 use ringback_core::inquiry::Inquiry;
+use ringback_core::rights::Act;
 use ringback_core::roster::Location;
 use std::collections::HashMap;
 
@@ -129,7 +130,7 @@ async fn live(app: &App, session: &Session, query: &HashMap<String, String>) -> 
         sections: sections(cards),
         several: chosen.is_none() && places.len() > 1,
         find,
-        acts: session.role.acts(),
+        acts: session.may(Act::WorkQueue),
         csrf: session.csrf.clone(),
         back,
         as_of: wall.seconds(now),

@@ -292,7 +292,7 @@ impl House {
             name: self.contract.name.clone(),
             digest: self.contract.digest(),
             source: contract::DEFAULT_TEXT.into(),
-            compiled: serde_json::to_string(&self.contract).unwrap(),
+            compiled: self.contract.stored(),
             applied_at: at,
             applied_by: "user_sample".into(),
         };

@@ -1,0 +1,87 @@
+//! `contract apply`: the command line's way to the one door of contracts.
+
+use crate::args::Apply;
+use crate::commands::contract::{read, tested};
+use crate::commands::user;
+use crate::config::Account;
+use crate::config::apply::whole;
+use crate::house::House;
+use crate::out::{Out, note};
+use crate::problems::{Exit, Fail};
+use ringback_core::rights::Act;
+use ringback_engine::contracts::{Answer, Base, By, Changed, Fit, Refused, Wish};
+use serde_json::json;
+
+/// Who acts from a shell: whoever may read the key may do everything.
+const OPERATOR: &str = "user_cli";
+
+/// Applies a file, if it was made from what is in force.
+pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Apply) -> Result<(), Fail> {
+    let (text, contract) = read(&asked.file, Some(account))?;
+    tested(&asked.file, &text, &contract, Some(account))?;
+    let who = match &asked.by {
+        Some(email) => user::with_right(house, account, email, Act::EditContract).await?.as_str().to_owned(),
+        None => OPERATOR.to_owned(),
+    };
+    let id = account.id();
+    match house.engine.fit_contract(&id, &contract).await? {
+        Fit::Fits => {}
+        Fit::NotAsked(why) => note(format!("the CRM's own properties were not compared: {why}")),
+        Fit::Problems(problems) => {
+            return match Fail::of(Exit::Check, vec![(None, problems)]) {
+                Some(fail) => Err(fail),
+                None => Ok(()),
+            };
+        }
+    }
+    let base = asked.base.map_or(Base::Unsaid, Base::Version);
+    let wish = Wish { text, contract, base, by: By { who, file: Some(whole(&asked.file)) } };
+    let (row, changes, decides_calls) = match house.engine.apply_contract(&id, &wish).await? {
+        Answer::Applied { row, changes, decides_calls } => (row, changes, decides_calls),
+        Answer::Same(row) => (row, Vec::new(), true),
+        Answer::Refused(refused) => return Err(moved_on(out, account, &refused)),
+    };
+    let shown = json!({
+        "account": account.slug, "contract": row.name, "version": row.version, "digest": row.digest, "changes": changes,
+        "decides_calls": decides_calls,
+    });
+    out.result(&shown, || {
+        let mut lines = vec![format!("{} is in force in version {}", row.name, row.version)];
+        lines.extend(changes.iter().map(line));
+        if !decides_calls {
+            lines.push("It stands beside the contract of calls, which goes on as before.".to_owned());
+        }
+        lines.join("\n")
+    });
+    Ok(())
+}
+
+/// What the others changed stands on stdout, the refusal on stderr.
+fn moved_on(out: Out, account: &Account, refused: &Refused) -> Fail {
+    let version = refused.in_force.version;
+    let problem = refused.problem(&format!("take what you need into the file, then apply it with --base {version}"));
+    out.result(&json!({ "ok": false, "account": account.slug, "problems": [problem], "refused": refused }), || {
+        let mut lines = Vec::new();
+        for one in &refused.since {
+            lines.push(format!("version {} by {} at {}", one.version, one.by, one.at));
+        }
+        if !refused.theirs.is_empty() {
+            lines.push("What they changed:".to_owned());
+            lines.extend(refused.theirs.iter().map(line));
+        }
+        lines.push(format!("What this file would change of version {version}:"));
+        lines.extend(refused.yours.iter().map(line));
+        lines.join("\n")
+    });
+    let fail = Fail::new(Exit::Missing, problem.code, problem.cause, problem.cure);
+    if out.json { fail.told() } else { fail }
+}
+
+fn line(change: &Changed) -> String {
+    match (&change.was, &change.is) {
+        (Some(was), Some(is)) => format!("  {}\n    was: {was}\n    is:  {is}", change.clause),
+        (None, Some(is)) => format!("  {}\n    new: {is}", change.clause),
+        (Some(was), None) => format!("  {}\n    gone: {was}", change.clause),
+        (None, None) => format!("  {} says something else", change.clause),
+    }
+}

@@ -1,0 +1,205 @@
+use super::*;
+use crate::audit::tests::support::World;
+use crate::audit::verify_export;
+use ringback_core::id::InquiryId;
+use ringback_core::roster::Roster;
+
+fn text(change: (&str, &str)) -> String {
+    let text = contract::DEFAULT_TEXT.replacen(change.0, change.1, 1);
+    assert_ne!(text, contract::DEFAULT_TEXT, "{change:?} changes nothing");
+    text
+}
+
+const LATER: (&str, &str) = ("means      = \"", "means      = \"Later: ");
+
+fn wish(text: &str, base: Base, who: &str, file: Option<&str>) -> Wish {
+    let contract = contract::parse(text).0.unwrap();
+    Wish { text: text.to_owned(), contract, base, by: By { who: who.to_owned(), file: file.map(str::to_owned) } }
+}
+
+fn autonomy(word: &str) -> String {
+    text(("autonomy = \"auto-low-risk\"", &format!("autonomy = \"{word}\"")))
+}
+
+async fn applied(world: &World, wish: &Wish) -> i64 {
+    match world.engine.apply_contract(&world.account, wish).await.unwrap() {
+        Answer::Applied { row, .. } => row.version,
+        other => panic!("not applied: {other:?}"),
+    }
+}
+
+async fn refused(world: &World, wish: &Wish) -> Refused {
+    match world.engine.apply_contract(&world.account, wish).await.unwrap() {
+        Answer::Refused(refused) => *refused,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_second_of_two_who_edit_at_once_is_shown_what_the_first_changed() {
+    let world = World::new().await;
+    assert_eq!(applied(&world, &wish(&text(LATER), Base::Version(1), "user_ann", None)).await, 2);
+    let told = refused(&world, &wish(&autonomy("observe"), Base::Version(1), "user_bob", None)).await;
+    assert_eq!((told.why, told.base, told.in_force.version), (Stands::MovedOn, Some(1), 2));
+    assert_eq!((told.in_force.by.as_str(), told.since.len()), ("user_ann", 1));
+    let theirs: Vec<_> = told.theirs.iter().filter(|c| c.clause.starts_with("field.")).collect();
+    assert_eq!(theirs.len(), 1, "{:?}", told.theirs);
+    assert!(theirs[0].is.as_ref().unwrap().contains("Later: "), "{theirs:?}");
+    assert!(!theirs[0].was.as_ref().unwrap().contains("Later: "));
+    assert!(told.yours.iter().any(|c| c.clause == "autonomy"));
+    let problem = told.problem("say --base 2");
+    assert_eq!(problem.code, "RB-0223");
+    assert!(problem.cause.contains("user_ann"), "{problem:?}");
+    assert_eq!(world.engine.contract(&world.account).await.unwrap().unwrap().0.version, 2, "what is in force stays");
+    assert_eq!(applied(&world, &wish(&autonomy("observe"), Base::Version(2), "user_bob", None)).await, 3);
+}
+
+#[tokio::test]
+async fn a_text_knows_by_its_first_line_what_it_was_made_from() {
+    let world = World::new().await;
+    applied(&world, &wish(&text(LATER), Base::Version(1), "user_ann", None)).await;
+    let rows = world.engine.contract_versions(&world.account).await.unwrap();
+    let (old, new) = (to_edit(&rows[0]), to_edit(&rows[1]));
+    assert_eq!(new.lines().next(), Some("# base: missed-calls version 2"));
+    let edited = new.replacen("autonomy = \"auto-low-risk\"", "autonomy = \"observe\"", 1);
+    let late = format!("{}{}", old, autonomy("observe"));
+    assert_eq!(refused(&world, &wish(&late, Base::Unsaid, "user_bob", Some("/tmp/b.toml"))).await.base, Some(1));
+    assert_eq!(applied(&world, &wish(&edited, Base::Unsaid, "user_bob", Some("/tmp/b.toml"))).await, 3);
+    let stored = world.engine.contract_versions(&world.account).await.unwrap().pop().unwrap();
+    assert!(!stored.source.contains("# base:"), "the line is of the copy, not of the rules");
+    // The file goes on from what it brought itself, although its first line is older by now.
+    let again = edited.replacen("autonomy = \"observe\"", "autonomy = \"suggest\"", 1);
+    assert_eq!(applied(&world, &wish(&again, Base::Unsaid, "user_bob", Some("/tmp/b.toml"))).await, 4);
+}
+
+#[tokio::test]
+async fn a_file_of_unknown_past_is_asked_for_its_base_once_there_are_versions_to_miss() {
+    let world = World::new().await;
+    let first = wish(&text(LATER), Base::Unsaid, "user_cli", Some("/home/ann/a.toml"));
+    assert_eq!(applied(&world, &first).await, 2, "with one version nobody can have missed anything");
+    let other = wish(&autonomy("observe"), Base::Unsaid, "user_cli", Some("/home/bob/b.toml"));
+    let told = refused(&world, &other).await;
+    assert_eq!((told.why, told.base), (Stands::Unsaid, None));
+    assert!(!told.yours.is_empty());
+    let again = wish(&autonomy("suggest"), Base::Unsaid, "user_cli", Some("/home/ann/a.toml"));
+    assert_eq!(applied(&world, &again).await, 3, "the first file goes on from its own");
+}
+
+#[tokio::test]
+async fn a_file_that_is_read_at_every_start_reverts_nothing_that_others_changed() {
+    let world = World::new().await;
+    let file = |text: &str| wish(text, Base::Settings, "settings", Some("/srv/contract.toml"));
+    let (one, two) = (text(LATER), autonomy("observe"));
+    assert_eq!(applied(&world, &file(&one)).await, 2);
+    assert_eq!(applied(&world, &wish(&two, Base::Version(2), "user_ann", None)).await, 3);
+    // Another start with the same file: it is older than what is in force.
+    assert_eq!(world.engine.file_stands(&world.account, &file(&one)).await.unwrap().unwrap().why, Stands::Older);
+    let told = refused(&world, &file(&one)).await;
+    assert_eq!((told.why, told.base, told.in_force.version), (Stands::Older, Some(2), 3));
+    // Edited on, without having seen what is in force: neither may win silently.
+    let edited = autonomy("suggest");
+    let told = refused(&world, &file(&edited)).await;
+    assert_eq!((told.why, told.base), (Stands::MovedOn, Some(2)));
+    assert!(told.theirs.iter().any(|c| c.clause == "autonomy"));
+    // Brought in step it says the same, and its next edit counts again.
+    assert!(matches!(world.engine.apply_contract(&world.account, &file(&two)).await.unwrap(), Answer::Same(_)));
+    let rows = world.engine.contract_versions(&world.account).await.unwrap();
+    let copied = to_edit(&rows[2]).replacen("autonomy = \"observe\"", "autonomy = \"suggest\"", 1);
+    assert_eq!(world.engine.file_stands(&world.account, &file(&copied)).await.unwrap(), None);
+    let edited = rows[2].source.replacen("autonomy = \"observe\"", "autonomy = \"suggest\"", 1);
+    let marked = format!("# base: missed-calls version 3\n{edited}");
+    assert_eq!(applied(&world, &file(&marked)).await, 4);
+    // Going back in the file, when the file brought the latest, is a change as any other.
+    assert_eq!(applied(&world, &file(&one)).await, 5);
+    let refusals = kinds(&world).await.into_iter().filter(|kind| kind == "contract_refused").count();
+    assert_eq!(refusals, 0, "every start would tell the same again");
+}
+
+async fn kinds(world: &World) -> Vec<String> {
+    world.engine.account_entries(&world.account).await.unwrap().into_iter().map(|told| told.kind).collect()
+}
+
+#[tokio::test]
+async fn the_accounts_own_chain_tells_who_changed_what_and_is_verified_sealed_and_exported() {
+    let world = World::new().await;
+    let inquiry = world.missed_call("1").await;
+    applied(&world, &wish(&text(LATER), Base::Version(1), "user_ann", None)).await;
+    refused(&world, &wish(&autonomy("observe"), Base::Version(1), "user_bob", None)).await;
+    let told = world.engine.account_entries(&world.account).await.unwrap();
+    assert_eq!(told.iter().map(|t| t.kind.as_str()).collect::<Vec<_>>(), ["contract", "contract_refused"]);
+    assert_eq!((&told[0].body["by"], &told[0].body["version"]), (&"user_ann".into(), &2.into()));
+    assert!(told[0].body["changes"][0]["is"].as_str().unwrap().contains("Later: "), "{}", told[0].body);
+    assert_eq!((&told[1].body["by"], &told[1].body["in_force"]), (&"user_bob".into(), &2.into()));
+    assert_eq!(told[1].body["why"], "moved_on");
+
+    let report = world.engine.verify(&world.account).await.unwrap();
+    assert!(report.ok, "{report:?}");
+    assert_eq!(report.chains, 2, "the inquiry's and the account's");
+    world.engine.checkpoint(&world.account).await.unwrap().unwrap();
+    let chain = InquiryId::from_text(world.account.as_str());
+    let exported = world.engine.export(&world.account, &chain).await.unwrap().unwrap();
+    assert_eq!(verify_export(&exported), Ok(2));
+    assert_eq!(exported["checkpoints"].as_array().unwrap().len(), 1, "it is sealed like every chain");
+    // It holds no decision, and none of the others is disturbed by it.
+    assert_eq!(world.engine.replay(&world.account, &chain).await.unwrap(), crate::audit::ReplayReport::default());
+    let replayed = world.engine.replay(&world.account, &inquiry).await.unwrap();
+    assert!(replayed.ok() && replayed.events > 0, "{replayed:?}");
+
+    // A changed entry is found.
+    let account = world.account.as_str().to_owned();
+    let forged = world
+        .engine
+        .store()
+        .write(Site::Other, move |tx| {
+            Box::pin(async move {
+                let mut row = store::entries_of(tx, &account, &account).await?.pop().unwrap();
+                row.seq += 1;
+                store::entries_append(tx, &[row]).await
+            })
+        })
+        .await;
+    forged.unwrap();
+    assert!(!world.engine.verify(&world.account).await.unwrap().ok);
+}
+
+#[tokio::test]
+async fn a_contract_of_another_name_stands_beside_and_replaces_none() {
+    let world = World::new().await;
+    let before = world.engine.contract(&world.account).await.unwrap().unwrap().0;
+    let other = contract::DEFAULT_TEXT.replacen("contract = \"missed-calls\"", "contract = \"lifecycle\"", 1);
+    assert_ne!(other, contract::DEFAULT_TEXT);
+    let answer = world.engine.apply_contract(&world.account, &wish(&other, Base::Version(0), "user_ann", None)).await;
+    let Answer::Applied { row, decides_calls, .. } = answer.unwrap() else { panic!("not applied") };
+    assert_eq!((row.name.as_str(), row.version, decides_calls), ("lifecycle", 1, false));
+    let after = world.engine.contract(&world.account).await.unwrap().unwrap().0;
+    assert_eq!(after, before, "inquiries of calls go on by missed-calls");
+    let in_force = world.engine.contracts_in_force(&world.account).await.unwrap();
+    let names: Vec<_> = in_force.iter().map(|(named, _)| (named.name.as_str(), named.version)).collect();
+    assert_eq!(names, [("lifecycle", 1), ("missed-calls", 1)]);
+}
+
+#[test]
+fn an_account_without_missed_calls_goes_on_with_the_name_it_began_with() {
+    let row = |name: &str, version: i64, applied_at: i64| ContractRow {
+        account: "a".into(),
+        id: format!("{name} {version}"),
+        name: name.into(),
+        version,
+        digest: String::new(),
+        source: String::new(),
+        compiled: String::new(),
+        applied_at,
+        applied_by: String::new(),
+    };
+    let mut rows = vec![row("front-desk", 1, 10), row("front-desk", 2, 30), row("later", 1, 40)];
+    assert_eq!(of_calls(rows.clone()).unwrap().id, "front-desk 2");
+    rows.push(row(CALLS, 1, 50));
+    assert_eq!(of_calls(rows).unwrap().id, "missed-calls 1");
+    assert_eq!(of_calls(Vec::new()), None);
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let problems = check("name = 1\nnonsense = true\n", &Roster::default()).unwrap_err();
+    assert!(problems.len() > 1, "{problems:?}");
+}
