@@ -224,9 +224,9 @@ const CONSOLE: &str = include_str!("../src/console/mod.rs");
 async fn no_page_and_no_click_reaches_what_another_account_holds() {
     let world = World::new().await;
     let store = world.engine.store();
-    let theirs = world.ids(&world.north).await;
-    world.west.user(store, "rita@example.com", "Rita", "admin", &[], "ring back").await;
-    let before = world.held(&world.north.account).await;
+    let theirs = world.ids(&world.west).await;
+    world.north.user(store, "rita@example.com", "Rita", "admin", &[], "ring back").await;
+    let before = world.held(&world.west.account).await;
     let cookie = world.sign_in("rita@example.com").await;
     let csrf = world.csrf(&cookie).await;
     let routes = CONSOLE.lines().filter_map(|line| {
@@ -242,7 +242,8 @@ async fn no_page_and_no_click_reaches_what_another_account_holds() {
                 assert_eq!(answer.status, StatusCode::NOT_FOUND, "GET {target}");
             }
             if posts {
-                let form = format!("csrf={csrf}&result=reached&to=staff_1&choice=approve&digest=x");
+                let to = &world.north.roster.staff[0].id;
+                let form = format!("csrf={csrf}&result=reached&to={to}&choice=approve&digest=x");
                 let answer = world.form(&target, &cookie, &form).await;
                 assert_eq!(answer.status, StatusCode::NOT_FOUND, "POST {target}: {}", answer.body);
             }
@@ -250,7 +251,7 @@ async fn no_page_and_no_click_reaches_what_another_account_holds() {
         }
     }
     assert!(knocked > 60, "{knocked}");
-    assert_eq!(world.held(&world.north.account).await, before, "something of the other account changed");
+    assert_eq!(world.held(&world.west.account).await, before, "something of the other account changed");
 }
 
 #[tokio::test]

@@ -75,14 +75,11 @@ pub(crate) async fn account(out: Out, house: &House, account: &Account) -> Resul
                 let sealed = one.sealed.iter().filter_map(|(name, value)| Some((name, value.text()?)));
                 map.extend(sealed.map(|(name, text)| (name.clone(), text.into())));
             }
-            format!(
-                "{}  {}\n{}",
-                one.at,
-                one.kind,
-                pretty(&words).lines().map(|l| format!("  {l}\n")).collect::<String>()
-            )
+            let mut lines = vec![format!("{}  {}", one.at, one.kind)];
+            lines.extend(pretty(&words).lines().map(|line| format!("  {line}")));
+            lines.join("\n")
         };
-        told.iter().map(line).collect::<String>()
+        told.iter().map(line).collect::<Vec<_>>().join("\n")
     });
     Ok(())
 }

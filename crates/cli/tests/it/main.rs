@@ -5,6 +5,8 @@ mod accounts;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod contracts;
+#[cfg(test)]
 mod crms;
 #[cfg(test)]
 mod demo;

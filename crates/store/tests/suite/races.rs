@@ -269,7 +269,7 @@ async fn of_two_that_take_one_key_one_is_told() {
         counted([one.map(|row| row.version), two.map(|row| row.version)], 2);
         // Of two who began from the same version one at most is taken, however their units overlap.
         let base = look!(store, |tx| contract_latest(tx, "a", "main").await).unwrap().map_or(0, |row| row.version);
-        let both = twice(&place, &store, |tx, n| {
+        let both = twice(&place, &store, move |tx, n| {
             let new = seeds::contract("a", &format!("after{n}"), &format!("digest after {n}"));
             Box::pin(async move { contract_insert_after_if(tx, &new, base).await })
         })

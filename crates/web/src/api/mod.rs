@@ -69,6 +69,13 @@ impl Route {
 }
 
 fn routes() -> Vec<Route> {
+    let mut all = happenings();
+    all.extend(rules());
+    all
+}
+
+/// What comes in and what becomes of it.
+fn happenings() -> Vec<Route> {
     vec![
         Route::list(
             "/api/v1/inquiries",
@@ -146,6 +153,12 @@ fn routes() -> Vec<Route> {
         Route::list("/api/v1/proofs", "Proofs of no loss, newest first", "Proof", &[PAGE, CURSOR], get(lists::proofs)),
         Route::get("/api/v1/proofs/{seq}", "One proof with its signed file", "Proof", get(one::proof)),
         Route::get("/api/v1/runbook", "What to do when something fails, now", "Runbook", get(things::runbook)),
+    ]
+}
+
+/// Rules, and what the ledger says about them and by them.
+fn rules() -> Vec<Route> {
+    vec![
         Route {
             query: &[
                 ("object", "`contact`, `call` or `task`"),
