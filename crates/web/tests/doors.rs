@@ -330,9 +330,34 @@ async fn a_contract_is_applied_over_the_api_by_whoever_may_and_from_what_is_in_f
     let refused = &late.json()["refused"];
     assert_eq!(refused["in_force"]["by"], format!("tok_{}_admin", world.west.account.stem()));
     assert!(refused["theirs"].to_string().contains("autonomy"), "{refused}");
+    // The same door in the console: the form says what its text was made from.
+    let sam = world.sign_in("sam@example.com").await;
+    let ada = world.sign_in("ada@example.com").await;
+    let page = world.page(&sam, "/contract").await;
+    assert!(page.body.contains(&format!("name=\"base\" value=\"{}\"", base + 1)), "{}", page.body);
+    assert!(!world.page(&ada, "/contract").await.body.contains("<textarea"), "an auditor reads");
+    let dana = world.sign_in("dana@example.com").await;
+    assert_eq!(world.page(&dana, "/contract").await.status, StatusCode::FORBIDDEN);
+    let body = |csrf: &str, text: &str, base: i64| {
+        let text: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        format!("csrf={csrf}&base={base}&text={text}")
+    };
+    let csrf = world.csrf(&ada).await;
+    assert_eq!(world.form("/contract", &ada, &body(&csrf, &two, base + 1)).await.status, StatusCode::FORBIDDEN);
+    let csrf = world.csrf(&sam).await;
+    let late = world.form("/contract", &sam, &body(&csrf, &two, base)).await;
+    assert_eq!(late.status, StatusCode::CONFLICT);
+    for part in ["RB-0223", "What they changed", "auto-low-risk"] {
+        assert!(late.body.contains(part), "{part}: {}", late.body);
+    }
+    let wrong = world.form("/contract", &sam, &body(&csrf, "contract = 1\nnonsense = 2\n", base + 1)).await;
+    assert!(wrong.status == StatusCode::CONFLICT && wrong.body.contains("line 2"), "{}", wrong.body);
+    let done = world.form("/contract", &sam, &body(&csrf, &two, base + 1)).await;
+    assert_eq!((done.status, done.to()), (StatusCode::SEE_OTHER, "/contract"), "{}", done.body);
+    assert!(world.page(&sam, "/contract").await.body.contains("Sam Okafor"), "who applied it");
     let told = world.api(&admin, "/api/v1/audit").await.json();
     let kinds: Vec<&str> = told["data"].as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["contract", "contract_refused"]);
+    assert_eq!(kinds, ["contract", "contract_refused", "contract_refused", "contract"]);
 }
 
 #[tokio::test]

@@ -256,6 +256,7 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
         ("reviews", "/reviews".to_owned()),
         ("dead-letters", "/dead-letters".to_owned()),
         ("connections", "/connections".to_owned()),
+        ("contract", "/contract".to_owned()),
         ("proof", "/proof".to_owned()),
         ("runbook", "/runbook".to_owned()),
         ("sign-in", "/sign-in".to_owned()),

@@ -4,6 +4,7 @@ mod account;
 mod brief;
 mod cards;
 mod connections;
+mod contract;
 mod dead_letters;
 mod events;
 mod inquiry;
@@ -47,6 +48,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/dead-letters/{id}/replay", post(dead_letters::replay))
         .route("/connections", get(connections::page))
         .route("/connections/quarantine/{id}/accept", post(connections::accept))
+        .route("/contract", get(contract::page).post(contract::apply))
         .route("/proof", get(proof::page))
         .route("/proof/{seq}", get(proof::earlier))
         .route("/proof/{seq}/file", get(proof::file))
