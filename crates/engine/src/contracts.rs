@@ -17,7 +17,7 @@ use ringback_core::roster::Roster;
 use ringback_store::{self as store, ContractNew, ContractRow, Site, Tx};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,6 +27,10 @@ pub const CALLS: &str = "missed-calls";
 const SCHEMA_SECONDS_MAX: u64 = 10;
 /// Changed clauses that are told one by one; of more only the number.
 const CHANGES_MAX: usize = 200;
+/// Characters of a part that is told as it is stored.
+const PART_CHARS_MAX: usize = 300;
+/// What `contract show` says below the text.
+const FOOT_MARK: &str = "\n# in force: ";
 /// A first line that says which version a text was made from.
 const BASE_MARK: &str = "# base: ";
 /// What releases before 0.2 noted of a contract that the settings name.
@@ -37,11 +41,12 @@ pub fn to_edit(row: &ContractRow) -> String {
     format!("{BASE_MARK}{} version {}\n{}", row.name, row.version, row.source)
 }
 
-/// The text without the line that says what it was made from, and that version.
+/// The text without what is said around it when it is handed out, and the version it was made from.
 fn without_mark<'t>(text: &'t str, name: &str) -> (&'t str, Option<i64>) {
     let marked = text.strip_prefix(BASE_MARK).and_then(|rest| {
         let (line, rest) = rest.split_once('\n').unwrap_or((rest, ""));
         let (of, version) = line.trim_end().rsplit_once(" version ")?;
+        let rest = rest.rsplit_once(FOOT_MARK).map_or(rest, |(text, _)| text);
         Some((rest, of == name, version.parse().ok()?))
     });
     match marked {
@@ -323,21 +328,41 @@ pub fn changed(was: &Contract, is: &Contract) -> Vec<Changed> {
         let clause = format!("field.{name}");
         Changed { was: sentences(was, &clause), is: sentences(is, &clause), clause }
     });
-    let parts = |of: &Contract| match serde_json::to_value(of) {
-        Ok(Value::Object(map)) => map,
-        _ => serde_json::Map::new(),
+    let mut all: Vec<Changed> = fields.collect();
+    let parts = |of: &Contract| {
+        let mut value = serde_json::to_value(of).unwrap_or_default();
+        if let Value::Object(map) = &mut value {
+            map.remove("fields");
+        }
+        value
     };
-    let (before, after) = (parts(was), parts(is));
-    let mut keys: Vec<&String> = before.keys().chain(after.keys()).filter(|key| *key != "fields").collect();
-    keys.sort();
-    keys.dedup();
-    let short = |value: Option<&Value>| value.filter(|v| !v.is_object() && !v.is_array()).map(ToString::to_string);
-    let rest = keys.into_iter().filter(|key| before.get(*key) != after.get(*key)).map(|key| Changed {
-        clause: key.clone(),
-        was: short(before.get(key)),
-        is: short(after.get(key)),
-    });
-    fields.chain(rest).collect()
+    parted("", Some(&parts(was)), Some(&parts(is)), &mut all);
+    all
+}
+
+/// The innermost named parts that differ.
+fn parted(name: &str, was: Option<&Value>, is: Option<&Value>, into: &mut Vec<Changed>) {
+    if was == is {
+        return;
+    }
+    let map = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
+    let (before, after) = (map(was), map(is));
+    if before.is_empty() && after.is_empty() {
+        let short = |value: Option<&Value>| {
+            let text = value.filter(|v| !v.is_null()).map(ToString::to_string)?;
+            Some(match text.char_indices().nth(PART_CHARS_MAX) {
+                Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+                None => text,
+            })
+        };
+        into.push(Changed { clause: name.to_owned(), was: short(was), is: short(is) });
+        return;
+    }
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for part in names {
+        let whole = if name.is_empty() { part.clone() } else { format!("{name}.{part}") };
+        parted(&whole, before.get(part), after.get(part), into);
+    }
 }
 
 impl Engine {

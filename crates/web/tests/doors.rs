@@ -339,7 +339,7 @@ async fn a_contract_is_applied_over_the_api_by_whoever_may_and_from_what_is_in_f
     let dana = world.sign_in("dana@example.com").await;
     assert_eq!(world.page(&dana, "/contract").await.status, StatusCode::FORBIDDEN);
     let body = |csrf: &str, text: &str, base: i64| {
-        let text: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let text = text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
         format!("csrf={csrf}&base={base}&text={text}")
     };
     let csrf = world.csrf(&ada).await;

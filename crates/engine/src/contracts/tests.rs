@@ -199,6 +199,24 @@ fn an_account_without_missed_calls_goes_on_with_the_name_it_began_with() {
 }
 
 #[test]
+fn what_is_said_around_a_copy_is_not_part_of_it() {
+    let copy = "# base: missed-calls version 7\na = 1\n\n# in force: missed-calls version 7\n# contract  version";
+    assert_eq!(without_mark(copy, CALLS), ("a = 1\n", Some(7)));
+    assert_eq!(without_mark(copy, "another"), ("a = 1\n", None), "a copy under another name begins anew");
+    assert_eq!(without_mark("a = 1\n# in force: x", CALLS), ("a = 1\n# in force: x", None));
+}
+
+#[test]
+fn a_change_is_told_at_the_innermost_part_that_differs() {
+    let was = contract::parse(contract::DEFAULT_TEXT).0.unwrap();
+    let later = contract::parse(&text(("stale_after = \"60 min\"", "stale_after = \"45 min\""))).0.unwrap();
+    let expected =
+        Changed { clause: "clock.stale_after_minutes".into(), was: Some("60".into()), is: Some("45".into()) };
+    assert_eq!(changed(&was, &later), [expected]);
+    assert_eq!(changed(&was, &was), []);
+}
+
+#[test]
 fn everything_that_is_wrong_is_told_at_once() {
     let problems = check("name = 1\nnonsense = true\n", &Roster::default()).unwrap_err();
     assert!(problems.len() > 1, "{problems:?}");

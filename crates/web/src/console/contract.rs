@@ -57,7 +57,7 @@ struct Refusal {
 /// `GET /contract`.
 pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
     session.need(Act::ReadAll)?;
-    Ok(shown(&look(&app, &session, None).await?)?)
+    shown(&look(&app, &session, None).await?)
 }
 
 /// `POST /contract`: the form says from which version its text was made.
