@@ -8,7 +8,8 @@ use crate::chain::Chain;
 use crate::inquire::MEETINGS_MAX;
 use crate::{Engine, Error, instant, setup};
 use jiff::Timestamp;
-use ringback_core::contract::{self, Contract};
+use ringback_core::contract::diff::{Change, diff};
+use ringback_core::contract::{self, Contract, trial};
 use ringback_core::id::{AccountId, ContractId};
 use ringback_core::ledger::Draft;
 use ringback_core::plan::ContractRef;
@@ -16,8 +17,7 @@ use ringback_core::problem::Problem;
 use ringback_core::roster::Roster;
 use ringback_store::{self as store, ContractNew, ContractRow, Site, Tx};
 use serde::Serialize;
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,8 +27,6 @@ pub const CALLS: &str = "missed-calls";
 const SCHEMA_SECONDS_MAX: u64 = 10;
 /// Changed clauses that are told one by one; of more only the number.
 const CHANGES_MAX: usize = 200;
-/// Characters of a part that is told as it is stored.
-const PART_CHARS_MAX: usize = 300;
 /// What `contract show` says below the text.
 const FOOT_MARK: &str = "\n# in force: ";
 /// A first line that says which version a text was made from.
@@ -148,16 +146,6 @@ impl Version {
     }
 }
 
-/// A clause that says something else than before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Changed {
-    /// `field.urgency`, `clock`.
-    pub clause: String,
-    /// As a sentence, where the clause has one.
-    pub was: Option<String>,
-    pub is: Option<String>,
-}
-
 /// Why a contract was not applied although nothing is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -180,9 +168,9 @@ pub struct Refused {
     /// The versions between, oldest first: who changed something meanwhile, and when.
     pub since: Vec<Version>,
     /// What they changed: from the base to what is in force.
-    pub theirs: Vec<Changed>,
+    pub theirs: Vec<Change>,
     /// What this text would change of what is in force.
-    pub yours: Vec<Changed>,
+    pub yours: Vec<Change>,
 }
 
 impl Refused {
@@ -208,7 +196,7 @@ impl Refused {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// It is in force.
-    Applied { row: ContractRow, changes: Vec<Changed>, decides_calls: bool },
+    Applied { row: ContractRow, changes: Vec<Change>, decides_calls: bool },
     /// It says what is in force already.
     Same(ContractRow),
     /// What is in force stays.
@@ -282,7 +270,7 @@ impl Prepared {
         known.or_else(|| (rows.len() <= 1).then(|| rows.last().map_or(0, |row| row.version)))
     }
 
-    fn entry(&self, kind: &'static str, base: Option<i64>, version: Option<i64>, changes: &[Changed]) -> Draft {
+    fn entry(&self, kind: &'static str, base: Option<i64>, version: Option<i64>, changes: &[Change]) -> Draft {
         let told = changes.get(..CHANGES_MAX.min(changes.len()));
         let more = changes.len().saturating_sub(CHANGES_MAX);
         Draft::new(kind)
@@ -312,57 +300,9 @@ fn refusal(why: Stands, base: Option<i64>, rows: &[&ContractRow], latest: &Contr
     }
 }
 
-/// What differs from a stored version, clause by clause.
-fn changes(was: &ContractRow, is: &Contract) -> Vec<Changed> {
-    Contract::from_stored(&was.compiled).map(|was| changed(&was, is)).unwrap_or_default()
-}
-
-/// What two contracts say differently: fields by their sentences, everything else by its part.
-pub fn changed(was: &Contract, is: &Contract) -> Vec<Changed> {
-    let sentences =
-        |of: &Contract, clause: &str| of.sentences().into_iter().find(|s| s.clause == clause).map(|s| s.text);
-    let mut names: Vec<&String> = was.fields.keys().chain(is.fields.keys()).collect();
-    names.sort();
-    names.dedup();
-    let fields = names.into_iter().filter(|name| was.fields.get(*name) != is.fields.get(*name)).map(|name| {
-        let clause = format!("field.{name}");
-        Changed { was: sentences(was, &clause), is: sentences(is, &clause), clause }
-    });
-    let mut all: Vec<Changed> = fields.collect();
-    let parts = |of: &Contract| {
-        let mut value = serde_json::to_value(of).unwrap_or_default();
-        if let Value::Object(map) = &mut value {
-            map.remove("fields");
-        }
-        value
-    };
-    parted("", Some(&parts(was)), Some(&parts(is)), &mut all);
-    all
-}
-
-/// The innermost named parts that differ.
-fn parted(name: &str, was: Option<&Value>, is: Option<&Value>, into: &mut Vec<Changed>) {
-    if was == is {
-        return;
-    }
-    let map = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
-    let (before, after) = (map(was), map(is));
-    if before.is_empty() && after.is_empty() {
-        let short = |value: Option<&Value>| {
-            let text = value.filter(|v| !v.is_null()).map(ToString::to_string)?;
-            Some(match text.char_indices().nth(PART_CHARS_MAX) {
-                Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-                None => text,
-            })
-        };
-        into.push(Changed { clause: name.to_owned(), was: short(was), is: short(is) });
-        return;
-    }
-    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    for part in names {
-        let whole = if name.is_empty() { part.clone() } else { format!("{name}.{part}") };
-        parted(&whole, before.get(part), after.get(part), into);
-    }
+/// What differs from a stored version, in sentences.
+fn changes(was: &ContractRow, is: &Contract) -> Vec<Change> {
+    Contract::from_stored(&was.compiled).map(|was| diff(&was, is)).unwrap_or_default()
 }
 
 impl Engine {
@@ -407,14 +347,18 @@ impl Engine {
         }
     }
 
-    /// How a contract fits the CRM that it names, as the CRM's schema stands now. Ringback's own properties are made by `connect`: that one is
-    /// missing is no misfit.
-    pub async fn fit_contract(&self, account: &AccountId, contract: &Contract) -> Result<Fit, Error> {
+    /// How a contract fits: its own tests pass, and the CRM that it names has what it writes to, as the schema stands now. Ringback's own
+    /// properties are made by `connect`: that one is missing is no misfit.
+    pub async fn fit_contract(&self, account: &AccountId, contract: &Contract, text: &str) -> Result<Fit, Error> {
         let facts = self.facts(account).await?;
         let named = facts.connections.values().find(|c| c.state == "active" && c.connection.name == contract.crm);
         let Some((held, crm)) = named.and_then(|held| Some((held, held.crm()?))) else {
             return Ok(Fit::NotAsked(format!("there is no CRM connection {}", contract.crm)));
         };
+        let failed = trial::refused(contract, crm.words(), text);
+        if !failed.is_empty() {
+            return Ok(Fit::Problems(failed));
+        }
         if crm.acknowledges() {
             return Ok(Fit::NotAsked(format!("{} is a receiver that shows no schema", contract.crm)));
         }

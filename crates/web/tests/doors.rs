@@ -347,7 +347,7 @@ async fn a_contract_is_applied_over_the_api_by_whoever_may_and_from_what_is_in_f
     let csrf = world.csrf(&sam).await;
     let late = world.form("/contract", &sam, &body(&csrf, &two, base)).await;
     assert_eq!(late.status, StatusCode::CONFLICT);
-    for part in ["RB-0223", "What they changed", "auto-low-risk"] {
+    for part in ["RB-0223", "What they changed", "observe"] {
         assert!(late.body.contains(part), "{part}: {}", late.body);
     }
     let wrong = world.form("/contract", &sam, &body(&csrf, "contract = 1\nnonsense = 2\n", base + 1)).await;

@@ -8,8 +8,9 @@ use crate::config::apply::whole;
 use crate::house::House;
 use crate::out::{Out, note};
 use crate::problems::{Exit, Fail};
+use ringback_core::contract::diff::Change;
 use ringback_core::rights::Act;
-use ringback_engine::contracts::{Answer, Base, By, Changed, Fit, Refused, Wish};
+use ringback_engine::contracts::{Answer, Base, By, Fit, Refused, Wish};
 use serde_json::json;
 
 /// Who acts from a shell: whoever may read the key may do everything.
@@ -24,7 +25,7 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Appl
         None => OPERATOR.to_owned(),
     };
     let id = account.id();
-    match house.engine.fit_contract(&id, &contract).await? {
+    match house.engine.fit_contract(&id, &contract, &text).await? {
         Fit::Fits => {}
         Fit::NotAsked(why) => note(format!("the CRM's own properties were not compared: {why}")),
         Fit::Problems(problems) => {
@@ -77,11 +78,6 @@ fn moved_on(out: Out, account: &Account, refused: &Refused) -> Fail {
     if out.json { fail.told() } else { fail }
 }
 
-fn line(change: &Changed) -> String {
-    match (&change.was, &change.is) {
-        (Some(was), Some(is)) => format!("  {}\n    was: {was}\n    is:  {is}", change.clause),
-        (None, Some(is)) => format!("  {}\n    new: {is}", change.clause),
-        (Some(was), None) => format!("  {}\n    gone: {was}", change.clause),
-        (None, None) => format!("  {} says something else", change.clause),
-    }
+fn line(change: &Change) -> String {
+    format!("  {} ({}): {}", change.clause, change.way.word(), change.text)
 }

@@ -489,9 +489,13 @@ async fn a_decision_is_made_again_under_the_contract_that_it_names() {
             })
         })
         .await;
-    world.close(&inquiry).await;
-    let report = world.engine.replay(&world.account, &inquiry).await.unwrap();
-    assert!(report.ok(), "{report:#?}");
+    let other = world.missed_call("2").await;
+    let report = world.engine.replay(&world.account, &other).await.unwrap();
+    assert!(report.ok() && report.events > 0, "{report:#?}");
+    world.engine.facts_changed(&world.account);
+    let third = world.missed_call("3").await;
+    let told = world.engine.entries(&world.account, &third).await.unwrap();
+    assert!(told.iter().any(|t| named(t).as_deref() == Some("ctr_2")), "the next one is decided under the new one");
 }
 
 #[tokio::test]

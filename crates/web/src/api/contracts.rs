@@ -29,7 +29,7 @@ pub(super) async fn apply(State(app): State<App>, bearer: Bearer, request: Reque
         let ContractText { text, base } = read(&body)?;
         let roster = app.engine.roster(&bearer.account).await?;
         let contract = check(&text, &roster).map_err(|problems| Problem::contract(&text, &problems))?;
-        let crm = match app.engine.fit_contract(&bearer.account, &contract).await? {
+        let crm = match app.engine.fit_contract(&bearer.account, &contract, &text).await? {
             Fit::Fits => None,
             Fit::NotAsked(why) => Some(why),
             Fit::Problems(problems) => return Err(Problem::contract(&text, &problems)),

@@ -9,8 +9,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use ringback_core::contract::Sentence;
+use ringback_core::contract::diff::Change;
 use ringback_core::rights::Act;
-use ringback_engine::contracts::{Answer, Base, By, Changed, Fit, Refused, Wish, check};
+use ringback_engine::contracts::{Answer, Base, By, Fit, Refused, Wish, check};
 use ringback_engine::instant;
 use std::collections::BTreeMap;
 
@@ -50,8 +51,8 @@ struct Refusal {
     problems: Vec<(String, String, String)>,
     /// Who changed something meanwhile.
     since: Vec<Shown>,
-    theirs: Vec<Changed>,
-    yours: Vec<Changed>,
+    theirs: Vec<Change>,
+    yours: Vec<Change>,
 }
 
 /// `GET /contract`.
@@ -76,7 +77,7 @@ pub(crate) async fn apply(State(app): State<App>, session: Session, fields: Fiel
         Ok(contract) => contract,
         Err(problems) => return refused(wrong(&text, &problems)).await,
     };
-    if let Fit::Problems(problems) = app.engine.fit_contract(&session.account, &contract).await? {
+    if let Fit::Problems(problems) = app.engine.fit_contract(&session.account, &contract, &text).await? {
         return refused(wrong(&text, &problems)).await;
     }
     let by = By { who: session.user.as_str().to_owned(), file: None };
