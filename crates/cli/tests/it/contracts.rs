@@ -8,7 +8,7 @@ fn text(home: &Home) -> String {
 }
 
 fn level(text: &str, word: &str) -> String {
-    let changed = text.replace("autonomy = \"auto-low-risk\"", &format!("autonomy = \"{word}\""));
+    let changed = text.replacen("autonomy = \"auto-low-risk\"", &format!("autonomy = \"{word}\""), 1);
     assert_ne!(changed, text);
     changed
 }

@@ -469,7 +469,7 @@ async fn a_decision_is_made_again_under_the_contract_that_it_names() {
     let events: Vec<_> = told.iter().filter(|t| t.kind == "event").map(named).collect();
     assert!(!events.is_empty() && events.iter().all(|id| id.as_deref() == Some("ctr_1")), "{events:?}");
     // Another node applies a version; this one decides for a moment longer on what it holds.
-    let at = micros(world.engine.now()) - 1;
+    let at = micros(world.engine.now());
     world
         .write(move |tx| {
             Box::pin(async move {
