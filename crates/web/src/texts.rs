@@ -378,6 +378,7 @@ static EN: &[(&str, &str)] = &[
     ("review.match_yes", "call and task go to that record"),
     ("review.needed", "say something here"),
     ("review.no_number", "Which number can be called?"),
+    ("review.not_yours", "Your role reads this; revenue operations decide it."),
     ("review.nothing", "nothing"),
     ("review.number", "Number to call"),
     ("review.number_no", "it is kept without a callback"),

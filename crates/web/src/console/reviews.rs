@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use ringback_core::contract::Contract;
 use ringback_core::id::{InquiryId, ReviewId};
 use ringback_core::inquiry::{Choice, Inquiry, Review, ReviewKind};
-use ringback_core::rights::Act;
+use ringback_engine::inquire::act_of;
 use ringback_store::Before;
 use std::collections::{BTreeMap, HashMap};
 
@@ -48,6 +48,8 @@ struct Question {
     choices: Vec<(String, String)>,
     /// The words this field takes, to choose another from.
     options: Vec<(String, String)>,
+    /// This person may decide it.
+    may: bool,
     /// Where the page goes on after the decision.
     next: String,
     yes_word: &'static str,
@@ -136,16 +138,18 @@ pub(crate) async fn page(
         found.retain(|(_, inquiry)| inquiry.id.as_str() == only);
     }
     let contract = app.engine.contract(&session.account).await?;
+    let facts = app.engine.facts(&session.account).await?;
     let rules = contract.as_ref().map(|(_, c)| c.as_ref());
     let mut questions = Vec::with_capacity(found.len());
     for (review, inquiry) in &found {
         let text = context(&app, &session, review).await?;
-        questions.push(line(&app, &session, rules, review, inquiry, text.as_deref()));
+        let may = session.may(act_of(review, &facts.contract));
+        questions.push(Question { may, ..line(&app, &session, rules, review, inquiry, text.as_deref()) });
     }
     // The first of several that one rule stopped for one caller offers to approve them in one gesture.
     let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
     for at in 0..questions.len() {
-        let Some(q) = questions.get(at).filter(|q| q.approves) else { continue };
+        let Some(q) = questions.get(at).filter(|q| q.approves && q.may) else { continue };
         let (key, pair) = ((q.inquiry.clone(), q.reason.clone()), format!("{}:{}", q.id, q.digest));
         let first = *seen.entry(key).or_insert(at);
         if let Some(q) = questions.get_mut(first) {
@@ -162,7 +166,8 @@ pub(crate) async fn page(
     }
     let shell = Shell::of(&app, &session, "reviews", t("reviews.title")).await?;
     let narrowed = query.contains_key("inquiry");
-    shown(&Reviews { shell, questions, narrowed, acts: session.may(Act::WorkQueue), csrf: session.csrf.clone() })
+    let acts = questions.iter().any(|q| q.may);
+    shown(&Reviews { shell, questions, narrowed, acts, csrf: session.csrf.clone() })
 }
 
 /// The transcript a question points into, unless it was erased.
@@ -257,6 +262,7 @@ fn line(
         raw: review.proposed.clone().unwrap_or_default(),
         choices: review.choices.clone(),
         options: options(contract, review.field.as_deref().unwrap_or_default()),
+        may: false,
         next: String::new(),
         yes_word,
         no_word,
