@@ -282,7 +282,7 @@ impl Play<'_> {
     fn found(&mut self, records: Vec<crate::crm::Record>) {
         let find = self.inquiry.as_ref().and_then(|i| i.effects.get("find")).map(|e| e.id.clone());
         if let Some(effect) = find {
-            self.step(&Event::Found { effect, read_at: self.now, records });
+            self.step(&Event::Found { effect, read_at: self.now, records, memory: Vec::new() });
         }
     }
 
