@@ -111,6 +111,13 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// What was to be written stands there now: the receipt has told it, and no new answer is given.
+    pub fn came_true(&self, before: &Self) -> bool {
+        before.kind == VerdictKind::Write
+            && (self.kind, self.because.as_str()) == (VerdictKind::Keep, "already_so")
+            && (&self.field, &self.to, &self.is) == (&before.field, &before.to, &before.is)
+    }
+
     /// The same answer on the same grounds. A record that turns out to hold nothing there is no other ground than not having looked yet.
     pub fn repeats(&self, before: &Self) -> bool {
         let Self { field, to, kind, because, reason, clause, was, is, confidence, evidence, actor, source } = self;

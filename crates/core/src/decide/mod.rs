@@ -247,4 +247,6 @@ fn percent(thousandths: u16) -> String {
 }
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;

@@ -327,3 +327,99 @@ fn a_written_value_says_where_it_came_from() {
     assert_eq!(source(task.clone(), Object::Task, "task", "rb_next_action"), "Ringback's decision");
     assert_eq!(source(task, Object::Task, "task", "rb_urgency"), "the caller's words");
 }
+
+#[test]
+fn what_another_inquiry_wrote_is_remembered_and_what_somebody_changed_since_is_theirs() {
+    let house = house(Autonomy::Auto);
+    let (inquiry, now) = heard(&house, NO_HEAT);
+    let at = when("2026-02-01T17:00:00Z");
+    let wrote = |crm: &crate::effect::LaneId, value: &str, confidence, actor| crate::inquiry::Remembered {
+        record: "901".into(),
+        property: "rb_urgency".into(),
+        wrote: crate::inquiry::Wrote { crm: crm.clone(), value: value.into(), confidence, actor, at },
+    };
+    let told = |stands: &str, memory: crate::inquiry::Remembered| {
+        let mut event = found(&inquiry, vec![silent("901", &[("phone", CALLER), ("rb_urgency", stands)])]);
+        let Event::Found { memory: held, .. } = &mut event else { panic!() };
+        held.push(memory);
+        says(&step(inquiry.clone(), &event, &house.facts(), now).inquiry, "urgency").1
+    };
+    let (lane, machine) = (&house.lane, Actor::Machine);
+    assert_eq!(told("nurture", wrote(lane, "nurture", Some(600), machine)), "write");
+    assert_eq!(told("nurture", wrote(lane, "nurture", Some(999), machine)), "less_sure");
+    assert_eq!(told("nurture", wrote(lane, "nurture", None, machine)), "write");
+    assert_eq!(told("same_day", wrote(lane, "nurture", Some(600), machine)), "person_set_it");
+    assert_eq!(told("nurture", wrote(lane, "nurture", Some(600), Actor::ApprovedMachine)), "person_set_it");
+    assert_eq!(told("nurture", wrote(&house.page, "nurture", Some(600), machine)), "person_set_it", "of another CRM");
+}
+
+#[test]
+fn a_vendors_own_word_for_a_protected_kind_holds() {
+    let mut house = house(Autonomy::Auto);
+    let rule = house.contract.fields.get_mut("urgency").unwrap();
+    for (property, because) in [("dndSettings", "protected"), ("HS_EMAIL_OPTOUT", "protected"), ("rb_dnd", "write")] {
+        rule.property = property.into();
+        rule.kind = crate::contract::FieldType::Text;
+        let mut other = House::new();
+        other.contract.autonomy = Autonomy::Auto;
+        other.contract.fields.insert("urgency".into(), rule.clone());
+        let (two, _) = looked(&other, NO_HEAT, vec![silent("901", &[("phone", CALLER)])]);
+        assert_eq!(says(&two.inquiry, "urgency").1, because, "{property}");
+    }
+}
+
+#[test]
+fn a_contract_names_flags_by_the_words_that_the_reader_raises() {
+    let text = crate::contract::DEFAULT_TEXT.replace(
+        r#"escalate_at_once = ["emergency", "complaint", "high_value"]"#,
+        r#"escalate_at_once = ["existing_customer_issue", "customer_issue", "spam", "vendor"]"#,
+    );
+    let (contract, problems) = crate::contract::parse(&text);
+    assert_eq!(problems, Vec::new());
+    let named: Vec<String> = contract.unwrap().clock.escalate_at_once.into_iter().collect();
+    assert_eq!(named, ["existing_customer_issue", "spam", "vendor"], "one word for one thing");
+}
+
+#[test]
+fn the_default_contract_suggests_a_timeline_and_its_own_tests_are_true() {
+    let house = House::new();
+    assert_eq!(house.contract.fields["timeline"].machine, Machine::Suggest);
+    for test in &house.contract.tests {
+        let call = test.given["call"].as_str().unwrap();
+        let mut held = vec![("phone".to_owned(), CALLER.to_owned())];
+        for (name, value) in test.given["crm"].as_object().into_iter().flatten() {
+            held.push((name.trim_start_matches("contact.").to_owned(), value.as_str().unwrap().to_owned()));
+        }
+        let held: Vec<(&str, &str)> = held.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let (two, _) = looked(&house, call, vec![record("901", &held)]);
+        for (field, wanted) in test.then.as_object().unwrap() {
+            let got = of(&two.inquiry, field);
+            assert_eq!(
+                (got.kind.word(), got.because.as_str()),
+                (wanted["verdict"].as_str().unwrap(), wanted["because"].as_str().unwrap()),
+                "{}",
+                test.name
+            );
+        }
+    }
+}
+
+#[test]
+fn a_strategic_account_is_marked_by_a_property_that_the_contract_names() {
+    let text = crate::contract::DEFAULT_TEXT.replace("# strategic = {", "strategic = {");
+    let (contract, problems) = crate::contract::parse(&text);
+    assert_eq!(problems, Vec::new());
+    let mut house = house(Autonomy::Auto);
+    house.contract.suppress = contract.unwrap().suppress;
+    for (tier, kind) in [("A", VerdictKind::Review), ("B", VerdictKind::Write)] {
+        let (two, _) = looked(&house, NO_HEAT, vec![silent("901", &[("phone", CALLER), ("account_tier", tier)])]);
+        assert_eq!(of(&two.inquiry, "urgency").kind, kind, "{tier}");
+    }
+    let broken = text.replace("values = [\"A\"] }", "}");
+    assert!(
+        crate::contract::parse(&broken.replace("property = \"account_tier\", }", "property = \"account_tier\" }"))
+            .1
+            .iter()
+            .any(|p| p.code == "RB-0205")
+    );
+}

@@ -3,7 +3,7 @@
 use super::desire;
 use super::*;
 use crate::crm::{Object, PersonKey};
-use crate::effect::{EFFECT_SCHEMA, Effect, Need, STAMPS};
+use crate::effect::{EFFECT_SCHEMA, Effect, Need, OWN_STAMPS};
 use crate::ensure::DEAL_MARK;
 use crate::followup::calendar::Calendar;
 use crate::followup::clock::{self, Cohort, Urgency};
@@ -250,7 +250,7 @@ impl<'a> Moving<'a> {
             };
             (property.clone(), wrote)
         };
-        let told = |(name, value): &(&String, &String)| !value.is_empty() && !STAMPS.contains(&name.as_str());
+        let told = |(name, value): &(&String, &String)| !value.is_empty() && !OWN_STAMPS.contains(&name.as_str());
         receipt.properties.iter().filter(told).map(one).collect()
     }
 
@@ -960,7 +960,8 @@ impl<'a> Moving<'a> {
         }
         supersedes.dedup();
         let before = std::mem::take(&mut self.inquiry.verdicts);
-        let fresh: Vec<Verdict> = verdicts.iter().filter(|v| !before.iter().any(|b| v.repeats(b))).cloned().collect();
+        let told = |v: &Verdict| before.iter().any(|b| v.repeats(b) || v.came_true(b));
+        let fresh: Vec<Verdict> = verdicts.iter().filter(|v| !told(v)).cloned().collect();
         let gone = before.iter().any(|b| verdicts.iter().all(|v| v.field != b.field));
         self.inquiry.verdicts = verdicts;
         if effects.is_empty() && supersedes.is_empty() && fresh.is_empty() && !gone {

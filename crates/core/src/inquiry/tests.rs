@@ -63,10 +63,13 @@ fn a_contact_that_turns_out_blank_changes_no_verdict() {
     let three = step(two.inquiry, &event, &house.facts(), now);
     let asked = three.inquiry.verdicts.iter().filter(|v| v.kind == crate::plan::VerdictKind::Review).count();
     assert!(asked > 0, "the machine only suggests a name: {:?}", three.inquiry.verdicts);
+    let sent = three.plan.iter().flat_map(|p| &p.effects).find(|e| e.target == "contact").unwrap();
+    let sent = sent.desired.properties().unwrap().clone();
     let receipt = crate::ensure::Receipt {
         object: Some(Object::Contact),
         record: "901".into(),
         read_at: Some(now),
+        properties: sent,
         ..crate::ensure::Receipt::default()
     };
     let effect = three.inquiry.effects["contact"].id.clone();
