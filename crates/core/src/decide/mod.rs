@@ -135,10 +135,9 @@ fn missing(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>, levels: Levels
             let new = inquiry.matched.as_ref().is_some_and(|m| m.kind == MatchKind::New);
             let asks = protected(facts, rule).is_some() || rule.accountability;
             let acts = matches!(rule.machine, Machine::Update | Machine::FillEmpty) && !asks;
-            let may = match own_record(rule) {
-                true => levels.place >= Autonomy::AutoLowRisk && levels.field > Autonomy::Suggest,
-                false => new && levels.place >= Autonomy::AutoLowRisk && levels.field == Autonomy::Auto,
-            };
+            let reach =
+                if own_record(rule) { levels.field > Autonomy::Suggest } else { new && levels.field == Autonomy::Auto };
+            let may = levels.place >= Autonomy::AutoLowRisk && reach;
             if !(acts && may) || case.was.as_ref().is_some_and(|w| !w.is_empty()) {
                 return None;
             }

@@ -46,8 +46,8 @@ pub fn suppression(known: &Known<'_>, rules: &Suppress) -> Vec<Suppressed> {
     let yes = |property: &&str| ["true", "yes", "1"].iter().any(|y| value(property).eq_ignore_ascii_case(y));
     let holds = |class: &SuppressClass| match class {
         SuppressClass::OptedOut => {
-            let told = known.words.is_some_and(|w| w.opt_out.iter().any(|p| yes(p)));
-            (flag("opt_out") || told).then_some("the caller opted out (opted out)")
+            let told = known.words.is_some_and(|w| w.opt_out.iter().any(yes));
+            (flag("opt_out") || told).then_some("the caller opted out")
         }
         SuppressClass::CustomerWithOpenIssue => (known.customer
             && (flag("complaint") || flag("existing_customer_issue")))
