@@ -404,3 +404,13 @@ fn a_strategic_account_is_marked_by_a_property_that_the_contract_names() {
             .any(|p| p.code == "RB-0205")
     );
 }
+
+#[test]
+fn a_clause_that_would_change_a_protected_property_is_named() {
+    let mut contract = House::new().contract;
+    assert_eq!(crate::contract::check_words(&contract, &WORDS), Vec::new());
+    let rule = contract.fields.get_mut("urgency").unwrap();
+    rule.property = "dndSettings".into();
+    let found = crate::contract::check_words(&contract, &WORDS);
+    assert_eq!(found.iter().map(|p| p.code).collect::<Vec<_>>(), ["RB-0212"], "{found:?}");
+}
