@@ -3,6 +3,7 @@
 //! One [`CrmOp`] is one HTTP exchange (or one item of a batch). Sequences (look, write, associate, read back) are decided in
 //! [`crate::ensure`] for all vendors; a vendor only translates.
 
+use crate::contract::Protected;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -491,6 +492,32 @@ pub struct CrmWords {
     pub deal_stage: &'static str,
     /// The deal's property that says `true` when it is closed.
     pub deal_closed: &'static str,
+    /// Properties of a contact that say `true` when the person opted out; among [`CrmWords::contact_reads`].
+    pub opt_out: &'static [&'static str],
+    /// The vendor's own names for what is never changed silently (F-102 to F-109); a name that ends in `*` stands for all that begin so.
+    pub protected: &'static [(&'static str, Protected)],
+}
+
+impl CrmWords {
+    /// The protected kind of a property by this vendor's words, whatever the contract calls it. Our own properties and records are none.
+    pub fn protected_kind(&self, object: Object, property: &str) -> Option<Protected> {
+        let ours = property.to_ascii_lowercase().starts_with("rb_");
+        if ours || matches!(object, Object::Call | Object::Task | Object::Note) {
+            return None;
+        }
+        let is = |word: &str| match word.strip_suffix('*') {
+            Some(head) => property.get(..head.len()).is_some_and(|p| p.eq_ignore_ascii_case(head)),
+            None => property.eq_ignore_ascii_case(word),
+        };
+        let listed = self.protected.iter().find(|(word, _)| is(word)).map(|(_, kind)| *kind);
+        let named = || match object {
+            Object::Contact if is(self.contact_owner) => Some(Protected::AccountOwner),
+            Object::Contact if is(self.lifecycle) => Some(Protected::Relationship),
+            Object::Deal if is(self.deal_stage) => Some(Protected::OpportunityStage),
+            _ => None,
+        };
+        listed.or_else(named)
+    }
 }
 
 /// A property of ours: object, name, label, unique.

@@ -139,6 +139,11 @@ impl Desired {
 /// Properties that say when and by which version a write was made.
 pub const STAMPS: &[&str] = &["rb_written_at", "rb_version", "rb_trace"];
 
+/// Everything that is written to a record without a clause of the contract, besides our key and, on a contact that we make, number and
+/// placeholder name. A closed list: whatever else is written, somebody has mapped.
+pub const OWN_STAMPS: &[&str] =
+    &["rb_call_id", "rb_version", "rb_written_at", "rb_inquiry_url", "rb_trace", "rb_first_call_at"];
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;

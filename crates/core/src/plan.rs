@@ -54,6 +54,37 @@ impl Actor {
     }
 }
 
+/// Where a decided value came from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// What the caller said; the evidence is its quote.
+    #[default]
+    Words,
+    /// A provider of data, by its name.
+    Provider(String),
+    /// What Ringback itself decided or was told about the call: owner, due time, source, location.
+    Decision,
+    /// What a person typed in place of the proposal.
+    Person,
+}
+
+impl Source {
+    /// As the audit log says it.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Words => "the caller's words".into(),
+            Self::Provider(name) => format!("the provider {name}"),
+            Self::Decision => "Ringback's decision".into(),
+            Self::Person => "a person".into(),
+        }
+    }
+
+    fn is_words(&self) -> bool {
+        *self == Self::Words
+    }
+}
+
 /// The decision about one field, with the clause and the evidence that made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -75,17 +106,26 @@ pub struct Verdict {
     pub confidence: Option<u16>,
     pub evidence: Option<Evidence>,
     pub actor: Actor,
+    #[serde(default, skip_serializing_if = "Source::is_words")]
+    pub source: Source,
 }
 
 impl Verdict {
+    /// What was to be written stands there now: the receipt has told it, and no new answer is given.
+    pub fn came_true(&self, before: &Self) -> bool {
+        before.kind == VerdictKind::Write
+            && (self.kind, self.because.as_str()) == (VerdictKind::Keep, "already_so")
+            && (&self.field, &self.to, &self.is) == (&before.field, &before.to, &before.is)
+    }
+
     /// The same answer on the same grounds. A record that turns out to hold nothing there is no other ground than not having looked yet.
     pub fn repeats(&self, before: &Self) -> bool {
-        let Self { field, to, kind, because, reason, clause, was, is, confidence, evidence, actor } = self;
+        let Self { field, to, kind, because, reason, clause, was, is, confidence, evidence, actor, source } = self;
         let held = |was: &Option<String>| was.clone().unwrap_or_default();
         field == &before.field
             && (to, kind, because, reason) == (&before.to, &before.kind, &before.because, &before.reason)
             && (clause, is, confidence) == (&before.clause, &before.is, &before.confidence)
-            && (evidence, actor) == (&before.evidence, &before.actor)
+            && (evidence, actor, source) == (&before.evidence, &before.actor, &before.source)
             && held(was) == held(&before.was)
     }
 }

@@ -4,10 +4,11 @@ use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::{Engine, Error, micros};
 use jiff::Timestamp;
 use ringback_core::contract::Contract;
+use ringback_core::crm::Record;
 use ringback_core::effect::Effect;
 use ringback_core::ensure::{HISTORY_SCHEMA, History};
 use ringback_core::id::{AccountId, EffectId, InquiryId, ReviewId, UserId};
-use ringback_core::inquiry::{self, Choice, Event, INQUIRY_SCHEMA, Inquiry, Review, ReviewKind, State};
+use ringback_core::inquiry::{self, Choice, Event, INQUIRY_SCHEMA, Inquiry, Remembered, Review, ReviewKind, State};
 use ringback_core::ledger::{Document, Draft, ENTRY_SCHEMA, Entry, Retention, Salt, seal};
 use ringback_core::plan::{ContractRef, PLAN_SCHEMA, Plan};
 use ringback_core::rights::Act;
@@ -19,6 +20,9 @@ use std::sync::Arc;
 pub(crate) const WAITS_FOR_ANOTHER: i64 = i64::MAX / 4;
 /// How often a unit of work is tried again when two nodes meet at one inquiry.
 pub const MEETINGS_MAX: usize = 12;
+
+/// How many of a caller's inquiries are asked what they wrote.
+const REMEMBERED_INQUIRIES_MAX: u32 = 20;
 
 /// An inquiry with its place in the store.
 pub(crate) struct Loaded {
@@ -575,6 +579,38 @@ impl Engine {
         Ok(Some(act_of(&review, &facts.contract)))
     }
 
+    /// What earlier inquiries of the same caller wrote to these records, so that a decision can tell our own values from those that
+    /// somebody set. Of the latest [`REMEMBERED_INQUIRIES_MAX`] only: what is not remembered counts as a person's.
+    pub(crate) async fn remembered(
+        &self,
+        facts: &AccountFacts,
+        inquiry: &InquiryId,
+        found: &[Record],
+    ) -> Result<Vec<Remembered>, Error> {
+        let ids: Vec<String> = found.iter().map(|r| r.id.clone()).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (account, id) = (facts.account.as_str().to_owned(), inquiry.as_str().to_owned());
+        let rows = self
+            .store()
+            .read(move |tx| {
+                Box::pin(async move {
+                    let Some(row) = store::inquiry_get(tx, &account, &id).await? else { return Ok(Vec::new()) };
+                    let Some(person) = row.person_key else { return Ok(Vec::new()) };
+                    store::inquiries_of_person(tx, &account, &person, REMEMBERED_INQUIRIES_MAX).await
+                })
+            })
+            .await?;
+        let mut memory = Vec::new();
+        for row in rows {
+            let Some(contact) = of_row(row)?.inquiry.contact.filter(|c| ids.contains(&c.record)) else { continue };
+            let of = |(property, wrote)| Remembered { record: contact.record.clone(), property, wrote };
+            memory.extend(contact.ours.into_iter().map(of));
+        }
+        Ok(memory)
+    }
+
     /// A person's answer to a review, provided the question still is the one that was shown.
     pub async fn decide_review(
         &self,
@@ -591,13 +627,42 @@ impl Engine {
             .await?
             .ok_or_else(|| Error::Missing(format!("review {review}")))?;
         if row.state != "open" {
-            return Err(Error::MovedOn("this question was answered or has become void meanwhile".into()));
+            return Err(self.moved_on(account, &row, "this question was answered or has become void meanwhile").await);
         }
         if row.digest != digest {
-            return Err(Error::MovedOn("the value changed meanwhile; look at what is proposed now".into()));
+            return Err(self.moved_on(account, &row, "the value changed meanwhile").await);
         }
         let event = Event::Decided { review: review.clone(), choice, by: by.clone() };
-        self.act(account, &InquiryId::from_text(row.inquiry), event).await
+        let inquiry = self.act(account, &InquiryId::from_text(row.inquiry.clone()), event).await?;
+        // Another answer or another value may have come first, in the same moment.
+        if !inquiry.approvals.iter().any(|a| a.review == *review && a.by == *by) {
+            return Err(self.moved_on(account, &row, "this question was answered or has become void meanwhile").await);
+        }
+        Ok(inquiry)
+    }
+
+    /// An answer comes too late: what stands there and what is proposed now, where the same is still asked.
+    async fn moved_on(&self, account: &AccountId, asked: &ReviewRow, why: &str) -> Error {
+        let (of, id) = (account.as_str().to_owned(), asked.inquiry.clone());
+        let row = self.store().read(move |tx| Box::pin(async move { store::inquiry_get(tx, &of, &id).await })).await;
+        let inquiry = row.ok().flatten().and_then(|row| of_row(row).ok()).map(|l| l.inquiry);
+        let field = serde_json::from_str::<Review>(&asked.body).ok().and_then(|r| r.field);
+        let now = inquiry.and_then(|i| {
+            let verdict = i.verdicts.iter().find(|v| Some(&v.field) == field.as_ref())?.clone();
+            let asks = i.reviews.iter().any(|r| r.kind == ReviewKind::Field && r.field == field);
+            Some((verdict, asks))
+        });
+        let shown = |value: &Option<String>| match value.as_deref().map_or("", str::trim) {
+            "" => "nothing".to_owned(),
+            value => format!("{value:?}"),
+        };
+        Error::MovedOn(match now {
+            Some((v, true)) => {
+                format!("{why}: the CRM holds {} now, and {} is proposed", shown(&v.was), shown(&v.is))
+            }
+            Some((v, false)) => format!("{why}: the CRM holds {} now", shown(&v.was)),
+            None => why.to_owned(),
+        })
     }
 
     /// Sends a dead letter on its way again, from where it stood.
@@ -653,3 +718,6 @@ impl Engine {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -445,6 +445,7 @@ fn scrub_inquiry(inquiry: &mut Inquiry) {
     if let Some(contact) = &mut inquiry.contact {
         let id = std::mem::take(&mut contact.record_held.id);
         contact.record_held = ringback_core::crm::Record { id, ..Default::default() };
+        contact.ours.clear();
     }
     inquiry.callbacks.iter_mut().for_each(|callback| callback.note = None);
     inquiry.verdicts.iter_mut().for_each(scrub_verdict);

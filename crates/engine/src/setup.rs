@@ -162,6 +162,7 @@ impl Setup<'_> {
             };
             let told = contract::check_schema(contract, &after).into_iter().filter(|p| !packed(&p.cause));
             connected.problems.extend(told);
+            connected.problems.extend(contract::check_words(contract, self.crm.words()));
         }
         self.keep_fields(&after).await?;
         connected.owners = self.owners().await?;

@@ -320,7 +320,9 @@ async fn crm(trial: &Engine, account: &Account, wanted: &Wanted, name: &str, fou
     let Some((_, contract)) = account.contract.as_ref().filter(|(_, c)| c.crm == wanted.connection.name) else {
         return;
     };
-    let problems = contract::check_schema(contract, &schema);
+    let mut problems = contract::check_schema(contract, &schema);
+    let words = ringback_connect::crm(&wanted.connection.vendor).map(ringback_connect::Crm::words);
+    problems.extend(words.into_iter().flat_map(|words| contract::check_words(contract, words)));
     if problems.is_empty() {
         found.ok(name, format!("fits the contract {}", contract.name));
     }

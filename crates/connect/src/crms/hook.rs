@@ -108,6 +108,8 @@ static WORDS: CrmWords = CrmWords {
     deal_reads: &[],
     deal_stage: "stage",
     deal_closed: "closed",
+    opt_out: &[],
+    protected: &[],
 };
 
 /// Fields that are in every message about that object, null where this one says nothing of them: no-code tools offer for mapping only

@@ -110,6 +110,21 @@ pub enum ClaimValue {
     Flag(bool),
 }
 
+/// Every handling flag there is: what the reader may raise, a contract may name, and routing and suppression go by.
+pub const FLAGS: &[&str] = &[
+    "emergency",
+    "complaint",
+    "high_value",
+    "pricing_request",
+    "availability_request",
+    "existing_customer_issue",
+    "vendor",
+    "opt_out",
+    "competitor",
+    "spam",
+    "ambiguous_voicemail",
+];
+
 impl ClaimValue {
     /// The value in plain words, as a text field or a log line takes it. A complete telephone number in E.164, days and
     /// hours in ISO 8601, money as a decimal number and its currency.

@@ -366,3 +366,10 @@ proptest! {
         prop_assert!(kept, "{:?}", claim);
     }
 }
+
+#[test]
+fn every_flag_that_is_raised_stands_in_the_one_list() {
+    let raised = super::cues::CUES.iter().filter(|c| c.group == super::classify::Group::Flag);
+    let unlisted: Vec<&str> = raised.map(|c| c.choice).filter(|c| !FLAGS.contains(c)).collect();
+    assert_eq!(unlisted, [""; 0]);
+}

@@ -169,6 +169,23 @@ fn default_fits(text: &str, kind: &FieldType) -> bool {
     }
 }
 
+/// Clauses that would change silently what the CRM's own words protect (F-102 to F-109): its owner, opt-out, stage, close date, forecast and price
+/// under the names that this vendor gives them. Such a clause is never written by itself, whatever it says.
+pub fn check_words(contract: &Contract, words: &crate::crm::CrmWords) -> Vec<Problem> {
+    let acts = |rule: &FieldRule| matches!(rule.machine, Machine::Update | Machine::FillEmpty);
+    let silent = contract.fields.iter().filter(|(_, rule)| rule.protected.is_none() && acts(rule));
+    let problem = |(name, rule): (&String, &FieldRule)| {
+        let kind = words.protected_kind(rule.object, &rule.property)?;
+        let cause = format!(
+            "field.{name}: {} is a field of the kind {}, which is never changed silently",
+            rule.target(),
+            kind.word()
+        );
+        Some(Problem::new("RB-0212", cause, "write machine = \"suggest\" or \"never\""))
+    };
+    silent.filter_map(problem).collect()
+}
+
 /// What the live schema of the CRM does not let the contract do (F-082). Problems name the clause; the account is paused for that field only.
 pub fn check_schema(contract: &Contract, schema: &[(Object, PropertySpec)]) -> Vec<Problem> {
     let mut found = Vec::new();

@@ -14,7 +14,7 @@ pub mod trial;
 #[cfg(test)]
 mod worked;
 
-pub use check::{check_roster, check_schema};
+pub use check::{check_roster, check_schema, check_words};
 pub use model::*;
 pub use parse::parse;
 pub use stored::CONTRACT_SCHEMA;

@@ -494,6 +494,28 @@ pub enum SuppressClass {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suppress {
     pub classes: BTreeSet<SuppressClass>,
+    /// Which property of a contact marks a strategic account; without it nobody is known to be one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategic: Option<Marked>,
+}
+
+/// A property of a contact and the values of it that count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marked {
+    pub property: String,
+    pub values: Vec<String>,
+}
+
+impl SuppressClass {
+    /// The word used in contracts.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::OptedOut => "opted_out",
+            Self::CustomerWithOpenIssue => "customer_with_open_issue",
+            Self::OpenOpportunity => "open_opportunity",
+            Self::StrategicAccount => "strategic_account",
+        }
+    }
 }
 
 /// A moment at which somebody is told.

@@ -3,8 +3,9 @@
 
 use super::step::person_keys;
 use super::*;
+use crate::contract::Autonomy;
 use crate::crm::{CrmWords, Object, Properties, placeholder_name, written_instant};
-use crate::decide::{change_digest, suppressed};
+use crate::decide::{change_digest, ownership_held};
 use crate::effect::{ContactRef, Desired, Effect, Need, Notice};
 use crate::identity::{self, MatchFacts, MatchKind, Phone};
 use crate::plan::VerdictKind;
@@ -54,16 +55,20 @@ impl Desired {
 pub(super) fn desired(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>, now: Timestamp) -> Vec<Wish> {
     let mut wishes = pages(inquiry, facts);
     let Some((lane, words)) = facts.crm else { return wishes };
-    let slug = place(inquiry, facts).map_or("", |l| l.slug.as_str());
-    if facts.contract.autonomy_for(slug, None) < crate::contract::Autonomy::AutoLowRisk {
-        // Observe and suggest: the CRM is read so that people see who called, and nothing is written.
-        wishes.extend(find(inquiry, facts, lane, words));
-        return wishes;
-    }
     wishes.extend(find(inquiry, facts, lane, words));
     let write = Writing { inquiry, verdicts, facts, words, lane, now };
-    wishes.extend(write.all());
+    match level(inquiry, facts) {
+        // The CRM is read so that people see who called, and nothing is written.
+        Autonomy::Observe => {}
+        Autonomy::Suggest => wishes.extend(write.approved()),
+        Autonomy::AutoLowRisk | Autonomy::Auto => wishes.extend(write.all()),
+    }
     wishes
+}
+
+/// How much happens by itself where this call came in.
+fn level(inquiry: &Inquiry, facts: &Facts<'_>) -> Autonomy {
+    facts.contract.autonomy_for(place(inquiry, facts).map_or("", |l| l.slug.as_str()), None)
 }
 
 fn place<'a>(inquiry: &Inquiry, facts: &Facts<'a>) -> Option<&'a Location> {
@@ -87,6 +92,7 @@ fn find(inquiry: &Inquiry, facts: &Facts<'_>, lane: &LaneId, words: &CrmWords) -
     }
     let mut properties: Vec<String> = facts.contract.matching.properties.all();
     properties.extend(words.contact_reads.iter().map(|p| (*p).to_owned()));
+    properties.extend(facts.contract.suppress.strategic.iter().map(|s| s.property.clone()));
     properties.push("rb_key".into());
     let mapped = facts.contract.fields.values().filter(|r| r.object == Object::Contact);
     properties.extend(mapped.map(|r| r.property.clone()));
@@ -184,8 +190,11 @@ pub(super) fn candidate_labels(candidates: &[Record], facts: &Facts<'_>) -> Vec<
 
 /// One question per field that a person must decide, bound to exactly that change.
 pub(super) fn field_reviews(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>) -> Vec<Review> {
-    // Before it is known whose record it is, there is nothing to approve against.
-    if inquiry.contact.is_none() && facts.crm.is_some() {
+    // Before it is known whose record it is, there is nothing to approve against. Where every write waits for a person, so does the record
+    // of somebody new: what is approved makes it.
+    let new = inquiry.matched.as_ref().is_some_and(|m| m.kind == MatchKind::New);
+    let waits = new && level(inquiry, facts) == Autonomy::Suggest;
+    if inquiry.contact.is_none() && facts.crm.is_some() && !waits {
         return Vec::new();
     }
     let question = |verdict: &Verdict| Review {
@@ -285,10 +294,10 @@ struct Writing<'a> {
 }
 
 impl Writing<'_> {
-    /// A contact that we made is named by what made it, before and after: that it is there now is no reason for another plan.
+    /// A contact that came by an effect of ours (made or adopted) is named by it, before and after: that it is there now is no reason for
+    /// another plan.
     fn of(&self, contact: &Contact) -> ContactRef {
-        let made = self.inquiry.effects.get("contact").filter(|e| e.record.as_ref() == Some(&contact.record));
-        match made.filter(|_| contact.made) {
+        match self.inquiry.effects.get("contact").filter(|e| e.record.as_ref() == Some(&contact.record)) {
             Some(effect) => ContactRef::MadeBy(effect.id.clone()),
             None => ContactRef::Record(contact.record.clone()),
         }
@@ -314,11 +323,22 @@ impl Writing<'_> {
         wishes
     }
 
+    /// Where every write waits for a person: what a person has approved, and the record that it needs.
+    fn approved(&self) -> Vec<Wish> {
+        let of_contact = |v: &&Verdict| v.to.starts_with("contact.") && v.kind == VerdictKind::Write;
+        let by_person = self.verdicts.iter().filter(of_contact).any(|v| v.actor != Actor::Machine);
+        match (&self.inquiry.contact, self.inquiry.matched.as_ref().map(|m| m.kind)) {
+            (Some(contact), Some(_)) => self.fields(contact).into_iter().collect(),
+            (None, Some(MatchKind::New)) if by_person => vec![self.new_contact()],
+            _ => Vec::new(),
+        }
+    }
+
     fn wish(&self, target: impl Into<String>, desired: Desired) -> Wish {
         Wish { target: target.into(), lane: self.lane.clone(), desired }
     }
 
-    /// Stamped on every record: which call, which version, when (F-162), and the way back to the sentence behind each field.
+    /// Stamped on every record ([`crate::effect::OWN_STAMPS`]): which call, which version, when (F-162), and the way back to the sentence behind each field.
     fn stamps(&self, call: Option<&InquiryCall>) -> Properties {
         let contract = self.facts.contract_ref;
         let mut stamps = Properties::new();
@@ -360,15 +380,6 @@ impl Writing<'_> {
         }
         if let Some(call) = call {
             properties.insert("rb_first_call_at".into(), written_instant(call.started_at));
-            if let Some(source) = &call.attribution.source {
-                properties.insert("rb_source".into(), source.clone());
-            }
-        }
-        if let Some(location) = place(inquiry, self.facts) {
-            properties.insert("rb_location".into(), location.name.clone());
-            if let Some(vertical) = &location.vertical {
-                properties.insert("rb_vertical".into(), vertical.clone());
-            }
         }
         properties.extend(self.writes(Object::Contact));
         properties.retain(|_, value| !value.is_empty());
@@ -386,7 +397,7 @@ impl Writing<'_> {
             properties.retain(|name, value| !value.is_empty() && *value != held(name));
         }
         if crate::mutant::on("suppression_ignored")
-            && suppressed(self.inquiry, self.facts).is_some()
+            && ownership_held(self.inquiry, self.facts).is_some()
             && let Some(owner) = self.owner_id()
         {
             properties.insert(self.words.contact_owner.into(), owner);

@@ -20,7 +20,7 @@ use crate::followup::clock::{Clock, Urgency};
 use crate::id::{AccountId, CallId, EffectId, InquiryId, LocationId, ReviewId, StaffId, UserId};
 use crate::identity::Match;
 use crate::ledger::{Draft, Salt};
-use crate::plan::{ContractRef, Evidence, Plan, Verdict};
+use crate::plan::{Actor, ContractRef, Evidence, Plan, Verdict};
 use crate::roster::Roster;
 use crate::signal::{Attribution, Direction, Ending};
 use jiff::Timestamp;
@@ -222,6 +222,32 @@ pub struct CrmSnapshot {
     pub read_at: Timestamp,
     pub candidates: Vec<Record>,
     pub deals: Vec<Deal>,
+    /// What earlier inquiries of this person wrote to these records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub memory: Vec<Remembered>,
+}
+
+/// What we last wrote to one property of a person's record, as the CRM showed it afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wrote {
+    /// The lane it was written through; a record of another CRM is another record.
+    pub crm: LaneId,
+    pub value: String,
+    /// Thousandths; `None` where it is not known how sure the machine was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<u16>,
+    pub actor: Actor,
+    /// When it was read back.
+    pub at: Timestamp,
+}
+
+/// [`Wrote`] with its place, as a find brings it along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The vendor's id of the record.
+    pub record: String,
+    pub property: String,
+    pub wrote: Wrote,
 }
 
 /// A deal of the matched person; read, never written.
@@ -237,10 +263,13 @@ pub struct Deal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
     pub record: String,
-    /// We made it (or took the duplicate the CRM named); else it was found.
+    /// We made it; else it was found, or it is the duplicate that the CRM named.
     pub made: bool,
     /// What it holds as far as we know: read at the find or at the receipt.
     pub record_held: Record,
+    /// What we last wrote there, by property: whatever else stands there is somebody's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ours: BTreeMap<String, Wrote>,
 }
 
 /// What a question for a person is about.
@@ -388,8 +417,14 @@ pub enum Event {
     Call { call: InquiryCall },
     /// A transcript was read. Exogenous.
     Read { call: CallId, transcript: Transcript, reading: Reading, summary: Summary, quotes: Vec<String> },
-    /// A find is done: this is what the CRM holds. Exogenous.
-    Found { effect: EffectId, read_at: Timestamp, records: Vec<Record> },
+    /// A find is done: this is what the CRM holds, and what we wrote there before. Exogenous.
+    Found {
+        effect: EffectId,
+        read_at: Timestamp,
+        records: Vec<Record>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        memory: Vec<Remembered>,
+    },
     /// An effect is so, with its receipt. Endogenous.
     Settled { effect: EffectId, target: String, receipt: Receipt },
     /// An effect cannot succeed without a person. Endogenous.
@@ -629,5 +664,7 @@ impl Inquiry {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod house;
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 
 use super::desire;
 use super::*;
-use crate::crm::PersonKey;
-use crate::effect::{EFFECT_SCHEMA, Effect, Need};
+use crate::crm::{Object, PersonKey};
+use crate::effect::{EFFECT_SCHEMA, Effect, Need, OWN_STAMPS};
 use crate::ensure::DEAL_MARK;
 use crate::followup::calendar::Calendar;
 use crate::followup::clock::{self, Cohort, Urgency};
@@ -56,7 +56,7 @@ pub fn wants_reading<'a>(inquiry: &Inquiry, call: &'a InquiryCall) -> Vec<&'a Tr
 /// One property of a confirmed write, as its entry tells it.
 #[derive(serde::Serialize)]
 struct WrittenField {
-    source: &'static str,
+    source: String,
     /// Thousandths.
     confidence: Option<u16>,
     actor: &'static str,
@@ -85,7 +85,7 @@ impl<'a> Moving<'a> {
             Event::Read { call, transcript, reading, summary, quotes } => {
                 self.take_reading(call, transcript, reading, summary, quotes);
             }
-            Event::Found { effect, read_at, records } => self.take_found(effect, *read_at, records),
+            Event::Found { effect, read_at, records, memory } => self.take_found(effect, *read_at, records, memory),
             Event::Settled { effect, target, receipt } => self.take_settled(effect, target, receipt),
             Event::Dead { effect, target, why } => self.take_dead(effect, target, why),
             Event::Moved { effect, target, record } => self.take_moved(effect, target, record),
@@ -188,7 +188,7 @@ impl<'a> Moving<'a> {
         }
     }
 
-    fn take_found(&mut self, effect: &EffectId, read_at: Timestamp, records: &[Record]) {
+    fn take_found(&mut self, effect: &EffectId, read_at: Timestamp, records: &[Record], memory: &[Remembered]) {
         if !self.settle_target("find", effect, Progress::Done, None, None) {
             return;
         }
@@ -207,7 +207,7 @@ impl<'a> Moving<'a> {
                 open: read(d, words.map(|w| w.deal_closed)) != "true",
             })
             .collect();
-        self.inquiry.snapshot = Some(CrmSnapshot { read_at, candidates, deals });
+        self.inquiry.snapshot = Some(CrmSnapshot { read_at, candidates, deals, memory: memory.to_vec() });
         self.inquiry.matched = None;
     }
 
@@ -218,13 +218,54 @@ impl<'a> Moving<'a> {
         if target == "contact" && current {
             let record =
                 Record { id: receipt.record.clone(), properties: receipt.properties.clone(), ..Record::default() };
-            self.inquiry.contact = Some(Contact { record: receipt.record.clone(), made: true, record_held: record });
+            // An adopted record was there before us: what it holds, somebody set.
+            let ours = if receipt.adopted { BTreeMap::new() } else { self.wrote(receipt) };
+            let made = !receipt.adopted;
+            self.inquiry.contact = Some(Contact { record: receipt.record.clone(), made, record_held: record, ours });
         }
-        if target == "fields"
-            && let Some(contact) = self.inquiry.contact.as_mut()
-        {
-            contact.record_held.properties.extend(receipt.properties.clone());
+        if target == "fields" {
+            let ours = self.wrote(receipt);
+            if let Some(contact) = self.inquiry.contact.as_mut() {
+                contact.record_held.properties.extend(receipt.properties.clone());
+                // Whoever set it before, by now it is our value that stands there.
+                contact.record_held.set_by.retain(|name, _| !receipt.properties.contains_key(name));
+                contact.ours.extend(ours);
+            }
         }
+    }
+
+    /// What a receipt shows of our own writing, with how sure we were of it and who decided it.
+    fn wrote(&self, receipt: &Receipt) -> BTreeMap<String, Wrote> {
+        let Some((lane, _)) = self.facts.crm else { return BTreeMap::new() };
+        let one = |(property, value): (&String, &String)| {
+            let to = format!("{}.{property}", Object::Contact.as_str());
+            let of = |v: &&Verdict| v.to == to && v.kind == VerdictKind::Write && v.is.as_ref() == Some(value);
+            let verdict = self.inquiry.verdicts.iter().find(of);
+            let wrote = Wrote {
+                crm: lane.clone(),
+                value: value.clone(),
+                confidence: verdict.and_then(|v| v.confidence),
+                actor: verdict.map_or(Actor::Machine, |v| v.actor),
+                at: receipt.read_at.unwrap_or(self.now),
+            };
+            (property.clone(), wrote)
+        };
+        let told = |(name, value): &(&String, &String)| !value.is_empty() && !OWN_STAMPS.contains(&name.as_str());
+        receipt.properties.iter().filter(told).map(one).collect()
+    }
+
+    /// What earlier inquiries wrote to a record through the lane that is written to now.
+    fn remembered(&self, record: &str) -> BTreeMap<String, Wrote> {
+        let lane = self.facts.crm.map(|(lane, _)| lane);
+        let memory = self.inquiry.snapshot.iter().flat_map(|s| &s.memory);
+        let of = memory.filter(|m| m.record == record && Some(&m.wrote.crm) == lane);
+        let mut ours: BTreeMap<String, Wrote> = BTreeMap::new();
+        for one in of {
+            if ours.get(&one.property).is_none_or(|held| held.at <= one.wrote.at) {
+                ours.insert(one.property.clone(), one.wrote.clone());
+            }
+        }
+        ours
     }
 
     /// The ten items of the minimum audit log and the reason, for every property of a confirmed write (F-176 to F-186).
@@ -268,7 +309,7 @@ impl<'a> Moving<'a> {
             let verdict = self.inquiry.verdicts.iter().find(|v| v.to == to && v.kind == VerdictKind::Write);
             let was = verdict.and_then(|v| v.was.clone()).or_else(|| receipt.was.get(property).cloned());
             let field = WrittenField {
-                source: verdict.map_or("call event", |_| "the caller's words"),
+                source: verdict.map_or_else(|| "call event".to_owned(), |v| v.source.words()),
                 confidence: verdict.map_or(Some(1000), |v| v.confidence),
                 actor: verdict.map_or(Actor::Machine, |v| v.actor).word(),
                 reason: verdict.map(|v| v.reason.clone()),
@@ -308,8 +349,10 @@ impl<'a> Moving<'a> {
                 // Merged into another record: what was read of the old one says nothing of this one.
                 contact.record.clone_from(&record.id);
                 contact.record_held = Record { id: record.id.clone(), ..Record::default() };
+                contact.ours.clear();
             }
             contact.record_held.properties.extend(record.properties.clone());
+            contact.record_held.set_by.retain(|name, _| !record.properties.contains_key(name));
             contact.record_held.set_by.extend(record.set_by.clone());
         }
         self.drafts.push(Draft::new("moved").with("effect", effect).with("target", target).with("record", &record.id));
@@ -426,9 +469,10 @@ impl<'a> Moving<'a> {
 
     /// A person said which of several records of the caller stays: from now on that one is written to. What it holds is read first.
     fn write_to(&mut self, record: &str) {
+        let ours = self.remembered(record);
         if let Some(contact) = self.inquiry.contact.as_mut().filter(|c| record != APART && c.record != record) {
             let record_held = Record { id: record.to_owned(), ..Record::default() };
-            *contact = Contact { record: record.to_owned(), made: false, record_held };
+            *contact = Contact { record: record.to_owned(), made: false, record_held, ours };
         }
     }
 
@@ -512,7 +556,12 @@ impl<'a> Moving<'a> {
     fn close(&mut self, outcome: Outcome, by: Option<&UserId>) {
         self.inquiry.state = State::Closed { outcome, at: self.now, by: by.cloned() };
         self.drafts.push(Draft::new("closed").with("outcome", outcome).with("by", by));
-        self.closed.extend(self.inquiry.reviews.drain(..).map(|r| r.id));
+        // What a value should be is still a question when the caller was reached; who calls back is none any more. What somebody said who
+        // was not the one that was looked for is nothing to approve.
+        let asks_on = |r: &Review| r.kind == ReviewKind::Field && outcome != Outcome::Disqualified;
+        let (kept, gone): (Vec<Review>, Vec<Review>) = self.inquiry.reviews.drain(..).partition(asks_on);
+        self.inquiry.reviews = kept;
+        self.closed.extend(gone.into_iter().map(|r| r.id));
     }
 
     fn void_reviews(&mut self, kinds: &[ReviewKind]) {
@@ -554,7 +603,8 @@ impl<'a> Moving<'a> {
             && let Some(held) =
                 self.inquiry.snapshot.as_ref().and_then(|s| s.candidates.iter().find(|c| c.id == *record))
         {
-            self.inquiry.contact = Some(Contact { record: record.clone(), made: false, record_held: held.clone() });
+            let (record_held, ours) = (held.clone(), self.remembered(record));
+            self.inquiry.contact = Some(Contact { record: record.clone(), made: false, record_held, ours });
         }
         self.inquiry.matched = Some(found);
     }
@@ -753,10 +803,8 @@ impl<'a> Moving<'a> {
 
     /// Opens and closes questions so that exactly those stand that the state asks.
     fn ask(&mut self, verdicts: &[Verdict]) {
-        if !self.inquiry.open() {
-            return;
-        }
-        let wanted: Vec<Review> = desire::field_reviews(&self.inquiry, verdicts, self.facts);
+        let disqualified = matches!(self.inquiry.state, State::Closed { outcome: Outcome::Disqualified, .. });
+        let wanted = if disqualified { Vec::new() } else { desire::field_reviews(&self.inquiry, verdicts, self.facts) };
         let (stand, gone): (Vec<Review>, Vec<Review>) = self
             .inquiry
             .reviews
@@ -768,6 +816,9 @@ impl<'a> Moving<'a> {
             if !self.inquiry.reviews.iter().any(|r| r.digest == review.digest) {
                 self.open_review(review);
             }
+        }
+        if !self.inquiry.open() {
+            return;
         }
         match self.inquiry.matched.as_ref() {
             Some(found) if found.kind == MatchKind::Ambiguous => {
@@ -909,7 +960,8 @@ impl<'a> Moving<'a> {
         }
         supersedes.dedup();
         let before = std::mem::take(&mut self.inquiry.verdicts);
-        let fresh: Vec<Verdict> = verdicts.iter().filter(|v| !before.iter().any(|b| v.repeats(b))).cloned().collect();
+        let told = |v: &Verdict| before.iter().any(|b| v.repeats(b) || v.came_true(b));
+        let fresh: Vec<Verdict> = verdicts.iter().filter(|v| !told(v)).cloned().collect();
         let gone = before.iter().any(|b| verdicts.iter().all(|v| v.field != b.field));
         self.inquiry.verdicts = verdicts;
         if effects.is_empty() && supersedes.is_empty() && fresh.is_empty() && !gone {
@@ -962,6 +1014,7 @@ impl<'a> Moving<'a> {
                     .with("confidence", verdict.confidence)
                     .with("evidence", &verdict.evidence)
                     .with("actor", verdict.actor.word())
+                    .with("source", &verdict.source)
                     .seal("was", verdict.was.as_deref())
                     .seal("is", verdict.is.as_deref()),
             );

@@ -286,7 +286,7 @@ pub(crate) mod support {
             let find = self.effect(inquiry, "find").await;
             let read_at = self.engine.now();
             self.settle_find(inquiry, &find.id).await;
-            self.act(inquiry, Event::Found { effect: find.id, read_at, records: Vec::new() }).await;
+            self.act(inquiry, Event::Found { effect: find.id, read_at, records: Vec::new(), memory: Vec::new() }).await;
             let contact = self.effect(inquiry, "contact").await;
             let properties = contact.desired.properties().unwrap().clone();
             let receipt = Receipt {

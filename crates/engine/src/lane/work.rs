@@ -279,7 +279,8 @@ impl Work<'_> {
         let event = match &self.effect.desired {
             Desired::FindPerson { .. } => {
                 let read_at = receipt.read_at.unwrap_or(self.engine.now());
-                Event::Found { effect, read_at, records: receipt.found }
+                let memory = self.engine.remembered(self.facts, &self.effect.inquiry, &receipt.found).await?;
+                Event::Found { effect, read_at, records: receipt.found, memory }
             }
             _ => Event::Settled { effect, target: self.effect.target.clone(), receipt },
         };

@@ -125,6 +125,8 @@ statements! {
     INQUIRIES_QUEUE = concat!(queue_head!(), "ORDER BY due_at NULLS LAST, opened_at, id LIMIT $2");
     INQUIRIES_LIST = concat!("SELECT ", columns!(), " FROM inquiries WHERE account = $1 AND (CAST($2 AS TEXT) IS NULL OR state = $2) \
         AND (opened_at, id) < ($3, $4) ORDER BY opened_at DESC, id DESC LIMIT $5");
+    INQUIRIES_OF_PERSON = concat!("SELECT ", columns!(), " FROM inquiries WHERE account = $1 AND person_key = $2 \
+        ORDER BY opened_at DESC, id DESC LIMIT $3");
     INQUIRIES_COUNT = "SELECT state, COUNT(*) AS n FROM inquiries WHERE account = $1 GROUP BY state ORDER BY state";
     QUEUE_COUNTS = concat!(counts_head!(), "GROUP BY queue ORDER BY queue");
 }
@@ -213,6 +215,16 @@ pub async fn inquiries_list(
     before: &Before,
 ) -> Result<Vec<InquiryRow>, Error> {
     rows!(tx, InquiryRow, INQUIRIES_LIST, account, state, before.at, &before.id, i64::from(limit))
+}
+
+/// The latest inquiries of one caller, newest first, open or not.
+pub async fn inquiries_of_person(
+    tx: &mut Tx,
+    account: &str,
+    person_key: &str,
+    limit: u32,
+) -> Result<Vec<InquiryRow>, Error> {
+    rows!(tx, InquiryRow, INQUIRIES_OF_PERSON, account, person_key, i64::from(limit))
 }
 
 /// How many inquiries are in each state that occurs.

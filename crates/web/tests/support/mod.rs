@@ -133,6 +133,8 @@ static WORDS: CrmWords = CrmWords {
     deal_reads: &["dealname", "dealstage", "hs_is_closed", "amount"],
     deal_stage: "dealstage",
     deal_closed: "closed",
+    opt_out: &[],
+    protected: &[],
 };
 
 /// One account and what its decisions read.
@@ -539,7 +541,7 @@ impl Told {
                 ..Record::default()
             }
         }));
-        self.step(house, &Event::Found { effect: find, read_at, records }, read_at);
+        self.step(house, &Event::Found { effect: find, read_at, records, memory: Vec::new() }, read_at);
     }
 
     fn done(&mut self, house: &House) {

@@ -30,6 +30,7 @@ mod values;
 
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
+use ringback_core::contract::Protected;
 use ringback_core::crm::{CrmOp, CrmWords, DealsWay, OBJECT_PROPERTY, Object, Outcome, OwnProperty, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
@@ -208,6 +209,17 @@ static WORDS: CrmWords = CrmWords {
     deal_reads: &["name", "stepname", "statecode", "estimatedvalue", "closed"],
     deal_stage: "stepname",
     deal_closed: "closed",
+    opt_out: &[],
+    protected: &[
+        ("donot*", Protected::OptOut),
+        ("estimatedclosedate", Protected::CloseDate),
+        ("actualclosedate", Protected::CloseDate),
+        ("stepname", Protected::OpportunityStage),
+        ("stageid", Protected::OpportunityStage),
+        ("msdyn_forecastcategory", Protected::ForecastCategory),
+        ("estimatedvalue", Protected::Pricing),
+        ("parentcustomerid*", Protected::Relationship),
+    ],
 };
 
 /// What a phone call and a task of this vendor have no column for.

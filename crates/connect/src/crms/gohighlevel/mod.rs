@@ -28,6 +28,7 @@ mod request;
 
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
+use ringback_core::contract::Protected;
 use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
@@ -178,4 +179,11 @@ static WORDS: CrmWords = CrmWords {
     deal_reads: &["name", "status", "pipelineStageId", "monetaryValue"],
     deal_stage: "pipelineStageId",
     deal_closed: "closed",
+    opt_out: &["dnd", "dnd.Call", "dnd.SMS"],
+    protected: &[
+        ("dnd*", Protected::OptOut),
+        ("pipelineStageId", Protected::OpportunityStage),
+        ("pipelineId", Protected::OpportunityStage),
+        ("monetaryValue", Protected::Pricing),
+    ],
 };

@@ -27,6 +27,7 @@ mod request;
 
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
+use ringback_core::contract::Protected;
 use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, Outcome, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
@@ -179,6 +180,17 @@ static WORDS: CrmWords = CrmWords {
     deal_reads: &["dealname", "dealstage", "hs_is_closed", "amount"],
     deal_stage: "dealstage",
     deal_closed: "hs_is_closed",
+    opt_out: &[],
+    protected: &[
+        ("hs_email_optout*", Protected::OptOut),
+        ("closedate", Protected::CloseDate),
+        ("hs_forecast*", Protected::ForecastCategory),
+        ("hs_manual_forecast_category", Protected::ForecastCategory),
+        ("dealstage", Protected::OpportunityStage),
+        ("pipeline", Protected::OpportunityStage),
+        ("amount", Protected::Pricing),
+        ("hs_legal_basis", Protected::LegalNotes),
+    ],
 };
 
 fn version(connection: &Connection) -> &str {

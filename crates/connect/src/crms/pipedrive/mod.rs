@@ -30,6 +30,7 @@ mod schema;
 
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
+use ringback_core::contract::Protected;
 use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
@@ -198,6 +199,16 @@ static WORDS: CrmWords = CrmWords {
     deal_reads: &["title", "stage_id", "status", "closed", "value"],
     deal_stage: "stage_id",
     deal_closed: "closed",
+    opt_out: &[],
+    protected: &[
+        ("marketing_status", Protected::OptOut),
+        ("stage_id", Protected::OpportunityStage),
+        ("pipeline_id", Protected::OpportunityStage),
+        ("expected_close_date", Protected::CloseDate),
+        ("close_time", Protected::CloseDate),
+        ("value", Protected::Pricing),
+        ("org_id", Protected::Relationship),
+    ],
 };
 
 /// The collection of v2 that holds records of that kind; calls and tasks share one.

@@ -27,6 +27,7 @@ mod request;
 
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
+use ringback_core::contract::Protected;
 use ringback_core::crm::{
     CrmOp, CrmWords, DealsWay, OBJECT_PROPERTY, OWN_PROPERTIES, Object, OwnProperty, WriteTraits,
 };
@@ -231,6 +232,16 @@ static WORDS: CrmWords = CrmWords {
     deal_reads: &["Name", "StageName", "IsClosed", "Amount"],
     deal_stage: "StageName",
     deal_closed: "IsClosed",
+    opt_out: &[],
+    protected: &[
+        ("HasOptedOut*", Protected::OptOut),
+        ("DoNotCall", Protected::OptOut),
+        ("StageName", Protected::OpportunityStage),
+        ("CloseDate", Protected::CloseDate),
+        ("ForecastCategory*", Protected::ForecastCategory),
+        ("Amount", Protected::Pricing),
+        ("AccountId", Protected::Relationship),
+    ],
 };
 
 fn version(connection: &Connection) -> &str {

@@ -28,6 +28,7 @@ mod request;
 
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
+use ringback_core::contract::Protected;
 use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, Outcome, OwnProperty, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
@@ -238,4 +239,13 @@ static WORDS: CrmWords = CrmWords {
     deal_reads: &["Deal_Name", "Stage", "Amount", fields::CLOSED],
     deal_stage: "Stage",
     deal_closed: fields::CLOSED,
+    opt_out: &[],
+    protected: &[
+        ("Email_Opt_Out", Protected::OptOut),
+        ("Closing_Date", Protected::CloseDate),
+        ("Stage", Protected::OpportunityStage),
+        ("Forecast_Category*", Protected::ForecastCategory),
+        ("Amount", Protected::Pricing),
+        ("Account_Name", Protected::Relationship),
+    ],
 };

@@ -12,18 +12,6 @@ const PAGE_ON: &[(&str, PageOn)] = &[
     ("breached", PageOn::Breached),
     ("review", PageOn::Review),
 ];
-/// Handling flags that a contract may name.
-const FLAGS: &[(&str, &str)] = &[
-    ("emergency", "emergency"),
-    ("complaint", "complaint"),
-    ("high_value", "high_value"),
-    ("pricing_request", "pricing_request"),
-    ("availability_request", "availability_request"),
-    ("ambiguous_voicemail", "ambiguous_voicemail"),
-    ("opt_out", "opt_out"),
-    ("competitor", "competitor"),
-    ("customer_issue", "customer_issue"),
-];
 
 impl Reader {
     /// `[clock]`, or a location's own with the contract's beneath it.
@@ -82,7 +70,10 @@ impl Reader {
                 self.missing("RB-0211", section, &format!("escalation window: {key} is missing"), cure);
             }
         }
-        let flags = self.words(section, "escalate_at_once", FLAGS).map(|f| f.into_iter().map(str::to_owned).collect());
+        let mut words: Vec<(&str, &str)> = crate::claim::FLAGS.iter().map(|f| (*f, *f)).collect();
+        // What this flag was called in contracts of the first version.
+        words.push(("customer_issue", "existing_customer_issue"));
+        let flags = self.words(section, "escalate_at_once", &words).map(|f| f.into_iter().map(str::to_owned).collect());
         let escalate_at_once = flags.or_else(|| base.map(|b| b.escalate_at_once.clone())).unwrap_or_default();
         Some(ContractClock {
             emergency: emergency?,

@@ -87,7 +87,20 @@ impl Reader {
 
     pub(super) fn suppress(&mut self, root: &Section) -> Suppress {
         let Some(section) = self.section(root, "suppress") else { return Suppress::default() };
-        self.known(&section, &["classes"]);
-        Suppress { classes: self.words(&section, "classes", SUPPRESS).unwrap_or_default() }
+        self.known(&section, &["classes", "strategic"]);
+        let strategic = self.section(&section, "strategic").and_then(|marked| self.marked(&marked));
+        Suppress { classes: self.words(&section, "classes", SUPPRESS).unwrap_or_default(), strategic }
+    }
+
+    fn marked(&mut self, section: &Section) -> Option<Marked> {
+        self.known(section, &["property", "values"]);
+        let cure = "name a property of a contact and its values: { property = \"account_tier\", values = [\"A\"] }";
+        let property = self.required(section, "property", cure).map(|(t, _)| t.to_owned());
+        let values: Option<Vec<String>> =
+            self.texts(section, "values").map(|all| all.into_iter().map(|(t, _)| t.to_owned()).collect());
+        if values.is_none() && section.get("values").is_none() {
+            self.missing("RB-0205", section, "values", cure);
+        }
+        Some(Marked { property: property?, values: values? })
     }
 }

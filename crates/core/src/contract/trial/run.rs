@@ -157,7 +157,7 @@ impl<'a> Scene<'a> {
             .unwrap_or_else(|| Inquiry::new(InquiryId::from_text("inq_test"), &blank(self.at), None, self.at));
         let decided = !self.given.approved.is_empty() || !self.given.rejected.is_empty();
         let verdicts = before.filter(|_| !decided).map_or_else(|| inquiry.verdicts.clone(), |b| b.verdicts);
-        let held = suppressed(&inquiry, &facts).map(str::to_owned);
+        let held = suppressed(&inquiry, &facts).first().map(|s| s.why.to_owned());
         Came { inquiry, verdicts, held }
     }
 }
@@ -282,7 +282,7 @@ impl Play<'_> {
     fn found(&mut self, records: Vec<crate::crm::Record>) {
         let find = self.inquiry.as_ref().and_then(|i| i.effects.get("find")).map(|e| e.id.clone());
         if let Some(effect) = find {
-            self.step(&Event::Found { effect, read_at: self.now, records });
+            self.step(&Event::Found { effect, read_at: self.now, records, memory: Vec::new() });
         }
     }
 

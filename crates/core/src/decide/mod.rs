@@ -3,13 +3,21 @@
 //! The order of the questions is the order of the laws: is there evidence, may the machine touch it at all, who set what stands there,
 //! how sure is it. The first that says no answers, so every verdict has one reason.
 
+mod digest;
+mod judge;
+mod memory;
+mod suppress;
+
+pub use digest::change_digest;
+pub use suppress::{Holds, Known, Suppressed, holds, ownership_held, suppressed, suppression};
+
 use crate::claim::ClaimValue;
-use crate::contract::{Autonomy, FieldRule, FieldValue, Machine, OnMissing, Protected, SuppressClass, Truth, fit};
-use crate::crm::{Object, Setter};
+use crate::contract::{Autonomy, FieldRule, FieldValue, Machine, OnMissing, Protected, fit};
+use crate::crm::Object;
 use crate::identity::MatchKind;
 use crate::inquiry::{Approval, Choice, Facts, Inquiry, ReviewKind};
 use crate::money::Money;
-use crate::plan::{Actor, Verdict, VerdictKind};
+use crate::plan::{Actor, Source, Verdict, VerdictKind};
 
 /// Verdicts for every clause of the contract that this inquiry concerns, and the claims that no clause gives a home (F-083).
 pub fn decide(inquiry: &Inquiry, facts: &Facts<'_>) -> (Vec<Verdict>, Vec<String>) {
@@ -50,6 +58,7 @@ impl Case<'_> {
             confidence: self.confidence,
             evidence: self.evidence.clone(),
             actor: Actor::Machine,
+            source: if self.evidence.is_some() { Source::Words } else { Source::Decision },
         }
     }
 }
@@ -63,8 +72,8 @@ fn verdict(inquiry: &Inquiry, facts: &Facts<'_>, name: &str, rule: &FieldRule) -
     let confidence = held.map(|h| h.claim.confidence.0).or(decided.as_ref().map(|_| 1000));
     let was = current(inquiry, rule);
     let mut case = Case { name, rule, was, is: None, confidence, evidence: held.map(|h| h.evidence.clone()) };
-    let autonomy = facts.contract.autonomy_for(slug, Some(name));
-    let Some(value) = value else { return missing(&case, inquiry, autonomy) };
+    let levels = Levels::of(inquiry, facts, slug, name);
+    let Some(value) = value else { return missing(&case, inquiry, facts, levels) };
     let value = cast(value, rule);
     match fit(&value, &rule.kind, location.map(|l| l.currency.as_str())) {
         Ok(text) => case.is = Some(text),
@@ -73,22 +82,63 @@ fn verdict(inquiry: &Inquiry, facts: &Facts<'_>, name: &str, rule: &FieldRule) -
             return Some(case.rule(VerdictKind::Keep, "type_mismatch", reason, "type"));
         }
     }
-    let own_record = matches!(rule.object, Object::Call | Object::Task);
-    let verdict = judge(&case, inquiry, facts, autonomy, own_record);
+    let verdict = judge::judge(&case, inquiry, facts, levels);
     Some(approved(verdict, inquiry, facts))
 }
 
+/// How much happens by itself.
+#[derive(Debug, Clone, Copy)]
+struct Levels {
+    /// At the place of the call.
+    place: Autonomy,
+    /// With this field.
+    field: Autonomy,
+}
+
+impl Levels {
+    fn of(inquiry: &Inquiry, facts: &Facts<'_>, slug: &str, name: &str) -> Self {
+        let place = facts.contract.autonomy_for(slug, None);
+        let field = facts.contract.autonomy_for(slug, Some(name));
+        // Who only observes writes nothing at all, and where every write waits for a person, so does a record that would have to be made.
+        let waits = place == Autonomy::Observe || (place == Autonomy::Suggest && inquiry.contact.is_none());
+        Self { place, field: if waits { field.min(place) } else { field } }
+    }
+}
+
+/// Is it a record that Ringback makes for the call itself?
+fn own_record(rule: &FieldRule) -> bool {
+    matches!(rule.object, Object::Call | Object::Task)
+}
+
+/// The contact is one that we make or have made for this caller.
+fn contact_is_ours(inquiry: &Inquiry) -> bool {
+    match &inquiry.contact {
+        Some(contact) => contact.made,
+        None => inquiry.matched.as_ref().is_some_and(|m| m.kind == MatchKind::New),
+    }
+}
+
+/// The kind that is never changed silently, by the contract's word or by the vendor's.
+fn protected(facts: &Facts<'_>, rule: &FieldRule) -> Option<Protected> {
+    rule.protected.or_else(|| facts.crm?.1.protected_kind(rule.object, &rule.property))
+}
+
 /// Nothing was said: a default, a flag, or nothing; never a block and never a half-filled record (F-085).
-fn missing(case: &Case<'_>, inquiry: &Inquiry, autonomy: Autonomy) -> Option<Verdict> {
-    match &case.rule.on_missing {
+fn missing(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>, levels: Levels) -> Option<Verdict> {
+    let rule = case.rule;
+    match &rule.on_missing {
         OnMissing::Leave => None,
         OnMissing::Flag => {
             Some(case.rule(VerdictKind::Keep, "missing", "nothing was said; the record is flagged", "on_missing"))
         }
         OnMissing::Default(text) => {
-            let made = inquiry.matched.as_ref().is_some_and(|m| m.kind == MatchKind::New);
-            let own_record = matches!(case.rule.object, Object::Call | Object::Task);
-            if !(own_record || made && autonomy == Autonomy::Auto) || case.was.as_ref().is_some_and(|w| !w.is_empty()) {
+            let new = inquiry.matched.as_ref().is_some_and(|m| m.kind == MatchKind::New);
+            let asks = protected(facts, rule).is_some() || rule.accountability;
+            let acts = matches!(rule.machine, Machine::Update | Machine::FillEmpty) && !asks;
+            let reach =
+                if own_record(rule) { levels.field > Autonomy::Suggest } else { new && levels.field == Autonomy::Auto };
+            let may = levels.place >= Autonomy::AutoLowRisk && reach;
+            if !(acts && may) || case.was.as_ref().is_some_and(|w| !w.is_empty()) {
                 return None;
             }
             let mut verdict =
@@ -100,106 +150,8 @@ fn missing(case: &Case<'_>, inquiry: &Inquiry, autonomy: Autonomy) -> Option<Ver
     }
 }
 
-fn judge(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>, autonomy: Autonomy, own_record: bool) -> Verdict {
-    use VerdictKind::{Keep, Review, Suppress, Write};
-    let rule = case.rule;
-    let sure = case.confidence.unwrap_or(0);
-    let was = case.was.as_deref().unwrap_or("");
-    if autonomy == Autonomy::Observe {
-        return case.rule(Suppress, "autonomy", "this location only observes", "autonomy");
-    }
-    if rule.machine == Machine::Never {
-        return case.rule(Keep, "machine_never", "the machine never touches this field", "machine");
-    }
-    if case.is.as_deref() == Some(was) {
-        return case.rule(Keep, "already_so", "the CRM already holds this value", "winner");
-    }
-    if sure < rule.review_at {
-        let reason = format!("{}: below {} it is not even suggested", percent(sure), percent(rule.review_at));
-        return case.rule(Keep, "below_review_threshold", reason, "review_at");
-    }
-    if own_record {
-        if sure >= rule.write_at {
-            return case.rule(Write, "own_record", &rule.winner, "winner");
-        }
-        return case.rule(Keep, "below_write_threshold", format!("{}: not sure enough", percent(sure)), "write_at");
-    }
-    if rule.protected == Some(Protected::AccountOwner) && was.is_empty() {
-        let reason =
-            "the record has no owner; the callback task has one, and giving the record away is a person's step";
-        return case.rule(Keep, "unowned", reason, "protected");
-    }
-    if rule.protected.is_some() {
-        return case.rule(Review, "protected", "one of the eight kinds that are never changed silently", "protected");
-    }
-    if rule.accountability {
-        return case.rule(Review, "accountability", "changes reporting or trust: a person decides", "accountability");
-    }
-    if rule.machine == Machine::Suggest {
-        return case.rule(Review, "suggest_only", &rule.winner, "machine");
-    }
-    if !was.is_empty() {
-        if set_by_person(inquiry, rule) {
-            return case.rule(Review, "person_set_it", format!("a person set it; {}", rule.winner), "winner");
-        }
-        if rule.machine == Machine::FillEmpty {
-            return case.rule(
-                Review,
-                "not_empty",
-                "it is filled already; the machine only fills what is empty",
-                "machine",
-            );
-        }
-        if matches!(rule.truth, Truth::Crm | Truth::Human) {
-            return case.rule(Review, "winner", &rule.winner, "winner");
-        }
-    }
-    if sure < rule.write_at {
-        let reason = format!("{}: below {} a person is asked", percent(sure), percent(rule.write_at));
-        return case.rule(Review, "below_write_threshold", reason, "write_at");
-    }
-    if let Some(class) = suppressed(inquiry, facts)
-        && rule.property == owner_property(facts)
-    {
-        return case.rule(Suppress, "suppressed", format!("held back: {class}"), "suppress");
-    }
-    if autonomy < Autonomy::Auto {
-        let reason = "this contract makes identity, call log and task by itself; other fields are suggested";
-        return case.rule(Review, "autonomy", reason, "autonomy");
-    }
-    case.rule(Write, "write", &rule.winner, "winner")
-}
-
 fn owner_property<'a>(facts: &Facts<'a>) -> &'a str {
     facts.crm.map_or("hubspot_owner_id", |(_, words)| words.contact_owner)
-}
-
-/// The class that holds back what reaches the caller, enrolment, re-routing and ownership change; never record, task or clock.
-pub fn suppressed(inquiry: &Inquiry, facts: &Facts<'_>) -> Option<&'static str> {
-    let on = |class| facts.contract.suppress.classes.contains(&class);
-    if on(SuppressClass::OptedOut) && inquiry.flags().contains("opt_out") {
-        return Some("the caller opted out");
-    }
-    if on(SuppressClass::OpenOpportunity) && inquiry.snapshot.as_ref().is_some_and(|s| s.deals.iter().any(|d| d.open)) {
-        return Some("an open opportunity");
-    }
-    let customer = inquiry.matched.as_ref().is_some_and(|m| m.kind == MatchKind::Customer);
-    if on(SuppressClass::CustomerWithOpenIssue) && customer && inquiry.flags().contains("complaint") {
-        return Some("a customer with an open issue");
-    }
-    None
-}
-
-/// Somebody typed the value that stands there, or the CRM does not say who did: people win.
-fn set_by_person(inquiry: &Inquiry, rule: &FieldRule) -> bool {
-    let Some(contact) = &inquiry.contact else { return false };
-    if rule.object != Object::Contact {
-        return false;
-    }
-    match contact.record_held.set_by.get(&rule.property) {
-        Some(set) => matches!(set.who, Setter::Person | Setter::Unknown),
-        None => !contact.made,
-    }
 }
 
 /// What the CRM holds for that property, as far as it was read.
@@ -228,6 +180,7 @@ fn approved(mut verdict: Verdict, inquiry: &Inquiry, facts: &Facts<'_>) -> Verdi
             verdict.kind = VerdictKind::Write;
             verdict.actor = Actor::Person;
             verdict.is = Some(value.clone());
+            verdict.source = Source::Person;
             verdict.reason = "a person put another value".into();
         }
         Choice::Reject { reason } => {
@@ -238,24 +191,6 @@ fn approved(mut verdict: Verdict, inquiry: &Inquiry, facts: &Facts<'_>) -> Verdi
     }
     verdict.because = "decided_by_person".into();
     verdict
-}
-
-/// Binds an approval to exactly this change: account, record, field, what was, what shall be, the clause's sentence. A value that moved
-/// or a clause that changed is another change.
-pub fn change_digest(verdict: &Verdict, inquiry: &Inquiry, facts: &Facts<'_>) -> String {
-    let record = inquiry.contact.as_ref().map_or("-", |c| c.record.as_str());
-    let winner = facts.contract.fields.get(&verdict.field).map_or("", |r| r.winner.as_str());
-    let parts = [
-        inquiry.account.as_str(),
-        inquiry.id.as_str(),
-        record,
-        &verdict.to,
-        verdict.was.as_deref().map_or("", str::trim),
-        verdict.is.as_deref().map_or("", str::trim),
-        &verdict.clause,
-        winner,
-    ];
-    facts.salt.commit("change", &parts.join("\u{1f}"))
 }
 
 /// What Ringback itself decided, for clauses that map it (F-089).
@@ -270,6 +205,8 @@ fn decision(inquiry: &Inquiry, facts: &Facts<'_>, rule: &FieldRule) -> Option<St
         "next_action" => Some(if inquiry.open() { "call_back" } else { "none" }.to_owned()),
         "due_at" => inquiry.clock.as_ref().map(|c| c.due_at.to_string()),
         "category" => inquiry.last_call().map(|c| c.category.clone()),
+        "location" => inquiry.location.as_ref().and_then(|l| facts.roster.location(l)).map(|l| l.name.clone()),
+        "vertical" => inquiry.location.as_ref().and_then(|l| facts.roster.location(l)).and_then(|l| l.vertical.clone()),
         "source" => inquiry.first_missed().and_then(|c| c.attribution.source.clone()),
         "campaign" => inquiry.first_missed().and_then(|c| c.attribution.campaign.clone()),
         _ => None,
@@ -307,3 +244,8 @@ fn typed(value: &ClaimValue) -> FieldValue {
 fn percent(thousandths: u16) -> String {
     format!("{}.{} %", thousandths / 10, thousandths % 10)
 }
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;
