@@ -39,6 +39,9 @@ const SIGNING: &str = "whsec_YmVuY2gtc2lnbmluZy1rZXktb2YtdGhlLWRyYWlu";
 const AT_ONCE: usize = 64;
 /// Urgent calls while the backlog drains.
 const URGENT: usize = 5;
+/// No backlog drains with fewer requests per call, or faster, than this.
+const REQUESTS_PER_CALL_MIN: f64 = 0.08;
+const CALL_MS_MIN: f64 = 3.0;
 /// How often the end is looked for.
 const LOOK: Duration = Duration::from_millis(400);
 /// A backlog that has not drained by then never will.
@@ -263,7 +266,7 @@ impl Drain {
 
     /// Lets urgent calls come in, and waits until nothing is left.
     async fn watch(&self, started: &mut Started) -> Result<()> {
-        let apart = SignedDuration::from_millis((self.calls as i64 * 2).clamp(1_000, 18_000));
+        let apart = self.apart();
         loop {
             let now = self.engine.now();
             ensure!(now.duration_since(started.at).as_hours() < HOURS_MAX, "not drained within {HOURS_MAX} hours");
@@ -277,6 +280,16 @@ impl Drain {
             }
             SystemClock.sleep(LOOK.min(Duration::from_millis(200 + 200 * u64::from(n >= URGENT)))).await;
         }
+    }
+
+    /// How far apart the urgent calls are: all of them come in before the backlog can be gone, or the last one would be measured, not
+    /// the drain. Of a vendor without a rate the store sets the pace.
+    fn apart(&self) -> SignedDuration {
+        let limits = self.crm.about().limits;
+        let ms_per_request = f64::from(limits.burst_window_ms) / f64::from(limits.burst_requests.max(1));
+        let ms_per_call = (ms_per_request * REQUESTS_PER_CALL_MIN).max(CALL_MS_MIN);
+        let all = ms_per_call * self.calls as f64;
+        SignedDuration::from_millis((all / (URGENT + 1) as f64) as i64).max(SignedDuration::from_millis(500))
     }
 
     /// Effects that are not settled, and calls that are not folded.

@@ -52,6 +52,8 @@ const CROWDED: usize = 24;
 const URGENT_LOOK: Duration = Duration::from_millis(300);
 /// How soon effects that the ones in hand have released are looked for.
 const RELEASED_LOOK: Duration = Duration::from_millis(50);
+/// A look reads what is in hand again: the rest after it is so many times as long as it took.
+const LOOK_SHARE: u32 = 8;
 /// What a page sink may take and how long a lost answer may still have an effect.
 const PAGE_TRAITS: WriteTraits = WriteTraits {
     settling: Duration::from_secs(5),
@@ -121,7 +123,8 @@ enum Ended {
 
 /// What a step of a lane waits for.
 enum Came<'a> {
-    Due(Result<Vec<EffectRow>, Error>, bool),
+    /// What a look found, whether it was for urgent ones only, and when it went out.
+    Due(Result<Vec<EffectRow>, Error>, bool, Timestamp),
     /// An effect was taken in hand and came to its first exchange, its end or a wait.
     Opened(String, Option<Box<Work<'a>>>, Result<Turn, Error>),
     /// An effect went on to its next exchange, its end or a wait.
@@ -447,10 +450,9 @@ impl<'a> Step<'a> {
     async fn run(&mut self, look_until: Timestamp) {
         let mut looking = false;
         let mut looks = true;
-        // Nothing new was found: what the ones in hand release is looked for a moment later.
+        // What the ones in hand release is looked for a moment later.
         let mut rest_until = Timestamp::MIN;
         let mut urgent_look_at = Timestamp::MIN;
-        let lane = self.held.connection.id.as_str();
         loop {
             let engine = self.engine;
             let most = if self.one_by_one { 1 } else { IN_HAND_MAX };
@@ -461,26 +463,22 @@ impl<'a> Step<'a> {
             }
             if looks && rested && !looking && self.in_hand.len() <= most * 3 / 4 && room > 0 {
                 looking = true;
-                self.looks_out += 1;
                 let limit = u32::try_from(self.in_hand.len() + room).unwrap_or(u32::MAX);
-                let account = &self.facts.account;
-                self.under_way
-                    .push(Box::pin(async move { Came::Due(engine.due(account, lane, limit, false).await, false) }));
+                self.look(limit, false);
             }
             self.open_more();
             self.dispatch();
             match self.under_way.next().await {
                 None => break,
-                Some(Came::Due(Ok(mut due), urgent)) => {
+                Some(Came::Due(Ok(mut due), urgent, since)) => {
                     due.retain(|row| !self.left.contains(&row.id));
                     self.looked();
                     if !urgent {
                         looking = false;
                         due.retain(|row| !self.in_hand.contains(&row.id));
                         due.truncate(room.max(1));
-                        if due.is_empty() {
-                            rest_until = engine.in_ms(RELEASED_LOOK);
-                        }
+                        let took = Duration::try_from(engine.now().duration_since(since)).unwrap_or_default();
+                        rest_until = engine.in_ms(RELEASED_LOOK.max(took * LOOK_SHARE));
                         looks = looks
                             && !self.one_by_one
                             && engine.now() < look_until
@@ -488,7 +486,7 @@ impl<'a> Step<'a> {
                     }
                     self.line_up(due);
                 }
-                Some(Came::Due(Err(error), urgent)) => {
+                Some(Came::Due(Err(error), urgent, _)) => {
                     self.looked();
                     looking = looking && urgent;
                     self.fail(error);
@@ -518,14 +516,13 @@ impl<'a> Step<'a> {
                     let now = engine.now();
                     if looks && now < look_until && now >= urgent_look_at {
                         urgent_look_at = engine.in_ms(URGENT_LOOK);
-                        self.looks_out += 1;
-                        let account = &self.facts.account;
-                        self.under_way
-                            .push(Box::pin(async move { Came::Due(engine.due(account, lane, 64, true).await, true) }));
+                        self.look(64, true);
                     }
                 }
             }
-            let goes_on = !self.spent && self.failed.is_none() && engine.is_open(&self.facts.account, lane);
+            let goes_on = !self.spent
+                && self.failed.is_none()
+                && engine.is_open(&self.facts.account, self.held.connection.id.as_str());
             looks = looks && goes_on;
             // What has not left yet goes on in the next step; what is under way comes to its end first. One alone is brought as far
             // as it goes now.
@@ -533,6 +530,15 @@ impl<'a> Step<'a> {
                 self.put_down();
             }
         }
+    }
+
+    /// Looks for what is due.
+    fn look(&mut self, limit: u32, urgent: bool) {
+        self.looks_out += 1;
+        let (engine, account, lane) = (self.engine, &self.facts.account, self.held.connection.id.as_str());
+        let since = engine.now();
+        self.under_way
+            .push(Box::pin(async move { Came::Due(engine.due(account, lane, limit, urgent).await, urgent, since) }));
     }
 
     /// What was found stands in line to be taken in hand, urgent ones at its head.

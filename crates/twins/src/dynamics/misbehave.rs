@@ -180,11 +180,13 @@ impl Books for Dynamics {
         };
         self.version += 1;
         let version = self.version;
-        let Some(row) = self.table_mut(set).and_then(|t| t.rows.get_mut(id)) else { return false };
-        row.values.insert(field.to_owned(), typed);
-        row.values.insert("modifiedon".to_owned(), civil::iso(now_ms / 1_000 * 1_000).into());
-        row.version = version;
-        true
+        self.table_mut(set).is_some_and(|table| {
+            table.rows.change(id, |row| {
+                row.values.insert(field.to_owned(), typed);
+                row.values.insert("modifiedon".to_owned(), civil::iso(now_ms / 1_000 * 1_000).into());
+                row.version = version;
+            })
+        })
     }
 
     fn remove(&mut self, id: &str, _now_ms: i64) -> bool {

@@ -5,6 +5,7 @@
 //! Everything is consistent at once: queries read the tables that writes go to.
 
 mod batch;
+mod held;
 mod limits;
 mod metadata;
 mod misbehave;
@@ -80,7 +81,7 @@ pub(crate) struct Row {
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
     pub(crate) definition: Definition,
-    pub(crate) rows: BTreeMap<String, Row>,
+    pub(crate) rows: held::Rows,
 }
 
 /// One simulated environment.
@@ -118,7 +119,8 @@ impl Default for Dynamics {
 impl Dynamics {
     /// A fresh environment with the Sales app: two people, one disabled, and the application user.
     pub fn new(options: Options) -> Self {
-        let tables = schema::all().into_iter().map(|definition| Table { definition, rows: BTreeMap::new() }).collect();
+        let tables =
+            schema::all().into_iter().map(|definition| Table { definition, rows: held::Rows::default() }).collect();
         let mut environment = Self {
             options,
             tables,
@@ -233,7 +235,7 @@ impl Dynamics {
                 match before {
                     Some(row) => table.rows.insert(id, row),
                     None => table.rows.remove(&id),
-                };
+                }
             }
         }
     }
@@ -347,8 +349,8 @@ impl Dynamics {
         let id = self.new_id();
         let given = values.as_object().cloned().unwrap_or_default();
         self.create(set, &id, &given, now_ms).map_err(|r| r.message)?;
-        if let Some(row) = self.table_mut(set).and_then(|t| t.rows.get_mut(&id)) {
-            row.by_person = true;
+        if let Some(table) = self.table_mut(set) {
+            table.rows.change(&id, |row| row.by_person = true);
         }
         self.effects.clear();
         Ok(id)
@@ -370,7 +372,8 @@ impl Dynamics {
         let pointer = json!({ "id": master, "logical": logical });
         self.version += 1;
         let version = self.version;
-        if let Some(row) = self.table_mut(set).and_then(|t| t.rows.get_mut(loser)) {
+        let Some(table) = self.table_mut(set) else { return false };
+        table.rows.change(loser, |row| {
             for (name, value) in [
                 ("merged", true.into()),
                 ("masterid", pointer),
@@ -381,7 +384,7 @@ impl Dynamics {
             }
             row.values.insert("modifiedon".to_owned(), civil::iso(now_ms / 1_000 * 1_000).into());
             row.version = version;
-        }
+        });
         self.did(Deed::Merged, set, loser);
         true
     }
@@ -402,7 +405,7 @@ impl Dynamics {
 
     /// Ids of the rows that are there.
     pub fn ids(&self, set: &str) -> Vec<String> {
-        let rows = self.table(set).into_iter().flat_map(|t| &t.rows);
+        let rows = self.table(set).into_iter().flat_map(|t| t.rows.iter());
         rows.filter(|(_, r)| !r.deleted).map(|(id, _)| id.clone()).collect()
     }
 }

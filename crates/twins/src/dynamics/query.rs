@@ -1,6 +1,7 @@
 //! `$filter` as far as it is used: comparisons, `and`, `or`, `not`, parentheses, three text functions (page "Filter rows using OData").
 
 use super::refusals::{Refusal, bad_request, no_column};
+use super::rows::is_guid;
 use crate::civil;
 use serde_json::Value;
 
@@ -177,6 +178,17 @@ impl Parser<'_> {
 }
 
 impl Filter {
+    /// Texts of which a row that fits holds at least one; `None` where the filter does not say so.
+    pub(crate) fn texts(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::Or(any) => any.iter().map(Self::texts).collect::<Option<Vec<_>>>().map(|all| all.concat()),
+            Self::And(all) => all.iter().find_map(Self::texts),
+            Self::Compare { how, with: Literal::Text(text), .. } if how == "eq" => Some(vec![text]),
+            Self::Compare { how, with: Literal::Word(word), .. } if how == "eq" && is_guid(word) => Some(vec![word]),
+            _ => None,
+        }
+    }
+
     /// Does the row fit? `value` gives a column's value as the interface shows it.
     pub(crate) fn fits(&self, value: &dyn Fn(&str) -> Value) -> bool {
         match self {

@@ -1,7 +1,7 @@
 //! Rows: create, read, list, update, upsert, delete, qualify. Pages "Create", "Update and delete", "Retrieve", "Query data",
 //! "Perform conditional operations", "Use alternate keys", "Use change tracking" and the reference of each table.
 
-use super::query::filter;
+use super::query::{Filter, filter};
 use super::refusals::{
     Refusal, bad_request, changed, closed, duplicate, exists, method, no_column, no_navigation, no_property, no_record,
     no_segment, outside, too_long, wrong_pair, wrong_type,
@@ -123,7 +123,7 @@ impl Dynamics {
                 "The value of the key property '{column}' has a character that a key cannot have."
             )));
         }
-        let found = table.rows.iter().find(|(_, r)| {
+        let found = table.rows.maybe(Some(&[&value])).into_iter().find(|(_, r)| {
             !r.deleted && r.values.get(column).and_then(Value::as_str).is_some_and(|v| v.eq_ignore_ascii_case(&value))
         });
         Ok((found.map(|(id, _)| id.clone()), Some((column.to_owned(), value))))
@@ -211,9 +211,11 @@ impl Dynamics {
             }
             None => Value::Null,
         };
+        let texts = filter.as_ref().and_then(Filter::texts);
         let mut rows: Vec<(&String, &Row)> = table
             .rows
-            .iter()
+            .maybe(texts.as_deref())
+            .into_iter()
             .filter(|(id, row)| {
                 !row.deleted && filter.as_ref().is_none_or(|f| f.fits(&|name| shown_value(id, row, name)))
             })
@@ -297,7 +299,7 @@ impl Dynamics {
                     .and_then(Value::as_str)
                     .is_some_and(|v| v.eq_ignore_ascii_case(email))
         };
-        let found = self.table(set).is_some_and(|t| t.rows.iter().any(|r| same(&r)));
+        let found = self.table(set).is_some_and(|t| t.rows.maybe(Some(&[email])).iter().any(same));
         if found { Err(duplicate(self.options.duplicate_status)) } else { Ok(()) }
     }
 
@@ -393,9 +395,11 @@ impl Dynamics {
         let version = self.version;
         let set = self.table(set).map_or("", |t| t.definition.set);
         self.note(set, id);
-        if let Some(row) = self.table_mut(set).and_then(|t| t.rows.get_mut(id)) {
-            row.values = values;
-            row.version = version;
+        if let Some(table) = self.table_mut(set) {
+            table.rows.change(id, |row| {
+                row.values = values;
+                row.version = version;
+            });
         }
         self.did(Deed::Updated, set, id);
         Ok(())
@@ -406,10 +410,13 @@ impl Dynamics {
         let version = self.version;
         let Some(set) = self.table(set).map(|t| t.definition.set) else { return false };
         self.note(set, id);
-        let row = self.table_mut(set).and_then(|t| t.rows.get_mut(id)).filter(|r| !r.deleted);
-        let Some(row) = row else { return false };
-        row.deleted = true;
-        row.version = version;
+        let Some(table) = self.table_mut(set).filter(|t| t.rows.get(id).is_some_and(|r| !r.deleted)) else {
+            return false;
+        };
+        table.rows.change(id, |row| {
+            row.deleted = true;
+            row.version = version;
+        });
         self.did(Deed::Archived, set, id);
         true
     }
@@ -427,7 +434,7 @@ impl Dynamics {
         for (name, column) in &table.definition.keys {
             let Some(value) = values.get(column).and_then(Value::as_str) else { continue };
             let same = |row: &Row| !row.deleted && row.values.get(column).and_then(Value::as_str) == Some(value);
-            if table.rows.iter().any(|(other, row)| other != id && same(row)) {
+            if table.rows.maybe(Some(&[value])).into_iter().any(|(other, row)| other != id && same(row)) {
                 return Err(Refusal::new(
                     412,
                     "0x80060892",
@@ -515,12 +522,14 @@ impl Dynamics {
         self.create("contacts", &contact, &copied, now_ms)?;
         self.version += 1;
         let version = self.version;
-        if let Some(row) = self.table_mut("leads").and_then(|t| t.rows.get_mut(lead)) {
+        if let Some(table) = self.table_mut("leads") {
             let pointer = json!({ "id": contact, "logical": "contact" });
-            for (name, value) in [("statecode", 1.into()), ("statuscode", 3.into()), ("parentcontactid", pointer)] {
-                row.values.insert(name.to_owned(), value);
-            }
-            row.version = version;
+            table.rows.change(lead, |row| {
+                for (name, value) in [("statecode", 1.into()), ("statuscode", 3.into()), ("parentcontactid", pointer)] {
+                    row.values.insert(name.to_owned(), value);
+                }
+                row.version = version;
+            });
         }
         self.did(Deed::Updated, "leads", lead);
         Ok(contact)
