@@ -65,8 +65,10 @@ statements! {
         ON CONFLICT (account, connection, call_key) DO NOTHING";
     CALLS_NEAR = concat!("SELECT ", columns!(), " FROM calls WHERE account = $1 AND person_key = $2 AND started_at >= $3 \
         AND started_at <= $4 ORDER BY started_at, id");
-    CALLS_OF_PERSON = concat!("SELECT ", columns!(), " FROM calls WHERE account = $1 AND person_key = $2 ORDER BY started_at, id");
-    CALLS_OF_INQUIRY = concat!("SELECT ", columns!(), " FROM calls WHERE account = $1 AND inquiry = $2 ORDER BY started_at, id");
+    // Sorted by a sum, here and in the other tables: by the bare column SQLite would walk through the account's index in that order to
+    // save itself the sorting of a handful.
+    CALLS_OF_PERSON = concat!("SELECT ", columns!(), " FROM calls WHERE account = $1 AND person_key = $2 ORDER BY started_at + 0, id");
+    CALLS_OF_INQUIRY = concat!("SELECT ", columns!(), " FROM calls WHERE account = $1 AND inquiry = $2 ORDER BY started_at + 0, id");
     CALLS_LIST = concat!("SELECT ", columns!(), " FROM calls WHERE account = $1 AND (started_at, id) < ($2, $3) \
         ORDER BY started_at DESC, id DESC LIMIT $4");
 }

@@ -121,10 +121,12 @@ statements! {
         " ORDER BY urgent DESC, rank, due_at, id LIMIT $4");
     EFFECTS_DUE_URGENT = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND lane = $2 AND urgent = TRUE AND ", ready!("$3"),
         " ORDER BY urgent DESC, rank, due_at, id LIMIT $4");
+    // Target and record are wrapped here and below so that no plan goes by them: an account has as many contacts as inquiries, a person
+    // has few inquiries.
     CONTACTS_MADE_OF_PERSON = "SELECT body, record FROM effects WHERE account = $1 AND inquiry IN \
         (SELECT other.id FROM inquiries mine JOIN inquiries other ON other.account = mine.account AND other.person_key = mine.person_key \
         WHERE mine.account = $1 AND mine.id = $2) \
-        AND COALESCE(target, '') = 'contact' AND id <> $3 AND state = 'done' AND record IS NOT NULL ORDER BY settled_at DESC, id LIMIT 8";
+        AND COALESCE(target, '') = 'contact' AND id <> $3 AND state = 'done' AND COALESCE(record, '') <> '' ORDER BY settled_at DESC, id LIMIT 8";
     EFFECTS_DUE_TIMERS = concat!("SELECT ", columns!(), " FROM effects WHERE lane = 'timer' AND ", unsettled!(),
         " AND due_at <= $1 ORDER BY due_at, account, id LIMIT $2");
     EFFECT_NEXT_DUE_AT = concat!("SELECT MIN(CASE WHEN state = 'in_flight' THEN in_flight_until ELSE due_at END) FROM effects WHERE ", unsettled!());
@@ -140,7 +142,6 @@ statements! {
     EFFECT_BY_TARGET = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND target = $2 ORDER BY created_at DESC, id DESC LIMIT 1");
     EFFECTS_OF_TARGET = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND target = $2 ORDER BY created_at, id");
     EFFECTS_BY_RECORD = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND record = $2 ORDER BY created_at, id");
-    // The target is wrapped so that no plan goes by it: an account has as many contacts as inquiries, a person has few inquiries.
     CONTACT_IN_FLIGHT_ELSEWHERE = concat!("SELECT MAX(in_flight_until) FROM effects WHERE account = $1 AND inquiry IN \
         (SELECT other.id FROM inquiries mine JOIN inquiries other ON other.account = mine.account AND other.person_key = mine.person_key \
         WHERE mine.account = $1 AND mine.id = $2) \

@@ -126,7 +126,7 @@ statements! {
     INQUIRIES_LIST = concat!("SELECT ", columns!(), " FROM inquiries WHERE account = $1 AND (CAST($2 AS TEXT) IS NULL OR state = $2) \
         AND (opened_at, id) < ($3, $4) ORDER BY opened_at DESC, id DESC LIMIT $5");
     INQUIRIES_OF_PERSON = concat!("SELECT ", columns!(), " FROM inquiries WHERE account = $1 AND person_key = $2 \
-        ORDER BY opened_at DESC, id DESC LIMIT $3");
+        ORDER BY opened_at + 0 DESC, id DESC LIMIT $3");
     INQUIRIES_COUNT = "SELECT state, COUNT(*) AS n FROM inquiries WHERE account = $1 GROUP BY state ORDER BY state";
     QUEUE_COUNTS = concat!(counts_head!(), "GROUP BY queue ORDER BY queue");
 }

@@ -83,8 +83,8 @@ statements! {
             AND f.event = signals.event AND f.delivery_key = signals.delivery_key AND f.duplicate_of IS NULL AND f.state <> 'quarantined') \
             THEN 'folded' ELSE 'stored' END \
         WHERE account = $1 AND id = $2 AND state = 'quarantined'";
-    SIGNALS_REPEATING = concat!("SELECT ", columns!(), " FROM signals WHERE account = $1 AND duplicate_of = $2 ORDER BY received_at, id");
-    SIGNALS_OF_CALL = concat!("SELECT ", columns!(), " FROM signals WHERE account = $1 AND call_id = $2 ORDER BY received_at, id");
+    SIGNALS_REPEATING = concat!("SELECT ", columns!(), " FROM signals WHERE account = $1 AND duplicate_of = $2 ORDER BY received_at + 0, id");
+    SIGNALS_OF_CALL = concat!("SELECT ", columns!(), " FROM signals WHERE account = $1 AND call_id = $2 ORDER BY received_at + 0, id");
     SIGNALS_LIST = concat!("SELECT ", columns!(), " FROM signals WHERE account = $1 AND (CAST($2 AS TEXT) IS NULL OR state = $2) \
         AND (received_at, id) < ($3, $4) ORDER BY received_at DESC, id DESC LIMIT $5");
     SIGNALS_QUARANTINED = concat!("SELECT ", columns!(), " FROM signals WHERE state = 'quarantined' AND state <> 'folded' AND account = $1 \
