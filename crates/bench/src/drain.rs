@@ -54,7 +54,7 @@ const ALL: [(&str, usize, &str); 6] = [
     ("zoho", 1_000, "no rate is published, only 50,000 credits a day and 10 at once"),
     ("pipedrive", 150, "30,000 tokens a day are fewer than 10,000 calls take"),
     ("gohighlevel", 150, "10 requests per second and nothing can be batched: 10,000 calls take hours"),
-    ("dynamics", 1_000, "6,000 requests per five minutes"),
+    ("dynamics", 1_000, "6,000 requests and 1,200 seconds of work (40 ms an operation in the twin) per five minutes"),
     ("hubspot", 10_000, "the smallest plan: 100 requests per ten seconds, 5 searches per second"),
 ];
 
@@ -142,6 +142,7 @@ struct Started {
     at: Timestamp,
     requests_before: u64,
     cpu_before: f64,
+    worked_before: f64,
     urgent_at: Vec<Timestamp>,
 }
 
@@ -247,6 +248,7 @@ impl Drain {
             at: self.engine.now(),
             requests_before: self.with(|t| t.vendor_mut().log_mut().total()),
             cpu_before: cpu_seconds()?,
+            worked_before: self.with(|t| t.vendor().work_seconds_min()),
             urgent_at: Vec::new(),
         };
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -351,9 +353,10 @@ impl Drain {
         }
         let limits = self.crm.about().limits;
         let published = f64::from(limits.burst_requests) * 1_000.0 / f64::from(limits.burst_window_ms.max(1));
+        let worked = self.with(|t| t.vendor().work_seconds_min()) - started.worked_before;
         let limit = (published > 0.0).then(|| {
             let of_searches = searches as f64 / f64::from(limits.search_per_second.max(1));
-            (requests as f64 / published).max(if limits.search_per_second > 0 { of_searches } else { 0.0 })
+            (requests as f64 / published).max(if limits.search_per_second > 0 { of_searches } else { 0.0 }).max(worked)
         });
         let (entries, calls) = (self.with(|t| t.vendor().entries()), self.calls + URGENT);
         let counted = count(&entries, self.calls);

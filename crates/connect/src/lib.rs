@@ -207,6 +207,9 @@ pub struct Replies {
 pub struct Budget {
     pub burst_left: Option<u32>,
     pub daily_left: Option<u32>,
+    /// What is left of a limit that is not counted in requests, such as the time that the vendor's machines work for us, in percent of
+    /// its window.
+    pub work_left_percent: Option<u32>,
 }
 
 /// A place in a provider's list.

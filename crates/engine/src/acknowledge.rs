@@ -336,6 +336,7 @@ fn parsed(body: &str, key: &str) -> Result<Outcome, Error> {
         .map_err(|e| Error::Corrupt { what: format!("acknowledgement of {key}"), why: e.to_string() })
 }
 
-fn key_of_record(object: Object, id: &str) -> String {
+/// Under which key it is kept what a record of a receiver's holds.
+pub(crate) fn key_of_record(object: Object, id: &str) -> String {
     acks::key(&CrmOp::Delete { object, id: id.to_owned() }).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use crate::audit::{ERASED, documents_of};
 use crate::inquire::{ChainEnd, Kept, corrupt, entry_rows};
-use crate::{Engine, Error, micros};
+use crate::{Engine, Error, acknowledge, micros, setup};
 use jiff::Timestamp;
 use ringback_core::call::{Call, Caller};
 use ringback_core::effect::{Desired, Effect};
@@ -359,6 +359,7 @@ impl Work<'_> {
 
     async fn erase_effect(&mut self, mut row: EffectRow) -> Result<(), store::Error> {
         let mut effect: Effect = read_stored("effect", &row.id, &row.body)?;
+        self.erase_acks(&row, &effect.desired).await?;
         scrub_desired(&mut effect.desired);
         row.body = write_stored("effect", &row.id, &effect)?;
         // Which exchanges there were stays in the attempts, without the vendor's words.
@@ -377,6 +378,18 @@ impl Work<'_> {
         row.why = Some(SCRUBBED.into());
         unless_moved(store::effect_update_if(self.tx, &row).await?)?;
         store::attempts_scrub(self.tx, self.account, &row.id, SCRUBBED).await
+    }
+
+    /// What a receiver was sent about the effect's record, and what it has confirmed of it.
+    async fn erase_acks(&mut self, row: &EffectRow, desired: &Desired) -> Result<(), store::Error> {
+        let receipt: Option<Receipt> =
+            row.receipt.as_deref().map(|text| read_stored("receipt", &row.id, text)).transpose()?;
+        let record = receipt.map(|r| r.record).filter(|id| !id.is_empty());
+        let of_record = setup::OBJECTS.iter().filter_map(|o| Some(acknowledge::key_of_record(*o, record.as_deref()?)));
+        for key in of_record.chain(desired.key().map(str::to_owned)) {
+            store::ack_delete(self.tx, self.account, &row.lane, &key).await?;
+        }
+        Ok(())
     }
 }
 

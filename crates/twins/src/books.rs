@@ -73,6 +73,10 @@ pub trait Books: Vendor + Send {
     fn type_in(&mut self, id: &str, field: &str, value: &str, now_ms: i64) -> bool;
     /// Somebody deletes a record in the vendor's own pages.
     fn remove(&mut self, id: &str, now_ms: i64) -> bool;
+    /// The seconds within which the vendor's limit on working time, where it has one, allows what its machines have worked for us.
+    fn work_seconds_min(&self) -> f64 {
+        0.0
+    }
     /// The secret that a connection needs, as the program under test is given it.
     fn secret(&self) -> String;
     /// Fields of the program under test that set-up would have made, for vendors where a person makes them. `names`: object kind, name.

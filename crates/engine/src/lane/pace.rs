@@ -23,6 +23,11 @@ pub const BURST_PERCENT: u32 = 8;
 /// How long effects that are not urgent rest when only the daily reserve is left, before the budget is looked at again.
 const RATIONED: SignedDuration = SignedDuration::from_mins(10);
 
+/// What is not urgent stops when less of the vendor's window than this is left, where it limits more than requests, ...
+const WORK_KEPT_PERCENT: u32 = 10;
+/// ... and asks again after this long.
+const WORK_REST: SignedDuration = SignedDuration::from_secs(5);
+
 /// The part of the vendor's searches per second that is used; see [`Engine::pace`].
 const SEARCH_SHARE: f64 = 0.8;
 
@@ -65,6 +70,8 @@ pub(super) struct LaneState {
     searches: Bucket,
     pub(super) burst_left: Option<u32>,
     pub(super) daily_left: Option<u32>,
+    /// The rest of the vendor's working time is for urgent effects until then.
+    work_low_until: Option<Timestamp>,
     /// What was left of the day's budget when we last heard is older than this: the day may have turned.
     daily_heard: Option<Timestamp>,
     pub(super) reported: Option<Timestamp>,
@@ -110,6 +117,9 @@ impl Engine {
             if !urgent && let Some(until) = state.rationed(&limits, held.connection.daily_reserve_percent(), now) {
                 return Pace::Rationed(until);
             }
+            if !urgent && let Some(until) = state.work_low_until.filter(|until| *until > now) {
+                return Pace::NotBefore(until);
+            }
             let later = |pause: SignedDuration| Pace::NotBefore(now.checked_add(pause).unwrap_or(now));
             if limits.burst_requests > 0 && limits.burst_window_ms > 0 {
                 let (most, per_second) = bucket(limits.burst_requests, limits.burst_window_ms);
@@ -151,6 +161,9 @@ impl Engine {
         let now = self.now();
         self.with_lane(account, lane, |state| {
             state.burst_left = budget.burst_left.or(state.burst_left);
+            if let Some(percent) = budget.work_left_percent {
+                state.work_left(percent, now);
+            }
             if budget.daily_left.is_some() {
                 state.daily_left = budget.daily_left;
                 state.daily_heard = Some(now);
@@ -243,6 +256,11 @@ fn kept_for_urgent(most: i64) -> i64 {
 }
 
 impl LaneState {
+    /// The vendor said how much of its working time is left.
+    fn work_left(&mut self, percent: u32, now: Timestamp) {
+        self.work_low_until = (percent < WORK_KEPT_PERCENT).then(|| now.checked_add(WORK_REST).unwrap_or(now));
+    }
+
     fn rationed(&self, limits: &Limits, percent: u32, now: Timestamp) -> Option<Timestamp> {
         let reserve = u64::from(limits.daily_requests) * u64::from(percent) / 100;
         let left = u64::from(self.daily_left?);
@@ -289,6 +307,16 @@ mod tests {
             requests += 1;
         }
         assert_eq!(requests, 19);
+    }
+
+    #[test]
+    fn what_is_left_of_the_vendors_working_time_is_kept_and_asked_for_again() {
+        let now = Timestamp::from_second(1_772_550_000).unwrap();
+        let mut state = LaneState::default();
+        state.work_left(WORK_KEPT_PERCENT - 1, now);
+        assert_eq!(state.work_low_until, Some(now + WORK_REST));
+        state.work_left(WORK_KEPT_PERCENT, now);
+        assert_eq!(state.work_low_until, None);
     }
 
     #[test]

@@ -2,6 +2,7 @@ use super::*;
 use crate::audit::Sealed;
 use crate::audit::tests::support::{NUMBER, World};
 use jiff::SignedDuration;
+use ringback_core::crm::Object;
 
 #[tokio::test]
 async fn an_erased_caller_leaves_a_chain_that_holds_and_no_words() {
@@ -10,6 +11,15 @@ async fn an_erased_caller_leaves_a_chain_that_holds_and_no_words() {
     world.contact_made(&inquiry).await;
     world.close(&inquiry).await;
     world.engine.checkpoint(&world.account).await.unwrap();
+    // What a receiver of webhooks was told of them and has confirmed.
+    let held = acknowledge::key_of_record(Object::Contact, "501");
+    for key in ["json_extract(body, '$.desired.key')".to_owned(), format!("'{held}'")] {
+        let told = format!(
+            "INSERT INTO acks (account, connection, record_key, event, sent, body, sent_at, acked_at, held) \
+             SELECT account, lane, {key}, 'e', 'Dana', 'Dana', 1, 1, 'Dana' FROM effects WHERE target = 'contact' AND record = '501'"
+        );
+        assert_eq!(world.tamper(&told), 1);
+    }
     let before = world.all_text();
     for word in [NUMBER, "3125550142", "Dana", "flooding", "WHITFIELD"] {
         assert!(before.contains(word), "{word} is not there to be erased");

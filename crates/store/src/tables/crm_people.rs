@@ -21,6 +21,7 @@ statements! {
     ACK_HELD_UPDATE_IF = "UPDATE acks SET held = $5 WHERE account = $1 AND connection = $2 AND record_key = $3 AND held = $4";
     ACK_FORGET_IF = "UPDATE acks SET event = '', sent = '', body = '', acked_at = $4 WHERE account = $1 AND connection = $2 AND record_key = $3 \
         AND (acked_at IS NULL OR body LIKE '{\"outcome\":\"refused\"%')";
+    ACK_DELETE = "DELETE FROM acks WHERE account = $1 AND connection = $2 AND record_key = $3";
     ACKS_OPEN_COUNT = "SELECT COUNT(*) FROM acks WHERE account = $1 AND connection = $2 AND acked_at IS NULL";
 }
 
@@ -144,6 +145,11 @@ pub async fn ack_held_put_if(
 /// when there was nothing of that kind.
 pub async fn ack_forget_if(tx: &mut Tx, account: &str, connection: &str, key: &str, at: i64) -> Result<bool, Error> {
     exec_if!(tx, ACK_FORGET_IF, account, connection, key, at)
+}
+
+/// Removes what was sent and confirmed about a record: its person is to be forgotten. `false` when nothing was held.
+pub async fn ack_delete(tx: &mut Tx, account: &str, connection: &str, key: &str) -> Result<bool, Error> {
+    exec_if!(tx, ACK_DELETE, account, connection, key)
 }
 
 /// How many records were sent and are not confirmed.

@@ -37,6 +37,8 @@ impl Default for Limits {
 pub(crate) struct Used {
     requests: VecDeque<(i64, u64)>,
     execution_ms: u64,
+    /// Since the environment was made, ms.
+    pub(crate) worked_ms: u64,
     /// "If the application continues to send such demanding requests, the duration will be extended."
     again: u32,
     /// Nothing is taken before then.
@@ -80,7 +82,17 @@ impl Used {
         let cost = limits.execution_ms_each * operations as u64;
         self.requests.push_back((now_ms, cost));
         self.execution_ms += cost;
+        self.worked_ms += cost;
         Ok(())
+    }
+
+    /// Execution time left in the window, as the header writes it: seconds with two decimals and commas between thousands.
+    pub(crate) fn time_left(&self, limits: &Limits) -> Option<String> {
+        let left = limits.execution_ms_max?.saturating_sub(self.execution_ms) / 10;
+        let (seconds, rest) = (left / 100, left % 100);
+        let thousands =
+            if seconds >= 1_000 { format!("{},{:03}", seconds / 1_000, seconds % 1_000) } else { seconds.to_string() };
+        Some(format!("{thousands}.{rest:02}"))
     }
 
     pub(crate) fn left(&self, limits: &Limits) -> Option<u32> {

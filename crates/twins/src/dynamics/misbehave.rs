@@ -148,6 +148,11 @@ impl Books for Dynamics {
         "dynamics"
     }
 
+    fn work_seconds_min(&self) -> f64 {
+        // 1,200 seconds within five minutes.
+        self.used.worked_ms as f64 / 1_000.0 / 4.0
+    }
+
     fn entries(&self) -> Vec<Entry> {
         let all = self.tables.iter().flat_map(|table| table.rows.iter().map(move |(id, row)| (table, id, row)));
         all.filter_map(|(table, id, row)| entry(table, id, row)).collect()

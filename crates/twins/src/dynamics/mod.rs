@@ -176,6 +176,9 @@ impl Dynamics {
         if let Some(left) = self.used.left(&self.options.limits) {
             reply = reply.with_header("x-ms-ratelimit-burst-remaining-xrm-requests", left);
         }
+        if let Some(left) = self.used.time_left(&self.options.limits) {
+            reply = reply.with_header("x-ms-ratelimit-time-remaining-xrm-requests", left);
+        }
         self.log.push(request, now_ms, Some(reply.status), Seen::Answered(reply.status));
         let effects = std::mem::take(&mut self.effects);
         if let Some(entry) = self.log.last_mut() {

@@ -241,6 +241,9 @@ fn limits_say_how_long_and_grow_when_they_are_not_heeded() {
             reply.get_header("retry-after").and_then(|v| v.parse::<i64>().ok()),
         )
     };
+    let mut fresh = self::twin();
+    let told = fresh.handle(&request("GET", "WhoAmI", &Value::Null, &[]), NOW);
+    assert_eq!(told.get_header("x-ms-ratelimit-time-remaining-xrm-requests"), Some("1,199.96"));
     let first = wait(&mut twin, NOW);
     assert_eq!(first, (429, "0x80072322".into(), Some(300)));
     assert!(wait(&mut twin, NOW + 1_000).2 > Some(299));

@@ -23,10 +23,17 @@ pub(super) fn replies(
     Replies { outcomes: reading.outcomes(operations, reply), budget: budget(reply) }
 }
 
+/// Seconds that the vendor's machines work for one user within five minutes (page "Service protection API limits").
+const EXECUTION_SECONDS_MAX: f64 = 1_200.0;
+
 /// The vendor's counters, which it sends for debugging; they hold for one of its servers.
 fn budget(reply: &HttpReply) -> Option<Budget> {
     let left = reply.header("x-ms-ratelimit-burst-remaining-xrm-requests")?.trim().parse().ok()?;
-    Some(Budget { burst_left: Some(left), daily_left: None })
+    // Written for people, as 1,199.30.
+    let seconds = reply.header("x-ms-ratelimit-time-remaining-xrm-requests");
+    let seconds = seconds.and_then(|text| text.replace(',', "").trim().parse::<f64>().ok()).filter(|s| s.is_finite());
+    let work_left_percent = seconds.map(|s| (s / EXECUTION_SECONDS_MAX * 100.0).clamp(0.0, 100.0) as u32);
+    Some(Budget { burst_left: Some(left), daily_left: None, work_left_percent })
 }
 
 /// The answer to the making of our publisher or solution. That it is there already is what was wanted.
@@ -472,4 +479,23 @@ fn table_schema(columns: &HttpReply, choices: &HttpReply) -> Option<BTreeMap<Str
         out.insert(name, spec);
     }
     Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_working_time_that_is_left_is_read_as_it_is_written() {
+        let told = |seconds: &str| {
+            let headers = [("burst", "5990"), ("time", seconds)];
+            let headers = headers.map(|(of, v)| (format!("x-ms-ratelimit-{of}-remaining-xrm-requests"), v.to_owned()));
+            budget(&HttpReply { status: 200, headers: headers.into(), body: Vec::new() }).unwrap()
+        };
+        assert_eq!(told("1,199.96").work_left_percent, Some(99));
+        assert_eq!(told("118.00").work_left_percent, Some(9));
+        assert_eq!(told("-3").work_left_percent, Some(0));
+        assert_eq!(told("soon").work_left_percent, None);
+        assert_eq!(told("soon").burst_left, Some(5_990));
+    }
 }

@@ -36,8 +36,11 @@ pub(super) fn replies(
 
 fn budget(reply: &HttpReply) -> Option<Budget> {
     let number = |name: &str| reply.header(name).and_then(|v| v.trim().parse().ok());
-    let budget =
-        Budget { burst_left: number("x-ratelimit-remaining"), daily_left: number("x-ratelimit-daily-remaining") };
+    let budget = Budget {
+        burst_left: number("x-ratelimit-remaining"),
+        daily_left: number("x-ratelimit-daily-remaining"),
+        work_left_percent: None,
+    };
     (budget.burst_left.is_some() || budget.daily_left.is_some()).then_some(budget)
 }
 

@@ -21,7 +21,8 @@ pub(super) fn replies(
     received_at: Timestamp,
 ) -> Replies {
     let answer = Answer { reply, connection, received_at };
-    let budget = credits_left(reply).map(|left| Budget { burst_left: None, daily_left: Some(left) });
+    let budget =
+        credits_left(reply).map(|left| Budget { burst_left: None, daily_left: Some(left), work_left_percent: None });
     Replies { outcomes: answer.outcomes(operations), budget }
 }
 
