@@ -25,8 +25,8 @@ const RATIONED: SignedDuration = SignedDuration::from_mins(10);
 
 /// What is not urgent stops when less of the vendor's window than this is left, where it limits more than requests, ...
 const WORK_KEPT_PERCENT: u32 = 10;
-/// ... and asks again after this long.
-const WORK_REST: SignedDuration = SignedDuration::from_secs(5);
+/// ... and leaves one at a time, so far apart, until there is more again.
+const WORK_REST: SignedDuration = SignedDuration::from_secs(1);
 
 /// The part of the vendor's searches per second that is used; see [`Engine::pace`].
 const SEARCH_SHARE: f64 = 0.8;
@@ -117,7 +117,7 @@ impl Engine {
             if !urgent && let Some(until) = state.rationed(&limits, held.connection.daily_reserve_percent(), now) {
                 return Pace::Rationed(until);
             }
-            if !urgent && let Some(until) = state.work_low_until.filter(|until| *until > now) {
+            if !urgent && let Some(until) = state.kept_work(now) {
                 return Pace::NotBefore(until);
             }
             let later = |pause: SignedDuration| Pace::NotBefore(now.checked_add(pause).unwrap_or(now));
@@ -256,6 +256,16 @@ fn kept_for_urgent(most: i64) -> i64 {
 }
 
 impl LaneState {
+    /// Until when a request that is not urgent waits for the vendor's working time. One that may leave makes the next one wait.
+    fn kept_work(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.work_low_until?;
+        if until > now {
+            return Some(until);
+        }
+        self.work_low_until = now.checked_add(WORK_REST).ok();
+        None
+    }
+
     /// The vendor said how much of its working time is left.
     fn work_left(&mut self, percent: u32, now: Timestamp) {
         self.work_low_until = (percent < WORK_KEPT_PERCENT).then(|| now.checked_add(WORK_REST).unwrap_or(now));
@@ -314,9 +324,11 @@ mod tests {
         let now = Timestamp::from_second(1_772_550_000).unwrap();
         let mut state = LaneState::default();
         state.work_left(WORK_KEPT_PERCENT - 1, now);
-        assert_eq!(state.work_low_until, Some(now + WORK_REST));
+        assert_eq!(state.kept_work(now), Some(now + WORK_REST));
+        assert_eq!(state.kept_work(now + WORK_REST), None, "one leaves");
+        assert_eq!(state.kept_work(now + WORK_REST), Some(now + WORK_REST * 2), "the next one waits");
         state.work_left(WORK_KEPT_PERCENT, now);
-        assert_eq!(state.work_low_until, None);
+        assert_eq!(state.kept_work(now), None);
     }
 
     #[test]
