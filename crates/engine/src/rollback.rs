@@ -21,8 +21,7 @@ use ringback_core::ledger::{Draft, Retention};
 use ringback_core::problem::Problem;
 use ringback_core::rollback::{Back, Hold, Proposal, Scope, Spared, Standing, Telling, Undo, Written, propose};
 use ringback_store::{
-    self as store, Before, CorrectionRow, DocumentRow, FieldWriteRow, FieldWritesWanted, RollbackItemRow, RollbackRow,
-    Site, Tx,
+    self as store, Before, CorrectionRow, DocumentRow, FieldWriteRow, RollbackItemRow, RollbackRow, Site, Tx,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -250,16 +249,23 @@ impl Engine {
     /// The writes that a scope is about, each property with its whole history.
     async fn written(&self, account: &AccountId, scope: &Scope) -> Result<Found, Error> {
         let of = account.as_str().to_owned();
-        let wanted = FieldWritesWanted {
-            inquiry: scope.inquiry.as_ref().map(|i| i.as_str().to_owned()),
-            contract: scope.contract.clone(),
-            version: scope.version.map(i64::from),
-            since: scope.since.map_or(i64::MIN, micros),
-            until: scope.until.map_or(i64::MAX, micros),
-        };
+        let asked = scope.clone();
         let rows = self
             .store()
-            .read(move |tx| Box::pin(async move { store::field_writes_wanted(tx, &of, &wanted, WRITES_MAX + 1).await }))
+            .read(move |tx| {
+                Box::pin(async move {
+                    let during = (asked.since.map_or(i64::MIN, micros), asked.until.map_or(i64::MAX, micros));
+                    let version = asked.version.map(i64::from);
+                    if let Some(inquiry) = &asked.inquiry {
+                        return store::field_writes_of_inquiry(tx, &of, inquiry.as_str()).await;
+                    }
+                    if let (Some(contract), Some(version)) = (&asked.contract, version) {
+                        return store::field_writes_of_version(tx, &of, (contract, version), during, WRITES_MAX + 1)
+                            .await;
+                    }
+                    store::field_writes_between(tx, &of, during, asked.field.as_deref(), version, WRITES_MAX + 1).await
+                })
+            })
             .await?;
         let too_many = |cause: String| {
             told("RB-0233", cause, "take it back in parts: by version and field, or by shorter windows of time")

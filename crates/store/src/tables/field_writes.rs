@@ -87,21 +87,6 @@ pub struct CorrectionRow {
 }
 decodes!(CorrectionRow { account, inquiry, seq, property, kind, value_doc, by_id, seen_at });
 
-/// Which writes; absent parts ask nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FieldWritesWanted {
-    /// Of that inquiry.
-    pub inquiry: Option<String>,
-    /// Of that contract.
-    pub contract: Option<String>,
-    /// Of that version.
-    pub version: Option<i64>,
-    /// Confirmed at or after, microseconds UTC.
-    pub since: i64,
-    /// Confirmed before, microseconds UTC.
-    pub until: i64,
-}
-
 macro_rules! columns {
     () => {
         "account, inquiry, seq, property, at, object, record, field, clause, contract, version, source, origin, actor, confidence, effect, \
@@ -124,9 +109,12 @@ pub(crate) const CORRECTIONS_PUT: ManyRows = ManyRows {
 };
 
 statements! {
-    FIELD_WRITES_WANTED = concat!("SELECT ", columns!(), " FROM field_writes WHERE account = $1 \
-        AND (CAST($2 AS TEXT) IS NULL OR inquiry = $2) AND (CAST($3 AS TEXT) IS NULL OR contract = $3) \
-        AND (CAST($4 AS BIGINT) IS NULL OR version = $4) AND at >= $5 AND at < $6 ORDER BY at, inquiry, seq, property LIMIT $7");
+    FIELD_WRITES_OF_INQUIRY = concat!("SELECT ", columns!(), " FROM field_writes WHERE account = $1 AND inquiry = $2 ORDER BY seq, property");
+    FIELD_WRITES_OF_VERSION = concat!("SELECT ", columns!(), " FROM field_writes WHERE account = $1 AND contract = $2 AND version = $3 \
+        AND at >= $4 AND at < $5 ORDER BY at, inquiry, seq, property LIMIT $6");
+    FIELD_WRITES_BETWEEN = concat!("SELECT ", columns!(), " FROM field_writes WHERE account = $1 AND at >= $2 AND at < $3 \
+        AND (CAST($4 AS TEXT) IS NULL OR field = $4 OR object || '.' || property = $4) AND (CAST($5 AS BIGINT) IS NULL OR version = $5) \
+        ORDER BY at, inquiry, seq, property LIMIT $6");
     FIELD_WRITES_OF_RECORD = concat!("SELECT ", columns!(), " FROM field_writes WHERE account = $1 AND object = $2 AND record = $3 \
         ORDER BY at, inquiry, seq, property");
     CORRECTIONS_OF = "SELECT account, inquiry, seq, property, kind, value_doc, by_id, seen_at FROM corrections \
@@ -158,25 +146,33 @@ pub async fn field_writes_put_once(tx: &mut Tx, writes: &[FieldWriteRow]) -> Res
         .bind(&row.is_doc)))
 }
 
-/// Up to `limit` writes of that kind, oldest first.
-pub async fn field_writes_wanted(
+/// Everything that an inquiry wrote, oldest first.
+pub async fn field_writes_of_inquiry(tx: &mut Tx, account: &str, inquiry: &str) -> Result<Vec<FieldWriteRow>, Error> {
+    rows!(tx, FieldWriteRow, FIELD_WRITES_OF_INQUIRY, account, inquiry)
+}
+
+/// Up to `limit` writes by a version of a contract, confirmed from one instant to before another, oldest first.
+pub async fn field_writes_of_version(
     tx: &mut Tx,
     account: &str,
-    wanted: &FieldWritesWanted,
+    (contract, version): (&str, i64),
+    (since, until): (i64, i64),
     limit: u32,
 ) -> Result<Vec<FieldWriteRow>, Error> {
-    rows!(
-        tx,
-        FieldWriteRow,
-        FIELD_WRITES_WANTED,
-        account,
-        &wanted.inquiry,
-        &wanted.contract,
-        wanted.version,
-        wanted.since,
-        wanted.until,
-        i64::from(limit)
-    )
+    rows!(tx, FieldWriteRow, FIELD_WRITES_OF_VERSION, account, contract, version, since, until, i64::from(limit))
+}
+
+/// Up to `limit` writes confirmed from one instant to before another, oldest first; to that field (its name, or object and property), by
+/// that version of whatever contract.
+pub async fn field_writes_between(
+    tx: &mut Tx,
+    account: &str,
+    (since, until): (i64, i64),
+    field: Option<&str>,
+    version: Option<i64>,
+    limit: u32,
+) -> Result<Vec<FieldWriteRow>, Error> {
+    rows!(tx, FieldWriteRow, FIELD_WRITES_BETWEEN, account, since, until, field, version, i64::from(limit))
 }
 
 /// Every write to a record, oldest first.
