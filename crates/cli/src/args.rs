@@ -100,6 +100,9 @@ pub(crate) enum Command {
     /// Effects that cannot succeed without a person.
     #[command(subcommand)]
     DeadLetters(DeadLetters),
+    /// Take written values back: what stood there before stands there again, and what somebody has put there since stays.
+    #[command(subcommand)]
+    Rollback(Rollback),
     /// Signals with a wrong signature.
     #[command(subcommand)]
     Quarantine(Quarantine),
@@ -326,6 +329,73 @@ pub(crate) enum DeadLetters {
     Show { id: String },
     /// Try again; what the vendor holds is looked up first.
     Replay { id: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rollback {
+    /// What would go back, what would stay and why, who is told, what it had set off already. Changes nothing.
+    Preview(RollbackScope),
+    /// Do exactly what a preview showed.
+    Run(RollbackRun),
+    /// How far one has come, record by record.
+    Show { id: String },
+    /// All of them, and what is held for review because of them.
+    List,
+    /// Let what was rolled back happen by itself again.
+    Lift {
+        /// The rollback.
+        id: String,
+        /// Only of this field; else all that it holds back.
+        #[arg(long, value_name = "FIELD")]
+        field: Option<String>,
+        /// Why it may happen again.
+        #[arg(long)]
+        reason: String,
+        /// Who lifts it: the address of a user; else it is whoever has the key.
+        #[arg(long, value_name = "EMAIL")]
+        by: Option<String>,
+    },
+}
+
+/// Which writes; all that is said must be true of a write.
+#[derive(Debug, Args)]
+pub(crate) struct RollbackScope {
+    /// Of this inquiry.
+    #[arg(long, value_name = "ID")]
+    pub(crate) inquiry: Option<String>,
+    /// To this field, by the contract's name of it or as contact.property.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) field: Option<String>,
+    /// From this source: where the call came from, or where the value was taken from.
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) source: Option<String>,
+    /// By the contract of this name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) contract: Option<String>,
+    /// By this version of it.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) contract_version: Option<u32>,
+    /// Since then: 24h, 90m, 7d, a day in the account's zone, or an instant.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Before then.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackRun {
+    #[command(flatten)]
+    pub(crate) scope: RollbackScope,
+    /// As the preview showed it: if anything has changed since, nothing is done.
+    #[arg(long)]
+    pub(crate) digest: String,
+    /// Why; stands in the ledger and in what the owners are told.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Who begins it: the address of a user; else it is whoever has the key.
+    #[arg(long, value_name = "EMAIL")]
+    pub(crate) by: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

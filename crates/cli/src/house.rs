@@ -187,6 +187,10 @@ impl From<ringback_engine::Error> for Fail {
             E::Missing(_) => {
                 Self::new(Exit::Missing, "RB-0313", error.to_string(), "list what there is and use its id")
             }
+            E::Told(problem) if problem.code == "RB-0231" => {
+                Self::new(Exit::Missing, problem.code, problem.cause, problem.cure)
+            }
+            E::Told(problem) => Self::new(Exit::Check, problem.code, problem.cause, problem.cure),
             E::MovedOn(_) => Self::new(Exit::Missing, "RB-0315", error.to_string(), "look at it again, then decide"),
             E::Refused(_) => {
                 Self::new(Exit::Unavailable, "RB-0316", error.to_string(), "`ringback doctor` says what is missing")

@@ -35,6 +35,12 @@ impl Object {
             Self::Company => "company",
         }
     }
+
+    /// The object of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        let all = [Self::Contact, Self::Call, Self::Task, Self::Note, Self::Deal, Self::Company];
+        all.into_iter().find(|object| object.as_str() == word)
+    }
 }
 
 /// Property values by the vendor's stable property name; everything is text on this border, typed by the contract before.

@@ -28,6 +28,9 @@ pub enum Desired {
     Activity { object: Object, key: String, properties: Properties, contact: ContactRef },
     /// A record of ours, if it exists, has these properties. If it was never made, nothing is made.
     ActivityIfMade { object: Object, key: String, properties: Properties },
+    /// A record holds these values again, each provided that what we wrote (`was`) still stands there; what somebody has put there since
+    /// is left alone. Made for a rollback only.
+    Restore { object: Object, record: String, properties: Properties, was: Properties },
     /// A person of the account was told.
     Page { key: String, notice: Notice },
 }
@@ -91,6 +94,7 @@ impl Desired {
             Self::Activity { object: Object::Call, .. } => "log_call",
             Self::Activity { .. } => "create_task",
             Self::ActivityIfMade { .. } => "close_task",
+            Self::Restore { .. } => "restore",
             Self::Page { .. } => "page",
         }
     }
@@ -102,7 +106,7 @@ impl Desired {
             | Self::Activity { key, .. }
             | Self::ActivityIfMade { key, .. }
             | Self::Page { key, .. } => Some(key),
-            Self::FindPerson { .. } | Self::ContactFields { .. } => None,
+            Self::FindPerson { .. } | Self::ContactFields { .. } | Self::Restore { .. } => None,
         }
     }
 
@@ -112,6 +116,7 @@ impl Desired {
             Self::NewContact { properties, .. }
             | Self::ContactFields { properties, .. }
             | Self::Activity { properties, .. }
+            | Self::Restore { properties, .. }
             | Self::ActivityIfMade { properties, .. } => Some(properties),
             Self::FindPerson { .. } | Self::Page { .. } => None,
         }

@@ -13,12 +13,15 @@
 //! And one keeps people's work: what our record or its contact became (merged, converted) is followed, and a name that we made up gives
 //! way to any other.
 
+mod restore;
+
 use crate::crm::{
     CrmOp, DealsWay, Held, KEY_PROPERTY, KeyWay, Object, Outcome, Properties, Record, Why, WriteTraits,
     is_placeholder_name,
 };
 use crate::effect::Desired;
 use crate::mutant;
+use crate::rollback::Spared;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -170,6 +173,9 @@ pub struct Receipt {
     pub adopted: bool,
     /// What the records were before, where they were read before the write: the inverse of the write.
     pub was: Properties,
+    /// Properties that a rollback left as they stand, each with the stable word of why ([`crate::rollback::Spared`]).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spared: BTreeMap<String, Spared>,
     /// What a search found (only of a find).
     pub found: Vec<Record>,
 }
@@ -277,6 +283,9 @@ pub fn next(desired: &Desired, history: &History, around: &Circumstances<'_>) ->
             keyed(history, around, &Keyed { object: *object, key, properties, contact: None, make: false })
         }
         Desired::ContactFields { record, properties, was } => fields(history, around, record, properties, was),
+        Desired::Restore { object, record, properties, was } => {
+            restore::restore(history, around, &restore::Back { object: *object, record, to: properties, from: was })
+        }
         Desired::Page { key, .. } => page(history, key),
     }
 }

@@ -92,6 +92,8 @@ ids! {
     PlanId = "plan";
     /// One question for a person.
     ReviewId = "rev";
+    /// One taking back of written values.
+    RollbackId = "rb";
     /// One thing that arrived.
     SignalId = "sig";
     /// One person of the account who may own an inquiry.

@@ -27,6 +27,7 @@ pub mod plan;
 pub mod problem;
 pub mod proof;
 pub mod rights;
+pub mod rollback;
 pub mod roster;
 pub mod signal;
 pub mod upcast;

@@ -39,6 +39,8 @@ pub enum Act {
     GoLive,
     /// Take written values back.
     Rollback,
+    /// Let an action happen by itself again that was taken back.
+    LiftHold,
     /// Send dead letters again, accept quarantined signals.
     Operate,
     /// Add people and tokens, change roles and locations.
@@ -72,8 +74,8 @@ impl Role {
     /// May this role do that?
     pub fn may(self, act: Act) -> bool {
         use Act::{
-            DecideAccountability, DecideField, DecideOwner, EditContract, Export, GoLive, Operate, ReadAll, Rollback,
-            Users, WorkQueue,
+            DecideAccountability, DecideField, DecideOwner, EditContract, Export, GoLive, LiftHold, Operate, ReadAll,
+            Rollback, Users, WorkQueue,
         };
         match self {
             Self::Admin => true,
@@ -82,7 +84,7 @@ impl Role {
             Self::Auditor | Self::Agency => match act {
                 ReadAll | Export => true,
                 WorkQueue | DecideField | DecideOwner | DecideAccountability | EditContract | GoLive | Rollback
-                | Operate | Users => false,
+                | LiftHold | Operate | Users => false,
             },
         }
     }
@@ -95,7 +97,7 @@ impl Role {
 
 impl Act {
     /// Every act.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::WorkQueue,
         Self::DecideField,
         Self::DecideOwner,
@@ -103,6 +105,7 @@ impl Act {
         Self::EditContract,
         Self::GoLive,
         Self::Rollback,
+        Self::LiftHold,
         Self::Operate,
         Self::Users,
         Self::ReadAll,
@@ -119,6 +122,7 @@ impl Act {
             Self::EditContract => "edit_contract",
             Self::GoLive => "go_live",
             Self::Rollback => "rollback",
+            Self::LiftHold => "lift_hold",
             Self::Operate => "operate",
             Self::Users => "users",
             Self::ReadAll => "read_all",
@@ -186,6 +190,7 @@ mod tests {
         edit_contract          yes   yes    -           -       -      | -    -     yes
         go_live                yes   yes    -           -       -      | -    -     yes
         rollback               yes   yes    -           -       -      | -    -     yes
+        lift_hold              yes   yes    -           -       -      | -    -     yes
         operate                yes   yes    -           -       -      | -    -     yes
         users                  yes   -      -           -       -      | -    -     -
         read_all               yes   yes    -           yes     yes    | yes  yes   yes

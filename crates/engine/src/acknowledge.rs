@@ -312,6 +312,7 @@ pub(crate) fn key_of(desired: &Desired) -> Option<String> {
             Some(key.clone())
         }
         Desired::ContactFields { record, .. } => Some(key_of_record(Object::Contact, record)),
+        Desired::Restore { object, record, .. } => Some(key_of_record(*object, record)),
         Desired::FindPerson { .. } | Desired::Page { .. } => None,
     }
 }

@@ -1,7 +1,8 @@
 //! What decisions of an account read: roster, contract, connections and salt, loaded together and kept for a moment.
 
 use crate::inquire::KeptDays;
-use crate::{Engine, Error};
+use crate::rollback::{HOLD, read_hold};
+use crate::{Engine, Error, micros};
 use jiff::{SignedDuration, Timestamp};
 use ringback_connect::{Connection, Crm, Secret, Source};
 use ringback_core::contract::{self, Contract};
@@ -11,6 +12,7 @@ use ringback_core::id::{AccountId, ConnectionId, ContractId, LocationId};
 use ringback_core::inquiry::Facts;
 use ringback_core::ledger::Salt;
 use ringback_core::plan::ContractRef;
+use ringback_core::rollback::Hold;
 use ringback_core::roster::Roster;
 use ringback_store::{self as store, ConnectionRow, RosterRow, Tx};
 use std::collections::HashMap;
@@ -65,6 +67,8 @@ pub struct AccountFacts {
     page_email: Option<LaneId>,
     pub console_url: String,
     pub(crate) days: KeptDays,
+    /// What rollbacks put before a person, also what begins or ends only in a moment.
+    pub(crate) holds: Vec<Hold>,
     loaded_at: Timestamp,
 }
 
@@ -81,6 +85,7 @@ impl AccountFacts {
             page_email: self.page_email.as_ref(),
             salt: &self.salt,
             console_url: &self.console_url,
+            holds: &self.holds,
         }
     }
 
@@ -130,7 +135,7 @@ impl Engine {
             return Ok(facts);
         }
         let id = account.as_str().to_owned();
-        let rows = self.store().read(move |tx| Box::pin(async move { load(tx, &id).await })).await?;
+        let rows = self.store().read(move |tx| Box::pin(async move { load(tx, &id, micros(now)).await })).await?;
         let facts = Arc::new(self.assemble(account, rows, now)?);
         if let Ok(mut held) = self.inner.facts.held.lock() {
             held.insert(account.as_str().to_owned(), facts.clone());
@@ -167,6 +172,7 @@ impl Engine {
     fn assemble(&self, account: &AccountId, rows: Rows, now: Timestamp) -> Result<AccountFacts, Error> {
         let salt = Salt(rows.salt.into_bytes());
         let roster = read_roster(&rows.roster)?;
+        let holds = rows.holds.iter().map(read_hold).collect::<Result<_, _>>()?;
         let (contract, contract_ref, contract_applied) = read_contract(rows.contract)?;
         let mut connections = HashMap::new();
         for row in rows.connections {
@@ -206,6 +212,7 @@ impl Engine {
                 speech: self.settings().speech_days,
                 value: self.settings().value_days,
             },
+            holds,
             loaded_at: now,
         })
     }
@@ -245,21 +252,23 @@ pub fn secret_place(account: &str, connection: &str) -> String {
 struct Rows {
     salt: String,
     roster: Vec<RosterRow>,
+    holds: Vec<RosterRow>,
     contract: Option<store::ContractRow>,
     connections: Vec<ConnectionRow>,
     /// Connection, setting, value.
     fields: Vec<(String, String, String)>,
 }
 
-async fn load(tx: &mut Tx, account: &str) -> Result<Rows, store::Error> {
+async fn load(tx: &mut Tx, account: &str, now: i64) -> Result<Rows, store::Error> {
     let salt = store::account_get(tx, account).await?.map(|a| a.salt).unwrap_or_default();
     let roster = store::roster_current(tx, account).await?;
+    let holds = store::roster_kind_from(tx, account, HOLD, now).await?;
     let contracts = store::contracts_all(tx, account).await?;
     let contract = crate::contracts::of_calls(contracts);
     let connections = store::connections_all(tx, account).await?;
     let mut fields = store::cursors_beginning(tx, account, FIELD_SETTING).await?;
     fields.extend(store::cursors_beginning(tx, account, crate::probe::SETTING).await?);
-    Ok(Rows { salt, roster, contract, connections, fields })
+    Ok(Rows { salt, roster, holds, contract, connections, fields })
 }
 
 /// The roster out of its rows, whatever their order.
@@ -275,7 +284,8 @@ pub(crate) fn read_roster(rows: &[RosterRow]) -> Result<Roster, Error> {
             "line" => roster.lines.push(serde_json::from_str(&row.body).map_err(corrupt)?),
             "staff" => roster.staff.push(serde_json::from_str(&row.body).map_err(corrupt)?),
             "known_number" => roster.known_numbers.push(serde_json::from_str(&row.body).map_err(corrupt)?),
-            _ => {}
+            // Of another kind: no part of the roster, and none of its version.
+            _ => continue,
         }
         roster.version = roster.version.saturating_add(u32::try_from(row.version).unwrap_or(0));
     }

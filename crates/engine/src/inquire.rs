@@ -1,7 +1,7 @@
 //! Moving inquiries: load, let `core` decide, store everything the step says in one unit of work.
 
 use crate::facts::{AccountFacts, ConnectionFacts};
-use crate::{Engine, Error, micros};
+use crate::{Engine, Error, micros, writes};
 use jiff::Timestamp;
 use ringback_core::contract::Contract;
 use ringback_core::crm::Record;
@@ -13,7 +13,9 @@ use ringback_core::ledger::{Document, Draft, ENTRY_SCHEMA, Entry, Retention, Sal
 use ringback_core::plan::{ContractRef, PLAN_SCHEMA, Plan};
 use ringback_core::rights::Act;
 use ringback_core::upcast::{self, Form};
-use ringback_store::{self as store, DocumentNew, EffectRow, EntryRow, InquiryRow, PlanRow, ReviewRow, Site, Tx};
+use ringback_store::{
+    self as store, DocumentNew, EffectRow, EntryRow, FieldWriteRow, InquiryRow, PlanRow, ReviewRow, Site, Tx,
+};
 use std::sync::Arc;
 
 /// The due time of an effect that waits for another: it becomes due when that one settles.
@@ -74,6 +76,8 @@ pub(crate) struct Decided {
     hurries: bool,
     steps: Vec<DecidedStep>,
     told: Told,
+    /// What its entries say of written properties.
+    writes: Vec<FieldWriteRow>,
 }
 
 /// What one event leads to outside of the inquiry's own row.
@@ -131,7 +135,8 @@ pub(crate) fn decide(
     let told = tell(facts, &inquiry_id, drafts, end, now);
     let row = inquiry_row(account, &loaded, now)?;
     let hurries = loaded.inquiry.urgent() && !before;
-    Ok(Decided { inquiry: loaded.inquiry, row, known: loaded.version.is_some(), hurries, steps, told })
+    let writes = writes::of_entries(&told.entries, &loaded.inquiry, facts);
+    Ok(Decided { inquiry: loaded.inquiry, row, known: loaded.version.is_some(), hurries, steps, told, writes })
 }
 
 impl Decided {
@@ -157,6 +162,9 @@ impl Decided {
             store::effects_hurry(tx, account, &self.row.id).await?;
         }
         self.told.store(tx).await?;
+        if !self.writes.is_empty() {
+            store::field_writes_put_once(tx, &self.writes).await?;
+        }
         let stored = if self.known {
             store::inquiry_update_if(tx, &self.row).await?
         } else {

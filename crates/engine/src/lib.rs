@@ -25,6 +25,7 @@ pub mod probe;
 pub mod prove;
 pub mod reconcile;
 pub mod retention;
+pub mod rollback;
 pub mod runbook;
 pub mod sandbox;
 pub mod setup;
@@ -33,6 +34,7 @@ mod tokens;
 pub mod trace;
 pub mod volume;
 pub mod worker;
+mod writes;
 
 use clock::{Chance, Clock};
 use facts::FactsCache;
@@ -128,6 +130,9 @@ pub enum Error {
     MovedOn(String),
     #[error("{0}")]
     Refused(String),
+    /// Something stands in the way, with its code and a way out.
+    #[error("{}", .0.cause)]
+    Told(ringback_core::problem::Problem),
     /// A stored text could not be read: a defect, never the user's fault.
     #[error("stored {what} cannot be read: {why}")]
     Corrupt { what: String, why: String },

@@ -273,6 +273,8 @@ impl Work<'_> {
         for inquiry in inquiries {
             let rows = store::entries_of(self.tx, self.account, &inquiry).await?;
             documents.extend(rows.iter().flat_map(named));
+            let corrections = store::corrections_of(self.tx, self.account, &inquiry).await?;
+            documents.extend(corrections.into_iter().filter_map(|correction| correction.value_doc));
             self.mark(&inquiry, rows.last()).await?;
             self.erase_inquiry(&inquiry, &mut documents).await?;
             self.erasure.inquiries += 1;
@@ -469,6 +471,10 @@ fn scrub_inquiry(inquiry: &mut Inquiry) {
     for effect in inquiry.effects.values_mut() {
         effect.why = None;
     }
+    for back in inquiry.undos.values_mut().flat_map(|undo| undo.fields.values_mut()) {
+        back.from.clear();
+        back.to.clear();
+    }
 }
 
 fn scrub_verdict(verdict: &mut Verdict) {
@@ -500,7 +506,7 @@ fn scrub_desired(desired: &mut Desired) {
         Desired::NewContact { properties, .. }
         | Desired::Activity { properties, .. }
         | Desired::ActivityIfMade { properties, .. } => clear(properties),
-        Desired::ContactFields { properties, was, .. } => {
+        Desired::ContactFields { properties, was, .. } | Desired::Restore { properties, was, .. } => {
             clear(properties);
             clear(was);
         }

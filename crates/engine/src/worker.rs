@@ -37,7 +37,16 @@ impl Engine {
 
     /// The next moment at which anything stored wants attention; `None` when nothing does.
     pub async fn next_due(&self) -> Result<Option<jiff::Timestamp>, Error> {
-        let at = self.store().read(|tx| Box::pin(async move { store::effect_next_due_at(tx).await })).await?;
+        let at = self
+            .store()
+            .read(|tx| {
+                Box::pin(async move {
+                    let (effect, rollback) =
+                        (store::effect_next_due_at(tx).await?, store::rollback_next_due_at(tx).await?);
+                    Ok([effect, rollback].into_iter().flatten().min())
+                })
+            })
+            .await?;
         // What waits for another effect is due at no moment that a clock can show.
         Ok(at.and_then(|at| jiff::Timestamp::from_microsecond(at).ok()))
     }
@@ -46,6 +55,7 @@ impl Engine {
     pub async fn step_all(&self) -> Result<usize, Error> {
         let mut done = self.step_signals(true).await?.done;
         done += self.step_timers().await?.done;
+        done += self.step_rollbacks().await?.done;
         for (account, lane) in self.lanes_due().await? {
             done += self.step_lane(&account, &lane, true).await?.done;
         }
@@ -61,6 +71,9 @@ impl Engine {
         });
         let timers = self
             .spawn("timers", REST, stopped.clone(), stop.clone(), |e| Box::pin(async move { e.step_timers().await }));
+        let rollbacks = self.spawn("rollbacks", REST, stopped.clone(), stop.clone(), |e| {
+            Box::pin(async move { e.step_rollbacks().await })
+        });
         let busy = Arc::new(Mutex::new(HashSet::new()));
         let lanes = self.spawn("lanes", REST, stopped.clone(), stop.clone(), move |e| {
             let busy = busy.clone();
@@ -75,7 +88,7 @@ impl Engine {
         stopped.store(true, std::sync::atomic::Ordering::SeqCst);
         stop.notify_waiters();
         self.inner.wake.notify_waiters();
-        for task in [signals, timers, lanes, upkeep, recovery] {
+        for task in [signals, timers, rollbacks, lanes, upkeep, recovery] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a worker did not end well");
             }
@@ -166,6 +179,7 @@ impl Engine {
             let id = AccountId::from_text(account.id.clone());
             self.checkpoint(&id).await?;
             self.refresh_indexes(&id).await?;
+            self.project_writes(&id).await?;
             // One account's night must not keep the others waiting.
             if let Err(error) = self.nightly_proof(&account).await
                 && !self.is_told(&error)

@@ -11,6 +11,8 @@ mod midway;
 mod probed;
 #[cfg(test)]
 mod reconciled;
+#[cfg(test)]
+mod rolled_back;
 pub(crate) mod yard;
 
 pub use ringback_twins::crms::{NAMES as CRMS, fresh as twin};

@@ -95,13 +95,15 @@ pub enum Site {
     Setup,
     /// Words removed by policy or request.
     Erase,
+    /// A step of a rollback.
+    Rollback,
     /// Anything else.
     Other,
 }
 
 impl Site {
     /// Every site.
-    pub const ALL: [Site; 13] = [
+    pub const ALL: [Site; 14] = [
         Site::Intake,
         Site::Fold,
         Site::Place,
@@ -114,6 +116,7 @@ impl Site {
         Site::Import,
         Site::Setup,
         Site::Erase,
+        Site::Rollback,
         Site::Other,
     ];
 
@@ -132,6 +135,7 @@ impl Site {
             Site::Import => "import",
             Site::Setup => "setup",
             Site::Erase => "erase",
+            Site::Rollback => "rollback",
             Site::Other => "other",
         }
     }

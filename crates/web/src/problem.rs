@@ -123,6 +123,19 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "RB-0135", "Refused", why, "change what the cause names")
     }
 
+    /// Something stands in the way of a rollback.
+    fn told(problem: ringback_core::problem::Problem) -> Self {
+        let (status, cure) = match problem.code {
+            "RB-0230" => (StatusCode::UNPROCESSABLE_ENTITY, "say which writes: at least one part of the scope"),
+            "RB-0231" => (StatusCode::CONFLICT, "look at the preview again and start with its digest"),
+            "RB-0232" => (StatusCode::UNPROCESSABLE_ENTITY, "the preview says of each value why it stays"),
+            _ => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "take it back in parts: by version and field, or by shorter windows")
+            }
+        };
+        Self::new(status, problem.code, "That cannot be rolled back so", problem.cause, cure)
+    }
+
     /// A contract that cannot be used: everything that is wrong with it, each with its line.
     pub(crate) fn contract(text: &str, problems: &[ringback_core::problem::Problem]) -> Self {
         let line = |at: usize| text.get(..at.min(text.len())).unwrap_or_default().matches('\n').count() + 1;
@@ -258,6 +271,7 @@ impl From<Error> for Problem {
             Error::Missing(what) => Self::missing(&what),
             Error::MovedOn(why) => Self::moved_on(&why),
             Error::Refused(why) => Self::refused(&why),
+            Error::Told(problem) => Self::told(problem),
             Error::Corrupt { .. } => Self::defect(&error.to_string()),
         }
     }

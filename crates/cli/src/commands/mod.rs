@@ -13,6 +13,7 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod probe;
 pub(crate) mod reconcile;
+pub(crate) mod rollback;
 pub(crate) mod sandbox;
 pub(crate) mod serve;
 pub(crate) mod token;

@@ -105,7 +105,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// `24h`, `90m`, `7d`, a day, or an instant.
-fn moment(text: &str, zone: &str, now: Timestamp) -> Result<Timestamp, Fail> {
+pub(crate) fn moment(text: &str, zone: &str, now: Timestamp) -> Result<Timestamp, Fail> {
     let ago = || {
         let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
         let hours = match unit {

@@ -4,6 +4,7 @@
 //! how sure is it. The first that says no answers, so every verdict has one reason.
 
 mod digest;
+mod held;
 mod judge;
 mod memory;
 mod suppress;
@@ -73,7 +74,10 @@ fn verdict(inquiry: &Inquiry, facts: &Facts<'_>, name: &str, rule: &FieldRule) -
     let was = current(inquiry, rule);
     let mut case = Case { name, rule, was, is: None, confidence, evidence: held.map(|h| h.evidence.clone()) };
     let levels = Levels::of(inquiry, facts, slug, name);
-    let Some(value) = value else { return missing(&case, inquiry, facts, levels) };
+    let Some(value) = value else {
+        let default = missing(&case, inquiry, facts, levels)?;
+        return Some(approved(held::back(default, inquiry, facts), inquiry, facts));
+    };
     let value = cast(value, rule);
     match fit(&value, &rule.kind, location.map(|l| l.currency.as_str())) {
         Ok(text) => case.is = Some(text),
@@ -82,7 +86,7 @@ fn verdict(inquiry: &Inquiry, facts: &Facts<'_>, name: &str, rule: &FieldRule) -
             return Some(case.rule(VerdictKind::Keep, "type_mismatch", reason, "type"));
         }
     }
-    let verdict = judge::judge(&case, inquiry, facts, levels);
+    let verdict = held::back(judge::judge(&case, inquiry, facts, levels), inquiry, facts);
     Some(approved(verdict, inquiry, facts))
 }
 
@@ -168,7 +172,10 @@ fn approved(mut verdict: Verdict, inquiry: &Inquiry, facts: &Facts<'_>) -> Verdi
         return verdict;
     }
     let digest = change_digest(&verdict, inquiry, facts);
-    let answer = |a: &&Approval| a.kind == ReviewKind::Field && a.digest == digest;
+    // What was approved before it was taken back is no answer any more.
+    let since = held::since(&verdict, inquiry, facts);
+    let answer =
+        |a: &&Approval| a.kind == ReviewKind::Field && a.digest == digest && since.is_none_or(|since| a.at >= since);
     let Some(approval) = inquiry.approvals.iter().rev().find(answer) else { return verdict };
     match &approval.choice {
         Choice::Approve => {

@@ -21,6 +21,13 @@ pub(super) struct Wish {
 impl Wish {
     /// What must come first: the contact for everything associated with it.
     pub(super) fn needs(&self, inquiry: &Inquiry, planned: &[Effect]) -> Vec<Need> {
+        if let Desired::Restore { .. } = &self.desired {
+            // What is under way to a record settles first; what it is then is what is compared.
+            let under_way =
+                inquiry.effects.iter().filter(|(t, e)| e.progress == Progress::Planned && **t != self.target);
+            let writes = under_way.filter(|(t, _)| !t.starts_with("page") && *t != "find");
+            return writes.map(|(_, e)| Need { effect: e.id.clone(), settled: true }).collect();
+        }
         let Desired::Activity { contact: ContactRef::MadeBy(_), .. } = &self.desired else { return Vec::new() };
         let id = maker(inquiry, planned);
         id.map(|effect| Need { effect, settled: false }).into_iter().collect()
@@ -54,6 +61,8 @@ impl Desired {
 /// Everything that shall be so outside.
 pub(super) fn desired(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>, now: Timestamp) -> Vec<Wish> {
     let mut wishes = pages(inquiry, facts);
+    // What was written is taken back where it was written, whatever CRM is written to now.
+    wishes.extend(inquiry.undos.iter().map(|(target, undo)| undo.wish(target)));
     let Some((lane, words)) = facts.crm else { return wishes };
     wishes.extend(find(inquiry, facts, lane, words));
     let write = Writing { inquiry, verdicts, facts, words, lane, now };
@@ -225,7 +234,7 @@ fn pages(inquiry: &Inquiry, facts: &Facts<'_>) -> Vec<Wish> {
     use crate::contract::PageOn;
     let rules = &facts.contract.page;
     let mut wishes = Vec::new();
-    let mut tell = |name: &str, event: &str, staff: Option<&StaffId>, headline: String| {
+    let mut tell = |name: &str, event: &str, staff: Option<&StaffId>, headline: String, lines: Option<&[String]>| {
         let person = staff.and_then(|s| facts.roster.person(s));
         let sinks = [
             ("webhook", facts.page_webhook, true),
@@ -237,10 +246,10 @@ fn pages(inquiry: &Inquiry, facts: &Facts<'_>) -> Vec<Wish> {
             let notice = Notice {
                 to: person.and_then(|p| p.email.clone()),
                 subject: headline.clone(),
-                lines: notice_lines(inquiry, facts),
+                lines: lines.map_or_else(|| notice_lines(inquiry, facts), <[String]>::to_vec),
                 event: event.to_owned(),
                 inquiry: inquiry.id.clone(),
-                urgent: inquiry.urgent(),
+                urgent: inquiry.urgent() && lines.is_none(),
             };
             let key = format!("rb-page-{}-{name}", inquiry.id.stem());
             wishes.push(Wish { target, lane: lane.clone(), desired: Desired::Page { key, notice } });
@@ -248,16 +257,32 @@ fn pages(inquiry: &Inquiry, facts: &Facts<'_>) -> Vec<Wish> {
     };
     let who = inquiry.callback_number().unwrap_or_else(|| "a caller without a number".into());
     if rules.on.contains(&PageOn::Opened) && inquiry.open() {
-        tell("opened", "missed_call", inquiry.owner.as_ref().map(|o| &o.staff), format!("Missed call from {who}"));
+        tell(
+            "opened",
+            "missed_call",
+            inquiry.owner.as_ref().map(|o| &o.staff),
+            format!("Missed call from {who}"),
+            None,
+        );
     }
     if rules.on.contains(&PageOn::Escalated) {
         for climb in &inquiry.escalations {
             let name = format!("tier{}", climb.tier);
-            tell(&name, "escalation", climb.to.as_ref(), format!("Call back {who}: {}", climb.why));
+            tell(&name, "escalation", climb.to.as_ref(), format!("Call back {who}: {}", climb.why), None);
         }
     }
     if rules.on.contains(&PageOn::Breached) && inquiry.breached_at.is_some() {
-        tell("breached", "breached", inquiry.owner.as_ref().map(|o| &o.staff), format!("Past due: call back {who}"));
+        tell(
+            "breached",
+            "breached",
+            inquiry.owner.as_ref().map(|o| &o.staff),
+            format!("Past due: call back {who}"),
+            None,
+        );
+    }
+    for telling in &inquiry.tellings {
+        let name = format!("{}:{}", telling.rollback, telling.staff);
+        tell(&name, "rollback", Some(&telling.staff), telling.subject.clone(), Some(&telling.lines));
     }
     wishes
 }

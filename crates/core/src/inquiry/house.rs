@@ -121,6 +121,7 @@ impl House {
             page_email: None,
             salt: &self.salt,
             console_url: "https://console.example",
+            holds: &[],
         }
     }
 

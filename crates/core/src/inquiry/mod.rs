@@ -7,6 +7,7 @@
 
 mod desire;
 mod step;
+mod undo;
 
 pub use step::{step, wants_reading};
 
@@ -21,6 +22,7 @@ use crate::id::{AccountId, CallId, EffectId, InquiryId, LocationId, ReviewId, St
 use crate::identity::Match;
 use crate::ledger::{Draft, Salt};
 use crate::plan::{Actor, ContractRef, Evidence, Plan, Verdict};
+use crate::rollback::{Hold, Telling, Undo};
 use crate::roster::Roster;
 use crate::signal::{Attribution, Direction, Ending};
 use jiff::Timestamp;
@@ -407,6 +409,12 @@ pub struct Inquiry {
     pub reviews_made: u32,
     /// Changes of the record that a decision had to follow.
     pub moves: u32,
+    /// What a rollback takes back, by target, until it is so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub undos: BTreeMap<String, Undo>,
+    /// What staff are told of rollbacks through this inquiry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tellings: Vec<Telling>,
 }
 
 /// Something that happened. Closed set; each carries what a replay needs.
@@ -447,6 +455,10 @@ pub enum Event {
     Doubled { others: Vec<String> },
     /// A person wants the records made where they belong: they lie in another place than the one that is written to now. Exogenous.
     Relocated { by: UserId },
+    /// A rollback takes values back that this inquiry wrote. Exogenous.
+    Undo { undo: Undo },
+    /// A rollback is over, and its owner is told of it. Exogenous.
+    Told { telling: Telling },
     /// Contract or roster changed: decide again on the same knowledge. Exogenous.
     FactsChanged,
 }
@@ -496,6 +508,8 @@ pub struct Facts<'a> {
     pub salt: &'a Salt,
     /// Where the console stands, for links on records.
     pub console_url: &'a str,
+    /// What a rollback has put before a person; each with the time in which it holds.
+    pub holds: &'a [Hold],
 }
 
 /// What one event led to.
@@ -564,6 +578,8 @@ impl Inquiry {
             effects_made: 0,
             reviews_made: 0,
             moves: 0,
+            undos: BTreeMap::new(),
+            tellings: Vec::new(),
         }
     }
 

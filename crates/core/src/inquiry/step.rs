@@ -1,6 +1,7 @@
 //! Moving an inquiry by one event.
 
 use super::desire;
+use super::undo::UNDO;
 use super::*;
 use crate::crm::{Object, PersonKey};
 use crate::effect::{EFFECT_SCHEMA, Effect, Need, OWN_STAMPS};
@@ -22,6 +23,8 @@ const APART: &str = "apart";
 /// Moves an inquiry by one event. Total and deterministic.
 pub fn step(inquiry: Inquiry, event: &Event, facts: &Facts<'_>, now: Timestamp) -> Step {
     let urgency_before = inquiry.urgency();
+    let in_force: Vec<Hold> = facts.holds.iter().filter(|h| h.in_force(now)).cloned().collect();
+    let facts = &Facts { holds: &in_force, ..*facts };
     let mut moving =
         Moving { inquiry, drafts: Vec::new(), timers: Vec::new(), opened: Vec::new(), closed: Vec::new(), facts, now };
     moving.take_in(event);
@@ -55,27 +58,27 @@ pub fn wants_reading<'a>(inquiry: &Inquiry, call: &'a InquiryCall) -> Vec<&'a Tr
 
 /// One property of a confirmed write, as its entry tells it.
 #[derive(serde::Serialize)]
-struct WrittenField {
-    source: String,
+pub(super) struct WrittenField {
+    pub(super) source: String,
     /// Thousandths.
-    confidence: Option<u16>,
-    actor: &'static str,
+    pub(super) confidence: Option<u16>,
+    pub(super) actor: &'static str,
     /// `None`: what the workflow writes into every record of that kind.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    clause: String,
+    pub(super) reason: Option<String>,
+    pub(super) clause: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    evidence: Option<Evidence>,
+    pub(super) evidence: Option<Evidence>,
 }
 
-struct Moving<'a> {
-    inquiry: Inquiry,
-    drafts: Vec<Draft>,
+pub(super) struct Moving<'a> {
+    pub(super) inquiry: Inquiry,
+    pub(super) drafts: Vec<Draft>,
     timers: Vec<Timer>,
     opened: Vec<Review>,
     closed: Vec<ReviewId>,
-    facts: &'a Facts<'a>,
-    now: Timestamp,
+    pub(super) facts: &'a Facts<'a>,
+    pub(super) now: Timestamp,
 }
 
 impl<'a> Moving<'a> {
@@ -103,6 +106,8 @@ impl<'a> Moving<'a> {
             }
             Event::Doubled { others } => self.take_doubles(others),
             Event::Relocated { by } => self.take_relocation(by),
+            Event::Undo { undo } => self.take_undo(undo),
+            Event::Told { telling } => self.take_telling(telling),
             Event::FactsChanged => {
                 self.drafts.push(Draft::new("facts_changed").with("contract", self.facts.contract_ref));
             }
@@ -212,6 +217,10 @@ impl<'a> Moving<'a> {
     }
 
     fn take_settled(&mut self, effect: &EffectId, target: &str, receipt: &Receipt) {
+        if target.starts_with(UNDO) {
+            self.take_undone(effect, target, receipt);
+            return;
+        }
         let word = self.inquiry.effects.get(target).map(|e| e.word.clone()).unwrap_or_default();
         self.write_audit(effect, target, &word, receipt);
         let current = self.settle_target(target, effect, Progress::Done, Some(&receipt.record), None);
@@ -359,7 +368,7 @@ impl<'a> Moving<'a> {
     }
 
     /// Marks the effect on a target as settled; false when the target has another effect by now.
-    fn settle_target(
+    pub(super) fn settle_target(
         &mut self,
         target: &str,
         effect: &EffectId,

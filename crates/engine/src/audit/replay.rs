@@ -2,6 +2,7 @@
 
 use super::{Sealed, Told};
 use crate::facts::{AccountFacts, NO_CONTRACT, read_roster};
+use crate::rollback::{HOLD, read_hold};
 use crate::{Engine, Error, micros};
 use ringback_core::contract::{self, Autonomy, Contract};
 use ringback_core::id::{AccountId, ContractId, InquiryId};
@@ -125,9 +126,12 @@ fn decide(
     event: &Event,
     entry: &Told,
 ) -> Result<inquiry::Step, Error> {
+    let holds = roster.iter().filter(|row| row.kind == HOLD).map(read_hold);
     let roster = read_roster(roster)?;
+    let holds = holds.collect::<Result<Vec<_>, _>>()?;
     let (contract, contract_ref) = contract_of(contracts, entry)?;
-    let facts = Facts { roster: &roster, contract: &contract, contract_ref: &contract_ref, ..now.facts() };
+    let of_then = Facts { roster: &roster, contract: &contract, contract_ref: &contract_ref, ..now.facts() };
+    let facts = Facts { holds: &holds, ..of_then };
     Ok(inquiry::step(before, event, &facts, entry.at))
 }
 

@@ -15,7 +15,7 @@ use ringback_engine::http::{Authorization, Fault, Outgoing, Transport};
 use ringback_engine::keyring::Keyring;
 use ringback_engine::mail::NoMailer;
 use ringback_engine::{Engine, Parts, Settings};
-use ringback_store::{self as store, ConnectionRow, Durability, EffectRow, Options, Site, Store};
+use ringback_store::{self as store, CommitHook, ConnectionRow, Durability, EffectRow, Options, Site, Store};
 use ringback_twins::books::{Books, Entry, Kind};
 use ringback_twins::crms;
 use ringback_twins::fault::{Faulty, What};
@@ -132,8 +132,18 @@ impl Transport for Net {
 
 impl Yard {
     /// The account, set up as a person would: the CRM connected by the program itself.
-    #[expect(clippy::too_many_lines, reason = "set up in the order in which a person does it")]
     pub(crate) async fn new(vendor: &'static str, seed: u64, trace: bool) -> Result<Self> {
+        Self::with_hook(vendor, seed, trace, None).await
+    }
+
+    /// The same, with somebody who is asked around every commit.
+    #[expect(clippy::too_many_lines, reason = "set up in the order in which a person does it")]
+    pub(crate) async fn with_hook(
+        vendor: &'static str,
+        seed: u64,
+        trace: bool,
+        hook: Option<Arc<dyn CommitHook>>,
+    ) -> Result<Self> {
         let mut world = World::new(seed, Size { calls: 0, faults: false, crashes: false });
         world.accounts.truncate(1);
         let mut account = world.accounts.pop().context("a world without an account")?;
@@ -160,8 +170,12 @@ impl Yard {
         // A Tuesday at nine in Phoenix or wherever the world's first site is: the middle of a day at work.
         let clock = Arc::new(VirtualClock::at(world.start_ms - SET_UP_BEFORE_MS));
         let net = Arc::new(Net::new(clock.clone(), twin.clone(), trace));
-        let options =
-            Options { durability: Durability::NoSync, readers_max: 2, ..Options::new("sqlite://:memory:".to_owned()) };
+        let options = Options {
+            durability: Durability::NoSync,
+            readers_max: 2,
+            hook,
+            ..Options::new("sqlite://:memory:".to_owned())
+        };
         let store = Store::open(options).await.context("the store does not open")?;
         let engine = Engine::new(Parts {
             store: store.clone(),
@@ -309,6 +323,7 @@ impl Yard {
     pub(crate) async fn step(&self, together: bool) -> Result<usize> {
         let mut done = self.engine.step_signals(true).await?.done;
         done += self.engine.step_timers().await?.done;
+        done += self.engine.step_rollbacks().await?.done;
         for (account, lane) in self.engine.lanes_due().await? {
             if lane == CRM || !together {
                 done += self.engine.step_lane(&account, &lane, !together).await?.done;

@@ -15,6 +15,7 @@ pub(crate) mod cursors;
 pub(crate) mod documents;
 pub(crate) mod effects;
 pub(crate) mod entries;
+pub(crate) mod field_writes;
 pub(crate) mod idempotency;
 pub(crate) mod inquiries;
 pub(crate) mod lanes;
@@ -22,6 +23,7 @@ pub(crate) mod people;
 pub(crate) mod plans;
 pub(crate) mod proofs;
 pub(crate) mod reviews;
+pub(crate) mod rollbacks;
 pub(crate) mod roster;
 pub(crate) mod sessions;
 pub(crate) mod signals;
@@ -39,6 +41,7 @@ pub use cursors::*;
 pub use documents::*;
 pub use effects::*;
 pub use entries::*;
+pub use field_writes::*;
 pub use idempotency::*;
 pub use inquiries::*;
 pub use lanes::*;
@@ -46,6 +49,7 @@ pub use people::*;
 pub use plans::*;
 pub use proofs::*;
 pub use reviews::*;
+pub use rollbacks::*;
 pub use roster::*;
 pub use sessions::*;
 pub use signals::*;
@@ -69,6 +73,7 @@ pub(crate) fn statements() -> Vec<Sql> {
         documents::ALL,
         effects::ALL,
         entries::ALL,
+        field_writes::ALL,
         idempotency::ALL,
         inquiries::ALL,
         lanes::ALL,
@@ -76,6 +81,7 @@ pub(crate) fn statements() -> Vec<Sql> {
         plans::ALL,
         proofs::ALL,
         reviews::ALL,
+        rollbacks::ALL,
         roster::ALL,
         sessions::ALL,
         signals::ALL,
@@ -94,6 +100,9 @@ pub(crate) fn many_rows() -> Vec<ManyRows> {
         crate::intake::SIGNALS_INSERT_DUPLICATE,
         entries::ENTRIES_APPEND,
         effects::EFFECTS_INSERT,
+        field_writes::FIELD_WRITES_PUT,
+        field_writes::CORRECTIONS_PUT,
+        rollbacks::ROLLBACK_ITEMS_INSERT,
     ]
 }
 

@@ -35,6 +35,9 @@ statements! {
         SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), COALESCE(MAX(version), 0) + 1, CAST($4 AS TEXT), CAST($5 AS BIGINT), \
         CAST(NULL AS BIGINT) FROM roster WHERE account = $1 AND kind = $2 AND id = $3 RETURNING version";
     ROSTER_CURRENT = concat!("SELECT ", columns!(), " FROM roster WHERE account = $1 AND valid_to IS NULL ORDER BY kind, id");
+    ROSTER_KIND_NOW = concat!("SELECT ", columns!(), " FROM roster WHERE account = $1 AND kind = $2 AND (valid_to IS NULL OR valid_to > $3) \
+        ORDER BY id, version");
+    ROSTER_CLOSE_IF = "UPDATE roster SET valid_to = $4 WHERE account = $1 AND kind = $2 AND id = $3 AND valid_to IS NULL";
     ROSTER_AT = concat!("SELECT ", columns!(), " FROM roster WHERE account = $1 AND valid_from <= $2 \
         AND (valid_to IS NULL OR valid_to > $2) ORDER BY kind, id");
 }
@@ -59,4 +62,14 @@ pub async fn roster_current(tx: &mut Tx, account: &str) -> Result<Vec<RosterRow>
 /// Everything as it was valid at an instant.
 pub async fn roster_at(tx: &mut Tx, account: &str, at: i64) -> Result<Vec<RosterRow>, Error> {
     rows!(tx, RosterRow, ROSTER_AT, account, at)
+}
+
+/// Everything of a kind that is valid now or will be: also what ends or begins only later.
+pub async fn roster_kind_from(tx: &mut Tx, account: &str, kind: &str, at: i64) -> Result<Vec<RosterRow>, Error> {
+    rows!(tx, RosterRow, ROSTER_KIND_NOW, account, kind, at)
+}
+
+/// Ends a thing without a successor, at that instant; `false` when there is none without an end.
+pub async fn roster_end_if(tx: &mut Tx, account: &str, kind: &str, id: &str, at: i64) -> Result<bool, Error> {
+    crate::tx::exec_if!(tx, ROSTER_CLOSE_IF, account, kind, id, at)
 }

@@ -83,6 +83,16 @@ async fn seen(tx: &mut Tx, of: &str) -> Result<Vec<(&'static str, String)>, Erro
         idempotency_get("key", "POST /calls"),
         cursor_get("c1", "calls"),
         alarms_open(10),
+        field_writes_of_inquiry("i1"),
+        field_writes_of_version(("main", 2), (0, 1_000), 10),
+        field_writes_between((0, 1_000), None, None, 10),
+        field_writes_of_record("contact", "rec1"),
+        corrections_of("i1"),
+        corrections_since(0, 10),
+        rollback_get("rb1"),
+        rollbacks_list(10, &end),
+        rollback_items_of("rb1"),
+        roster_kind_from("location", 60),
     ]
 }
 
@@ -160,6 +170,10 @@ async fn nobody_changes_another_account() {
             attempts_scrub("bolt", "e1", "erased"),
             idempotency_expire("bolt", 9_999),
             alarm_clear("bolt", "quarantine", "c1", 9),
+            roster_end_if("bolt", "location", "l1", 9),
+            rollback_put_off_if("bolt", "rb1", 9),
+            rollback_finish_if("bolt", "rb1", 9),
+            rollback_item_move_if(&seeds::rollback_item("bolt", "rb1", 1), "planned"),
         ];
         assert_eq!(look!(store, |tx| seen(tx, "acme").await).unwrap(), before);
         store.close().await;

@@ -288,6 +288,73 @@ pub(crate) fn proof(account: &str, seq: i64, day: &str, revision: i64) -> ProofR
     }
 }
 
+pub(crate) fn field_write(account: &str, seq: i64, property: &str) -> FieldWriteRow {
+    FieldWriteRow {
+        account: account.into(),
+        inquiry: "i1".into(),
+        seq,
+        property: property.into(),
+        at: 100 + seq,
+        object: "contact".into(),
+        record: "rec1".into(),
+        field: "urgency".into(),
+        clause: "field.urgency.winner".into(),
+        contract: "main".into(),
+        version: seq,
+        source: format!("the words of {account}"),
+        origin: "ads".into(),
+        actor: "AI".into(),
+        confidence: Some(950),
+        effect: "e1".into(),
+        was_doc: None,
+        is_doc: Some("d1".into()),
+    }
+}
+
+pub(crate) fn correction(account: &str, seq: i64) -> CorrectionRow {
+    CorrectionRow {
+        account: account.into(),
+        inquiry: "i1".into(),
+        seq,
+        property: "rb_urgency".into(),
+        kind: "rollback".into(),
+        value_doc: Some("d1".into()),
+        by_id: account.into(),
+        seen_at: 100 + seq,
+    }
+}
+
+pub(crate) fn rollback(account: &str, id: &str, started_at: i64) -> RollbackRow {
+    RollbackRow {
+        account: account.into(),
+        id: id.into(),
+        scope: format!("{{\"of\":\"{account}\"}}"),
+        state: "running".into(),
+        reason: "a wrong source".into(),
+        by_id: "u1".into(),
+        preview_digest: "digest".into(),
+        preview: "{}".into(),
+        started_at,
+        due_at: started_at + 10,
+        done_at: None,
+    }
+}
+
+pub(crate) fn rollback_item(account: &str, rollback: &str, n: i64) -> RollbackItemRow {
+    RollbackItemRow {
+        account: account.into(),
+        rollback: rollback.into(),
+        n,
+        inquiry: "i1".into(),
+        lane: "hubspot".into(),
+        object: "contact".into(),
+        record: format!("rec{n} of {account}"),
+        fields: "[]".into(),
+        state: "planned".into(),
+        effect: None,
+    }
+}
+
 pub(crate) fn alarm(account: &str, id: &str) -> AlarmRow {
     AlarmRow {
         account: account.into(),
@@ -335,6 +402,14 @@ pub(crate) async fn everything(store: &Store, of: &str) {
                 cursor_put(tx, of, "c1", "calls", of, 100).await?;
                 assert!(alarm_raise_once(tx, &alarm(of, "al1")).await?);
                 proof_insert(tx, &proof(of, 1, "2026-03-02", 1)).await?;
+                let writes = [
+                    field_write(of, 2, "rb_source"),
+                    field_write(of, 2, "rb_urgency"),
+                    field_write(of, 3, "rb_urgency"),
+                ];
+                assert_eq!(field_writes_put_once(tx, &writes).await?, 3);
+                assert_eq!(corrections_put_once(tx, &[correction(of, 2)]).await?, 1);
+                rollback_insert(tx, &rollback(of, "rb1", 100), &[rollback_item(of, "rb1", 1)]).await?;
                 Ok(())
             })
         })

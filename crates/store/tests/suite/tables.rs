@@ -692,6 +692,85 @@ on_both!(proofs_are_a_chain_that_two_nodes_cannot_fork, |store| {
     assert_eq!(look!(store, |tx| proofs_list(tx, "a", 10, 2).await).unwrap(), [first]);
 });
 
+on_both!(what_was_written_is_found_by_inquiry_record_version_and_time, |store| {
+    let all = [
+        seeds::field_write("a", 2, "rb_source"),
+        seeds::field_write("a", 2, "rb_urgency"),
+        seeds::field_write("a", 3, "rb_urgency"),
+    ];
+    let again = [all[0].clone(), FieldWriteRow { source: "another".into(), ..all[1].clone() }];
+    assert_eq!(unit!(store, |tx| field_writes_put_once(tx, &again).await), Ok(0), "an entry says it once");
+    assert_eq!(look!(store, |tx| field_writes_of_inquiry(tx, "a", "i1").await).unwrap(), all);
+    assert_eq!(look!(store, |tx| field_writes_of_record(tx, "a", "contact", "rec1").await).unwrap(), all);
+    assert_eq!(look!(store, |tx| field_writes_of_record(tx, "a", "task", "rec1").await).unwrap(), []);
+    let of =
+        async |version| look!(store, |tx| field_writes_of_version(tx, "a", ("main", version), (0, 1_000), 10).await);
+    assert_eq!(of(2).await.unwrap(), all[..2]);
+    assert_eq!(of(3).await.unwrap(), all[2..]);
+    let between = async |since, until, field: Option<&'static str>, version| {
+        look!(store, |tx| field_writes_between(tx, "a", (since, until), field, version, 10).await)
+    };
+    assert_eq!(between(0, 1_000, None, None).await.unwrap(), all);
+    assert_eq!(between(103, 104, None, None).await.unwrap(), all[2..]);
+    assert_eq!(between(0, 103, Some("urgency"), None).await.unwrap(), all[..2]);
+    assert_eq!(between(0, 1_000, Some("contact.rb_source"), None).await.unwrap(), all[..1]);
+    assert_eq!(between(0, 1_000, None, Some(3)).await.unwrap(), all[2..]);
+    assert_eq!(unit!(store, |tx| corrections_put_once(tx, &[seeds::correction("a", 2)]).await), Ok(0), "seen already");
+    assert_eq!(look!(store, |tx| corrections_since(tx, "a", 102, 10).await).unwrap(), [seeds::correction("a", 2)]);
+    assert_eq!(look!(store, |tx| corrections_since(tx, "a", 103, 10).await).unwrap(), []);
+});
+
+on_both!(a_rollback_and_its_items_move_on_once, |store| {
+    let taken = unit!(store, |tx| rollback_insert(tx, &seeds::rollback("a", "rb1", 100), &[]).await);
+    assert_eq!(taken, Err(Error::Conflict));
+    unit!(store, |tx| rollback_insert(tx, &seeds::rollback("a", "rb2", 200), &[]).await).unwrap();
+    let due = async |now| {
+        look!(store, |tx| rollbacks_due(tx, now, 10).await).unwrap().into_iter().map(|r| r.id).collect::<Vec<_>>()
+    };
+    assert_eq!(due(109).await, Vec::<String>::new());
+    assert_eq!(due(110).await, ["rb1"]);
+    assert_eq!(due(210).await, ["rb1", "rb2"]);
+    assert_eq!(look!(store, |tx| rollback_next_due_at(tx).await), Ok(Some(110)));
+    assert_eq!(unit!(store, |tx| rollback_put_off_if(tx, "a", "rb1", 300).await), Ok(true));
+    assert_eq!(due(210).await, ["rb2"]);
+    let sent =
+        RollbackItemRow { state: "sent".into(), effect: Some("e9".into()), ..seeds::rollback_item("a", "rb1", 1) };
+    let (one, two) = (sent.clone(), sent.clone());
+    assert_eq!(unit!(store, |tx| rollback_item_move_if(tx, &one, "planned").await), Ok(true));
+    assert_eq!(
+        unit!(store, |tx| rollback_item_move_if(tx, &two, "planned").await),
+        Ok(false),
+        "another node was first"
+    );
+    assert_eq!(look!(store, |tx| rollback_items_of(tx, "a", "rb1").await).unwrap(), [sent]);
+    assert_eq!(unit!(store, |tx| rollback_finish_if(tx, "a", "rb1", 400).await), Ok(true));
+    assert_eq!(unit!(store, |tx| rollback_finish_if(tx, "a", "rb1", 401).await), Ok(false));
+    assert_eq!(unit!(store, |tx| rollback_put_off_if(tx, "a", "rb1", 500).await), Ok(false), "it is over");
+    let done = look!(store, |tx| rollback_get(tx, "a", "rb1").await).unwrap().unwrap();
+    assert_eq!((done.state.as_str(), done.done_at), ("done", Some(400)));
+    let ids: Vec<String> = look!(store, |tx| rollbacks_list(tx, "a", 10, &Before::end()).await)
+        .unwrap()
+        .into_iter()
+        .map(|r| r.id)
+        .collect();
+    assert_eq!(ids, ["rb2", "rb1"]);
+});
+
+on_both!(a_thing_of_the_roster_may_begin_and_end_later, |store| {
+    unit!(store, |tx| roster_put(tx, "a", "hold", "h1", "{}", 500).await).unwrap();
+    let known = async |at| look!(store, |tx| roster_kind_from(tx, "a", "hold", at).await).unwrap().len();
+    let valid =
+        async |at| look!(store, |tx| roster_at(tx, "a", at).await).unwrap().iter().filter(|r| r.kind == "hold").count();
+    assert_eq!((known(100).await, valid(499).await, valid(500).await), (1, 0, 1), "known before it begins");
+    assert_eq!(unit!(store, |tx| roster_end_if(tx, "a", "hold", "h1", 900).await), Ok(true));
+    assert_eq!(unit!(store, |tx| roster_end_if(tx, "a", "hold", "h1", 901).await), Ok(false));
+    assert_eq!(
+        (known(899).await, valid(899).await, known(900).await, valid(900).await),
+        (1, 1, 0, 0),
+        "it holds until its end"
+    );
+});
+
 on_both!(scrubbing_leaves_what_was_decided, |store| {
     unit!(store, |tx| {
         plan_scrub(tx, "a", "plan1", "erased").await?;

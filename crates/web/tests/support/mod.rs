@@ -266,6 +266,7 @@ impl House {
             page_email: None,
             salt: &self.salt,
             console_url: "http://127.0.0.1:8787",
+            holds: &[],
         }
     }
 

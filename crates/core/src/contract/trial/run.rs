@@ -127,6 +127,7 @@ impl<'a> Scene<'a> {
             page_email: Some(&page),
             salt: &salt,
             console_url: "https://console.example",
+            holds: &[],
         };
         let here = roster.locations.first().map(|l| l.id.clone());
         let mut play = Play { scene: self, facts: &facts, now: self.at, inquiry: None };
