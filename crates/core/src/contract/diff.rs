@@ -106,25 +106,7 @@ pub fn diff(before: &Contract, after: &Contract) -> Vec<Change> {
     owners(&before.owner, &after.owner, &mut found);
     clock("clock", &before.clock, &after.clock, &mut found);
     locations(before, after, &mut found);
-    let classes = |s: &Suppress| s.classes.iter().map(word_of).collect::<BTreeSet<_>>();
-    found.set(
-        "suppress.classes",
-        &classes(&before.suppress),
-        &classes(&after.suppress),
-        Way::Loosens,
-        Way::Tightens,
-        |class, more| {
-            format!(
-                "For the class {} {} held back.",
-                class.replace('_', " "),
-                if more {
-                    "sending, enrolment, routing away and owner changes are now"
-                } else {
-                    "nothing is any longer"
-                }
-            )
-        },
-    );
+    suppress(&before.suppress, &after.suppress, &mut found);
     found.same("page", "Who is told and how", &before.page, &after.page);
     if before.tests != after.tests {
         found.say(
@@ -134,6 +116,23 @@ pub fn diff(before: &Contract, after: &Contract) -> Vec<Change> {
         );
     }
     found.0
+}
+
+fn suppress(before: &Suppress, after: &Suppress, found: &mut Found) {
+    let classes = |s: &Suppress| s.classes.iter().map(word_of).collect::<BTreeSet<_>>();
+    found.set("suppress.classes", &classes(before), &classes(after), Way::Loosens, Way::Tightens, |class, more| {
+        format!(
+            "For the class {} {} held back.",
+            class.replace('_', " "),
+            if more { "sending, enrolment, routing away and owner changes are now" } else { "nothing is any longer" }
+        )
+    });
+    found.same(
+        "suppress.marks",
+        "By what the classes that are held back are known",
+        &(&before.strategic, &before.marked),
+        &(&after.strategic, &after.marked),
+    );
 }
 
 fn locations(before: &Contract, after: &Contract, found: &mut Found) {
@@ -292,6 +291,24 @@ fn field(clause: &str, name: &str, a: &FieldRule, b: &FieldRule, found: &mut Fou
         &format!("What happens when {name} is not said"),
         &a.on_missing,
         &b.on_missing,
+    );
+    if a.review_when != b.review_when {
+        let way = match (&a.review_when, &b.review_when) {
+            (None, Some(_)) => Way::Tightens,
+            (Some(_), None) => Way::Loosens,
+            _ => Way::Neither,
+        };
+        let told = |w: &Option<String>| w.clone().unwrap_or_else(|| "never for that reason".to_owned());
+        let text =
+            format!("For {name} a person is asked whenever {}, before {}.", told(&b.review_when), told(&a.review_when));
+        found.say(&key("review_when"), way, text);
+    }
+    found.word(
+        &key("rollback"),
+        Way::Neither,
+        &format!("What taking back {name} puts there"),
+        &a.rollback,
+        &b.rollback,
     );
     if a.accountability != b.accountability {
         let (way, text) =
