@@ -29,6 +29,7 @@ pub mod proof;
 pub mod rights;
 pub mod roster;
 pub mod signal;
+pub mod standing;
 pub mod upcast;
 
 /// The version of the deciding code, kept with every decision so that a replay knows which rules it must reproduce.

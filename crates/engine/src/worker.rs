@@ -166,6 +166,11 @@ impl Engine {
             let id = AccountId::from_text(account.id.clone());
             self.checkpoint(&id).await?;
             self.refresh_indexes(&id).await?;
+            if let Err(error) = self.watch_schema(&id).await
+                && !self.is_told(&error)
+            {
+                tracing::warn!(%error, account = account.id, "the CRM's schema could not be compared; it is tried again");
+            }
             // One account's night must not keep the others waiting.
             if let Err(error) = self.nightly_proof(&account).await
                 && !self.is_told(&error)

@@ -26,6 +26,8 @@ async fn seen(tx: &mut Tx, of: &str) -> Result<Vec<(&'static str, String)>, Erro
         connections_all(),
         connections_last_signal(),
         roster_current(),
+        clause_waits_of("urgency", 10),
+        clause_waits_count(),
         roster_at(60),
         contract_get("k1"),
         contract_latest("main"),
@@ -159,6 +161,7 @@ async fn nobody_changes_another_account() {
             review_scrub("bolt", "r1", "{}", None),
             attempts_scrub("bolt", "e1", "erased"),
             idempotency_expire("bolt", 9_999),
+            clause_wait_done("bolt", "urgency", "i1"),
             alarm_clear("bolt", "quarantine", "c1", 9),
         ];
         assert_eq!(look!(store, |tx| seen(tx, "acme").await).unwrap(), before);
