@@ -1,8 +1,10 @@
 use super::*;
 use crate::audit::tests::support::World;
+use crate::http::{Fault, Outgoing};
 use ringback_core::http::HttpReply;
 use ringback_core::inquiry::RejectCode;
 use ringback_core::plan::VerdictKind;
+use std::sync::Mutex;
 
 fn user() -> UserId {
     UserId::from_text("user_1")
@@ -22,23 +24,30 @@ async fn one(world: &World, field: &str) -> Asked {
     asked(world, field).await.pop().unwrap_or_else(|| panic!("{field} is not asked"))
 }
 
-/// A CRM that shows record 501 with this urgency.
-fn shows(
-    urgency: &'static str,
-) -> Box<dyn Fn(&crate::http::Outgoing<'_>) -> Result<HttpReply, crate::http::Fault> + Send + Sync> {
+type Shown = Arc<Mutex<BTreeMap<String, String>>>;
+
+/// A CRM that shows record 501 with these properties; all were set by a person.
+fn shows(shown: Shown) -> Box<dyn Fn(&Outgoing<'_>) -> Result<HttpReply, Fault> + Send + Sync> {
     Box::new(move |_| {
-        let record = serde_json::json!({ "id": "501", "properties": { "rb_urgency": urgency }, "archived": false,
-            "propertiesWithHistory": { "rb_urgency": [{ "value": urgency, "timestamp": "2026-03-02T15:04:00Z",
-                "sourceType": "CRM_UI", "sourceId": "userId:7" }] } });
+        let properties = shown.lock().unwrap().clone();
+        let set = |(name, value): (&String, &String)| {
+            let set =
+                serde_json::json!([{ "value": value, "timestamp": "2026-03-02T15:01:00Z", "sourceType": "CRM_UI" }]);
+            (name.clone(), set)
+        };
+        let history: serde_json::Map<String, serde_json::Value> = properties.iter().map(set).collect();
+        let record = serde_json::json!({ "id": "501", "properties": properties, "propertiesWithHistory": history, "archived": false });
         Ok(HttpReply { status: 200, headers: Vec::new(), body: record.to_string().into_bytes() })
     })
 }
 
 #[tokio::test]
 async fn an_approval_on_an_old_sight_is_refused_with_the_new_value_before_anything_is_planned() {
-    let world = World::with(shows("nurture")).await;
+    let shown = Shown::default();
+    let world = World::with(shows(shown.clone())).await;
     let inquiry = world.missed_call("1").await;
-    world.contact_made(&inquiry).await;
+    shown.lock().unwrap().extend(world.contact_made(&inquiry).await);
+    shown.lock().unwrap().insert("rb_urgency".into(), "nurture".into());
     let shown = one(&world, "urgency").await;
     assert_eq!(shown.review.current.as_deref().unwrap_or_default(), "");
     // Somebody sets it in the CRM; nobody told us, and what we read is two minutes old.
@@ -125,11 +134,10 @@ async fn what_different_reasons_stopped_or_another_has_to_answer_is_not_answered
     let bare = Choice::Reject { reason: " ".into(), code: Some(RejectCode::Other) };
     let silent = engine.decide_reviews(&world.account, &items[..1], &bare, &user(), &everything).await;
     assert!(matches!(silent, Err(Error::Refused(_))), "a no has a reason: {silent:?}");
-    let coordinator = |_: &Inquiry, act| ringback_core::rights::Role::Coordinator.may(act);
-    let facts = engine.facts(&world.account).await.unwrap();
-    let answered_for = all.iter().find(|a| act_of(&a.review, &facts.contract) == Act::DecideAccountability).unwrap();
-    let item = [(answered_for.review.id.clone(), answered_for.review.digest.clone())];
-    let became = engine.decide_reviews(&world.account, &item, &Choice::Approve, &user(), &coordinator).await.unwrap();
+    // Somebody who works the queue and decides no fields.
+    let queue_only = |_: &Inquiry, act| act == Act::WorkQueue;
+    let item = items[..1].to_vec();
+    let became = engine.decide_reviews(&world.account, &item, &Choice::Approve, &user(), &queue_only).await.unwrap();
     assert_eq!(became[0].1, Became::NotYours);
     let nobody = |_: &Inquiry, _| false;
     let became = engine.decide_reviews(&world.account, &item, &Choice::Approve, &user(), &nobody).await.unwrap();
