@@ -431,6 +431,26 @@ pub(crate) enum Review {
     List,
     /// Decide one; the digest makes sure that it is the change you looked at.
     Decide(Decide),
+    /// The same answer to many questions that one reason stopped, across callers. One that moved on does not hold up the others.
+    Together(Together),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Together {
+    /// Questions with the digests that `review list` shows: `rev_1:DIGEST rev_2:DIGEST`.
+    #[arg(required = true, value_name = "ID:DIGEST")]
+    pub(crate) items: Vec<String>,
+    /// Who decides: the address of a user.
+    #[arg(long, value_name = "EMAIL")]
+    pub(crate) by: String,
+    #[arg(long, conflicts_with = "reject", required_unless_present = "reject")]
+    pub(crate) approve: bool,
+    /// Refuse, and why; the words may be left out with --code.
+    #[arg(long, value_name = "REASON", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) reject: Option<String>,
+    /// Why not, in one word: misheard, somebody_else, crm_is_right, no_double, not_for_this_field, other.
+    #[arg(long, requires = "reject")]
+    pub(crate) code: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -444,6 +464,9 @@ pub(crate) struct Decide {
     pub(crate) by: String,
     #[command(flatten)]
     pub(crate) choice: Choice,
+    /// With --reject, why not in one word: misheard, somebody_else, crm_is_right, no_double, not_for_this_field, other.
+    #[arg(long, requires = "reject")]
+    pub(crate) code: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -454,8 +477,8 @@ pub(crate) struct Choice {
     /// Approve this value instead.
     #[arg(long, value_name = "VALUE")]
     pub(crate) edit: Option<String>,
-    /// Refuse, and why.
-    #[arg(long, value_name = "REASON")]
+    /// Refuse, and why; the words may be left out with --code.
+    #[arg(long, value_name = "REASON", num_args = 0..=1, default_missing_value = "")]
     pub(crate) reject: Option<String>,
     /// The right one of the choices shown.
     #[arg(long, value_name = "ID")]

@@ -191,7 +191,9 @@ impl From<ringback_engine::Error> for Fail {
                 Self::new(Exit::Missing, problem.code, problem.cause, problem.cure)
             }
             E::Told(problem) => Self::new(Exit::Check, problem.code, problem.cause, problem.cure),
-            E::MovedOn(_) => Self::new(Exit::Missing, "RB-0315", error.to_string(), "look at it again, then decide"),
+            E::MovedOn(_) | E::Late(_) => {
+                Self::new(Exit::Missing, "RB-0315", error.to_string(), "look at it again, then decide")
+            }
             E::Refused(_) => {
                 Self::new(Exit::Unavailable, "RB-0316", error.to_string(), "`ringback doctor` says what is missing")
             }

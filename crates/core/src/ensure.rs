@@ -1045,7 +1045,7 @@ fn page(history: &History, key: &str) -> Next {
 }
 
 /// A read value equals a written one. CRMs give numbers and instants back in their own spelling.
-pub(crate) fn same(held: &str, sent: &str) -> bool {
+pub fn same(held: &str, sent: &str) -> bool {
     if held == sent || held.trim() == sent.trim() {
         return true;
     }

@@ -8,7 +8,7 @@ use ringback_core::crm::Record;
 use ringback_core::effect::Effect;
 use ringback_core::ensure::{HISTORY_SCHEMA, History};
 use ringback_core::id::{AccountId, EffectId, InquiryId, ReviewId, UserId};
-use ringback_core::inquiry::{self, Choice, Event, INQUIRY_SCHEMA, Inquiry, Remembered, Review, ReviewKind, State};
+use ringback_core::inquiry::{self, Event, INQUIRY_SCHEMA, Inquiry, Remembered, Review, ReviewKind, State};
 use ringback_core::ledger::{Document, Draft, ENTRY_SCHEMA, Entry, Retention, Salt, seal};
 use ringback_core::plan::{PLAN_SCHEMA, Plan};
 use ringback_core::rights::Act;
@@ -555,17 +555,27 @@ pub(crate) async fn release(tx: &mut Tx, account: &str, inquiry: &str, now: Time
 impl Engine {
     /// Moves an inquiry by a person's event.
     pub async fn act(&self, account: &AccountId, inquiry: &InquiryId, event: Event) -> Result<Inquiry, Error> {
+        self.act_all(account, inquiry, &[event]).await
+    }
+
+    /// Moves an inquiry by events, one after the other, in one unit.
+    pub(crate) async fn act_all(
+        &self,
+        account: &AccountId,
+        inquiry: &InquiryId,
+        events: &[Event],
+    ) -> Result<Inquiry, Error> {
         let facts = self.facts(account).await?;
-        let event = Arc::new(event);
+        let events: Arc<[Event]> = events.into();
         for _ in 0..MEETINGS_MAX {
-            let (facts, event, id, now) = (facts.clone(), event.clone(), inquiry.clone(), self.now());
+            let (facts, events, id, now) = (facts.clone(), events.clone(), inquiry.clone(), self.now());
             let moved = self
                 .store()
                 .write(Site::Decision, move |tx| {
                     Box::pin(async move {
                         let account = facts.account.as_str();
                         let Some(loaded) = load(tx, account, id.as_str()).await? else { return Ok(None) };
-                        apply(tx, &facts, loaded, std::slice::from_ref(event.as_ref()), now).await.map(Some)
+                        apply(tx, &facts, loaded, &events, now).await.map(Some)
                     })
                 })
                 .await;
@@ -627,60 +637,6 @@ impl Engine {
             memory.extend(contact.ours.into_iter().map(of));
         }
         Ok(memory)
-    }
-
-    /// A person's answer to a review, provided the question still is the one that was shown.
-    pub async fn decide_review(
-        &self,
-        account: &AccountId,
-        review: &ReviewId,
-        digest: &str,
-        choice: Choice,
-        by: &UserId,
-    ) -> Result<Inquiry, Error> {
-        let (account_text, id) = (account.as_str().to_owned(), review.as_str().to_owned());
-        let row = self
-            .store()
-            .read(move |tx| Box::pin(async move { store::review_get(tx, &account_text, &id).await }))
-            .await?
-            .ok_or_else(|| Error::Missing(format!("review {review}")))?;
-        if row.state != "open" {
-            return Err(self.moved_on(account, &row, "this question was answered or has become void meanwhile").await);
-        }
-        if row.digest != digest {
-            return Err(self.moved_on(account, &row, "the value changed meanwhile").await);
-        }
-        let event = Event::Decided { review: review.clone(), choice, by: by.clone() };
-        let inquiry = self.act(account, &InquiryId::from_text(row.inquiry.clone()), event).await?;
-        // Another answer or another value may have come first, in the same moment.
-        if !inquiry.approvals.iter().any(|a| a.review == *review && a.by == *by) {
-            return Err(self.moved_on(account, &row, "this question was answered or has become void meanwhile").await);
-        }
-        Ok(inquiry)
-    }
-
-    /// An answer comes too late: what stands there and what is proposed now, where the same is still asked.
-    async fn moved_on(&self, account: &AccountId, asked: &ReviewRow, why: &str) -> Error {
-        let (of, id) = (account.as_str().to_owned(), asked.inquiry.clone());
-        let row = self.store().read(move |tx| Box::pin(async move { store::inquiry_get(tx, &of, &id).await })).await;
-        let inquiry = row.ok().flatten().and_then(|row| of_row(row).ok()).map(|l| l.inquiry);
-        let field = serde_json::from_str::<Review>(&asked.body).ok().and_then(|r| r.field);
-        let now = inquiry.and_then(|i| {
-            let verdict = i.verdicts.iter().find(|v| Some(&v.field) == field.as_ref())?.clone();
-            let asks = i.reviews.iter().any(|r| r.kind == ReviewKind::Field && r.field == field);
-            Some((verdict, asks))
-        });
-        let shown = |value: &Option<String>| match value.as_deref().map_or("", str::trim) {
-            "" => "nothing".to_owned(),
-            value => format!("{value:?}"),
-        };
-        Error::MovedOn(match now {
-            Some((v, true)) => {
-                format!("{why}: the CRM holds {} now, and {} is proposed", shown(&v.was), shown(&v.is))
-            }
-            Some((v, false)) => format!("{why}: the CRM holds {} now", shown(&v.was)),
-            None => why.to_owned(),
-        })
     }
 
     /// Sends a dead letter on its way again, from where it stood.

@@ -26,6 +26,7 @@ pub mod prove;
 pub mod reconcile;
 pub mod retention;
 pub mod rollback;
+pub mod reviews;
 pub mod runbook;
 pub mod sandbox;
 pub mod schema_watch;
@@ -130,6 +131,9 @@ pub enum Error {
     /// It was asked of something that has moved on: the answer shows what stands there now.
     #[error("{0}")]
     MovedOn(String),
+    /// An answer to a question that is another one by now, with what stands there.
+    #[error("{0}")]
+    Late(Box<reviews::Late>),
     #[error("{0}")]
     Refused(String),
     /// Something stands in the way, with its code and a way out.

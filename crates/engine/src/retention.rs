@@ -488,6 +488,7 @@ fn scrub_review(review: &mut Review) {
     review.proposed = None;
     review.current = None;
     review.quote = None;
+    review.set_by = None;
     SCRUBBED.clone_into(&mut review.reason);
     review.choices.iter_mut().for_each(|(_, label)| label.clear());
 }
@@ -495,7 +496,7 @@ fn scrub_review(review: &mut Review) {
 fn scrub_choice(choice: &mut Choice) {
     match choice {
         Choice::Edit { value } => value.clear(),
-        Choice::Reject { reason } => reason.clear(),
+        Choice::Reject { reason, .. } => reason.clear(),
         Choice::Approve | Choice::Pick { .. } => {}
     }
 }

@@ -40,9 +40,9 @@
     if (!row) return;
     row.classList.add("at");
     if (scroll) row.scrollIntoView({ block: "nearest" });
-    const target = one("h3 a, h2, a, button", row) || row;
+    const target = one("[data-tick], h3 a, h2, a, button", row) || row;
     if (scroll) {
-      if (!target.matches("a, button")) target.tabIndex = -1;
+      if (!target.matches("a, button, input")) target.tabIndex = -1;
       target.focus({ preventScroll: true });
     }
   };
@@ -56,9 +56,11 @@
     if (!one(".at")) { move(1); return null; }
     return one(".at");
   };
-  const press = (selector) => { const where = within(); if (where) one(selector, where)?.click(); };
+  // Where one gesture answers for all rows, its buttons stand beside them.
+  const found = (selector) => { const where = within(); return where && (one(selector, where) || one(selector, where.closest?.("[data-page]") || where)); };
+  const press = (selector) => found(selector)?.click();
   const reach = (selector) => {
-    const where = within(), field = where && one(selector, where);
+    const field = found(selector);
     if (!field) return;
     field.focus();
     if (field.matches("input")) field.select();
@@ -70,7 +72,7 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    const radio = event.target.matches("input[type=radio]");
+    const radio = event.target.matches("input[type=radio], input[type=checkbox]");
     const typing = !radio && event.target.matches("input, select, textarea");
     if (event.key === "Escape") {
       if (typing) event.target.blur();

@@ -270,6 +270,7 @@ impl From<Error> for Problem {
             Error::Store(store) => store.into(),
             Error::Missing(what) => Self::missing(&what),
             Error::MovedOn(why) => Self::moved_on(&why),
+            Error::Late(late) => Self { more: Some(json!({ "now": late })), ..Self::moved_on(&late.to_string()) },
             Error::Refused(why) => Self::refused(&why),
             Error::Told(problem) => Self::told(problem),
             Error::Corrupt { .. } => Self::defect(&error.to_string()),

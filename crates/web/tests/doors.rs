@@ -856,3 +856,52 @@ async fn the_document_names_every_route_and_each_route_is_there() {
         assert!(document["components"]["schemas"][name].is_object(), "{name} is described nowhere");
     }
 }
+
+#[tokio::test]
+async fn reviews_that_one_reason_stopped_are_answered_together_each_for_itself() {
+    let world = World::new().await;
+    let token = world.west.token(world.engine.store(), "admin", 1).await;
+    let list = world.api(&token, "/api/v1/reviews?kind=field").await.json();
+    let all = list["data"].as_array().unwrap();
+    let because = all[0]["because"].as_str().unwrap();
+    let alike: Vec<&Value> = all.iter().filter(|r| r["because"] == because).collect();
+    assert!(alike.len() > 1, "{all:?}");
+    assert!(alike.iter().all(|r| r["contract"]["version"].is_number()), "the version that asks is named");
+    let mut items: Vec<Value> = alike.iter().map(|r| json!({ "id": r["id"], "digest": r["digest"] })).collect();
+    items[0]["digest"] = "other".into();
+    let decision = json!({ "items": items, "choice": "reject", "code": "misheard" });
+    let done = world.api_post(&token, "/api/v1/reviews/decide", "a", &decision).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.body);
+    let became = done.json()["data"].clone();
+    assert_eq!(became[0]["became"], "late");
+    assert_eq!(became[0]["now"]["asked"]["digest"], alike[0]["digest"], "the question of now is told with its digest");
+    assert!(became.as_array().unwrap()[1..].iter().all(|b| b["became"] == "done"), "{became}");
+    let silent = json!({ "items": items[..1], "choice": "reject" });
+    assert_eq!(world.api_post(&token, "/api/v1/reviews/decide", "b", &silent).await.code(), "RB-0135");
+    let reads = world.west.token(world.engine.store(), "read", 2).await;
+    assert_eq!(world.api_post(&reads, "/api/v1/reviews/decide", "c", &decision).await.code(), "RB-0602");
+}
+
+#[tokio::test]
+async fn an_answer_in_the_console_that_comes_too_late_shows_what_stands_there_now() {
+    let world = World::new().await;
+    let cookie = world.sign_in("sam@example.com").await;
+    let csrf = world.csrf(&cookie).await;
+    let token = world.west.token(world.engine.store(), "read", 1).await;
+    let review = world.api(&token, "/api/v1/reviews?kind=field").await.json()["data"][0].clone();
+    let path = format!("/reviews/{}", review["id"].as_str().unwrap());
+    let answer = world.form(&path, &cookie, &format!("csrf={csrf}&choice=approve&digest=other")).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    let again = format!("href=\"#{}\"", review["id"].as_str().unwrap());
+    assert!(answer.body.contains("role=\"alert\"") && answer.body.contains(&again), "{}", answer.body);
+    // Together: what was not taken is named, and nothing of it counts.
+    let because = review["because"].as_str().unwrap();
+    let page = world.page(&cookie, &format!("/reviews?because={because}")).await;
+    let item = format!("name=\"item:{}\"", review["id"].as_str().unwrap());
+    assert!(page.body.contains(&item), "{}", page.body);
+    let form = format!("csrf={csrf}&choice=approve&item:{}=other", review["id"].as_str().unwrap());
+    let told = world.form("/reviews/together", &cookie, &form).await;
+    assert_eq!(told.status, StatusCode::CONFLICT, "{}", told.body);
+    let none = world.form("/reviews/together", &cookie, &format!("csrf={csrf}&choice=approve")).await;
+    assert_eq!(none.status, StatusCode::BAD_REQUEST);
+}

@@ -444,7 +444,7 @@ async fn morning(program: &str) {
     browser.press("x").await;
     browser.write("misheard").await;
     browser.go("Enter").await;
-    let no = Choice::Reject { reason: "misheard".into() };
+    let no = Choice::Reject { reason: "misheard".into(), code: None };
     assert_eq!(of(&rejected, &told(&engine, &west, &inquiry).await), Some(no));
 
     let picked = until_chosen_has(&mut browser, "[data-pick]").await;

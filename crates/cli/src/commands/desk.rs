@@ -1,14 +1,16 @@
 //! What waits for a person: dead letters, quarantine, reviews.
 
-use crate::args::{DeadLetters, Decide, Quarantine, Review};
+use crate::args::{DeadLetters, Decide, Quarantine, Review, Together};
 use crate::commands::user;
 use crate::config::Account;
 use crate::house::House;
 use crate::out::{Out, table};
 use crate::problems::{Exit, Fail};
 use ringback_core::id::{EffectId, ReviewId, SignalId, UserId};
-use ringback_core::inquiry::Choice;
+use ringback_core::inquiry::{Choice, RejectCode};
+use ringback_core::rights::Act;
 use ringback_engine::instant;
+use ringback_engine::reviews::{Asked, Became};
 use ringback_store::{self as store, Before, EffectRow};
 use ringback_web::Refusal;
 use serde_json::{Value, json};
@@ -151,48 +153,37 @@ pub(crate) async fn quarantine(out: Out, house: &House, account: &Account, comma
 pub(crate) async fn review(out: Out, house: &House, account: &Account, command: &Review) -> Result<(), Fail> {
     match command {
         Review::List => {
-            let of = account.id().as_str().to_owned();
-            let rows = house
-                .engine
-                .store()
-                .read(move |tx| {
-                    Box::pin(async move { store::reviews_open(tx, &of, None, ROWS_MAX, &Before::end()).await })
-                })
-                .await?;
-            let all: Vec<Value> = rows
-                .iter()
-                .map(|r| {
-                    let body: Value = serde_json::from_str(&r.body).unwrap_or_default();
-                    json!({ "id": r.id, "inquiry": r.inquiry, "kind": r.kind, "digest": r.digest,
-                            "opened_at": instant(r.opened_at).to_string(), "question": body })
-                })
-                .collect();
+            let rows = house.engine.open_reviews(&account.id(), None, ROWS_MAX, &Before::end()).await?;
+            let one = |Asked { review: r, inquiry }: &Asked| {
+                json!({ "id": r.id, "inquiry": inquiry.id, "kind": r.kind, "digest": r.digest,
+                        "opened_at": r.opened_at.to_string(), "question": r })
+            };
+            let all: Vec<Value> = rows.iter().map(one).collect();
             out.result(&all, || {
-                let part = |r: &store::ReviewRow, key: &str| {
-                    let body: Value = serde_json::from_str(&r.body).unwrap_or_default();
-                    body.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
-                };
-                let cells = |r: &store::ReviewRow| {
+                let cells = |Asked { review: r, .. }: &Asked| {
                     vec![
-                        r.id.clone(),
-                        r.kind.clone(),
-                        part(r, "field"),
-                        part(r, "proposed"),
+                        r.id.as_str().to_owned(),
+                        r.kind.word().to_owned(),
+                        r.field.clone().unwrap_or_default(),
+                        r.current.clone().unwrap_or_default(),
+                        r.proposed.clone().unwrap_or_default(),
                         r.digest.clone(),
-                        part(r, "reason"),
+                        r.because.clone(),
+                        r.reason.clone(),
                     ]
                 };
                 if rows.is_empty() {
                     return "nothing waits for a decision".to_owned();
                 }
                 table(
-                    &["id", "kind", "field", "proposed", "digest", "why"],
+                    &["id", "kind", "field", "CRM holds", "proposed", "digest", "because", "why"],
                     &rows.iter().map(cells).collect::<Vec<_>>(),
                 )
             });
             Ok(())
         }
         Review::Decide(decide) => decided(out, house, account, decide).await,
+        Review::Together(together) => decided_together(out, house, account, together).await,
     }
 }
 
@@ -202,7 +193,7 @@ async fn decided(out: Out, house: &House, account: &Account, decide: &Decide) ->
     let by = user::with_right(house, account, &decide.by, act).await?;
     let choice = match (&decide.choice.edit, &decide.choice.reject, &decide.choice.pick) {
         (Some(value), _, _) => Choice::Edit { value: value.clone() },
-        (_, Some(reason), _) => Choice::Reject { reason: reason.clone() },
+        (_, Some(reason), _) => rejected(reason, decide.code.as_deref())?,
         (_, _, Some(id)) => Choice::Pick { id: id.clone() },
         _ => Choice::Approve,
     };
@@ -211,6 +202,66 @@ async fn decided(out: Out, house: &House, account: &Account, decide: &Decide) ->
         format!("{} is decided", decide.id)
     });
     Ok(())
+}
+
+/// A no with its code and its words, at least one of them.
+fn rejected(reason: &str, code: Option<&str>) -> Result<Choice, Fail> {
+    let known = RejectCode::ALL.map(RejectCode::word).join(", ");
+    let wrong =
+        |cause: String| Fail::new(Exit::Usage, "RB-0245", cause, format!("say why not in words, or by one of {known}"));
+    let code = match code {
+        Some(word) => Some(RejectCode::of(word).ok_or_else(|| wrong(format!("{word:?} is no reason that is known")))?),
+        None => None,
+    };
+    let choice = Choice::Reject { reason: reason.to_owned(), code };
+    if choice.why_not().is_some() { Ok(choice) } else { Err(wrong("nothing says why not".to_owned())) }
+}
+
+/// One answer to many questions.
+async fn decided_together(out: Out, house: &House, account: &Account, together: &Together) -> Result<(), Fail> {
+    let by = user::with_right(house, account, &together.by, Act::WorkQueue).await?;
+    let role = user::role_of(house, account, &together.by).await?;
+    let choice = match &together.reject {
+        Some(reason) => rejected(reason, together.code.as_deref())?,
+        None => Choice::Approve,
+    };
+    let mut items = Vec::with_capacity(together.items.len());
+    for item in &together.items {
+        let Some((id, digest)) = item.rsplit_once(':') else {
+            let cause = format!("{item:?} is no question with its digest");
+            return Err(Fail::new(Exit::Usage, "RB-0245", cause, "write it as `review list` shows them: ID:DIGEST"));
+        };
+        items.push((ReviewId::from_text(id), digest.to_owned()));
+    }
+    let may = |_: &ringback_core::inquiry::Inquiry, act: Act| role.may(act);
+    let became = house.engine.decide_reviews(&account.id(), &items, &choice, &by, &may).await?;
+    let all: Vec<Value> = became
+        .iter()
+        .map(|(id, became)| {
+            let mut told = serde_json::to_value(became).unwrap_or_default();
+            if let Value::Object(map) = &mut told {
+                map.insert("id".to_owned(), json!(id));
+            }
+            told
+        })
+        .collect();
+    out.result(&all, || {
+        let line = |(id, became): &(ReviewId, Became)| {
+            let words = match became {
+                Became::Done => "decided".to_owned(),
+                Became::Late { now } => format!("not taken: {now}"),
+                Became::Missing => "there is no such question".to_owned(),
+                Became::NotYours => "somebody else has to answer it".to_owned(),
+            };
+            vec![id.as_str().to_owned(), words]
+        };
+        table(&["id", "became"], &became.iter().map(line).collect::<Vec<_>>())
+    });
+    if became.iter().all(|(_, b)| *b == Became::Done) {
+        return Ok(());
+    }
+    let cause = "some answers were not taken; the others count";
+    Err(Fail::new(Exit::Missing, "RB-0315", cause, "`ringback review list` shows what is asked now"))
 }
 
 fn missing(what: &str, id: &str) -> Fail {

@@ -276,6 +276,11 @@ async fn standing(house: &House, account: &Account, email: &str) -> Result<UserR
     row.filter(|r| r.active).ok_or_else(|| missing(email))
 }
 
+/// The role of whoever has that address.
+pub(crate) async fn role_of(house: &House, account: &Account, email: &str) -> Result<rights::Role, Fail> {
+    Ok(rights::Role::of(&standing(house, account, email).await?.role))
+}
+
 /// The user of that address, if their role may do that.
 pub(crate) async fn with_right(house: &House, account: &Account, email: &str, act: Act) -> Result<UserId, Fail> {
     let row = standing(house, account, email).await?;

@@ -12,6 +12,7 @@ mod suppress;
 
 pub use digest::change_digest;
 pub(crate) use known::owner_facts;
+pub use memory::stands_by;
 pub use suppress::{Holds, Known, Suppressed, holds, ownership_held, suppressed, suppression};
 
 use crate::claim::ClaimValue;
@@ -208,9 +209,10 @@ fn approved(mut verdict: Verdict, inquiry: &Inquiry, facts: &Facts<'_>) -> Verdi
             verdict.source = Source::Person;
             verdict.reason = "a person put another value".into();
         }
-        Choice::Reject { reason } => {
+        Choice::Reject { .. } => {
             verdict.kind = VerdictKind::Keep;
-            verdict.reason = format!("a person said no: {reason}");
+            let why = approval.choice.why_not().unwrap_or_default();
+            verdict.reason = format!("a person said no: {why}");
         }
         Choice::Pick { .. } => return verdict,
     }

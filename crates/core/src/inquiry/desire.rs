@@ -5,7 +5,7 @@ use super::step::person_keys;
 use super::*;
 use crate::contract::Autonomy;
 use crate::crm::{CrmWords, Object, Properties, placeholder_name, written_instant};
-use crate::decide::{change_digest, ownership_held};
+use crate::decide::{change_digest, ownership_held, stands_by};
 use crate::effect::{ContactRef, Desired, Effect, Need, Notice};
 use crate::identity::{self, MatchFacts, MatchKind, Phone};
 use crate::plan::VerdictKind;
@@ -269,6 +269,15 @@ pub(super) fn field_reviews(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Fac
         choices: Vec::new(),
         digest: change_digest(verdict, inquiry, facts),
         opened_at: inquiry.opened_at,
+        because: verdict.because.clone(),
+        set_by: facts
+            .contract
+            .fields
+            .get(&verdict.field)
+            .and_then(|rule| stands_by(rule, verdict.was.as_deref(), inquiry, facts)),
+        sentence: facts.contract.explain(&verdict.field).unwrap_or_default(),
+        contract: Some(facts.contract_ref.clone()),
+        candidates: Vec::new(),
     };
     verdicts.iter().filter(|v| v.kind == VerdictKind::Review).map(question).collect()
 }

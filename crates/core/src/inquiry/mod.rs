@@ -6,9 +6,11 @@
 //! are events too.
 
 mod desire;
+mod foresee;
 mod step;
 mod undo;
 
+pub use foresee::{Foreseen, Written, foresee};
 pub use step::{step, wants_reading};
 
 use crate::call::{Call, CallFlag, Caller, Transcript};
@@ -19,7 +21,7 @@ use crate::effect::LaneId;
 use crate::ensure::{Receipt, not_held};
 use crate::followup::clock::{Clock, Urgency};
 use crate::id::{AccountId, CallId, EffectId, InquiryId, LocationId, ReviewId, StaffId, UserId};
-use crate::identity::Match;
+use crate::identity::{Candidate, Match};
 use crate::ledger::{Draft, Salt};
 use crate::plan::{Actor, ContractRef, Evidence, Plan, Verdict};
 use crate::rollback::{Hold, Telling, Undo};
@@ -273,6 +275,25 @@ pub struct Contact {
     /// What we last wrote there, by property: whatever else stands there is somebody's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ours: BTreeMap<String, Wrote>,
+    /// When the CRM last showed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_at: Option<Timestamp>,
+}
+
+/// Whose value stands in the CRM where another is proposed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "who", rename_all = "snake_case")]
+pub enum StandsBy {
+    /// We wrote it by ourselves, so sure (thousandths).
+    Machine { confidence: Option<u16>, at: Timestamp },
+    /// We wrote what a person had approved or put there.
+    Approved { at: Timestamp },
+    /// Somebody set it in the CRM; `source` is the vendor's own word for where.
+    Person { at: Option<Timestamp>, source: String },
+    /// Another integration, the CRM's own automation or an import.
+    Program { at: Option<Timestamp>, source: String },
+    /// It is not what we wrote, and the CRM does not tell who set it. Counts as a person's.
+    Untold,
 }
 
 /// What a question for a person is about.
@@ -332,6 +353,82 @@ pub struct Review {
     /// Binds an approval to exactly this change.
     pub digest: String,
     pub opened_at: Timestamp,
+    /// A stable word for what stopped it: `below_write_threshold`, `person_set_it`. Questions with the same one may be answered together.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub because: String,
+    /// Who set what the CRM holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_by: Option<StandsBy>,
+    /// The sentence of the clause, as the version that asks has it: who wins in that field.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sentence: String,
+    /// The version that asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<ContractRef>,
+    /// For [`ReviewKind::Match`]: the keys of each record that agree with the caller's, and those that do not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
+}
+
+impl Review {
+    /// May it be answered together with others that the same reason stopped? Whom a record belongs to, which number is right or who calls
+    /// back is asked one by one.
+    pub fn joins(&self, other: &Self) -> bool {
+        self.kind == ReviewKind::Field && other.kind == ReviewKind::Field && self.because == other.because
+    }
+}
+
+/// Why a person said no, in one tap. Counted per clause; words may stand beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectCode {
+    /// The caller said something else, or nothing of the kind.
+    Misheard,
+    /// It was said about somebody or something else.
+    SomebodyElse,
+    /// The CRM holds what is right now.
+    CrmIsRight,
+    /// What was taken for a double is none.
+    NoDouble,
+    /// Right, and nothing to be kept in that field.
+    NotForThisField,
+    /// What the words say.
+    Other,
+}
+
+impl RejectCode {
+    /// Every code, in the order they are offered.
+    pub const ALL: [Self; 6] =
+        [Self::Misheard, Self::SomebodyElse, Self::CrmIsRight, Self::NoDouble, Self::NotForThisField, Self::Other];
+
+    /// A stable word for tables, forms and the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Misheard => "misheard",
+            Self::SomebodyElse => "somebody_else",
+            Self::CrmIsRight => "crm_is_right",
+            Self::NoDouble => "no_double",
+            Self::NotForThisField => "not_for_this_field",
+            Self::Other => "other",
+        }
+    }
+
+    /// The code of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.word() == word)
+    }
+
+    /// As people read it.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Misheard => "the caller did not say that",
+            Self::SomebodyElse => "it is about somebody or something else",
+            Self::CrmIsRight => "what the CRM holds is right",
+            Self::NoDouble => "they are not the same person",
+            Self::NotForThisField => "it does not belong into this field",
+            Self::Other => "another reason",
+        }
+    }
 }
 
 /// A person's answer to a review, kept with the digest of exactly what was asked.
@@ -355,13 +452,40 @@ pub enum Choice {
     Edit {
         value: String,
     },
+    /// A code, words, or both; never neither.
     Reject {
+        #[serde(default)]
         reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<RejectCode>,
     },
     /// A record id, a staff id, or `new`.
     Pick {
         id: String,
     },
+}
+
+impl Choice {
+    /// A stable word: `approve`, `edit`, `reject`, `pick`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Edit { .. } => "edit",
+            Self::Reject { .. } => "reject",
+            Self::Pick { .. } => "pick",
+        }
+    }
+
+    /// Why not, as people read it; `None` for any other answer, and for a no without a reason.
+    pub fn why_not(&self) -> Option<String> {
+        let Self::Reject { reason, code } = self else { return None };
+        match (reason.trim(), code) {
+            ("", None | Some(RejectCode::Other)) => None,
+            ("", Some(code)) => Some(code.sentence().to_owned()),
+            (words, None | Some(RejectCode::Other)) => Some(words.to_owned()),
+            (words, Some(code)) => Some(format!("{}: {words}", code.sentence())),
+        }
+    }
 }
 
 /// One caller's need.
@@ -462,6 +586,8 @@ pub enum Event {
     Undo { undo: Undo },
     /// A rollback is over, and its owner is told of it. Exogenous.
     Told { telling: Telling },
+    /// Before an answer counts, the record was read again: this is what it holds now. Exogenous.
+    Seen { record: Record, read_at: Timestamp },
     /// Contract or roster changed: decide again on the same knowledge. Exogenous.
     FactsChanged,
 }

@@ -114,6 +114,7 @@ impl<'a> Moving<'a> {
             Event::Relocated { by } => self.take_relocation(by),
             Event::Undo { undo } => self.take_undo(undo),
             Event::Told { telling } => self.take_telling(telling),
+            Event::Seen { record, read_at } => self.take_sight(record, *read_at),
             Event::FactsChanged => {
                 self.drafts.push(Draft::new("facts_changed").with("contract", self.facts.contract_ref));
             }
@@ -236,7 +237,8 @@ impl<'a> Moving<'a> {
             // An adopted record was there before us: what it holds, somebody set.
             let ours = if receipt.adopted { BTreeMap::new() } else { self.wrote(receipt) };
             let made = !receipt.adopted;
-            self.inquiry.contact = Some(Contact { record: receipt.record.clone(), made, record_held: record, ours });
+            let (record, held) = (receipt.record.clone(), record);
+            self.inquiry.contact = Some(Contact { record, made, record_held: held, ours, seen_at: receipt.read_at });
         }
         if target == "fields" {
             let ours = self.wrote(receipt);
@@ -245,6 +247,7 @@ impl<'a> Moving<'a> {
                 // Whoever set it before, by now it is our value that stands there.
                 contact.record_held.set_by.retain(|name, _| !receipt.properties.contains_key(name));
                 contact.ours.extend(ours);
+                contact.seen_at = receipt.read_at.or(contact.seen_at);
             }
         }
     }
@@ -359,7 +362,20 @@ impl<'a> Moving<'a> {
         self.settle_target(target, effect, Progress::Superseded, None, Some("the record changed meanwhile"));
         self.inquiry.effects.remove(target);
         self.inquiry.moves = self.inquiry.moves.saturating_add(1);
+        self.shows(record, self.now);
+        self.drafts.push(Draft::new("moved").with("effect", effect).with("target", target).with("record", &record.id));
+    }
+
+    /// The record was read again before an answer counts.
+    fn take_sight(&mut self, record: &Record, read_at: Timestamp) {
+        self.shows(record, read_at);
+        self.drafts.push(Draft::new("seen").with("record", &record.id).with("read_at", read_at));
+    }
+
+    /// What the record shows now takes the place of what was known of it.
+    fn shows(&mut self, record: &Record, read_at: Timestamp) {
         if let Some(contact) = self.inquiry.contact.as_mut() {
+            contact.seen_at = Some(read_at);
             if !record.id.is_empty() && contact.record != record.id {
                 // Merged into another record: what was read of the old one says nothing of this one.
                 contact.record.clone_from(&record.id);
@@ -370,7 +386,6 @@ impl<'a> Moving<'a> {
             contact.record_held.set_by.retain(|name, _| !record.properties.contains_key(name));
             contact.record_held.set_by.extend(record.set_by.clone());
         }
-        self.drafts.push(Draft::new("moved").with("effect", effect).with("target", target).with("record", &record.id));
     }
 
     /// Marks the effect on a target as settled; false when the target has another effect by now.
@@ -436,22 +451,8 @@ impl<'a> Moving<'a> {
                 .with("field", &asked.field)
                 .with("digest", &asked.digest)
                 .with("by", by)
-                .with(
-                    "choice",
-                    match choice {
-                        Choice::Approve => "approve",
-                        Choice::Edit { .. } => "edit",
-                        Choice::Reject { .. } => "reject",
-                        Choice::Pick { .. } => "pick",
-                    },
-                )
-                .with(
-                    "reason",
-                    match choice {
-                        Choice::Reject { reason } => Some(reason),
-                        _ => None,
-                    },
-                )
+                .with("choice", choice.word())
+                .with("reason", choice.why_not())
                 .seal("value", sealed),
         );
         match (asked.kind, choice) {
@@ -487,7 +488,7 @@ impl<'a> Moving<'a> {
         let ours = self.remembered(record);
         if let Some(contact) = self.inquiry.contact.as_mut().filter(|c| record != APART && c.record != record) {
             let record_held = Record { id: record.to_owned(), ..Record::default() };
-            *contact = Contact { record: record.to_owned(), made: false, record_held, ours };
+            *contact = Contact { record: record.to_owned(), made: false, record_held, ours, seen_at: None };
         }
     }
 
@@ -619,7 +620,8 @@ impl<'a> Moving<'a> {
                 self.inquiry.snapshot.as_ref().and_then(|s| s.candidates.iter().find(|c| c.id == *record))
         {
             let (record_held, ours) = (held.clone(), self.remembered(record));
-            self.inquiry.contact = Some(Contact { record: record.clone(), made: false, record_held, ours });
+            let seen_at = self.inquiry.snapshot.as_ref().map(|s| s.read_at);
+            self.inquiry.contact = Some(Contact { record: record.clone(), made: false, record_held, ours, seen_at });
         }
         self.inquiry.matched = Some(found);
     }
@@ -807,8 +809,13 @@ impl<'a> Moving<'a> {
         self.inquiry.reviews = stand;
         self.closed.extend(gone.into_iter().map(|r| r.id));
         for review in wanted {
-            if !self.inquiry.reviews.iter().any(|r| r.digest == review.digest) {
-                self.open_review(review);
+            match self.inquiry.reviews.iter_mut().find(|r| r.digest == review.digest) {
+                // The same change, perhaps on other words or under another version: what is shown is what holds now.
+                Some(asked) => {
+                    let (id, opened_at) = (asked.id.clone(), asked.opened_at);
+                    *asked = Review { id, opened_at, ..review };
+                }
+                None => self.open_review(review),
             }
         }
         if !self.inquiry.open() {
@@ -867,6 +874,16 @@ impl<'a> Moving<'a> {
             choices,
             digest,
             opened_at: self.now,
+            because: kind.word().to_owned(),
+            set_by: None,
+            sentence: String::new(),
+            contract: Some(self.facts.contract_ref.clone()),
+            candidates: self
+                .inquiry
+                .matched
+                .as_ref()
+                .filter(|_| kind == ReviewKind::Match)
+                .map_or_else(Vec::new, |m| m.candidates.clone()),
         };
         self.open_review(review);
     }

@@ -2,6 +2,7 @@ use super::*;
 use crate::audit::tests::support::World;
 use ringback_core::crm::Object;
 use ringback_core::ensure::Receipt;
+use ringback_core::inquiry::Choice;
 use ringback_core::plan::Actor;
 
 fn user() -> UserId {
@@ -39,8 +40,14 @@ async fn an_answer_that_comes_too_late_is_told_what_stands_there_now() {
     let properties = [("rb_urgency".to_owned(), "nurture".to_owned())].into();
     let record = Record { id: "501".into(), properties, ..Record::default() };
     world.act(&inquiry, Event::Moved { effect: effect.id, target: "fields".into(), record }).await;
-    let Err(Error::MovedOn(why)) = answer(&world, &shown, Choice::Approve).await else { panic!("it was taken") };
+    let Err(Error::Late(late)) = answer(&world, &shown, Choice::Approve).await else { panic!("it was taken") };
+    let why = late.to_string();
     assert!(why.contains("the CRM holds \"nurture\" now") && why.contains("is proposed"), "{why}");
+    assert_eq!(late.holds.as_deref(), Some("nurture"));
+    assert!(
+        late.asked.is_some_and(|asked| asked.digest != shown.digest),
+        "the question of now is told with its digest"
+    );
     // What is asked now can be answered, also after the caller was reached.
     let now = asked(&world, &inquiry, "urgency").await;
     assert_ne!(now.digest, shown.digest);
@@ -49,7 +56,7 @@ async fn an_answer_that_comes_too_late_is_told_what_stands_there_now() {
     assert!(!done.open());
     let wanted = world.effect(&inquiry, "fields").await;
     assert!(wanted.desired.properties().unwrap().contains_key("rb_urgency"), "{wanted:?}");
-    assert!(matches!(answer(&world, &now, Choice::Approve).await, Err(Error::MovedOn(_))), "it is answered once");
+    assert!(matches!(answer(&world, &now, Choice::Approve).await, Err(Error::Late(_))), "it is answered once");
 }
 
 #[tokio::test]

@@ -180,7 +180,7 @@ async fn decide(
             match engine.decide_review(account, &review.id, &review.digest, choice, by).await {
                 Ok(_) => any = true,
                 // Another answer made this question void.
-                Err(Error::MovedOn(_)) => {}
+                Err(Error::MovedOn(_) | Error::Late(_)) => {}
                 Err(error) => return Err(error),
             }
         }

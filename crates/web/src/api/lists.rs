@@ -6,7 +6,7 @@ use crate::App;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Query, State};
-use ringback_core::inquiry::{Inquiry, Review};
+use ringback_core::inquiry::Inquiry;
 use ringback_store::Before;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -160,21 +160,11 @@ pub(super) async fn reviews(
         "doubled",
     ];
     let kind = word(&query, "kind", &kinds)?.map(str::to_owned);
-    let (account, limit, before) = (bearer.account.as_str().to_owned(), page.limit, page.before.clone());
-    let rows = app
-        .engine
-        .store()
-        .read(move |tx| {
-            Box::pin(async move { ringback_store::reviews_open(tx, &account, kind.as_deref(), limit, &before).await })
-        })
-        .await?;
+    let found = app.engine.open_reviews(&bearer.account, kind.as_deref(), page.limit, &page.before).await?;
     Ok(Json(page.answer(
-        rows,
-        |r| (r.opened_at, r.id.clone()),
-        |r| {
-            let review: Review = serde_json::from_str(&r.body).ok()?;
-            Some(review_json(&review, &r.inquiry, &r.digest))
-        },
+        found,
+        |r| (r.review.opened_at.as_microsecond(), r.review.id.as_str().to_owned()),
+        |r| Some(review_json(&r.review, r.inquiry.id.as_str(), &r.review.digest)),
     )))
 }
 

@@ -140,6 +140,14 @@ fn happenings() -> Vec<Route> {
             "Inquiry",
             post(one::decide),
         ),
+        Route::post(
+            "/api/v1/reviews/decide",
+            Act::WorkQueue,
+            "The same answer to many reviews that one reason stopped, each about exactly the change of its digest",
+            Some("Decisions"),
+            "Became",
+            post(one::decide_together),
+        ),
         Route::get("/api/v1/dead-letters", "Effects that need a person", "DeadLetters", get(things::dead_letters)),
         Route::post(
             "/api/v1/dead-letters/{id}/replay",

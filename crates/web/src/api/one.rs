@@ -164,6 +164,45 @@ pub(super) async fn decide(
     once(&app, &bearer, request, work).await
 }
 
+/// One answer to many questions.
+#[derive(Deserialize)]
+struct Decisions {
+    items: Vec<Item>,
+    #[serde(flatten)]
+    choice: Choice,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    id: String,
+    digest: String,
+}
+
+/// `POST /api/v1/reviews/decide`: each item is answered for itself, and each tells what became of it.
+pub(super) async fn decide_together(
+    State(app): State<App>,
+    bearer: Bearer,
+    request: Request,
+) -> Result<Response, Problem> {
+    bearer.need(Act::WorkQueue)?;
+    let work = async |body: axum::body::Bytes| {
+        let Decisions { items, choice } = read(&body)?;
+        let items: Vec<(ReviewId, String)> =
+            items.into_iter().map(|item| (ReviewId::from_text(item.id), item.digest)).collect();
+        let may = |_: &ringback_core::inquiry::Inquiry, act| bearer.need(act).is_ok();
+        let became = app.engine.decide_reviews(&bearer.account, &items, &choice, &bearer.by, &may).await?;
+        let one = |(id, became): (ReviewId, ringback_engine::reviews::Became)| {
+            let mut told = serde_json::to_value(became).unwrap_or_default();
+            if let Some(map) = told.as_object_mut() {
+                map.insert("id".into(), json!(id));
+            }
+            told
+        };
+        Ok(json!({ "data": became.into_iter().map(one).collect::<Vec<_>>() }))
+    };
+    once(&app, &bearer, request, work).await
+}
+
 /// `POST /api/v1/dead-letters/{id}/replay`.
 pub(super) async fn replay(
     State(app): State<App>,

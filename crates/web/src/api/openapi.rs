@@ -90,6 +90,8 @@ fn operation_id(route: &Route) -> String {
 fn schemas() -> Value {
     let text = || json!({ "type": "string" });
     let maybe = || json!({ "type": ["string", "null"] });
+    let codes = ringback_core::inquiry::RejectCode::ALL.map(ringback_core::inquiry::RejectCode::word);
+    let reject_code = || json!({ "enum": codes, "description": "why not, with or without words" });
     let any = || json!({ "type": "object" });
     let rows = |of: Value| json!({ "type": "object", "required": ["data"], "properties": { "data": { "type": "array", "items": of } } });
     let outcomes = ["reached", "no_answer", "left_message", "booked", "wrong_number"];
@@ -118,11 +120,17 @@ fn schemas() -> Value {
         "Review": { "type": "object", "required": ["id", "kind", "digest", "reason", "clause"], "properties": {
             "id": text(), "inquiry": text(), "kind": text(), "field": maybe(), "proposed": maybe(), "current": maybe(),
             "confidence": { "type": ["integer", "null"] }, "quote": maybe(), "reason": text(), "clause": text(),
-            "choices": { "type": "array" }, "digest": text() } },
+            "choices": { "type": "array" }, "digest": text(), "because": text(), "sentence": text(),
+            "set_by": any(), "contract": any(), "candidates": { "type": "array", "items": any() } } },
         "Decision": { "type": "object", "required": ["digest", "choice"], "properties": {
             "digest": text(), "choice": { "enum": ["approve", "edit", "reject", "pick"] },
             "value": { "type": "string", "description": "for edit" }, "reason": { "type": "string", "description": "for reject" },
-            "id": { "type": "string", "description": "for pick" } } },
+            "code": reject_code(), "id": { "type": "string", "description": "for pick" } } },
+        "Decisions": { "type": "object", "required": ["items", "choice"], "properties": {
+            "items": { "type": "array", "maxItems": ringback_engine::reviews::TOGETHER_MAX, "items": { "type": "object", "required": ["id", "digest"],
+                "properties": { "id": text(), "digest": text() } } },
+            "choice": { "enum": ["approve", "reject"] }, "reason": { "type": "string", "description": "for reject" }, "code": reject_code() } },
+        "Became": rows(any()),
         "PersonEvent": { "type": "object", "required": ["event"], "properties": {
             "event": { "enum": ["taken", "assigned", "called_back"] }, "to": { "type": "string", "description": "for assigned" },
             "result": { "enum": outcomes }, "note": maybe() } },

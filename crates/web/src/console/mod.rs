@@ -43,6 +43,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/inquiries/{id}/assign", post(inquiry::assign))
         .route("/inquiries/{id}/called", post(inquiry::called))
         .route("/reviews", get(reviews::page))
+        .route("/reviews/together", post(reviews::decide_together))
         .route("/reviews/{id}", post(reviews::decide))
         .route("/dead-letters", get(dead_letters::page))
         .route("/dead-letters/{id}/replay", post(dead_letters::replay))

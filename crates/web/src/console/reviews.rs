@@ -1,4 +1,5 @@
-//! *Reviews*: one decision at a time, with everything it needs: value, evidence, confidence, current value, the rule that stopped it, the choices.
+//! *Reviews*: one decision at a time, with everything it needs: value, evidence, confidence, current value and who set it, the rule that
+//! stopped it, and what each choice would do. What one reason stopped is also answered in one gesture, across callers.
 
 use super::cards::{category, percent};
 use super::words::{feeds, field_word, options, value_word};
@@ -11,11 +12,15 @@ use crate::when::Wall;
 use crate::when::lasting;
 use askama::Template;
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use jiff::Timestamp;
 use ringback_core::contract::Contract;
 use ringback_core::id::{InquiryId, ReviewId};
-use ringback_core::inquiry::{Choice, Inquiry, Review, ReviewKind};
+use ringback_core::inquiry::{Choice, Foreseen, Inquiry, RejectCode, Review, ReviewKind, StandsBy};
+use ringback_engine::Error;
 use ringback_engine::inquire::act_of;
+use ringback_engine::reviews::{Asked, Became, Late, TOGETHER_MAX};
 use ringback_store::Before;
 use std::collections::{BTreeMap, HashMap};
 
@@ -38,14 +43,18 @@ struct Question {
     /// As the CRM would take it, to edit.
     raw: String,
     current: Option<String>,
+    /// Who set what the CRM holds.
+    set_by: Option<String>,
     sure: Option<String>,
     before: String,
     quote: String,
     after: String,
     reason: String,
     clause: String,
+    /// The version that asks: `missed-calls 3`.
+    version: String,
     winner: String,
-    choices: Vec<(String, String)>,
+    picks: Vec<Pick>,
     /// The words this field takes, to choose another from.
     options: Vec<(String, String)>,
     /// This person may decide it.
@@ -59,11 +68,41 @@ struct Question {
     /// May be approved or edited; the others are picked or rejected.
     approves: bool,
     edits: bool,
+    /// Two of those to pick may be one person.
+    merges: bool,
     waiting: String,
-    yes: &'static str,
-    no: &'static str,
-    /// This and the others of this caller that the same rule stopped, as `id:digest`; on the first of them only.
-    alike: Vec<String>,
+    /// What each choice would do.
+    yes: String,
+    no: String,
+    /// What stopped it, to answer the likes of it together.
+    because: String,
+}
+
+/// One of several to choose.
+struct Pick {
+    id: String,
+    label: String,
+    agreed: String,
+    disagreed: String,
+    does: String,
+}
+
+/// Questions that one reason stopped.
+struct Group {
+    because: String,
+    word: String,
+    count: usize,
+}
+
+/// What an answer that came too late is told.
+struct Notice {
+    why: String,
+    field: Option<String>,
+    holds: Option<String>,
+    set_by: Option<String>,
+    proposed: Option<String>,
+    /// The question that is asked now.
+    again: Option<String>,
 }
 
 #[derive(Template)]
@@ -71,38 +110,43 @@ struct Question {
 struct Reviews {
     shell: Shell,
     questions: Vec<Question>,
+    groups: Vec<Group>,
+    notice: Option<Notice>,
+    codes: Vec<(&'static str, &'static str)>,
     /// Only one caller's questions are asked for.
     narrowed: bool,
     acts: bool,
     csrf: String,
 }
 
+#[derive(Template)]
+#[template(path = "reviews_together.html")]
+struct Together {
+    shell: Shell,
+    word: String,
+    questions: Vec<Question>,
+    codes: Vec<(&'static str, &'static str)>,
+    acts: bool,
+    csrf: String,
+    most: usize,
+}
+
+#[derive(Template)]
+#[template(path = "reviews_told.html")]
+struct Told {
+    shell: Shell,
+    done: usize,
+    approved: bool,
+    /// Who, what, and why it was not taken.
+    not: Vec<(String, String, String)>,
+}
+
 /// Open reviews that this person may see, oldest first, with the inquiry of each.
-pub(crate) async fn open(app: &App, session: &Session) -> Result<Vec<(Review, Inquiry)>, Problem> {
-    let account = session.account.as_str().to_owned();
-    let rows = app
-        .engine
-        .store()
-        .read(move |tx| {
-            Box::pin(async move { ringback_store::reviews_open(tx, &account, None, REVIEWS_MAX, &Before::end()).await })
-        })
-        .await?;
-    let mut inquiries: BTreeMap<String, Option<Inquiry>> = BTreeMap::new();
-    let mut out = Vec::new();
-    for row in rows.into_iter().rev() {
-        if !inquiries.contains_key(&row.inquiry) {
-            let id = InquiryId::from_text(row.inquiry.clone());
-            inquiries.insert(row.inquiry.clone(), app.engine.inquiry(&session.account, &id).await?);
-        }
-        let inquiry = inquiries.get(&row.inquiry).cloned().flatten();
-        let Some(inquiry) = inquiry.filter(|i| session.sees(i.location.as_ref())) else { continue };
-        // The inquiry knows the question as it stands now; the row's body is as it was asked.
-        let standing = inquiry.reviews.iter().find(|r| r.id.as_str() == row.id).cloned();
-        if let Some(review) = standing.or_else(|| serde_json::from_str(&row.body).ok()) {
-            out.push((review, inquiry));
-        }
-    }
-    Ok(out)
+pub(crate) async fn open(app: &App, session: &Session) -> Result<Vec<Asked>, Problem> {
+    let mut found = app.engine.open_reviews(&session.account, None, REVIEWS_MAX, &Before::end()).await?;
+    found.retain(|asked| session.sees(asked.inquiry.location.as_ref()));
+    found.reverse();
+    Ok(found)
 }
 
 /// What is asked, in one sentence.
@@ -133,41 +177,191 @@ pub(crate) async fn page(
     session: Session,
     Query(query): Query<HashMap<String, String>>,
 ) -> Page {
-    let mut found = open(&app, &session).await?;
-    if let Some(only) = query.get("inquiry") {
-        found.retain(|(_, inquiry)| inquiry.id.as_str() == only);
+    if let Some(because) = query.get("because") {
+        return together(&app, &session, because).await;
     }
-    let contract = app.engine.contract(&session.account).await?;
-    let facts = app.engine.facts(&session.account).await?;
-    let rules = contract.as_ref().map(|(_, c)| c.as_ref());
-    let mut questions = Vec::with_capacity(found.len());
-    for (review, inquiry) in &found {
-        let text = context(&app, &session, review).await?;
-        let may = session.may(act_of(review, &facts.contract));
-        questions.push(Question { may, ..line(&app, &session, rules, review, inquiry, text.as_deref()) });
+    listed(&app, &session, query.get("inquiry").map(String::as_str), None).await
+}
+
+/// The page of one caller's questions, or of all.
+async fn listed(app: &App, session: &Session, only: Option<&str>, notice: Option<Notice>) -> Page {
+    let mut found = open(app, session).await?;
+    if let Some(only) = only {
+        found.retain(|asked| asked.inquiry.id.as_str() == only);
     }
-    // The first of several that one rule stopped for one caller offers to approve them in one gesture.
-    let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for at in 0..questions.len() {
-        let Some(q) = questions.get(at).filter(|q| q.approves && q.may) else { continue };
-        let (key, pair) = ((q.inquiry.clone(), q.reason.clone()), format!("{}:{}", q.id, q.digest));
-        let first = *seen.entry(key).or_insert(at);
-        if let Some(q) = questions.get_mut(first) {
-            q.alike.push(pair);
-        }
-    }
+    let mut questions = lines(app, session, &found).await?;
     // After a decision the page goes on with the next question, and keeps to the caller it was opened for.
-    let only = query.get("inquiry").filter(|only| found.iter().any(|(_, i)| i.id.as_str() == only.as_str()));
+    let narrowed = only.is_some();
+    let only = only.filter(|only| found.iter().any(|asked| asked.inquiry.id.as_str() == *only));
     let here = only.map_or_else(|| "/reviews".to_owned(), |i| format!("/reviews?inquiry={i}"));
     let ids: Vec<String> = questions.iter().map(|q| q.id.clone()).collect();
     for (at, question) in questions.iter_mut().enumerate() {
         let next = ids.get(at + 1).or_else(|| at.checked_sub(1).and_then(|before| ids.get(before)));
         question.next = next.map_or_else(|| here.clone(), |id| format!("{here}#{id}"));
     }
-    let shell = Shell::of(&app, &session, "reviews", t("reviews.title")).await?;
-    let narrowed = query.contains_key("inquiry");
+    let groups = groups(&questions);
+    let shell = Shell::of(app, session, "reviews", t("reviews.title")).await?;
     let acts = questions.iter().any(|q| q.may);
-    shown(&Reviews { shell, questions, narrowed, acts, csrf: session.csrf.clone() })
+    let csrf = session.csrf.clone();
+    shown(&Reviews { shell, questions, groups, notice, codes: codes(), narrowed, acts, csrf })
+}
+
+/// What several questions have in common that this person may answer, the most frequent first.
+fn groups(questions: &[Question]) -> Vec<Group> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for question in questions.iter().filter(|q| q.may && q.approves && !q.because.is_empty()) {
+        *counts.entry(question.because.as_str()).or_default() += 1;
+    }
+    let of =
+        |(because, count): (&str, usize)| Group { because: because.to_owned(), word: because_word(because), count };
+    let mut groups: Vec<Group> = counts.into_iter().filter(|(_, count)| *count > 1).map(of).collect();
+    groups.sort_by_key(|g| std::cmp::Reverse(g.count));
+    groups
+}
+
+/// Everything that one reason stopped, to answer in one gesture.
+async fn together(app: &App, session: &Session, because: &str) -> Page {
+    let mut found = open(app, session).await?;
+    found.retain(|asked| asked.review.kind == ReviewKind::Field && asked.review.because == because);
+    let mut questions = lines(app, session, &found).await?;
+    questions.retain(|q| q.may);
+    questions.truncate(TOGETHER_MAX);
+    let shell = Shell::of(app, session, "reviews", t("reviews.title")).await?;
+    let acts = !questions.is_empty();
+    let (word, csrf) = (because_word(because), session.csrf.clone());
+    shown(&Together { shell, word, questions, codes: codes(), acts, csrf, most: TOGETHER_MAX })
+}
+
+async fn lines(app: &App, session: &Session, found: &[Asked]) -> Result<Vec<Question>, Problem> {
+    let contract = app.engine.contract(&session.account).await?;
+    let facts = app.engine.facts(&session.account).await?;
+    let rules = contract.as_ref().map(|(_, c)| c.as_ref());
+    let mut questions = Vec::with_capacity(found.len());
+    for asked in found {
+        let text = context(app, session, &asked.review).await?;
+        let may = session.may(act_of(&asked.review, &facts.contract));
+        let does = foreseen(app, session, asked).await?;
+        questions.push(Question { may, ..line(app, session, rules, asked, &does, text.as_deref()) });
+    }
+    Ok(questions)
+}
+
+/// What each choice would do: yes, no, and each of those to pick from.
+struct Does {
+    yes: Foreseen,
+    no: Foreseen,
+    picks: Vec<Foreseen>,
+}
+
+async fn foreseen(app: &App, session: &Session, asked: &Asked) -> Result<Does, Problem> {
+    let reject = Choice::Reject { reason: String::new(), code: Some(RejectCode::Other) };
+    let picks = asked.review.choices.iter().map(|(id, _)| Choice::Pick { id: id.clone() });
+    let choices: Vec<Choice> = [Choice::Approve, reject].into_iter().chain(picks).collect();
+    let mut all = app.engine.foreseen(&session.account, asked, &choices).await?.into_iter();
+    let mut next = || all.next().unwrap_or_default();
+    let (yes, no) = (next(), next());
+    Ok(Does { yes, no, picks: all.collect() })
+}
+
+/// The reasons that are offered with a no.
+fn codes() -> Vec<(&'static str, &'static str)> {
+    RejectCode::ALL.into_iter().map(|code| (code.word(), code_word(code))).collect()
+}
+
+fn code_word(code: RejectCode) -> &'static str {
+    t(match code {
+        RejectCode::Misheard => "reject.misheard",
+        RejectCode::SomebodyElse => "reject.somebody_else",
+        RejectCode::CrmIsRight => "reject.crm_is_right",
+        RejectCode::NoDouble => "reject.no_double",
+        RejectCode::NotForThisField => "reject.not_for_this_field",
+        RejectCode::Other => "reject.other",
+    })
+}
+
+/// What stopped a question, in few words; one without a text is shown as it is written.
+pub(crate) fn because_word(because: &str) -> String {
+    let id = match because {
+        "accountability" => "because.accountability",
+        "autonomy" => "because.autonomy",
+        "below_write_threshold" => "because.below_write_threshold",
+        "not_empty" => "because.not_empty",
+        "person_set_it" => "because.person_set_it",
+        "protected" => "because.protected",
+        "suggest_only" => "because.suggest_only",
+        "suppressed" => "because.suppressed",
+        "winner" => "because.winner",
+        _ => return because.replace('_', " "),
+    };
+    t(id).to_owned()
+}
+
+/// A key that a record agrees in with the caller, or does not.
+fn key_word(key: &str) -> String {
+    let id = match key {
+        "phone" => "key.phone",
+        "email" => "key.email",
+        "email_domain" => "key.email_domain",
+        "name" => "key.name",
+        _ => return key.replace('_', " "),
+    };
+    t(id).to_owned()
+}
+
+/// Who set what the CRM holds.
+pub(crate) fn set_by_words(set: &StandsBy, now: Timestamp, wall: &Wall) -> String {
+    let when = |at: Option<Timestamp>| at.map_or_else(String::new, |at| format!(", {}", wall.moment(at, now)));
+    match set {
+        StandsBy::Machine { confidence, at } => {
+            let sure = confidence.map_or_else(String::new, |c| format!(", {}", percent(c)));
+            format!("{}{sure}{}", t("set_by.machine"), when(Some(*at)))
+        }
+        StandsBy::Approved { at } => format!("{}{}", t("set_by.approved"), when(Some(*at))),
+        StandsBy::Person { at, .. } => format!("{}{}", t("set_by.person"), when(*at)),
+        StandsBy::Program { at, .. } => format!("{}{}", t("set_by.program"), when(*at)),
+        StandsBy::Untold => t("set_by.untold").to_owned(),
+    }
+}
+
+/// The most fields that one sentence names.
+const FIELDS_NAMED_MAX: usize = 3;
+
+/// What an answer would do, in a sentence; empty when it changes nothing but that it is answered.
+fn does(of: &Foreseen, contract: Option<&Contract>, now: Timestamp, wall: &Wall) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    if of.makes_contact {
+        parts.push(t("does.contact").to_owned());
+    }
+    for w in of.writes.iter().take(FIELDS_NAMED_MAX) {
+        let word = |value: &str| value_word(feeds(contract, &w.field), value, now, wall);
+        let was = w.was.as_deref().filter(|was| !was.trim().is_empty());
+        let instead = was.map_or_else(String::new, |was| format!(" {} “{}”", t("does.instead"), word(was)));
+        parts.push(format!("{} {} “{}”{instead}", field_word(&w.field), t("does.becomes"), word(&w.is)));
+    }
+    if of.writes.len() > FIELDS_NAMED_MAX {
+        parts.push(format!("{} {}", of.writes.len() - FIELDS_NAMED_MAX, t("does.more_fields")));
+    }
+    match of.call_logs {
+        0 => {}
+        1 => parts.push(t("does.call").to_owned()),
+        n => parts.push(format!("{n} {}", t("does.calls"))),
+    }
+    match (&of.owner, of.task) {
+        (Some(owner), _) => parts.push(format!("{owner} {}", t("does.owns"))),
+        (None, true) => parts.push(t("does.task").to_owned()),
+        (None, false) => {}
+    }
+    if let Some(due) = of.due_at {
+        parts.push(format!("{} {}", t("does.due"), wall.moment(due, now)));
+    }
+    match of.asks.len() {
+        0 => {}
+        1 => parts.push(t("does.asks_one").to_owned()),
+        n => parts.push(format!("{n} {}", t("does.asks"))),
+    }
+    let said = parts.join("; ");
+    let mut letters = said.chars();
+    letters.next().map(|c| c.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
 }
 
 /// The transcript a question points into, unless it was erased.
@@ -202,22 +396,9 @@ fn around(text: Option<&str>, review: &Review) -> (String, String, String) {
     (before, part(start, end), after)
 }
 
-fn line(
-    app: &App,
-    session: &Session,
-    contract: Option<&Contract>,
-    review: &Review,
-    inquiry: &Inquiry,
-    text: Option<&str>,
-) -> Question {
-    let (now, wall) = (app.engine.now(), session.wall(inquiry.location.as_ref()));
-    let from = feeds(contract, review.field.as_deref().unwrap_or_default());
-    let value = |v: &String| value_word(from, v, now, &wall);
-    let place = inquiry.location.as_ref().and_then(|l| session.roster.location(l)).map(|l| l.name.clone());
-    let who = super::cards::name(inquiry).or_else(|| super::cards::phone(inquiry));
-    let (before, quote, after) = around(text, review);
-    let call = inquiry.last_call().map(|c| t(category(&c.category)).to_owned()).unwrap_or_default();
-    let (yes, no) = match review.kind {
+/// What a yes and a no do where the step itself has nothing to show.
+fn plainly(kind: ReviewKind) -> (&'static str, &'static str) {
+    match kind {
         ReviewKind::Field => (t("review.field_yes"), t("review.field_no")),
         ReviewKind::Match => (t("review.match_yes"), t("review.match_no")),
         ReviewKind::OwnerTie | ReviewKind::OwnerChange => (t("review.owner_yes"), t("review.owner_no")),
@@ -225,6 +406,37 @@ fn line(
         ReviewKind::AmbiguousVoicemail => (t("review.voicemail_yes"), t("review.voicemail_no")),
         ReviewKind::UnknownLocation => (t("review.location_yes"), t("review.location_no")),
         ReviewKind::Doubled => (t("review.doubled_yes"), t("review.doubled_no")),
+    }
+}
+
+fn line(
+    app: &App,
+    session: &Session,
+    contract: Option<&Contract>,
+    asked: &Asked,
+    foreseen: &Does,
+    text: Option<&str>,
+) -> Question {
+    let (review, inquiry) = (&asked.review, asked.inquiry.as_ref());
+    let (now, wall) = (app.engine.now(), session.wall(inquiry.location.as_ref()));
+    let from = feeds(contract, review.field.as_deref().unwrap_or_default());
+    let value = |v: &String| value_word(from, v, now, &wall);
+    let place = inquiry.location.as_ref().and_then(|l| session.roster.location(l)).map(|l| l.name.clone());
+    let who = super::cards::name(inquiry).or_else(|| super::cards::phone(inquiry));
+    let (before, quote, after) = around(text, review);
+    let call = inquiry.last_call().map(|c| t(category(&c.category)).to_owned()).unwrap_or_default();
+    let (yes, no) = plainly(review.kind);
+    let field = review.kind == ReviewKind::Field;
+    let current = review.current.as_ref().filter(|c| !c.trim().is_empty()).map(value);
+    let said = |of: &Foreseen, plain: &str| match does(of, contract, now, &wall) {
+        said if said.is_empty() => plain.to_owned(),
+        said if field => format!("{said}; {}", t("does.read_back")),
+        said => said,
+    };
+    let no_said = match (&current, field) {
+        (Some(current), true) => format!("{} “{current}”; {}", t("does.keeps"), t("does.not_again")),
+        (None, true) if review.proposed.is_some() => format!("{}; {}", t("does.stays_empty"), t("does.not_again")),
+        _ => said(&foreseen.no, no),
     };
     let (yes_word, no_word) = match review.kind {
         ReviewKind::AmbiguousVoicemail => (t("button.worth_it"), t("button.not_worth_it")),
@@ -234,6 +446,17 @@ fn line(
         ReviewKind::NoNumber => (t("review.number"), t("button.use_number")),
         _ => (t("review.value"), t("button.edit")),
     };
+    let keys = |all: &[String]| all.iter().map(|k| key_word(k)).collect::<Vec<_>>().join(", ");
+    let pick = |(at, (id, label)): (usize, &(String, String))| {
+        let candidate = review.candidates.iter().find(|c| c.record == *id);
+        Pick {
+            id: id.clone(),
+            label: label.clone(),
+            agreed: candidate.map_or_else(String::new, |c| keys(&c.agreed)),
+            disagreed: candidate.map_or_else(String::new, |c| keys(&c.disagreed)),
+            does: foreseen.picks.get(at).map_or_else(String::new, |of| does(of, contract, now, &wall)),
+        }
+    };
     Question {
         id: review.id.as_str().to_owned(),
         digest: review.digest.clone(),
@@ -242,9 +465,10 @@ fn line(
         question: question(review, contract, now, &wall),
         about: format!("{call} · {}", super::cards::known(inquiry)),
         place: place.unwrap_or_else(|| t("card.no_location").to_owned()),
-        proposed: review.proposed.as_ref().filter(|_| review.kind != ReviewKind::Field).map(value),
+        proposed: review.proposed.as_ref().filter(|_| !field).map(value),
         holds: review.proposed.is_some(),
-        current: review.current.as_ref().filter(|c| !c.is_empty()).map(value),
+        set_by: review.set_by.as_ref().map(|set| set_by_words(set, now, &wall)),
+        current,
         // A decision of Ringback itself is not something the caller said.
         sure: review.confidence.filter(|_| review.evidence.is_some()).map(percent),
         before,
@@ -252,15 +476,15 @@ fn line(
         after,
         reason: review.reason.clone(),
         clause: review.clause.clone(),
+        version: review.contract.as_ref().map(|c| format!("{} {}", c.name, c.version)).unwrap_or_default(),
         // Said once is enough.
-        winner: review
-            .field
-            .as_ref()
-            .and_then(|f| contract?.explain(f))
-            .filter(|w| *w != review.reason)
+        winner: Some(review.sentence.clone())
+            .filter(|s| !s.is_empty())
+            .or_else(|| contract?.explain(review.field.as_ref()?))
+            .filter(|w| !review.reason.contains(w.as_str()))
             .unwrap_or_default(),
         raw: review.proposed.clone().unwrap_or_default(),
-        choices: review.choices.clone(),
+        picks: review.choices.iter().enumerate().map(pick).collect(),
         options: options(contract, review.field.as_deref().unwrap_or_default()),
         may: false,
         next: String::new(),
@@ -271,10 +495,11 @@ fn line(
         approves: review.choices.is_empty() && matches!(review.kind, ReviewKind::Field | ReviewKind::OwnerChange)
             || review.kind == ReviewKind::AmbiguousVoicemail,
         edits: matches!(review.kind, ReviewKind::Field | ReviewKind::NoNumber),
+        merges: matches!(review.kind, ReviewKind::Match | ReviewKind::Doubled),
         waiting: lasting(app.engine.now().as_second() - review.opened_at.as_second()),
-        yes,
-        no,
-        alike: Vec::new(),
+        yes: said(&foreseen.yes, yes),
+        no: no_said,
+        because: if field { review.because.clone() } else { String::new() },
     }
 }
 
@@ -290,7 +515,14 @@ fn choice(fields: &Fields) -> Result<Choice, Problem> {
     match fields.get("choice") {
         "approve" => Ok(Choice::Approve),
         "edit" => Ok(Choice::Edit { value: needed("value")? }),
-        "reject" => Ok(Choice::Reject { reason: needed("reason")? }),
+        "reject" => {
+            let choice = Choice::Reject { reason: text("reason"), code: RejectCode::of(fields.get("code")) };
+            choice
+                .why_not()
+                .is_some()
+                .then_some(choice)
+                .ok_or_else(|| Problem::bad_parameter("reason", t("review.needed")))
+        }
         "pick" => Ok(Choice::Pick { id: needed("id")? }),
         other => Err(Problem::bad_parameter("choice", &format!("{other:?} is none of approve, edit, reject, pick"))),
     }
@@ -299,22 +531,89 @@ fn choice(fields: &Fields) -> Result<Choice, Problem> {
 /// `POST /reviews/{id}`: the digest in the form says what exactly was shown.
 pub(crate) async fn decide(State(app): State<App>, session: Session, Path(id): Path<String>, fields: Fields) -> Page {
     session.check_form(&fields.0)?;
-    if fields.get("choice") == "approve_alike" {
-        // Each approval is bound to the digest that was shown; the first that has moved on ends the gesture and says so.
-        for (id, digest) in fields.get("alike").split(',').filter_map(|pair| pair.split_once(':')) {
-            let review = ReviewId::from_text(id);
-            visible(&app, &session, &review).await?;
-            may_decide(&app, &session, &review).await?;
-            app.engine.decide_review(&session.account, &review, digest, Choice::Approve, &session.user).await?;
-        }
-        return Ok(back(&fields.0, "/reviews"));
-    }
     let review = ReviewId::from_text(id);
-    visible(&app, &session, &review).await?;
+    let inquiry = visible(&app, &session, &review).await?;
     may_decide(&app, &session, &review).await?;
     let choice = choice(&fields)?;
-    app.engine.decide_review(&session.account, &review, fields.get("digest"), choice, &session.user).await?;
-    Ok(back(&fields.0, "/reviews"))
+    match app.engine.decide_review(&session.account, &review, fields.get("digest"), choice, &session.user).await {
+        // Not taken: what stands there now is shown with the question that is asked about it.
+        Err(Error::Late(late)) => {
+            let notice = notice(&app, &session, &late, &inquiry).await?;
+            let page = listed(&app, &session, Some(inquiry.id.as_str()), Some(notice)).await?;
+            Ok((StatusCode::CONFLICT, page).into_response())
+        }
+        decided => {
+            decided?;
+            Ok(back(&fields.0, "/reviews"))
+        }
+    }
+}
+
+async fn notice(app: &App, session: &Session, late: &Late, inquiry: &Inquiry) -> Result<Notice, Problem> {
+    let contract = app.engine.contract(&session.account).await?;
+    let rules = contract.as_ref().map(|(_, c)| c.as_ref());
+    let (now, wall) = (app.engine.now(), session.wall(inquiry.location.as_ref()));
+    let field = late.asked.as_ref().and_then(|r| r.field.clone());
+    let from = feeds(rules, field.as_deref().unwrap_or_default()).to_owned();
+    let word = |value: &String| value_word(&from, value, now, &wall);
+    let holds = |held: &String| match held.trim() {
+        "" => t("review.nothing").to_owned(),
+        _ => word(held),
+    };
+    Ok(Notice {
+        why: t(if late.holds.is_some() { "late.moved" } else { "late.answered" }).to_owned(),
+        field: field.as_deref().map(field_word),
+        holds: late.holds.as_ref().map(holds),
+        set_by: late.set_by.as_ref().map(|set| set_by_words(set, now, &wall)),
+        proposed: late.asked.as_ref().and_then(|r| r.proposed.as_ref()).map(word),
+        again: late.asked.as_ref().map(|r| r.id.as_str().to_owned()),
+    })
+}
+
+/// How a form names one of many: its name is this and the question, its value the digest that was shown.
+const ITEM: &str = "item:";
+
+/// `POST /reviews/together`: the same answer to many that one reason stopped; each is bound to the digest that was shown.
+pub(crate) async fn decide_together(State(app): State<App>, session: Session, fields: Fields) -> Page {
+    session.check_form(&fields.0)?;
+    let choice = choice(&fields)?;
+    let item =
+        |(name, digest): (&String, &String)| Some((ReviewId::from_text(name.strip_prefix(ITEM)?), digest.clone()));
+    let mut items: Vec<(ReviewId, String)> = fields.0.iter().filter_map(item).collect();
+    items.sort();
+    if items.is_empty() {
+        return Err(Problem::bad_parameter("item", t("together.none")).into());
+    }
+    let shown_before = open(&app, &session).await?;
+    let may = |inquiry: &Inquiry, act| session.sees(inquiry.location.as_ref()) && session.may(act);
+    let became = app.engine.decide_reviews(&session.account, &items, &choice, &session.user, &may).await?;
+    let done = became.iter().filter(|(_, b)| *b == Became::Done).count();
+    let refused: Vec<_> = became.iter().filter(|(_, b)| *b != Became::Done).collect();
+    if refused.is_empty() {
+        return Ok(back(&fields.0, "/reviews"));
+    }
+    let mut not = Vec::with_capacity(refused.len());
+    for (id, became) in refused {
+        let of = shown_before.iter().find(|asked| asked.review.id == *id);
+        let who = of.and_then(|a| super::cards::name(&a.inquiry).or_else(|| super::cards::phone(&a.inquiry)));
+        let field = of.and_then(|a| a.review.field.as_deref()).map(field_word).unwrap_or_default();
+        let why = match became {
+            Became::Late { now } => match of {
+                Some(asked) => {
+                    let told = notice(&app, &session, now, &asked.inquiry).await?;
+                    let holds = told.holds.map_or_else(String::new, |h| format!(": {} {h}", t("late.holds")));
+                    format!("{}{holds}", told.why)
+                }
+                None => now.to_string(),
+            },
+            Became::NotYours => t("review.not_yours").to_owned(),
+            Became::Missing | Became::Done => t("together.missing").to_owned(),
+        };
+        not.push((who.unwrap_or_else(|| t("card.no_caller").to_owned()), field, why));
+    }
+    let shell = Shell::of(&app, &session, "reviews", t("reviews.title")).await?;
+    let page = shown(&Told { shell, done, approved: choice == Choice::Approve, not })?;
+    Ok((StatusCode::CONFLICT, page).into_response())
 }
 
 /// Which right it takes depends on what is asked: a field that somebody answers for is not every coordinator's to decide.
@@ -323,7 +622,7 @@ async fn may_decide(app: &App, session: &Session, review: &ReviewId) -> Result<(
     session.need(act.ok_or_else(|| Problem::missing("review of that name"))?)
 }
 
-async fn visible(app: &App, session: &Session, review: &ReviewId) -> Result<(), Problem> {
+async fn visible(app: &App, session: &Session, review: &ReviewId) -> Result<Inquiry, Problem> {
     let (account, id) = (session.account.as_str().to_owned(), review.as_str().to_owned());
     let row = app
         .engine
@@ -332,5 +631,5 @@ async fn visible(app: &App, session: &Session, review: &ReviewId) -> Result<(), 
         .await?
         .ok_or_else(|| Problem::missing("review of that name"))?;
     let inquiry = app.engine.inquiry(&session.account, &InquiryId::from_text(row.inquiry)).await?;
-    session.visible(inquiry).map(|_| ())
+    session.visible(inquiry)
 }

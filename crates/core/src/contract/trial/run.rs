@@ -327,7 +327,8 @@ impl Play<'_> {
     fn answered(&mut self) {
         let given = self.scene.given;
         let approve = given.approved.iter().map(|f| (f, Choice::Approve));
-        let reject = given.rejected.iter().map(|f| (f, Choice::Reject { reason: "the test says no".into() }));
+        let reject =
+            given.rejected.iter().map(|f| (f, Choice::Reject { reason: "the test says no".into(), code: None }));
         for (field, choice) in approve.chain(reject) {
             let asked = self.inquiry.as_ref().and_then(|i| {
                 i.reviews

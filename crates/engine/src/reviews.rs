@@ -1,0 +1,352 @@
+//! Questions for people: what is open, what each answer would do, and answering them, one by one or many that the same reason stopped.
+//!
+//! An answer counts only for exactly the change that was shown. Before an approval on what was read a while ago, the record is read once more,
+//! so that whoever approves a value that moved is told the new one before anything is planned. A CRM that does not answer holds nobody up:
+//! what stands there is compared again before the send.
+
+use crate::inquire::{act_of, of_row};
+use crate::{Engine, Error};
+use jiff::Timestamp;
+use ringback_core::crm::{CrmOp, Object, Outcome, Record};
+use ringback_core::ensure::same;
+use ringback_core::id::{AccountId, InquiryId, ReviewId, UserId};
+use ringback_core::inquiry::{Choice, Event, Foreseen, Inquiry, Review, ReviewKind, StandsBy, foresee};
+use ringback_core::rights::Act;
+use ringback_store::{self as store, Before, ReviewRow};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The most questions that one gesture answers.
+pub const TOGETHER_MAX: usize = 200;
+/// What the CRM showed longer ago is read again before an approval counts.
+pub const SEEN_SECONDS_MAX: i64 = 60;
+/// How long the CRM may take to show a record before the answer is taken without.
+const SIGHT_SECONDS_MAX: u64 = 3;
+
+/// An open question with the inquiry it is about.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub review: Review,
+    pub inquiry: Arc<Inquiry>,
+}
+
+/// An answer that came too late: what stands there now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Late {
+    pub why: String,
+    /// What the CRM holds now, as far as it was read; empty: nothing. `None` where the question is about no field.
+    pub holds: Option<String>,
+    pub set_by: Option<StandsBy>,
+    /// The question that is asked now about the same, if one is; its digest is what an answer has to name.
+    pub asked: Option<Review>,
+}
+
+impl std::fmt::Display for Late {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)?;
+        let shown = |value: Option<&str>| match value.map_or("", str::trim) {
+            "" => "nothing".to_owned(),
+            value => format!("{value:?}"),
+        };
+        let Some(holds) = &self.holds else { return Ok(()) };
+        write!(f, ": the CRM holds {} now", shown(Some(holds)))?;
+        if let Some(asked) = &self.asked {
+            write!(f, ", and {} is proposed", shown(asked.proposed.as_deref()))?;
+        }
+        Ok(())
+    }
+}
+
+/// What became of one of many answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "became", rename_all = "snake_case")]
+pub enum Became {
+    Done,
+    /// Not taken, with what stands there now.
+    Late {
+        now: Box<Late>,
+    },
+    /// There is no such question here.
+    Missing,
+    /// Somebody else has to answer it.
+    NotYours,
+}
+
+/// Whether whoever answers may do that in that inquiry.
+pub type May<'a> = &'a (dyn Fn(&Inquiry, Act) -> bool + Sync);
+
+impl Engine {
+    /// Open questions with their inquiries, newest first, of one kind or of all. Each is told as it stands now, not as it was first asked.
+    pub async fn open_reviews(
+        &self,
+        account: &AccountId,
+        kind: Option<&str>,
+        limit: u32,
+        before: &Before,
+    ) -> Result<Vec<Asked>, Error> {
+        let (of, kind, before) = (account.as_str().to_owned(), kind.map(str::to_owned), before.clone());
+        let rows = self
+            .store()
+            .read(move |tx| {
+                Box::pin(async move { store::reviews_open(tx, &of, kind.as_deref(), limit, &before).await })
+            })
+            .await?;
+        let mut inquiries: BTreeMap<String, Option<Arc<Inquiry>>> = BTreeMap::new();
+        let mut out = Vec::with_capacity(rows.len());
+        for row in rows {
+            if !inquiries.contains_key(&row.inquiry) {
+                let id = InquiryId::from_text(row.inquiry.clone());
+                inquiries.insert(row.inquiry.clone(), self.inquiry(account, &id).await?.map(Arc::new));
+            }
+            let Some(inquiry) = inquiries.get(&row.inquiry).cloned().flatten() else { continue };
+            let standing = inquiry.reviews.iter().find(|r| r.id.as_str() == row.id).cloned();
+            if let Some(review) = standing.or_else(|| serde_json::from_str(&row.body).ok()) {
+                out.push(Asked { review, inquiry });
+            }
+        }
+        Ok(out)
+    }
+
+    /// What these answers to a question would do now, in their order.
+    pub async fn foreseen(
+        &self,
+        account: &AccountId,
+        asked: &Asked,
+        choices: &[Choice],
+    ) -> Result<Vec<Foreseen>, Error> {
+        let facts = self.facts(account).await?;
+        let now = self.now();
+        let one = |choice: &Choice| foresee(&asked.inquiry, &asked.review.id, choice, &facts.facts(), now);
+        Ok(choices.iter().map(one).collect())
+    }
+
+    /// A person's answer to a review, provided the question still is the one that was shown.
+    ///
+    /// # Errors
+    /// [`Error::Late`] when it is answered, void, or about another value by now; it says what stands there. [`Error::Refused`] for a no
+    /// without a reason.
+    pub async fn decide_review(
+        &self,
+        account: &AccountId,
+        review: &ReviewId,
+        digest: &str,
+        choice: Choice,
+        by: &UserId,
+    ) -> Result<Inquiry, Error> {
+        let row = self.review_row(account, review).await?.ok_or_else(|| Error::Missing(format!("review {review}")))?;
+        let inquiry = InquiryId::from_text(row.inquiry.clone());
+        let mut became = self.answer(account, &inquiry, vec![(row, digest.to_owned())], &choice, by, &mut true).await?;
+        match became.pop() {
+            Some((_, Became::Late { now })) => Err(Error::Late(now)),
+            _ => self.inquiry(account, &inquiry).await?.ok_or_else(|| Error::Missing(format!("inquiry {inquiry}"))),
+        }
+    }
+
+    /// The same answer to many questions, each bound to its own digest; those of one inquiry in one unit. One that comes too late does not
+    /// hold up the others.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there are more than [`TOGETHER_MAX`], when not all were stopped by the same reason, and for an answer that can only be
+    /// given one by one.
+    pub async fn decide_reviews(
+        &self,
+        account: &AccountId,
+        items: &[(ReviewId, String)],
+        choice: &Choice,
+        by: &UserId,
+        may: May<'_>,
+    ) -> Result<Vec<(ReviewId, Became)>, Error> {
+        if !matches!(choice, Choice::Approve | Choice::Reject { .. }) {
+            return Err(Error::Refused(
+                "many at once can be approved or rejected; everything else is one by one".into(),
+            ));
+        }
+        if items.len() > TOGETHER_MAX {
+            return Err(Error::Refused(format!("{} questions at once; {TOGETHER_MAX} at most", items.len())));
+        }
+        let contract = self.facts(account).await?;
+        let mut became: BTreeMap<ReviewId, Became> = BTreeMap::new();
+        let mut of: BTreeMap<String, Vec<(ReviewRow, String)>> = BTreeMap::new();
+        let mut first: Option<Review> = None;
+        for (id, digest) in items {
+            let Some(row) = self.review_row(account, id).await? else {
+                became.insert(id.clone(), Became::Missing);
+                continue;
+            };
+            let Some(inquiry) = self.inquiry(account, &InquiryId::from_text(row.inquiry.clone())).await? else {
+                became.insert(id.clone(), Became::Missing);
+                continue;
+            };
+            let standing = inquiry.reviews.iter().find(|r| r.id == *id).cloned();
+            let Some(review) = standing.or_else(|| serde_json::from_str(&row.body).ok()) else {
+                became.insert(id.clone(), Became::Missing);
+                continue;
+            };
+            // What this person may not see does not exist for them.
+            if !may(&inquiry, Act::WorkQueue) {
+                became.insert(id.clone(), Became::Missing);
+                continue;
+            }
+            if !may(&inquiry, act_of(&review, &contract.contract)) {
+                became.insert(id.clone(), Became::NotYours);
+                continue;
+            }
+            match &first {
+                Some(first) if !first.joins(&review) => {
+                    let why = "these questions were not all stopped by the same reason; answer each kind by itself";
+                    return Err(Error::Refused(why.into()));
+                }
+                Some(_) => {}
+                None => first = Some(review),
+            }
+            of.entry(row.inquiry.clone()).or_default().push((row, digest.clone()));
+        }
+        // A CRM that does not answer is not asked again for each of them.
+        let mut answers = true;
+        for (inquiry, asked) in of {
+            let inquiry = InquiryId::from_text(inquiry);
+            became.extend(self.answer(account, &inquiry, asked, choice, by, &mut answers).await?);
+        }
+        let told = |(id, _): &(ReviewId, String)| Some((id.clone(), became.get(id)?.clone()));
+        Ok(items.iter().filter_map(told).collect())
+    }
+
+    async fn review_row(&self, account: &AccountId, review: &ReviewId) -> Result<Option<ReviewRow>, Error> {
+        let (account, id) = (account.as_str().to_owned(), review.as_str().to_owned());
+        let row = self.store().read(move |tx| Box::pin(async move { store::review_get(tx, &account, &id).await }));
+        Ok(row.await?)
+    }
+
+    /// Answers questions of one inquiry in one unit.
+    async fn answer(
+        &self,
+        account: &AccountId,
+        inquiry: &InquiryId,
+        asked: Vec<(ReviewRow, String)>,
+        choice: &Choice,
+        by: &UserId,
+        crm_answers: &mut bool,
+    ) -> Result<Vec<(ReviewId, Became)>, Error> {
+        if matches!(choice, Choice::Reject { .. }) && choice.why_not().is_none() {
+            return Err(Error::Refused("say why not: a code, or words".into()));
+        }
+        let writes = matches!(choice, Choice::Approve | Choice::Edit { .. });
+        if writes && *crm_answers && asked.iter().any(|(row, _)| row.kind == ReviewKind::Field.word()) {
+            *crm_answers = self.look_again(account, inquiry).await?;
+        }
+        let mut became = Vec::with_capacity(asked.len());
+        let mut events = Vec::new();
+        for (row, digest) in &asked {
+            let id = ReviewId::from_text(row.id.clone());
+            // Looking again may have made the question void.
+            let state = self.review_row(account, &id).await?.map_or_else(String::new, |row| row.state);
+            if row.digest != *digest {
+                became.push((id, self.late(account, row, "the value changed meanwhile").await));
+            } else if state != "open" {
+                let why = if row.state == "open" { VALUE_MOVED } else { ANSWERED };
+                became.push((id, self.late(account, row, why).await));
+            } else {
+                events.push(Event::Decided { review: id, choice: choice.clone(), by: by.clone() });
+            }
+        }
+        if events.is_empty() {
+            return Ok(became);
+        }
+        let after = self.act_all(account, inquiry, &events).await?;
+        for (row, _) in &asked {
+            let id = ReviewId::from_text(row.id.clone());
+            if became.iter().any(|(told, _)| *told == id) {
+                continue;
+            }
+            // Another answer or another value may have come first, in the same moment.
+            let taken = after.approvals.iter().any(|a| a.review == id && a.by == *by);
+            let done = if taken { Became::Done } else { self.late(account, row, ANSWERED).await };
+            became.push((id, done));
+        }
+        Ok(became)
+    }
+
+    /// Reads the record of an inquiry once more if what is known of it is older than [`SEEN_SECONDS_MAX`], and lets the inquiry know where
+    /// it holds something else. `false`: the CRM was asked and did not answer.
+    async fn look_again(&self, account: &AccountId, id: &InquiryId) -> Result<bool, Error> {
+        let Some(inquiry) = self.inquiry(account, id).await? else { return Ok(true) };
+        let Some(contact) = inquiry.contact.as_ref() else { return Ok(true) };
+        let now = self.now();
+        if contact.seen_at.is_some_and(|at| now.duration_since(at).as_secs() < SEEN_SECONDS_MAX) {
+            return Ok(true);
+        }
+        let facts = self.facts(account).await?;
+        let Some((lane, _)) = facts.facts().crm else { return Ok(true) };
+        let Some(held) = facts.connections.get(lane.as_str()).filter(|held| held.state == "active") else {
+            return Ok(true);
+        };
+        let Some(crm) = held.crm().filter(|crm| !crm.acknowledges()) else { return Ok(true) };
+        let fields = facts.contract.fields.values().filter(|rule| rule.object == Object::Contact);
+        let mut properties: Vec<String> = fields.map(|rule| rule.property.clone()).collect();
+        properties.sort();
+        properties.dedup();
+        if properties.is_empty() {
+            return Ok(true);
+        }
+        let operation = CrmOp::ReadById {
+            object: Object::Contact,
+            id: contact.record.clone(),
+            properties: properties.clone(),
+            associations: Vec::new(),
+            history: true,
+        };
+        let operations = [operation];
+        // Asked once: whoever clicks does not wait for a CRM that is down.
+        let Ok(request) = crm.request(&operations, &held.connection) else { return Ok(true) };
+        let limit = Duration::from_secs(SIGHT_SECONDS_MAX);
+        let Ok(Ok(reply)) = tokio::time::timeout(limit, self.send(held, crm, &request, limit)).await else {
+            return Ok(false);
+        };
+        let outcome = crm.reply(&operations, &reply, &held.connection, now).outcomes.into_iter().next();
+        let Some(Outcome::Done { held: shown }) = outcome else { return Ok(false) };
+        let Some(record) = shown.records.into_iter().next() else { return Ok(true) };
+        if moved(&contact.record_held, &record, &properties) {
+            self.act_all(account, id, &[seen(record, &properties, now)]).await?;
+        }
+        Ok(true)
+    }
+
+    /// An answer comes too late: what stands there and what is proposed now, where the same is still asked.
+    async fn late(&self, account: &AccountId, asked: &ReviewRow, why: &str) -> Became {
+        let (of, id) = (account.as_str().to_owned(), asked.inquiry.clone());
+        let row = self.store().read(move |tx| Box::pin(async move { store::inquiry_get(tx, &of, &id).await })).await;
+        let inquiry = row.ok().flatten().and_then(|row| of_row(row).ok()).map(|loaded| loaded.inquiry);
+        let field = serde_json::from_str::<Review>(&asked.body).ok().and_then(|r| r.field);
+        let mut late = Late { why: why.to_owned(), holds: None, set_by: None, asked: None };
+        if let (Some(inquiry), Some(field)) = (inquiry, field) {
+            let of = |r: &&Review| r.kind == ReviewKind::Field && r.field.as_ref() == Some(&field);
+            late.asked = inquiry.reviews.iter().find(of).cloned();
+            let verdict = inquiry.verdicts.iter().find(|v| v.field == field);
+            late.holds = verdict.map(|v| v.was.clone().unwrap_or_default());
+            late.set_by = late.asked.as_ref().and_then(|r| r.set_by.clone());
+        }
+        Became::Late { now: Box::new(late) }
+    }
+}
+
+const ANSWERED: &str = "this question was answered or has become void meanwhile";
+const VALUE_MOVED: &str = "the value in the CRM changed meanwhile";
+
+/// Does the record hold something else than what is known of it?
+fn moved(known: &Record, shown: &Record, properties: &[String]) -> bool {
+    let of = |record: &Record, name: &String| record.properties.get(name).cloned().unwrap_or_default();
+    known.id != shown.id && !shown.id.is_empty() || properties.iter().any(|p| !same(&of(known, p), &of(shown, p)))
+}
+
+/// What was asked for and not shown is empty.
+fn seen(mut record: Record, properties: &[String], read_at: Timestamp) -> Event {
+    for name in properties {
+        record.properties.entry(name.clone()).or_default();
+    }
+    Event::Seen { record, read_at }
+}
+
+#[cfg(test)]
+mod tests;
