@@ -38,6 +38,12 @@ impl Wish {
                 was.retain(|name, _| !held(Object::Contact, name));
                 (before, properties.len())
             }
+            Desired::Restore { object, properties, was, .. } => {
+                let (object, before) = (*object, properties.len());
+                properties.retain(|name, _| !held(object, name));
+                was.retain(|name, _| !held(object, name));
+                (before, properties.len())
+            }
             Desired::NewContact { properties, .. } => {
                 let before = properties.len();
                 properties.retain(|name, _| !held(Object::Contact, name));
