@@ -3,6 +3,7 @@
 use super::model::*;
 use super::parse::Places;
 use crate::crm::{Object, PropertySpec, PropertyType};
+use crate::followup::condition::Condition;
 use crate::problem::Problem;
 use crate::roster::Roster;
 use std::collections::BTreeMap;
@@ -135,6 +136,8 @@ pub(super) fn check(contract: &Contract, places: &Places) -> Vec<Problem> {
         }
     }
     found.extend(one_clause_per_property(contract, places));
+    found.extend(contradictions(contract, places));
+    found.extend(cycles(contract, places));
     found
 }
 
@@ -154,6 +157,67 @@ fn one_clause_per_property(contract: &Contract, places: &Places) -> Vec<Problem>
         problem.at = places.of(&format!("field.{name}.to"));
         problem.also_at = places.of(&format!("field.{other}.to"));
         found.push(problem);
+    }
+    found
+}
+
+fn two_places(places: &Places, cause: String, cure: &str, at: &str, also_at: &str) -> Problem {
+    let mut problem = Problem::new("RB-0219", cause, cure);
+    problem.at = places.of(at);
+    problem.also_at = places.of(also_at);
+    problem
+}
+
+/// Two owner rules of one priority that always apply together and name different people: a person would be asked about every such call.
+fn contradictions(contract: &Contract, places: &Places) -> Vec<Problem> {
+    let rules: Vec<_> = contract
+        .owner
+        .rules
+        .iter()
+        .enumerate()
+        .filter_map(|(n, rule)| Some((format!("owner.rule[{}]", n + 1), rule, Condition::parse(&rule.when).ok()?)))
+        .collect();
+    let mut found = Vec::new();
+    for (n, (name, rule, when)) in rules.iter().enumerate() {
+        let same = |(_, r, w): &&(String, &OwnerRule, Condition)| r.priority == rule.priority && w == when;
+        let Some((other, earlier, _)) = rules.iter().take(n).find(same) else { continue };
+        let cause = if earlier.to == rule.to {
+            format!("{other} and {name} say the same: `{}` goes to {}", rule.when, rule.to)
+        } else {
+            format!(
+                "{other} and {name} contradict each other: on `{}` and priority {} one names {}, the other {}",
+                rule.when, rule.priority, earlier.to, rule.to
+            )
+        };
+        let cure = "keep one of them, or give them different priorities";
+        found.push(two_places(places, cause, cure, name, other));
+    }
+    found
+}
+
+/// An owner rule that asks for a property which Ringback fills from the owner: the decision would feed its own condition.
+fn cycles(contract: &Contract, places: &Places) -> Vec<Problem> {
+    const DECIDED: [&str; 2] = ["owner", "due_at"];
+    let mut found = Vec::new();
+    for (n, rule) in contract.owner.rules.iter().enumerate() {
+        let Ok(when) = Condition::parse(&rule.when) else { continue };
+        for name in when.more() {
+            let Some(property) = name.strip_prefix("record.") else { continue };
+            let fed = contract.fields.iter().find(|(_, f)| {
+                f.object == Object::Contact
+                    && f.property == property
+                    && DECIDED.contains(&f.from.as_str())
+                    && f.machine != Machine::Never
+            });
+            let Some((field, clause)) = fed else { continue };
+            let rule = format!("owner.rule[{}]", n + 1);
+            let cause = format!(
+                "{rule} asks for {name}, which field.{field} fills from the {} that the rule decides: a circle",
+                clause.from.replace("due_at", "clock")
+            );
+            let cure = "ask for something that does not come from the owner, or let the clause go elsewhere";
+            found.push(two_places(places, cause, cure, &rule, &format!("field.{field}")));
+        }
     }
     found
 }

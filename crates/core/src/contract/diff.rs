@@ -125,6 +125,12 @@ pub fn diff(before: &Contract, after: &Contract) -> Vec<Change> {
             )
         },
     );
+    found.same(
+        "suppress.marks",
+        "By what the classes that are held back are known",
+        &(&before.suppress.strategic, &before.suppress.marked),
+        &(&after.suppress.strategic, &after.suppress.marked),
+    );
     found.same("page", "Who is told and how", &before.page, &after.page);
     if before.tests != after.tests {
         found.say(
@@ -292,6 +298,24 @@ fn field(clause: &str, name: &str, a: &FieldRule, b: &FieldRule, found: &mut Fou
         &format!("What happens when {name} is not said"),
         &a.on_missing,
         &b.on_missing,
+    );
+    if a.review_when != b.review_when {
+        let way = match (&a.review_when, &b.review_when) {
+            (None, Some(_)) => Way::Tightens,
+            (Some(_), None) => Way::Loosens,
+            _ => Way::Neither,
+        };
+        let told = |w: &Option<String>| w.clone().unwrap_or_else(|| "never for that reason".to_owned());
+        let text =
+            format!("For {name} a person is asked whenever {}, before {}.", told(&b.review_when), told(&a.review_when));
+        found.say(&key("review_when"), way, text);
+    }
+    found.word(
+        &key("rollback"),
+        Way::Neither,
+        &format!("What taking back {name} puts there"),
+        &a.rollback,
+        &b.rollback,
     );
     if a.accountability != b.accountability {
         let (way, text) =

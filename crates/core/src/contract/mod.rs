@@ -19,9 +19,6 @@ pub use model::*;
 pub use parse::parse;
 pub use stored::CONTRACT_SCHEMA;
 
-/// The property of a contact that holds its tags, separated by semicolons, where a contract names no other.
-pub const TAGS_PROPERTY: &str = "rb_tags";
-
 /// The default contract with its comments: missed calls for HubSpot, as `ringback init` writes it.
 pub const DEFAULT_TEXT: &str = include_str!("default.toml");
 

@@ -186,6 +186,36 @@ pub enum OnMissing {
     Default(String),
 }
 
+/// What taking a write back puts in its place (F-193). What a person has set since is spared whatever stands here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undo {
+    /// What stood there before.
+    #[default]
+    Previous,
+    /// Nothing: the property is emptied.
+    Clear,
+    /// It stays, and is listed as not taken back.
+    Never,
+}
+
+impl Undo {
+    /// The word used in contracts.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Previous => "previous",
+            Self::Clear => "clear",
+            Self::Never => "never",
+        }
+    }
+
+    /// Is it what holds where a clause says nothing?
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+    fn is_plain(&self) -> bool {
+        *self == Self::Previous
+    }
+}
+
 /// Kinds of field that are never changed silently (F-102 to F-109).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -247,6 +277,12 @@ pub struct FieldRule {
     /// At or above this (and below `write_at`) a person is asked; below it nothing happens.
     pub review_at: Thousandths,
     pub on_missing: OnMissing,
+    /// A condition under which a person is asked whatever the machine may do otherwise (F-113); the names of [`crate::followup::condition`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_when: Option<String>,
+    /// What taking a write back puts in its place.
+    #[serde(default, skip_serializing_if = "Undo::is_plain")]
+    pub rollback: Undo,
     /// A change could alter accountability, reporting or trust: a person decides (F-110).
     pub accountability: bool,
     /// One of the eight kinds that are never changed silently.
@@ -488,6 +524,13 @@ pub enum SuppressClass {
     CustomerWithOpenIssue,
     OpenOpportunity,
     StrategicAccount,
+    /// Everybody who is a customer already.
+    Customer,
+    // Who is marked as one by a property of the contact; stricter rules hold for them (F-119).
+    Competitor,
+    Partner,
+    Investor,
+    Regulated,
 }
 
 /// `[suppress]`.
@@ -497,6 +540,16 @@ pub struct Suppress {
     /// Which property of a contact marks a strategic account; without it nobody is known to be one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategic: Option<Marked>,
+    /// Which property of a contact marks the other classes that the CRM has no word of its own for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub marked: BTreeMap<SuppressClass, Marked>,
+}
+
+impl Suppress {
+    /// What marks a contact as one of that class; `None` where nothing is said, and for classes that need no mark.
+    pub fn mark(&self, class: SuppressClass) -> Option<&Marked> {
+        if class == SuppressClass::StrategicAccount { self.strategic.as_ref() } else { self.marked.get(&class) }
+    }
 }
 
 /// A property of a contact and the values of it that count.
@@ -506,7 +559,17 @@ pub struct Marked {
     pub values: Vec<String>,
 }
 
+impl Marked {
+    /// Does a value of the property count? Several may stand in it, with semicolons between them.
+    pub fn counts(&self, held: &str) -> bool {
+        held.split(';').any(|one| self.values.iter().any(|v| v.trim().eq_ignore_ascii_case(one.trim())))
+    }
+}
+
 impl SuppressClass {
+    /// Classes that are known only by a property of the contact, which the contract must name.
+    pub const MARKED: [Self; 4] = [Self::Competitor, Self::Partner, Self::Investor, Self::Regulated];
+
     /// The word used in contracts.
     pub fn word(self) -> &'static str {
         match self {
@@ -514,6 +577,11 @@ impl SuppressClass {
             Self::CustomerWithOpenIssue => "customer_with_open_issue",
             Self::OpenOpportunity => "open_opportunity",
             Self::StrategicAccount => "strategic_account",
+            Self::Customer => "customer",
+            Self::Competitor => "competitor",
+            Self::Partner => "partner",
+            Self::Investor => "investor",
+            Self::Regulated => "regulated",
         }
     }
 }
@@ -597,6 +665,18 @@ impl Contract {
     /// One sentence that says who wins in that field and why (F-095); `None` for a field without a clause.
     pub fn explain(&self, field: &str) -> Option<String> {
         self.fields.get(field).map(|rule| rule.winner.clone())
+    }
+
+    /// Names of facts beyond the plain ones that conditions of this contract ask for: `record.<property>`, `field.<name>`.
+    pub fn asked(&self) -> BTreeSet<String> {
+        let conditions =
+            self.owner.rules.iter().map(|r| &r.when).chain(self.fields.values().filter_map(|f| f.review_when.as_ref()));
+        let more = |text: &&String| text.contains("record.") || text.contains("field.");
+        conditions
+            .filter(more)
+            .filter_map(|t| crate::followup::condition::Condition::parse(t).ok())
+            .flat_map(|c| c.more())
+            .collect()
     }
 
     /// The properties of Ringback's own (`rb_…`) that this contract writes or suggests, to be made when the CRM is set up.
@@ -688,10 +768,16 @@ fn sentence(name: &str, rule: &FieldRule) -> Sentence {
         OnMissing::Flag => "When the call does not say, the record is made and flagged.".to_owned(),
         OnMissing::Default(text) => format!("When the call does not say, it is set to {text:?}, marked as a default."),
     };
+    let asked = rule.review_when.as_ref().map_or_else(String::new, |w| format!(" A person is asked whenever {w}."));
+    let undo = match rule.rollback {
+        Undo::Previous => "",
+        Undo::Clear => " Taking it back empties it.",
+        Undo::Never => " It is never taken back by a machine.",
+    };
     let care =
         if rule.accountability || rule.protected.is_some() { " A change needs a person's approval." } else { "" };
     let text = format!(
-        "{}: goes to {} as {kind}. {} {machine}{doubt}. {missing}{care}",
+        "{}: goes to {} as {kind}. {} {machine}{doubt}. {missing}{asked}{care}{undo}",
         rule.means.trim_end_matches('.'),
         rule.target(),
         rule.winner,

@@ -168,6 +168,21 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("email = true", "email = false", "RB-0205", "[page]", "no way to tell"),
     ("autonomy = \"auto-low-risk\"", "autonomy = \"full\"", "RB-0206", "\"full\"", "possible are"),
     ("autonomy = \"auto-low-risk\"", "autonomy = 3", "RB-0206", "3", "text in quotes"),
+    ("[page]", "[suppress]\nclasses = [\"investor\"]\n[page]", "RB-0205", "[suppress]", "account_type"),
+    (
+        "machine = \"suggest\"",
+        "machine = \"suggest\"\nrollback = \"prior\"",
+        "RB-0206",
+        "\"prior\"",
+        "previous, clear, never",
+    ),
+    (
+        "machine = \"suggest\"",
+        "machine = \"suggest\"\nreview_when = 'record.note.holds'",
+        "RB-0210",
+        "record.note.holds",
+        "nothing is called",
+    ),
     (
         "crm = \"hubspot-main\"",
         "crm = \"hubspot-main\"\nmandatory = [\"budgt\"]",
@@ -239,6 +254,22 @@ fn two_clauses_for_one_property_name_both_places() {
     assert_eq!(problem.code, "RB-0208");
     assert_eq!(text.get(problem.at.clone().unwrap()), Some("\"contact.Budget\""));
     assert_eq!(text.get(problem.also_at.clone().unwrap()), Some("\"contact.budget\""));
+}
+
+#[test]
+fn rules_that_contradict_or_feed_each_other_name_both_places() {
+    let again = "[[owner.rule]]\npriority = 1\nwhen = '( call.location == \"phoenix\" )'\nto = \"role:other\"\n[clock]";
+    let circle = "[[owner.rule]]\npriority = 2\nwhen = 'record.rb_owner == \"Ana\"'\nto = \"role:ana\"\n[field.who]\nmeans = \"Who\"\nfrom = \"owner\"\nto = \"contact.rb_owner\"\ntype = \"text\"\ntruth = \"decision\"\nwinner = \"The latest decision wins.\"\nmachine = \"update\"\n[clock]";
+    for (with, says) in [(again, "contradict each other"), (circle, "a circle")] {
+        let text = SMALL.replacen("[clock]", with, 1);
+        let found = problems(&text);
+        let [problem] = found.as_slice() else { panic!("{found:#?}") };
+        assert_eq!(problem.code, "RB-0219");
+        assert!(problem.cause.contains(says), "{}", problem.cause);
+        let line = |at: &Option<std::ops::Range<usize>>| text.get(at.clone().unwrap()).map(str::to_owned);
+        assert_eq!(line(&problem.at).as_deref(), Some("[[owner.rule]]"));
+        assert!(line(&problem.also_at).is_some_and(|l| l == "[[owner.rule]]" || l == "[field.who]"), "{problem:?}");
+    }
 }
 
 #[test]

@@ -43,3 +43,33 @@ pub(crate) static WORDS: CrmWords = CrmWords {
     opt_out: &["hs_email_optout"],
     protected: &[],
 };
+
+/// Name and text of each table.
+const TABLES: &[(&str, &str)] = &[
+    ("fields", include_str!("worked/fields.toml")),
+    ("suppression", include_str!("worked/suppression.toml")),
+    ("routing", include_str!("worked/routing.toml")),
+    ("conflicts", include_str!("worked/conflicts.toml")),
+];
+
+#[test]
+fn the_worked_tables_hold() {
+    let mut told = Vec::new();
+    for (name, text) in TABLES {
+        let (contract, problems) = super::parse(text);
+        assert_eq!(problems, Vec::new(), "{name}");
+        let trials = super::trial::run(&contract.unwrap(), &WORDS);
+        assert!(trials.len() >= 10, "{name}");
+        let failed = trials.into_iter().filter(|t| !t.passed);
+        told.extend(failed.flat_map(|t| t.differences.into_iter().map(move |d| format!("{name}: {}: {d}", t.name))));
+    }
+    assert!(told.is_empty(), "{}", told.join("\n"));
+}
+
+#[test]
+fn each_rule_of_the_tables_has_its_test() {
+    let all: String = TABLES.iter().map(|(_, text)| *text).collect();
+    for number in (101..=106).chain(107..=117).chain([118, 119, 144, 145, 146]) {
+        assert!(all.contains(&format!("F-{number}")), "F-{number}");
+    }
+}

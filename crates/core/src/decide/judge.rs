@@ -1,5 +1,6 @@
 //! The questions a value has to pass, in the order of the laws.
 
+use super::known::holds_now;
 use super::memory::{Holder, holder};
 use super::suppress::{found_writes_held, ownership_held};
 use super::{Case, Levels, contact_is_ours, own_record, percent, protected};
@@ -86,6 +87,10 @@ fn a_persons(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>) -> Option<Ve
     if rule.accountability {
         let reason = "changes reporting or trust: a person decides";
         return Some(case.rule(Review, "accountability", reason, "accountability"));
+    }
+    if let Some(when) = rule.review_when.as_deref().filter(|w| holds_now(w, inquiry, facts)) {
+        let reason = format!("a person is asked whenever {when}");
+        return Some(case.rule(Review, "review_when", reason, "review_when"));
     }
     (rule.machine == Machine::Suggest).then(|| case.rule(Review, "suggest_only", &rule.winner, "machine"))
 }

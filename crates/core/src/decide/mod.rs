@@ -6,10 +6,12 @@
 mod digest;
 mod held;
 mod judge;
+mod known;
 mod memory;
 mod suppress;
 
 pub use digest::change_digest;
+pub(crate) use known::owner_facts;
 pub use suppress::{Holds, Known, Suppressed, holds, ownership_held, suppressed, suppression};
 
 use crate::claim::ClaimValue;
@@ -225,6 +227,8 @@ fn cast(value: FieldValue, rule: &FieldRule) -> FieldValue {
     use crate::contract::FieldType;
     match (value, &rule.kind) {
         (FieldValue::Text(text), FieldType::Choice(_)) => FieldValue::Choice(text),
+        // Digits are the same number in both; whatever is not plainly one does not fit and is not forced (F-081).
+        (FieldValue::Text(text), FieldType::Number) => FieldValue::Number(text),
         (FieldValue::Text(text), FieldType::DateTime) => match text.parse() {
             Ok(at) => FieldValue::DateTime(at),
             Err(_) => FieldValue::Text(text),

@@ -44,6 +44,7 @@ pub fn suppression(known: &Known<'_>, rules: &Suppress) -> Vec<Suppressed> {
     let flag = |name: &str| known.flags.contains(name);
     let value = |property: &str| known.record.and_then(|r| r.properties.get(property)).map_or("", |v| v.trim());
     let yes = |property: &&str| ["true", "yes", "1"].iter().any(|y| value(property).eq_ignore_ascii_case(y));
+    let marked = |class: &SuppressClass| rules.mark(*class).is_some_and(|m| m.counts(value(&m.property)));
     let holds = |class: &SuppressClass| match class {
         SuppressClass::OptedOut => {
             let told = known.words.is_some_and(|w| w.opt_out.iter().any(yes));
@@ -53,10 +54,12 @@ pub fn suppression(known: &Known<'_>, rules: &Suppress) -> Vec<Suppressed> {
             && (flag("complaint") || flag("existing_customer_issue")))
         .then_some("customer with open issue"),
         SuppressClass::OpenOpportunity => known.deals.iter().any(|d| d.open).then_some("open opportunity"),
-        SuppressClass::StrategicAccount => {
-            let marked = rules.strategic.as_ref().is_some_and(|s| s.values.iter().any(|v| v == value(&s.property)));
-            marked.then_some("strategic account")
-        }
+        SuppressClass::Customer => known.customer.then_some("a customer already"),
+        SuppressClass::StrategicAccount => marked(class).then_some("strategic account"),
+        SuppressClass::Competitor => marked(class).then_some("a competitor"),
+        SuppressClass::Partner => marked(class).then_some("a partner"),
+        SuppressClass::Investor => marked(class).then_some("an investor"),
+        SuppressClass::Regulated => marked(class).then_some("a regulated account"),
     };
     rules.classes.iter().filter_map(|class| holds(class).map(|why| Suppressed { class: *class, why })).collect()
 }
@@ -67,9 +70,13 @@ pub fn holds(class: SuppressClass) -> Holds {
         SuppressClass::OptedOut
         | SuppressClass::CustomerWithOpenIssue
         | SuppressClass::OpenOpportunity
-        | SuppressClass::StrategicAccount => {
-            Holds { caller: true, enrolment: true, ownership: true, found_writes: true }
-        }
+        | SuppressClass::StrategicAccount
+        | SuppressClass::Competitor
+        | SuppressClass::Partner
+        | SuppressClass::Investor
+        | SuppressClass::Regulated => Holds { caller: true, enrolment: true, ownership: true, found_writes: true },
+        // What a customer says of the matter at hand goes where the clauses say; it is the machine's reaching out that is held back.
+        SuppressClass::Customer => Holds { caller: true, enrolment: true, ownership: true, found_writes: false },
     }
 }
 

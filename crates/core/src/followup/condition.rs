@@ -1,7 +1,8 @@
 //! The conditions of owner rules: a small subset of CEL, read and evaluated here.
 //!
 //! Whatever is accepted here means the same in CEL: `==`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `&&`, `||`, `!`, parentheses, text, whole numbers, `true`,
-//! `false`, lists, and the dotted names of [`super::owner::NAMES`]. A complete CEL brings a parser generator's runtime that
+//! `false`, lists, `name.contains("words")`, and the dotted names of [`super::owner::NAMES`], with `record.<property>` of the caller's record and
+//! `field.<name>` for what was said. A complete CEL brings a parser generator's runtime that
 //! costs more to compile than the rest of this crate, reports no place for an unknown name, and evaluates what nobody needs to
 //! decide who calls back. Here an unknown name or a comparison of different types is a problem with its place in the text, bounds hold
 //! for length and depth, and evaluation cannot fail.
@@ -13,6 +14,10 @@ use std::ops::Range;
 pub const CONDITION_BYTES_MAX: usize = 4_096;
 /// How deep parentheses, lists and negations may nest.
 pub const CONDITION_DEPTH_MAX: usize = 32;
+/// What one condition may cost at most: a name, a value or a comparison counts one, looking into a text [`LOOK_COST`].
+pub const CONDITION_COST_MAX: usize = 500;
+/// What looking for words in a text costs.
+const LOOK_COST: usize = 20;
 
 /// A value of a fact or a literal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +39,8 @@ pub trait Facts {
 pub struct ConditionError {
     pub cause: String,
     pub cure: String,
+    /// RB-0210, or RB-0220 for one that costs too much.
+    pub code: &'static str,
     /// Byte range within the condition.
     pub at: Range<usize>,
 }
@@ -51,6 +58,8 @@ enum Expr {
     Name(String),
     Not(Box<Expr>),
     Two(Op, Box<Expr>, Box<Expr>),
+    /// `name.contains("words")`.
+    Holds(Box<Expr>, Box<Expr>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +100,10 @@ impl Condition {
     pub fn parse(text: &str) -> Result<Self, ConditionError> {
         if text.len() > CONDITION_BYTES_MAX {
             let cause = format!("the condition is longer than {CONDITION_BYTES_MAX} bytes");
-            return Err(ConditionError { cause, cure: "split it into several rules".into(), at: 0..text.len() });
+            return Err(ConditionError {
+                code: "RB-0220",
+                ..error(cause, "split it into several rules", 0..text.len())
+            });
         }
         let tokens = tokens(text)?;
         let mut reader = Reader { tokens: &tokens, next: 0, end: text.len() };
@@ -105,14 +117,62 @@ impl Condition {
         }
         if kind != Kind::Bool {
             let cause = format!("the condition is {}, not a question", kind.word());
-            return Err(ConditionError { cause, cure: "compare it with something: ==, != or in".into(), at });
+            return Err(error(cause, "compare it with something: ==, != or in", at));
+        }
+        let cost = cost(&root);
+        if cost > CONDITION_COST_MAX {
+            let cause = format!("the condition costs {cost}, where {CONDITION_COST_MAX} are allowed");
+            let cure = "ask for fewer values, or split it into several rules";
+            return Err(ConditionError { code: "RB-0220", ..error(cause, cure, 0..text.len()) });
         }
         Ok(Self { root })
+    }
+
+    /// What it costs to ask it; see [`CONDITION_COST_MAX`].
+    pub fn cost(&self) -> usize {
+        cost(&self.root)
+    }
+
+    /// The names it asks for beyond the plain ones: `record.<property>`, `field.<name>`.
+    pub fn more(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        names(&self.root, &mut found);
+        found.retain(|n| of_record_or_field(n));
+        found
     }
 
     /// Whether it holds. A name the facts do not have makes its comparison false.
     pub fn holds(&self, facts: &dyn Facts) -> bool {
         eval(&self.root, facts) == Some(Fact::Bool(true))
+    }
+}
+
+/// A name that stands for a property of the caller's record or for what was said of a field.
+fn of_record_or_field(name: &str) -> bool {
+    let rest = name.strip_prefix("record.").or_else(|| name.strip_prefix("field."));
+    rest.is_some_and(|r| !r.is_empty() && !r.contains('.'))
+}
+
+fn cost(expr: &Expr) -> usize {
+    match expr {
+        Expr::Value(_) | Expr::Name(_) => 1,
+        Expr::List(items) => 1 + items.iter().map(cost).sum::<usize>(),
+        Expr::Not(inner) => 1 + cost(inner),
+        Expr::Two(_, a, b) => 1 + cost(a) + cost(b),
+        Expr::Holds(a, b) => LOOK_COST + cost(a) + cost(b),
+    }
+}
+
+fn names(expr: &Expr, found: &mut Vec<String>) {
+    match expr {
+        Expr::Value(_) => {}
+        Expr::Name(name) => found.push(name.clone()),
+        Expr::List(items) => items.iter().for_each(|i| names(i, found)),
+        Expr::Not(inner) => names(inner, found),
+        Expr::Two(_, a, b) | Expr::Holds(a, b) => {
+            names(a, found);
+            names(b, found);
+        }
     }
 }
 
@@ -124,6 +184,10 @@ fn eval(expr: &Expr, facts: &dyn Facts) -> Option<Fact> {
         Expr::Name(name) => facts.get(name),
         Expr::Not(inner) => match eval(inner, facts)? {
             Fact::Bool(yes) => Some(Fact::Bool(!yes)),
+            _ => None,
+        },
+        Expr::Holds(a, b) => match (eval(a, facts)?, eval(b, facts)?) {
+            (Fact::Text(text), Fact::Text(words)) => Some(Fact::Bool(text.contains(&words))),
             _ => None,
         },
         Expr::Two(Op::Or, a, b) => Some(Fact::Bool(truth(a) || truth(b))),
@@ -165,7 +229,7 @@ struct Token {
 }
 
 fn error(cause: impl Into<String>, cure: impl Into<String>, at: Range<usize>) -> ConditionError {
-    ConditionError { cause: cause.into(), cure: cure.into(), at }
+    ConditionError { cause: cause.into(), cure: cure.into(), code: "RB-0210", at }
 }
 
 const MARKS: [&str; 13] = ["&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "(", ")", "[", "]"];
@@ -311,6 +375,18 @@ impl Reader<'_> {
         match token.tok {
             Tok::Text(value) => Ok((Expr::Value(Fact::Text(value)), Kind::Text, token.at)),
             Tok::Number(value) => Ok((Expr::Value(Fact::Number(value)), Kind::Number, token.at)),
+            Tok::Word(word) if word.ends_with(".contains") && self.take("(") => {
+                let of = word.trim_end_matches(".contains").to_owned();
+                let (text, kind, at) = name(of.clone(), token.at.start..token.at.start + of.len())?;
+                let (words, of_words, at_words) = self.unary(depth + 1)?;
+                if kind != Kind::Text || of_words != Kind::Text {
+                    return Err(error("contains looks for text in a text", "write record.notes.contains(\"…\")", at));
+                }
+                if !self.take(")") {
+                    return Err(error("this parenthesis is not closed", "add )", at_words));
+                }
+                Ok((Expr::Holds(Box::new(text), Box::new(words)), Kind::Bool, token.at.start..at_words.end + 1))
+            }
             Tok::Word(word) => name(word, token.at),
             Tok::Mark(mark) => {
                 Err(error(format!("{mark} stands where a value belongs"), "put a name or \"text\" here", token.at))
@@ -343,10 +419,10 @@ fn name(word: String, at: Range<usize>) -> Read {
         "in" => return Err(error("in stands where a value belongs", "put a name or \"text\" before it", at)),
         _ => {}
     }
-    if !NAMES.iter().any(|(n, _)| *n == word) {
+    if !of_record_or_field(&word) && !NAMES.iter().any(|(n, _)| *n == word) {
         let cause = format!("nothing is called {word}");
         let cure = crate::contract::did_you_mean(&word, NAMES.iter().map(|(n, _)| *n)).map_or_else(
-            || format!("text goes in quotes; the names are {}", NAMES.map_names()),
+            || format!("text goes in quotes; the names are {}, record.<property> and field.<name>", NAMES.map_names()),
             |near| format!("did you mean {near}? Text goes in quotes"),
         );
         return Err(error(cause, cure, at));
@@ -436,6 +512,9 @@ mod tests {
             ("1 < 2 && 2 >= 2 && -1 <= 0", true),
             (r#"inquiry.urgency in []"#, false),
             (r#""a\"b" == "a\"b""#, true),
+            (r#"record.territory == "unknown""#, true),
+            (r#"record.note.contains("know")"#, true),
+            (r#"record.note.contains("interested") || field.budget.contains("x")"#, false),
         ] {
             assert_eq!(Condition::parse(text).map(|c| c.holds(&Phoenix)), Ok(expect), "{text}");
         }
@@ -465,6 +544,21 @@ mod tests {
         assert!(error.cure.contains("call.location"), "{}", error.cure);
         assert!(Condition::parse(&"!".repeat(4000)).is_err());
         assert!(Condition::parse(&"(".repeat(4000)).is_err());
+    }
+
+    #[test]
+    fn what_costs_too_much_is_refused_and_names_are_told() {
+        let many = vec!["\"a\""; CONDITION_COST_MAX].join(",");
+        let error = Condition::parse(&format!("call.location in [{many}]")).unwrap_err();
+        assert_eq!((error.code, error.at.start), ("RB-0220", 0), "{}", error.cause);
+        let looks = vec!["record.note.contains(\"a\")"; 24].join(" || ");
+        assert_eq!(Condition::parse(&looks).unwrap_err().code, "RB-0220");
+        let few =
+            Condition::parse("record.note.contains(\"a\") && field.budget != \"b\" && call.source == \"x\"").unwrap();
+        assert!(few.cost() < CONDITION_COST_MAX);
+        assert_eq!(few.more(), ["record.note", "field.budget"]);
+        assert_eq!(Condition::parse("record.note.contains(5)").unwrap_err().code, "RB-0210");
+        assert_eq!(Condition::parse("call.after_hours.contains(\"a\")").unwrap_err().code, "RB-0210");
     }
 
     proptest! {

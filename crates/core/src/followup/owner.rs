@@ -11,6 +11,7 @@ use crate::identity::MatchKind;
 use crate::roster::{Roster, Staff};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What owner rules may ask about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,12 @@ pub struct OwnerFacts {
     pub match_kind: MatchKind,
     /// The CRM's owner id of the matched record.
     pub record_owner: Option<String>,
+    /// What the location sells.
+    #[serde(default)]
+    pub vertical: Option<String>,
+    /// What the rules ask for beyond these, by its name (`record.territory`, `field.budget`); what nobody knows is absent.
+    #[serde(default)]
+    pub more: BTreeMap<String, String>,
 }
 
 /// The names that conditions may use, with an example of what each holds. Facts nobody knows are the text `unknown`.
@@ -44,6 +51,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("call.line_kind", "service"),
     ("call.source", "google_ads"),
     ("call.campaign", "spring"),
+    ("call.vertical", "hvac"),
     ("inquiry.urgency", "high"),
     ("inquiry.intent", "booking"),
     ("inquiry.reason_code", "support_issue"),
@@ -273,9 +281,10 @@ pub fn on_shift(staff: &Staff, facts: &OwnerFacts, roster: &Roster, at: Timestam
     }
 }
 
-struct View<'a> {
-    facts: &'a OwnerFacts,
-    roster: &'a Roster,
+/// Facts as conditions ask for them.
+pub(crate) struct View<'a> {
+    pub(crate) facts: &'a OwnerFacts,
+    pub(crate) roster: &'a Roster,
 }
 
 impl Facts for View<'_> {
@@ -290,6 +299,7 @@ impl Facts for View<'_> {
             "call.line_kind" => known(&f.line_kind),
             "call.source" => known(&f.source),
             "call.campaign" => known(&f.campaign),
+            "call.vertical" => known(&f.vertical),
             "inquiry.urgency" => text(&f.urgency),
             "inquiry.intent" => known(&f.intent),
             "inquiry.reason_code" => known(&f.reason_code),
@@ -297,7 +307,7 @@ impl Facts for View<'_> {
             "inquiry.flags" => Some(Fact::List(f.flags.iter().cloned().map(Fact::Text).collect())),
             "match.kind" => text(f.match_kind.as_str()),
             "match.record_owner" => known(&f.record_owner),
-            _ => None,
+            other => known(&f.more.get(other).cloned()),
         }
     }
 }
@@ -364,6 +374,8 @@ mod tests {
             flags: vec!["complaint".into()],
             match_kind: MatchKind::Customer,
             record_owner: Some("102".into()),
+            vertical: None,
+            more: BTreeMap::new(),
         }
     }
     fn rules(tie: Tie, list: &[(u16, &str, &str)]) -> OwnerRules {

@@ -101,7 +101,10 @@ fn find(inquiry: &Inquiry, facts: &Facts<'_>, lane: &LaneId, words: &CrmWords) -
     }
     let mut properties: Vec<String> = facts.contract.matching.properties.all();
     properties.extend(words.contact_reads.iter().map(|p| (*p).to_owned()));
-    properties.extend(facts.contract.suppress.strategic.iter().map(|s| s.property.clone()));
+    let suppress = &facts.contract.suppress;
+    properties.extend(suppress.strategic.iter().chain(suppress.marked.values()).map(|s| s.property.clone()));
+    let asked = facts.contract.asked();
+    properties.extend(asked.iter().filter_map(|n| n.strip_prefix("record.")).map(str::to_owned));
     properties.push("rb_key".into());
     let mapped = facts.contract.fields.values().filter(|r| r.object == Object::Contact);
     properties.extend(mapped.map(|r| r.property.clone()));

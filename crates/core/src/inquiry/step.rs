@@ -4,6 +4,7 @@ use super::desire;
 use super::undo::UNDO;
 use super::*;
 use crate::crm::{Object, PersonKey};
+use crate::decide::owner_facts;
 use crate::effect::{EFFECT_SCHEMA, Effect, Need, OWN_STAMPS};
 use crate::ensure::DEAL_MARK;
 use crate::followup::calendar::Calendar;
@@ -722,10 +723,13 @@ impl<'a> Moving<'a> {
         };
         let held = self.inquiry.owner.as_ref();
         // Whoever owns it goes on owning it when only the shift changed: an inquiry does not wander.
-        let stays = held.is_some_and(|o| o.staff == staff.id || (o.clause == assignment.clause && !o.provisional));
-        if stays {
+        let same = held.filter(|o| o.staff == staff.id);
+        // That it is theirs only until a person has decided is told, also of somebody who had it before.
+        let told = same.is_some_and(|o| o.provisional == assignment.provisional);
+        if told || (same.is_none() && held.is_some_and(|o| o.clause == assignment.clause && !o.provisional)) {
             return;
         }
+        let since = same.map_or(self.now, |o| o.since);
         self.drafts.push(
             Draft::new("owner")
                 .with("staff", &staff.id)
@@ -741,7 +745,7 @@ impl<'a> Moving<'a> {
             name: staff.name.clone(),
             provisional: assignment.provisional,
             backup_for: assignment.backup_for,
-            since: self.now,
+            since,
             why: assignment.why,
             clause: assignment.clause,
             by_person: false,
@@ -749,31 +753,7 @@ impl<'a> Moving<'a> {
     }
 
     fn owner_facts(&self, location: LocationId) -> OwnerFacts {
-        let call = self.inquiry.last_call();
-        let text = |field: &str| self.inquiry.steering(field).map(|c| c.claim.value.text());
-        let owner_property = self.facts.crm.map(|(_, w)| w.contact_owner);
-        let record_owner = self
-            .inquiry
-            .contact
-            .as_ref()
-            .and_then(|c| c.record_held.properties.get(owner_property?))
-            .filter(|o| !o.is_empty())
-            .cloned();
-        OwnerFacts {
-            location,
-            category: call.map_or_else(String::new, |c| c.category.clone()),
-            after_hours: call.and_then(|c| c.after_hours).unwrap_or(false),
-            line_kind: call.and_then(|c| c.line.clone()),
-            source: call.and_then(|c| c.attribution.source.clone()),
-            campaign: call.and_then(|c| c.attribution.campaign.clone()),
-            urgency: self.inquiry.urgency(),
-            intent: text("intent"),
-            reason_code: text("reason_code"),
-            service: text("service"),
-            flags: self.inquiry.flags().into_iter().collect(),
-            match_kind: self.inquiry.matched.as_ref().map_or(MatchKind::New, |m| m.kind),
-            record_owner,
-        }
+        owner_facts(&self.inquiry, self.facts, location)
     }
 
     /// Each tier climbs once, when it is due and nobody has touched the inquiry.

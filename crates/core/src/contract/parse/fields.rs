@@ -23,6 +23,7 @@ const MACHINE: &[(&str, Machine)] = &[
     ("suggest", Machine::Suggest),
     ("never", Machine::Never),
 ];
+const UNDO: &[(&str, Undo)] = &[("previous", Undo::Previous), ("clear", Undo::Clear), ("never", Undo::Never)];
 const TYPES: &[(&str, u8)] =
     &[("text", 0), ("number", 1), ("money", 2), ("date", 3), ("datetime", 4), ("bool", 5), ("phone", 6), ("email", 7)];
 
@@ -75,6 +76,8 @@ impl Reader {
             "write_at",
             "review_at",
             "on_missing",
+            "review_when",
+            "rollback",
             "accountability",
             "protected",
             "autonomy",
@@ -89,6 +92,11 @@ impl Reader {
         let write_at = self.thousandths(section, "write_at").unwrap_or(900);
         let review_at = self.thousandths(section, "review_at").unwrap_or(write_at.min(600));
         let on_missing = self.on_missing(section);
+        let review_when = self.text(section, "review_when").map(|(when, at)| {
+            self.condition(when, at);
+            when.to_owned()
+        });
+        let rollback = self.word(section, "rollback", UNDO).unwrap_or_default();
         let accountability = self.flag(section, "accountability").unwrap_or(false);
         let words: Vec<(&str, Protected)> = Protected::ALL.iter().map(|p| (p.word(), *p)).collect();
         let protected = self.word(section, "protected", &words);
@@ -108,6 +116,8 @@ impl Reader {
             write_at,
             review_at,
             on_missing,
+            review_when,
+            rollback,
             accountability,
             protected,
             autonomy,

@@ -55,6 +55,6 @@ impl Reader {
         // The text stands in quotes of one or three characters; with escapes in it the exact place is not known.
         let quotes = at.len().checked_sub(when.len()).filter(|q| *q == 2 || *q == 6).map(|q| q / 2);
         let place = quotes.map_or_else(|| at.clone(), |q| at.start + q + error.at.start..at.start + q + error.at.end);
-        self.say("RB-0210", error.cause, error.cure, place.start..place.end.max(place.start + 1).min(at.end));
+        self.say(error.code, error.cause, error.cure, place.start..place.end.max(place.start + 1).min(at.end));
     }
 }

@@ -9,6 +9,11 @@ const SUPPRESS: &[(&str, SuppressClass)] = &[
     ("customer_with_open_issue", SuppressClass::CustomerWithOpenIssue),
     ("open_opportunity", SuppressClass::OpenOpportunity),
     ("strategic_account", SuppressClass::StrategicAccount),
+    ("customer", SuppressClass::Customer),
+    ("competitor", SuppressClass::Competitor),
+    ("partner", SuppressClass::Partner),
+    ("investor", SuppressClass::Investor),
+    ("regulated", SuppressClass::Regulated),
 ];
 
 impl Reader {
@@ -87,9 +92,23 @@ impl Reader {
 
     pub(super) fn suppress(&mut self, root: &Section) -> Suppress {
         let Some(section) = self.section(root, "suppress") else { return Suppress::default() };
-        self.known(&section, &["classes", "strategic"]);
+        self.known(&section, &["classes", "strategic", "competitor", "partner", "investor", "regulated"]);
         let strategic = self.section(&section, "strategic").and_then(|marked| self.marked(&marked));
-        Suppress { classes: self.words(&section, "classes", SUPPRESS).unwrap_or_default(), strategic }
+        let classes: std::collections::BTreeSet<SuppressClass> =
+            self.words(&section, "classes", SUPPRESS).unwrap_or_default();
+        let mut marked = std::collections::BTreeMap::new();
+        for class in SuppressClass::MARKED {
+            let word = class.word();
+            if section.get(word).is_none() && classes.contains(&class) {
+                let cure = format!("add {word} = {{ property = \"account_type\", values = [\"{word}\"] }}");
+                self.missing("RB-0205", &section, &format!("mark of the class {word}"), cure);
+            }
+            let Some(table) = self.section(&section, word) else { continue };
+            if let Some(mark) = self.marked(&table) {
+                marked.insert(class, mark);
+            }
+        }
+        Suppress { classes, strategic, marked }
     }
 
     fn marked(&mut self, section: &Section) -> Option<Marked> {

@@ -7,6 +7,15 @@ use jiff::civil::DateTime;
 use toml::de::{DeTable, DeValue};
 use trial::say::{self as words, Takes};
 
+/// Classes as which a contact can be marked.
+const TAGS: [SuppressClass; 5] = [
+    SuppressClass::StrategicAccount,
+    SuppressClass::Competitor,
+    SuppressClass::Partner,
+    SuppressClass::Investor,
+    SuppressClass::Regulated,
+];
+
 impl Reader {
     pub(super) fn tests(&mut self, root: &Section, fields: &[&str]) -> Vec<ContractTest> {
         let mut tests: Vec<ContractTest> = Vec::new();
@@ -72,6 +81,17 @@ impl Reader {
                     self.wrong_kind(&crm, key.get_ref(), "text in quotes", value.get_ref(), value.span());
                 }
             }
+        }
+        if section.get("ours").is_some()
+            && let Some(ours) = self.section(section, "ours")
+        {
+            for (key, _) in ours.table {
+                self.thousandths(&ours, key.get_ref());
+            }
+        }
+        let tags: Vec<(&str, ())> = TAGS.iter().map(|c| (c.word(), ())).collect();
+        for (text, at) in texts_of(section, "tags") {
+            self.pick(&section.path("tags"), text, at, &tags);
         }
         let pairs: Vec<(&str, ())> = words::SETTERS.iter().map(|w| (*w, ())).collect();
         match section.get("set_by") {

@@ -1,7 +1,7 @@
 //! The made-up business in which a test takes place.
 
 use super::say::{Given, GivenDeal, SetByWord};
-use crate::contract::{Contract, OwnerTarget};
+use crate::contract::{Contract, OwnerTarget, SuppressClass};
 use crate::crm::{CrmWords, Object, Properties, Record, SetBy, Setter};
 use crate::ensure::DEAL_MARK;
 use crate::followup::calendar::{Block, Calendar, Week};
@@ -107,8 +107,12 @@ pub(super) fn records(contract: &Contract, given: &Given, words: &CrmWords) -> V
     if let (Some("customer"), Some(value)) = (kind, of.customer_values.first()) {
         properties.entry(of.lifecycle.clone()).or_insert_with(|| value.clone());
     }
-    if !given.tags.is_empty() {
-        properties.insert(crate::contract::TAGS_PROPERTY.to_owned(), given.tags.join(";"));
+    // Marked as the contract says that such a contact is marked; where it says nothing, nobody is known to be one.
+    let classes = SuppressClass::MARKED.into_iter().chain([SuppressClass::StrategicAccount]);
+    for class in classes.filter(|c| given.tags.iter().any(|t| t == c.word())) {
+        if let Some((mark, value)) = contract.suppress.mark(class).and_then(|m| Some((m, m.values.first()?))) {
+            properties.insert(mark.property.clone(), value.clone());
+        }
     }
     let set_by = properties.iter().map(|(name, value)| (name.clone(), set_by(given, name, value))).collect();
     let mut found = vec![Record { id: "901".into(), properties: properties.clone(), set_by, ..Record::default() }];

@@ -12,9 +12,11 @@ use crate::effect::LaneId;
 use crate::ensure::Receipt;
 use crate::id::{AccountId, CallId, ConnectionId, ContractId, InquiryId, LocationId, SignalId, UserId};
 use crate::identity;
-use crate::inquiry::{Choice, Event, Facts, Inquiry, InquiryCall, Progress, ReviewKind, State, Step, TimerKind, step};
+use crate::inquiry::{
+    Choice, Event, Facts, Inquiry, InquiryCall, Progress, Remembered, ReviewKind, State, Step, TimerKind, Wrote, step,
+};
 use crate::ledger::{Retention, Salt};
-use crate::plan::{ContractRef, Verdict};
+use crate::plan::{Actor, ContractRef, Verdict};
 use crate::problem::Problem;
 use crate::signal::{Direction, Ending};
 use jiff::civil::DateTime;
@@ -108,6 +110,23 @@ impl<'a> Scene<'a> {
         Ok(Self { contract, words, given, at, later: SignedDuration::from_mins(minutes) })
     }
 
+    /// What we wrote of what stands in the CRM.
+    fn memory(&self, lane: &LaneId) -> Vec<Remembered> {
+        let held = |name: &String| self.given.crm.as_ref().and_then(|crm| crm.get(name)).cloned().unwrap_or_default();
+        let ours = self.given.ours.iter().map(|(name, sure)| Remembered {
+            record: "901".into(),
+            property: name.trim_start_matches("contact.").to_owned(),
+            wrote: Wrote {
+                crm: lane.clone(),
+                value: held(name),
+                confidence: Some(thousandths(*sure)),
+                actor: Actor::Machine,
+                at: self.at,
+            },
+        });
+        ours.collect()
+    }
+
     fn play(&self) -> Came {
         let roster = house::roster(self.contract, self.given, self.words);
         let contract_ref =
@@ -148,7 +167,8 @@ impl<'a> Scene<'a> {
             "ring_no_answer"
         });
         play.call(2, &whole, category, &self.given.flags, here.as_ref());
-        play.found(house::records(self.contract, self.given, self.words));
+        let memory = self.memory(&lane);
+        play.found(house::records(self.contract, self.given, self.words), memory);
         let before = play.inquiry.clone();
         play.made();
         play.answered();
@@ -280,10 +300,10 @@ impl Play<'_> {
         }
     }
 
-    fn found(&mut self, records: Vec<crate::crm::Record>) {
+    fn found(&mut self, records: Vec<crate::crm::Record>, memory: Vec<Remembered>) {
         let find = self.inquiry.as_ref().and_then(|i| i.effects.get("find")).map(|e| e.id.clone());
         if let Some(effect) = find {
-            self.step(&Event::Found { effect, read_at: self.now, records, memory: Vec::new() });
+            self.step(&Event::Found { effect, read_at: self.now, records, memory });
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Given {
     pub crm: Option<BTreeMap<String, String>>,
     /// Who set the values of `crm`: one word for all, or a table by property.
     pub set_by: Option<SetByWord>,
+    /// What the machine itself wrote of `crm`, by property, and how sure it was then.
+    pub ours: BTreeMap<String, f64>,
     /// Who is calling, where `crm` does not say it: `customer`, `lead`, `new`, `ambiguous`, `anonymous`, `vendor`.
     #[serde(rename = "match")]
     pub matched: Option<String>,
@@ -32,7 +34,7 @@ pub struct Given {
     pub deals: Vec<GivenDeal>,
     /// Handling flags that stand: `opt_out`, `complaint`.
     pub flags: Vec<String>,
-    /// Tags of the contact: `investor`, `strategic`.
+    /// Classes that the contact is marked as: `investor`, `strategic_account`.
     pub tags: Vec<String>,
     pub location: Option<String>,
     /// What the location sells: `hvac`.
@@ -163,6 +165,7 @@ pub(in crate::contract) const GIVEN: &[(&str, Takes)] = &[
     ("earlier", Takes::Table),
     ("crm", Takes::Table),
     ("set_by", Takes::Table),
+    ("ours", Takes::Table),
     ("match", Takes::Text),
     ("deals", Takes::Table),
     ("flags", Takes::Texts),
