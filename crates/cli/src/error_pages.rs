@@ -48,6 +48,8 @@ pub(crate) static PAGES: &[(&str, &str)] = &[
     ("RB-0216", include_str!("../../../docs/errors/RB-0216.md")),
     ("RB-0217", include_str!("../../../docs/errors/RB-0217.md")),
     ("RB-0218", include_str!("../../../docs/errors/RB-0218.md")),
+    ("RB-0219", include_str!("../../../docs/errors/RB-0219.md")),
+    ("RB-0220", include_str!("../../../docs/errors/RB-0220.md")),
     ("RB-0221", include_str!("../../../docs/errors/RB-0221.md")),
     ("RB-0223", include_str!("../../../docs/errors/RB-0223.md")),
     ("RB-0230", include_str!("../../../docs/errors/RB-0230.md")),

@@ -106,31 +106,7 @@ pub fn diff(before: &Contract, after: &Contract) -> Vec<Change> {
     owners(&before.owner, &after.owner, &mut found);
     clock("clock", &before.clock, &after.clock, &mut found);
     locations(before, after, &mut found);
-    let classes = |s: &Suppress| s.classes.iter().map(word_of).collect::<BTreeSet<_>>();
-    found.set(
-        "suppress.classes",
-        &classes(&before.suppress),
-        &classes(&after.suppress),
-        Way::Loosens,
-        Way::Tightens,
-        |class, more| {
-            format!(
-                "For the class {} {} held back.",
-                class.replace('_', " "),
-                if more {
-                    "sending, enrolment, routing away and owner changes are now"
-                } else {
-                    "nothing is any longer"
-                }
-            )
-        },
-    );
-    found.same(
-        "suppress.marks",
-        "By what the classes that are held back are known",
-        &(&before.suppress.strategic, &before.suppress.marked),
-        &(&after.suppress.strategic, &after.suppress.marked),
-    );
+    suppress(&before.suppress, &after.suppress, &mut found);
     found.same("page", "Who is told and how", &before.page, &after.page);
     if before.tests != after.tests {
         found.say(
@@ -140,6 +116,23 @@ pub fn diff(before: &Contract, after: &Contract) -> Vec<Change> {
         );
     }
     found.0
+}
+
+fn suppress(before: &Suppress, after: &Suppress, found: &mut Found) {
+    let classes = |s: &Suppress| s.classes.iter().map(word_of).collect::<BTreeSet<_>>();
+    found.set("suppress.classes", &classes(before), &classes(after), Way::Loosens, Way::Tightens, |class, more| {
+        format!(
+            "For the class {} {} held back.",
+            class.replace('_', " "),
+            if more { "sending, enrolment, routing away and owner changes are now" } else { "nothing is any longer" }
+        )
+    });
+    found.same(
+        "suppress.marks",
+        "By what the classes that are held back are known",
+        &(&before.strategic, &before.marked),
+        &(&after.strategic, &after.marked),
+    );
 }
 
 fn locations(before: &Contract, after: &Contract, found: &mut Found) {
