@@ -304,6 +304,12 @@ pub(crate) enum Contract {
         #[arg(long, value_enum, default_value_t = Mapping::Md)]
         format: Mapping,
     },
+    /// Clauses that write nothing for the time being, because the CRM's schema changed: since when, why, what waits, what to do.
+    Paused {
+        /// Compare with the CRM's schema first, as the program does by itself from time to time.
+        #[arg(long)]
+        look: bool,
+    },
     /// Make a new version of it, if it was made from the one in force and none of its tests fails.
     Apply(Apply),
     /// The contract in force, as it was written, and its versions.

@@ -110,6 +110,15 @@ impl Desired {
         }
     }
 
+    /// The kind of record that is written, where one is.
+    pub fn object(&self) -> Option<Object> {
+        match self {
+            Self::NewContact { .. } | Self::ContactFields { .. } => Some(Object::Contact),
+            Self::Activity { object, .. } | Self::ActivityIfMade { object, .. } | Self::Restore { object, .. } => Some(*object),
+            Self::FindPerson { .. } | Self::Page { .. } => None,
+        }
+    }
+
     /// The properties to be held, empty where none are written.
     pub fn properties(&self) -> Option<&Properties> {
         match self {

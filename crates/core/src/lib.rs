@@ -30,6 +30,7 @@ pub mod rights;
 pub mod rollback;
 pub mod roster;
 pub mod signal;
+pub mod standing;
 pub mod upcast;
 
 /// The version of the deciding code, kept with every decision so that a replay knows which rules it must reproduce.

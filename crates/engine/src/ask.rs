@@ -31,6 +31,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) held: &'a ConnectionFacts,
     /// What to do again once the way is free: `run set-up again`.
     pub(crate) again: &'static str,
+    /// How often one exchange is tried, [`TRIES_MAX`] at most; whoever holds others up by waiting tries once.
+    pub(crate) tries: usize,
 }
 
 impl Asking<'_> {
@@ -55,12 +57,14 @@ impl Asking<'_> {
     ) -> Result<Held, Problem> {
         let request = request.map_err(|unsupported| self.cannot_ask(&operation, about, &unsupported))?;
         let mut told = None;
-        for n in 1..=TRIES_MAX {
+        for n in 1..=self.tries {
             match self.sent(crm, &request, operation.clone(), about).await? {
                 Asked::Done(held) => return Ok(held),
                 Asked::Unknown(why) => told = Some(why),
             }
-            self.pause(n, None).await;
+            if n < self.tries {
+                self.pause(n, None).await;
+            }
         }
         Err(self.no_answer(crm.about(), about, told))
     }
@@ -182,7 +186,7 @@ impl Asking<'_> {
         let base_url = self.held.connection.base_url.as_deref().unwrap_or(vendor.base_url);
         let timeout = vendor.writes.map_or(Duration::from_secs(ANSWER_SECONDS_MAX), |writes| writes.timeout);
         let mut told = None;
-        for n in 1..=TRIES_MAX {
+        for n in 1..=self.tries {
             match self.engine.send(self.held, crm, request, timeout).await {
                 Ok(reply) => {
                     let outcomes = read(&reply, self.engine.now());
@@ -206,7 +210,9 @@ impl Asking<'_> {
                         None => return Ok(Ok(outcomes)),
                         Some((after, words)) => {
                             told = Some(words);
-                            self.pause(n, after).await;
+                            if n < self.tries {
+                                self.pause(n, after).await;
+                            }
                         }
                     }
                 }
@@ -220,7 +226,9 @@ impl Asking<'_> {
                 Err(fault) if fault.left() => return Ok(Err(fault.to_string())),
                 Err(fault) => {
                     told = Some(fault.to_string());
-                    self.pause(n, None).await;
+                    if n < self.tries {
+                        self.pause(n, None).await;
+                    }
                 }
             }
         }

@@ -14,6 +14,7 @@ use ringback_core::ledger::Salt;
 use ringback_core::plan::ContractRef;
 use ringback_core::rollback::Hold;
 use ringback_core::roster::Roster;
+use ringback_core::standing::{Pause, Standing};
 use ringback_store::{self as store, ConnectionRow, RosterRow, Tx};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -61,6 +62,7 @@ pub struct AccountFacts {
     pub contract_ref: ContractRef,
     /// False: no contract was applied, so nothing is written anywhere.
     pub contract_applied: bool,
+    pub standing: Standing,
     pub connections: HashMap<String, ConnectionFacts>,
     crm: Option<(LaneId, &'static CrmWords)>,
     page_webhook: Option<LaneId>,
@@ -79,6 +81,7 @@ impl AccountFacts {
             roster: &self.roster,
             contract: &self.contract,
             contract_ref: &self.contract_ref,
+            standing: &self.standing,
             crm: self.crm.as_ref().map(|(lane, words)| (lane, *words)),
             crm_region: self.crm_region(),
             page_webhook: self.page_webhook.as_ref(),
@@ -173,6 +176,7 @@ impl Engine {
         let salt = Salt(rows.salt.into_bytes());
         let roster = read_roster(&rows.roster)?;
         let holds = rows.holds.iter().map(read_hold).collect::<Result<_, _>>()?;
+        let standing = read_standing(&rows.roster)?;
         let (contract, contract_ref, contract_applied) = read_contract(rows.contract)?;
         let mut connections = HashMap::new();
         for row in rows.connections {
@@ -202,6 +206,7 @@ impl Engine {
             contract,
             contract_ref,
             contract_applied,
+            standing,
             connections,
             crm,
             page_webhook,
@@ -271,10 +276,27 @@ async fn load(tx: &mut Tx, account: &str, now: i64) -> Result<Rows, store::Error
     Ok(Rows { salt, roster, holds, contract, connections, fields })
 }
 
+/// Kinds of versioned rows that are the roster, as the settings' file tells it. Rows of other kinds stand beside it and are nobody's to end who
+/// brings a roster.
+pub const ROSTER_KINDS: [&str; 4] = ["location", "line", "staff", "known_number"];
+/// The kind of a paused clause.
+pub(crate) const PAUSE: &str = "pause";
+
+/// What stands beside roster and contract, by clause.
+pub(crate) fn read_standing(rows: &[RosterRow]) -> Result<Standing, Error> {
+    let read = |row: &RosterRow| {
+        serde_json::from_str::<Pause>(&row.body)
+            .map_err(|e| Error::Corrupt { what: format!("{} {}", row.kind, row.id), why: e.to_string() })
+    };
+    let mut pauses = rows.iter().filter(|row| row.kind == PAUSE).map(read).collect::<Result<Vec<_>, _>>()?;
+    pauses.sort_by(|a, b| (&a.clause, &a.to).cmp(&(&b.clause, &b.to)));
+    Ok(Standing { pauses })
+}
+
 /// The roster out of its rows, whatever their order.
 pub(crate) fn read_roster(rows: &[RosterRow]) -> Result<Roster, Error> {
     let mut roster = Roster::default();
-    for row in rows {
+    for row in rows.iter().filter(|row| ROSTER_KINDS.contains(&row.kind.as_str())) {
         let corrupt = |e: serde_json::Error| Error::Corrupt {
             what: format!("roster {} {}", row.kind, row.id),
             why: e.to_string(),

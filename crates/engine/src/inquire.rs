@@ -10,7 +10,7 @@ use ringback_core::ensure::{HISTORY_SCHEMA, History};
 use ringback_core::id::{AccountId, EffectId, InquiryId, ReviewId, UserId};
 use ringback_core::inquiry::{self, Choice, Event, INQUIRY_SCHEMA, Inquiry, Remembered, Review, ReviewKind, State};
 use ringback_core::ledger::{Document, Draft, ENTRY_SCHEMA, Entry, Retention, Salt, seal};
-use ringback_core::plan::{ContractRef, PLAN_SCHEMA, Plan};
+use ringback_core::plan::{PLAN_SCHEMA, Plan};
 use ringback_core::rights::Act;
 use ringback_core::upcast::{self, Form};
 use ringback_store::{
@@ -86,6 +86,8 @@ struct DecidedStep {
     timers: Vec<EffectRow>,
     opened: Vec<ReviewRow>,
     closed: Vec<(ReviewId, store::ReviewDecision)>,
+    /// Paused clauses that something of it waits for.
+    waits: Vec<String>,
 }
 
 /// Entries in their places and the documents they refer to.
@@ -113,8 +115,9 @@ pub(crate) fn decide(
     let mut drafts = extra;
     let mut steps = Vec::with_capacity(events.len());
     for event in events {
-        drafts.push(event_draft(event, &loaded.inquiry, &facts.contract_ref));
+        drafts.push(event_draft(event, &loaded.inquiry, facts));
         let step = inquiry::step(loaded.inquiry, event, &facts.facts(), now);
+        let waits = facts.standing.waited_for(&step.inquiry.verdicts, step.plan.as_ref());
         loaded.inquiry = step.inquiry;
         drafts.extend(step.drafts);
         let mut timers = Vec::with_capacity(step.timers.len());
@@ -130,6 +133,7 @@ pub(crate) fn decide(
             timers,
             opened: opened.collect::<Result<_, _>>()?,
             closed: step.closed_reviews.into_iter().map(|r| (r.clone(), closed_by(&r, event, now))).collect(),
+            waits,
         });
     }
     let told = tell(facts, &inquiry_id, drafts, end, now);
@@ -144,6 +148,9 @@ impl Decided {
     pub(crate) async fn store(&self, tx: &mut Tx, now: Timestamp) -> Result<(), store::Error> {
         let account = self.row.account.as_str();
         for step in &self.steps {
+            for clause in &step.waits {
+                store::clause_wait_put(tx, account, clause, &self.row.id, micros(now)).await?;
+            }
             if let Some(plan) = &step.plan {
                 plan.store(tx, account, now).await?;
             }
@@ -235,12 +242,15 @@ pub(crate) async fn apply(
     Ok(decided.inquiry)
 }
 
-/// Every event is kept whole (as an erasable document) with its schema version and the contract it was decided under, so that the decision can
-/// be made again: a node may decide on facts that another one changed a moment ago.
-fn event_draft(event: &Event, before: &Inquiry, contract: &ContractRef) -> Draft {
+/// Every event is kept whole (as an erasable document) with its schema version, the contract it was decided under and the clauses that were
+/// paused, so that the decision can be made again: a node may decide on facts that another one changed a moment ago.
+fn event_draft(event: &Event, before: &Inquiry, facts: &AccountFacts) -> Draft {
     let json = serde_json::to_string(event).unwrap_or_default();
-    let draft =
-        Draft::new("event").with("schema", INQUIRY_SCHEMA).with("contract", contract).seal_words("event", Some(&json));
+    let draft = Draft::new("event")
+        .with("schema", INQUIRY_SCHEMA)
+        .with("contract", &facts.contract_ref)
+        .with("standing", (!facts.standing.is_empty()).then_some(&facts.standing))
+        .seal_words("event", Some(&json));
     if before.calls.is_empty() {
         let birth = serde_json::to_string(before).unwrap_or_default();
         return draft.seal_words("born", Some(&birth));

@@ -28,6 +28,7 @@ pub mod retention;
 pub mod rollback;
 pub mod runbook;
 pub mod sandbox;
+pub mod schema_watch;
 pub mod setup;
 pub mod timers;
 mod tokens;
@@ -111,6 +112,7 @@ pub(crate) struct Inner {
     pub(crate) facts: FactsCache,
     pub(crate) lanes: lane::LaneStates,
     pub(crate) tokens: tokens::Tokens,
+    pub(crate) schemas: schema_watch::Seen,
     /// Wakes the workers when something was stored; a hint, never a promise.
     pub(crate) wake: Notify,
     /// Rises with everything a page could show; for live updates.
@@ -146,6 +148,7 @@ impl Engine {
             facts: FactsCache::default(),
             lanes: lane::LaneStates::default(),
             tokens: tokens::Tokens::default(),
+            schemas: schema_watch::Seen::default(),
             wake: Notify::new(),
             changes: tokio::sync::watch::channel(0).0,
         };

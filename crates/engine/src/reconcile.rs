@@ -6,7 +6,7 @@
 
 mod crm;
 
-use crate::ask::Asking;
+use crate::ask::{Asking, TRIES_MAX};
 use crate::facts::AccountFacts;
 use crate::inquire::{Kept, apply, corrupt, load, release};
 use crate::{Engine, Error, instant, micros};
@@ -209,7 +209,7 @@ impl Engine {
             if request.is_none() {
                 continue;
             }
-            let asking = Asking { engine: self, held, again: "reconcile again" };
+            let asking = Asking { engine: self, held, again: "reconcile again", tries: TRIES_MAX };
             let (mut count, mut why, mut pages) = (0, None, 0);
             while let Some(next) = request.take() {
                 let reply = match asking.page(source.about(), &next).await {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ringback_core::crm::Why;
 use ringback_core::id::AccountId;
+use ringback_core::standing::Pause;
 use ringback_store::{self as store, Before};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -111,13 +112,14 @@ pub static KINDS: &[Kind] = &[
         id: "schema_changed",
         title: "A field of the CRM was changed or removed",
         means: "The contract names a property that the CRM no longer has, or has with another type.",
-        by_itself: "Writes that name it are refused and become dead letters; all other fields of the same record wait with it. Nothing is \
-                    guessed.",
+        by_itself: "The clause is paused, and that clause only: its property is left out, all others are written, and calls come in as before. \
+                    The schema is looked at every hour, every 5 minutes while something is paused, and at once when a write is refused. When \
+                    the field is back the pause ends, and what waited is written.",
         you: &[
-            deed("See which clause and which property disagree.").command("ringback doctor"),
+            deed("See which clause is paused, since when, and what waits for it.").command("ringback contract paused").page("/contract"),
             deed("Put the property back, or change the clause and apply the contract.").command("ringback contract apply contract.toml"),
             deed("Make what belongs to Ringback again.").command("ringback connect NAME"),
-            deed("Send the dead letters again.").command("ringback dead-letters list").page("/dead-letters"),
+            deed("Look now instead of in a few minutes.").command("ringback contract paused --look"),
         ],
         dead: &["unknown_property", "property", "schema"],
     },
@@ -255,6 +257,8 @@ struct Live {
     /// Callers who may be several records.
     ambiguous: usize,
     sources: Vec<(String, Option<i64>)>,
+    /// Paused clauses: what is wrong, since when, and how many inquiries wait.
+    paused: Vec<(String, i64, i64)>,
     trouble: Option<store::Error>,
 }
 
@@ -282,6 +286,7 @@ impl Engine {
                 quarantined: (0, None),
                 ambiguous: 0,
                 sources: Vec::new(),
+                paused: Vec::new(),
                 trouble: trouble.or(Some(error)),
             },
             Err(error) => return Err(error),
@@ -305,8 +310,17 @@ impl Engine {
                     quarantined: (0, None),
                     ambiguous: store::reviews_open(tx, &id, Some("match"), HELD_MAX, &Before::end()).await?.len(),
                     sources: Vec::new(),
+                    paused: Vec::new(),
                     trouble,
                 };
+                let waiting = store::clause_waits_count(tx, &id).await?;
+                for row in
+                    store::roster_current(tx, &id).await?.into_iter().filter(|row| row.kind == crate::facts::PAUSE)
+                {
+                    let cause = serde_json::from_str::<Pause>(&row.body).map_or_else(|_| row.id.clone(), |p| p.cause);
+                    let n = waiting.iter().find(|(clause, _)| *clause == row.id).map_or(0, |(_, n)| *n);
+                    live.paused.push((cause, row.valid_from, n));
+                }
                 let last = store::connections_last_signal(tx, &id).await?;
                 for connection in store::connections_all(tx, &id).await?.into_iter().filter(|c| c.state == "active") {
                     if connection.kind == "source" {
@@ -402,6 +416,11 @@ fn page(kind: &Kind, live: &Live, now: Timestamp, zone: &TimeZone) -> Page {
                 }
             }
         }
+        "schema_changed" => {
+            for (cause, since, waiting) in &live.paused {
+                said.push(format!("Paused since {}: {cause}; {}.", at(*since), waits_for_it(*waiting)));
+            }
+        }
         "throttled" => said.extend(live.lanes.iter().filter_map(|l| waits(l, &["rate", "too many", "slow", "429"]))),
         "quota_used_up" => said.extend(live.lanes.iter().filter_map(|l| waits(l, &["daily", "budget", "quota"]))),
         "credential_refused" => {
@@ -445,6 +464,14 @@ fn page(kind: &Kind, live: &Live, now: Timestamp, zone: &TimeZone) -> Page {
         you: kind.you,
         now: is_now,
         live: said,
+    }
+}
+
+fn waits_for_it(waiting: i64) -> String {
+    match waiting {
+        0 => "nothing waits for it".to_owned(),
+        1 => "1 inquiry waits for it".to_owned(),
+        n => format!("{n} inquiries wait for it"),
     }
 }
 

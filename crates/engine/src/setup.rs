@@ -54,6 +54,17 @@ pub async fn schema(
     Ok(Setup::of(engine, held, crm).schema().await)
 }
 
+/// The same, asked once: for whoever does not wait.
+pub(crate) async fn schema_now(
+    engine: &Engine,
+    held: &ConnectionFacts,
+    crm: &'static dyn Crm,
+) -> Result<Vec<(Object, PropertySpec)>, Problem> {
+    let mut setup = Setup::of(engine, held, crm);
+    setup.asking.tries = 1;
+    setup.schema().await
+}
+
 /// Sets a CRM up: checks the settings and the credential, makes the properties that are missing, reads the owners.
 pub async fn connect(engine: &Engine, account: &AccountId, connection: &ConnectionId) -> Result<Connected, Error> {
     let facts = engine.facts(account).await?;
@@ -87,6 +98,8 @@ pub async fn connect(engine: &Engine, account: &AccountId, connection: &Connecti
     if let Err(problem) = setup.run(contract, &mut connected).await {
         connected.problems.push(problem);
     }
+    // What was made again here ends the pause of its clause at once.
+    engine.look_at_schema(account).await?;
     Ok(connected)
 }
 
@@ -104,7 +117,7 @@ struct Setup<'a> {
 
 impl<'a> Setup<'a> {
     fn of(engine: &'a Engine, held: &'a ConnectionFacts, crm: &'static dyn Crm) -> Self {
-        Self { asking: Asking { engine, held, again: "run set-up again" }, engine, held, crm }
+        Self { asking: Asking { engine, held, again: "run set-up again", tries: TRIES_MAX }, engine, held, crm }
     }
 }
 

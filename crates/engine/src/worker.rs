@@ -180,6 +180,11 @@ impl Engine {
             self.checkpoint(&id).await?;
             self.refresh_indexes(&id).await?;
             self.project_writes(&id).await?;
+            if let Err(error) = self.watch_schema(&id).await
+                && !self.is_told(&error)
+            {
+                tracing::warn!(%error, account = account.id, "the CRM's schema could not be compared; it is tried again");
+            }
             // One account's night must not keep the others waiting.
             if let Err(error) = self.nightly_proof(&account).await
                 && !self.is_told(&error)

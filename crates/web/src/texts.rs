@@ -114,6 +114,13 @@ static EN: &[(&str, &str)] = &[
     ("contract.line", "line"),
     ("contract.moved_on", "Somebody changed the contract meanwhile; what is in force stays"),
     ("contract.none", "There is no contract: nothing is written."),
+    ("contract.paused", "Paused clauses"),
+    (
+        "contract.paused.means",
+        "The CRM does not have these fields as the contract names them. Everything else is written; when a field is back, what waited is written too.",
+    ),
+    ("contract.paused.since", "since"),
+    ("contract.paused.waiting", "waiting"),
     ("contract.rules", "What it says"),
     ("contract.text", "The whole contract"),
     ("contract.theirs", "What they changed"),

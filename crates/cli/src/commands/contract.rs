@@ -51,6 +51,10 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
             let Some((_, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
             explain(out, &contract, field.as_deref())
         }
+        Command::Paused { look } => {
+            let house = house::open(config, Depth::Lookup).await?;
+            super::contract_paused::run(out, &house, house.account(named)?, *look).await
+        }
         Command::Apply(asked) => {
             let house = house::open(config, Depth::Lookup).await?;
             super::contract_apply::run(out, &house, house.account(named)?, asked).await

@@ -234,12 +234,23 @@ async fn store(config: &Config, found: &mut Findings) {
     store.close().await;
 }
 
-/// Is the file of each contract what is in force, or may it bring the next version?
+/// Which clauses are paused, and is the file of each contract what is in force, or may it bring the next version?
 async fn contract_files(config: &Config, found: &mut Findings) {
     // What keeps the store from being opened was told above.
     let Ok(store) = house::open_store(config).await else { return };
     let Ok(engine) = house::engine(config, store) else { return };
     for account in &config.accounts {
+        match engine.paused_clauses(&account.id()).await {
+            Ok(paused) => {
+                for one in paused {
+                    let p = &one.pause;
+                    let says = format!("{} is paused since {}: {} {}", p.clause, one.since, p.code, p.cause);
+                    let cure = format!("{}; then `ringback contract paused --look`", p.cure);
+                    found.bad(State::Warning, &account.slug, says, cure);
+                }
+            }
+            Err(error) => found.fail(&account.slug, &error.into()),
+        }
         let Some(wish) = settings_wish(account) else { continue };
         match engine.file_stands(&account.id(), &wish).await {
             Ok(None) => {}

@@ -10,7 +10,7 @@ use ringback_core::id::base32;
 use ringback_core::roster::{Location, Roster};
 use ringback_engine::Engine;
 use ringback_engine::contracts::{Answer, Base, By, Prepared, Refused, Wish};
-use ringback_engine::facts::{PAGE_EMAIL, secret_place};
+use ringback_engine::facts::{PAGE_EMAIL, ROSTER_KINDS, secret_place};
 use ringback_engine::keyring::Sealed;
 use ringback_store::{self as store, AccountRow, ConnectionRow, Site, Tx};
 use serde::Serialize;
@@ -116,8 +116,11 @@ type Place = (String, String);
 
 async fn roster(tx: &mut Tx, account: &str, wanted: &Roster, now: i64) -> Result<usize, store::Error> {
     let current = store::roster_current(tx, account).await?;
-    let held: BTreeMap<Place, (String, i64)> =
-        current.into_iter().map(|r| ((r.kind, r.id), (r.body, r.version))).collect();
+    let held: BTreeMap<Place, (String, i64)> = current
+        .into_iter()
+        .filter(|r| ROSTER_KINDS.contains(&r.kind.as_str()))
+        .map(|r| ((r.kind, r.id), (r.body, r.version)))
+        .collect();
     let wanted = bodies(wanted, &held);
     let mut changes = 0;
     for ((kind, id), body) in &wanted {

@@ -272,4 +272,68 @@ proptest! {
     }
 }
 
+/// What a step wants written, by target; stamps of the moment left out.
+fn wants(step: &Step) -> std::collections::BTreeMap<String, Properties> {
+    let effects = step.plan.iter().flat_map(|p| &p.effects);
+    let of = effects.filter_map(|e| {
+        let mut properties = e.desired.properties()?.clone();
+        properties.retain(|name, _| !crate::effect::STAMPS.contains(&name.as_str()));
+        Some((e.target.clone(), properties))
+    });
+    of.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A paused clause is left out, and it alone; when the pause ends what waited is wanted, and nothing is wanted twice.
+    #[test]
+    fn a_pause_holds_its_own_property_back_and_nothing_else(world in worlds(), some in any::<u32>()) {
+        let (mut house, records, memory) = build(&world);
+        let (free, now) = play(&world, &house, records.clone(), memory.clone());
+        let clauses = house.contract.fields.iter().enumerate().filter(|(n, _)| some >> (n % 32) & 1 == 1);
+        let pause = |(_, (name, rule)): (usize, (&String, &FieldRule))| crate::standing::Pause {
+            clause: name.clone(),
+            to: rule.target(),
+            code: "RB-0213".into(),
+            cause: "it is gone".into(),
+            cure: "put it back".into(),
+        };
+        house.standing.pauses = clauses.map(pause).collect();
+        let (held, _) = play(&world, &house, records, memory);
+        // Owner, clock, match and questions are the same; only what would be written waits.
+        prop_assert_eq!(&held.inquiry.owner, &free.inquiry.owner);
+        prop_assert_eq!(&held.inquiry.clock, &free.inquiry.clock);
+        prop_assert_eq!(held.inquiry.reviews.len(), free.inquiry.reviews.len());
+        for (a, b) in free.inquiry.verdicts.iter().zip(&held.inquiry.verdicts) {
+            let paused = house.standing.pauses.iter().any(|p| p.clause == a.field);
+            prop_assert_eq!(&a.field, &b.field);
+            match (a.kind, paused) {
+                (VerdictKind::Write, true) => prop_assert_eq!((b.kind, b.because.as_str()), (VerdictKind::Keep, "clause_paused")),
+                _ => prop_assert_eq!(a, b),
+            }
+        }
+        let mut wanted = wants(&free);
+        for (target, properties) in &mut wanted {
+            let object = match target.as_str() {
+                "contact" | "fields" => Object::Contact,
+                "task" => Object::Task,
+                _ => Object::Call,
+            };
+            properties.retain(|name, _| !house.standing.holds(object, name));
+        }
+        wanted.retain(|_, properties| !properties.is_empty());
+        prop_assert_eq!(wants(&held), wanted);
+        // The field is back.
+        house.standing.pauses.clear();
+        let back = step(held.inquiry.clone(), &Event::FactsChanged, &house.facts(), now);
+        for (target, properties) in wants(&free) {
+            let was = wants(&held).remove(&target);
+            let is = wants(&back).remove(&target).or(was);
+            prop_assert_eq!(is, Some(properties), "{}", target);
+        }
+        prop_assert!(step(back.inquiry, &Event::FactsChanged, &house.facts(), now).plan.is_none());
+    }
+}
+
 const WHENCE_FIELDS: [&str; 4] = ["source", "campaign", "location", "vertical"];

@@ -19,6 +19,7 @@ use crate::identity::MatchKind;
 use crate::inquiry::{Approval, Choice, Facts, Inquiry, ReviewKind};
 use crate::money::Money;
 use crate::plan::{Actor, Source, Verdict, VerdictKind};
+use crate::standing::CLAUSE_PAUSED;
 
 /// Verdicts for every clause of the contract that this inquiry concerns, and the claims that no clause gives a home (F-083).
 pub fn decide(inquiry: &Inquiry, facts: &Facts<'_>) -> (Vec<Verdict>, Vec<String>) {
@@ -75,8 +76,8 @@ fn verdict(inquiry: &Inquiry, facts: &Facts<'_>, name: &str, rule: &FieldRule) -
     let mut case = Case { name, rule, was, is: None, confidence, evidence: held.map(|h| h.evidence.clone()) };
     let levels = Levels::of(inquiry, facts, slug, name);
     let Some(value) = value else {
-        let default = missing(&case, inquiry, facts, levels)?;
-        return Some(approved(held::back(default, inquiry, facts), inquiry, facts));
+        let default = held::back(missing(&case, inquiry, facts, levels)?, inquiry, facts);
+        return Some(paused(approved(default, inquiry, facts), facts, rule));
     };
     let value = cast(value, rule);
     match fit(&value, &rule.kind, location.map(|l| l.currency.as_str())) {
@@ -87,7 +88,22 @@ fn verdict(inquiry: &Inquiry, facts: &Facts<'_>, name: &str, rule: &FieldRule) -
         }
     }
     let verdict = held::back(judge::judge(&case, inquiry, facts, levels), inquiry, facts);
-    Some(approved(verdict, inquiry, facts))
+    Some(paused(approved(verdict, inquiry, facts), facts, rule))
+}
+
+/// What would be written is kept while its clause is paused. What a person is asked is asked all the same: the answer counts when the field
+/// is back.
+fn paused(verdict: Verdict, facts: &Facts<'_>, rule: &FieldRule) -> Verdict {
+    match facts.standing.paused(&verdict.field, rule) {
+        Some(pause) if verdict.kind == VerdictKind::Write => Verdict {
+            kind: VerdictKind::Keep,
+            because: CLAUSE_PAUSED.to_owned(),
+            reason: format!("this clause is paused: {}", pause.cause),
+            clause: format!("field.{}.to", verdict.field),
+            ..verdict
+        },
+        _ => verdict,
+    }
 }
 
 /// How much happens by itself.

@@ -10,15 +10,53 @@ use crate::effect::{ContactRef, Desired, Effect, Need, Notice};
 use crate::identity::{self, MatchFacts, MatchKind, Phone};
 use crate::plan::VerdictKind;
 use crate::roster::{KnownNumber, Location};
+use crate::standing::{CLAUSE_PAUSED, Standing};
 
 /// A wish, before it is bound to ids.
 pub(super) struct Wish {
     pub(super) target: String,
     pub(super) lane: LaneId,
     pub(super) desired: Desired,
+    /// Its digest as it would be if no clause of it were paused; `None`: none is.
+    pub(super) whole: Option<String>,
 }
 
 impl Wish {
+    /// Leaves out what is paused, and that alone; `None` if nothing is left.
+    fn without_paused(mut self, standing: &Standing) -> Option<Self> {
+        let whole = self.desired.digest();
+        let held = |object: Object, name: &String| standing.holds(object, name);
+        let (before, after) = match &mut self.desired {
+            Desired::FindPerson { properties, .. } => {
+                let before = properties.len();
+                properties.retain(|name| !held(Object::Contact, name));
+                (before, properties.len().max(1))
+            }
+            Desired::ContactFields { properties, was, .. } => {
+                let before = properties.len();
+                properties.retain(|name, _| !held(Object::Contact, name));
+                was.retain(|name, _| !held(Object::Contact, name));
+                (before, properties.len())
+            }
+            Desired::NewContact { properties, .. } => {
+                let before = properties.len();
+                properties.retain(|name, _| !held(Object::Contact, name));
+                (before, properties.len().max(1))
+            }
+            Desired::Activity { object, properties, .. } | Desired::ActivityIfMade { object, properties, .. } => {
+                let (object, before) = (*object, properties.len());
+                properties.retain(|name, _| !held(object, name));
+                (before, properties.len())
+            }
+            // What is taken back is so or is a dead letter: a person wanted exactly that.
+            Desired::Page { .. } | Desired::Restore { .. } => return Some(self),
+        };
+        if before != after {
+            self.whole = Some(whole);
+        }
+        (after > 0).then_some(self)
+    }
+
     /// What must come first: the contact for everything associated with it.
     pub(super) fn needs(&self, inquiry: &Inquiry, planned: &[Effect]) -> Vec<Need> {
         if let Desired::Restore { .. } = &self.desired {
@@ -72,7 +110,10 @@ pub(super) fn desired(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>
         Autonomy::Suggest => wishes.extend(write.approved()),
         Autonomy::AutoLowRisk | Autonomy::Auto => wishes.extend(write.all()),
     }
-    wishes
+    if facts.standing.is_empty() {
+        return wishes;
+    }
+    wishes.into_iter().filter_map(|wish| wish.without_paused(facts.standing)).collect()
 }
 
 /// How much happens by itself where this call came in.
@@ -107,7 +148,8 @@ fn find(inquiry: &Inquiry, facts: &Facts<'_>, lane: &LaneId, words: &CrmWords) -
     properties.extend(mapped.map(|r| r.property.clone()));
     properties.sort();
     properties.dedup();
-    Some(Wish { target: "find".into(), lane: lane.clone(), desired: Desired::FindPerson { keys, properties } })
+    let desired = Desired::FindPerson { keys, properties };
+    Some(Wish { target: "find".into(), lane: lane.clone(), desired, whole: None })
 }
 
 fn picked_new(inquiry: &Inquiry) -> bool {
@@ -252,7 +294,7 @@ fn pages(inquiry: &Inquiry, facts: &Facts<'_>) -> Vec<Wish> {
                 urgent: inquiry.urgent() && lines.is_none(),
             };
             let key = format!("rb-page-{}-{name}", inquiry.id.stem());
-            wishes.push(Wish { target, lane: lane.clone(), desired: Desired::Page { key, notice } });
+            wishes.push(Wish { target, lane: lane.clone(), desired: Desired::Page { key, notice }, whole: None });
         }
     };
     let who = inquiry.callback_number().unwrap_or_else(|| "a caller without a number".into());
@@ -360,7 +402,7 @@ impl Writing<'_> {
     }
 
     fn wish(&self, target: impl Into<String>, desired: Desired) -> Wish {
-        Wish { target: target.into(), lane: self.lane.clone(), desired }
+        Wish { target: target.into(), lane: self.lane.clone(), desired, whole: None }
     }
 
     /// Stamped on every record ([`crate::effect::OWN_STAMPS`]): which call, which version, when (F-162), and the way back to the sentence behind each field.
@@ -380,9 +422,9 @@ impl Writing<'_> {
     }
 
     fn writes(&self, object: Object) -> Properties {
-        let mine = |v: &&Verdict| {
-            v.kind == VerdictKind::Write && v.to.split_once('.').is_some_and(|(o, _)| o == object.as_str())
-        };
+        // What is paused is left out at the end, so that it is known what the wish would be without the pause.
+        let would = |v: &Verdict| v.kind == VerdictKind::Write || v.because == CLAUSE_PAUSED;
+        let mine = |v: &&Verdict| would(v) && v.to.split_once('.').is_some_and(|(o, _)| o == object.as_str());
         let pair = |v: &Verdict| Some((v.to.split_once('.')?.1.to_owned(), v.is.clone()?));
         self.verdicts.iter().filter(mine).filter_map(pair).collect()
     }

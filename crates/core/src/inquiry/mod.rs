@@ -25,6 +25,7 @@ use crate::plan::{Actor, ContractRef, Evidence, Plan, Verdict};
 use crate::rollback::{Hold, Telling, Undo};
 use crate::roster::Roster;
 use crate::signal::{Attribution, Direction, Ending};
+use crate::standing::Standing;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -451,6 +452,8 @@ pub enum Event {
     CalledBack { result: CallbackResult, note: Option<String>, by: UserId },
     /// A person sent a dead letter on its way again. Exogenous.
     Replayed { effect: EffectId, target: String, by: UserId },
+    /// The CRM does not have these properties as they were written: their clauses are paused, and the rest is planned anew. Endogenous.
+    Paused { effect: EffectId, target: String, properties: Vec<String> },
     /// Reconciliation saw these further records of the person in the CRM; none: there are no more. Exogenous.
     Doubled { others: Vec<String> },
     /// A person wants the records made where they belong: they lie in another place than the one that is written to now. Exogenous.
@@ -499,6 +502,8 @@ pub struct Facts<'a> {
     pub roster: &'a Roster,
     pub contract: &'a Contract,
     pub contract_ref: &'a ContractRef,
+    /// Clauses that are paused.
+    pub standing: &'a Standing,
     /// The lane to the CRM; none while no CRM is connected (the staff queue works all the same).
     pub crm: Option<(&'a LaneId, &'a CrmWords)>,
     /// The region in which the CRM's numbers without a country code are read; empty: the location's.

@@ -104,6 +104,11 @@ impl<'a> Moving<'a> {
                 self.settle_target(target, effect, Progress::Planned, None, None);
                 self.drafts.push(Draft::new("replayed").with("effect", effect).with("target", target).with("by", by));
             }
+            Event::Paused { effect, target, properties } => {
+                self.settle_target(target, effect, Progress::Superseded, None, Some("a clause of it is paused"));
+                let draft = Draft::new("paused").with("effect", effect).with("target", target);
+                self.drafts.push(draft.with("properties", properties));
+            }
             Event::Doubled { others } => self.take_doubles(others),
             Event::Relocated { by } => self.take_relocation(by),
             Event::Undo { undo } => self.take_undo(undo),
@@ -932,7 +937,10 @@ impl<'a> Moving<'a> {
             let digest = want.desired.digest();
             // What waits for a contact that is made otherwise now would wait for ever.
             let orphaned = |o: &EffectRef| o.progress == Progress::Planned && want.hangs_on_one_of(&effects);
-            if old.is_some_and(|o| o.digest == digest && o.progress != Progress::Superseded && !orphaned(o)) {
+            // What was done before one of its clauses was paused is not done again without it.
+            let done_whole = |o: &EffectRef| o.progress == Progress::Done && want.whole.as_ref() == Some(&o.digest);
+            let same = |o: &EffectRef| o.digest == digest || done_whole(o);
+            if old.is_some_and(|o| same(o) && o.progress != Progress::Superseded && !orphaned(o)) {
                 continue;
             }
             let mut needs = want.needs(&self.inquiry, &effects);

@@ -25,7 +25,7 @@ impl Undo {
             properties: of(|back| &back.to),
             was: of(|back| &back.from),
         };
-        Wish { target: target.to_owned(), lane: self.lane.clone(), desired }
+        Wish { target: target.to_owned(), lane: self.lane.clone(), desired, whole: None }
     }
 }
 

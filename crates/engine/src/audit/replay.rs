@@ -9,6 +9,7 @@ use ringback_core::id::{AccountId, ContractId, InquiryId};
 use ringback_core::inquiry::{self, Event, Facts, Inquiry};
 use ringback_core::ledger;
 use ringback_core::plan::ContractRef;
+use ringback_core::standing::Standing;
 use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, ContractRow, RosterRow};
 use serde::Serialize;
@@ -130,9 +131,17 @@ fn decide(
     let roster = read_roster(roster)?;
     let holds = holds.collect::<Result<Vec<_>, _>>()?;
     let (contract, contract_ref) = contract_of(contracts, entry)?;
+    let standing = standing_of(entry)?;
     let of_then = Facts { roster: &roster, contract: &contract, contract_ref: &contract_ref, ..now.facts() };
-    let facts = Facts { holds: &holds, ..of_then };
+    let facts = Facts { holds: &holds, standing: &standing, ..of_then };
     Ok(inquiry::step(before, event, &facts, entry.at))
+}
+
+/// What stood beside the contract when the event was decided; entries that name nothing were decided while nothing stood.
+fn standing_of(entry: &Told) -> Result<Standing, Error> {
+    let Some(named) = entry.body.get("standing") else { return Ok(Standing::default()) };
+    serde_json::from_value(named.clone())
+        .map_err(|e| Error::Corrupt { what: format!("standing of entry {}", entry.seq), why: e.to_string() })
 }
 
 /// The contract that the event was decided under: the one its entry names. Entries of 0.1 name none; for them it is the newest one of their

@@ -318,6 +318,9 @@ impl Work<'_> {
     }
 
     pub(super) async fn dead(mut self, why: Why) -> Result<Ended, Error> {
+        if let Some(properties) = self.engine.paused_of(self.facts, self.held, &self.effect.desired, &why).await? {
+            return self.without(properties).await;
+        }
         let mut row = self.packed()?;
         row.state = "dead".into();
         row.settled_at = Some(micros(self.engine.now()));
@@ -326,6 +329,19 @@ impl Work<'_> {
         let words = format!("{}: {}", why.class, why.words);
         let event = Event::Dead { effect: self.effect.id.clone(), target: self.effect.target.clone(), why: words };
         self.commit(Site::Receipt, row, vec![event], true).await?;
+        Ok(Ended::Settled)
+    }
+
+    /// The CRM does not have these properties as they were written: their clauses are paused, and the rest is planned anew.
+    async fn without(mut self, properties: Vec<String>) -> Result<Ended, Error> {
+        self.history = std::mem::take(&mut self.history).settled();
+        let mut row = self.packed()?;
+        row.state = "superseded".into();
+        row.settled_at = Some(micros(self.engine.now()));
+        row.in_flight_until = None;
+        row.why = Some(format!("paused: {}", properties.join(", ")));
+        let (effect, target) = (self.effect.id.clone(), self.effect.target.clone());
+        self.commit(Site::Receipt, row, vec![Event::Paused { effect, target, properties }], true).await?;
         Ok(Ended::Settled)
     }
 

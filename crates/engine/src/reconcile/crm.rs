@@ -1,7 +1,7 @@
 //! The CRM as a witness: every record of a window is read now, by its id; doubles are looked for by the callers' numbers.
 
 use super::{Ours, Progress, Witness, receipt, seen, written};
-use crate::ask::Asking;
+use crate::ask::{Asking, TRIES_MAX};
 use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::{Engine, Error, instant};
 use jiff::Timestamp;
@@ -44,7 +44,8 @@ impl Engine {
         let Some(crm) = held.crm() else { return Ok(worked) };
         let records = self.wanted(facts, lane.as_str(), cases).await?;
         let total = records.len() as u64;
-        let reader = Reader { asking: Asking { engine: self, held, again: "reconcile again" }, crm, held };
+        let reader =
+            Reader { asking: Asking { engine: self, held, again: "reconcile again", tries: TRIES_MAX }, crm, held };
         let mut why = None;
         let mut shown: HashMap<(Object, String), Seen> = HashMap::new();
         for object in [Object::Contact, Object::Call, Object::Task] {
@@ -225,7 +226,7 @@ impl Engine {
         let Some((lane, words)) = facts.facts().crm else { return Vec::new() };
         let Some(held) = facts.connections.get(lane.as_str()) else { return Vec::new() };
         let Some(crm) = held.crm() else { return Vec::new() };
-        let asking = Asking { engine: self, held, again: "reconcile again" };
+        let asking = Asking { engine: self, held, again: "reconcile again", tries: TRIES_MAX };
         let properties = vec![words.deal_name.to_owned(), words.deal_closed.to_owned()];
         let (mut ids, mut after): (Vec<String>, _) = (Vec::new(), None);
         for _ in 0..DEAL_PAGES_MAX {

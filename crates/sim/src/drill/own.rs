@@ -353,7 +353,7 @@ impl Drill {
         ))
     }
 
-    /// Guarantees 8 and 5: a field is deleted in the CRM, the write that needs it stops and names it, and is mended.
+    /// Guarantees 8 and 5: a field is deleted in the CRM, its clause is paused by name, and what waited is written when it is mended.
     #[expect(clippy::too_many_lines, reason = "one story, told in its order")]
     async fn drift(&mut self) -> Result<(Guarantee, Guarantee)> {
         let yard = self.yard(4).await?;
@@ -394,12 +394,13 @@ impl Drill {
         yard.engine.decide_review(&yard.account, &review.id, &review.digest, Choice::Approve, &by).await?;
         play(&yard, &[], yard.now_ms()).await?;
         let dead = yard.dead().await?;
-        let named =
-            dead.iter().filter(|row| !dropped || row.why.as_deref().is_some_and(|w| same_within(w, &property))).count();
         let why = dead.first().and_then(|row| row.why.clone()).map(|why| plain(&why)).unwrap_or_default();
+        let paused = yard.engine.paused_clauses(&yard.account).await?;
+        let paused = paused.iter().find(|p| p.pause.clause == field && p.waiting > 0).map(|p| p.pause.cause.clone());
         let seen = schema(&yard).await?;
         let gone = seen.as_ref().is_some_and(|s| !s.iter().any(|(o, p)| *o == Object::Contact && same(p, &property)));
-        let runbook = runbook(&yard, self.away.as_deref(), dead.len()).await?;
+        let stopped = dead.len() + usize::from(paused.is_some());
+        let runbook = runbook(&yard, self.away.as_deref(), stopped).await?;
         // A call in the meantime goes on without that field.
         let at = yard.now_ms() + MINUTE_MS;
         calls.push(call(2, at));
@@ -416,6 +417,7 @@ impl Drill {
                 yard.with(|t| t.vendor_mut().prepare_fields(&[(Kind::Person, property.as_str())]));
                 ringback_engine::setup::connect(&yard.engine, &yard.account, &ConnectionId::from_text(CRM)).await?;
             }
+            yard.engine.watch_schema(&yard.account).await?;
         } else {
             let order = Request::new("POST", "/_twin/options").json(&json!({ "rejects": [] }));
             let now = yard.now_ms();
@@ -433,18 +435,18 @@ impl Drill {
             .any(|e| e.kind == Kind::Person && e.has_number(&caller) && super::mentions(e, &value));
         let (count, _) = self.end("a changed schema", yard, &calls).await?;
         let read = known.as_ref().map_or(0, Vec::len);
-        let holds = if dropped { gone && named + usize::from(set_up_names) > 0 } else { !dead.is_empty() }
-            && left == 0
-            && written
-            && meanwhile == 2
-            && count.lost == 0
-            && count.doubled == 0;
+        let holds =
+            if dropped { gone && set_up_names && paused.is_some() && dead.is_empty() } else { !dead.is_empty() }
+                && left == 0
+                && written
+                && meanwhile == 2
+                && count.lost == 0
+                && count.doubled == 0;
         let what = if dropped {
-            let how =
-                if named > 0 { "stopped and named it" } else { "was found missing when read back, set-up named it" };
+            let said = paused.unwrap_or_else(|| "nothing".to_owned());
             format!(
-                "Set-up read {read} properties of the CRM's own schema for {mapped} mapped fields; when {property} was deleted there, the write that \
-                 needed it {how} (“{why}”)"
+                "Set-up read {read} properties of the CRM's own schema for {mapped} mapped fields; when {property} was deleted there, its clause \
+                 alone was paused (“{said}”)"
             )
         } else {
             format!(
@@ -591,7 +593,7 @@ async fn runbook(yard: &Yard, away: Option<&str>, dead: usize) -> Result<Guarant
         whole > 0 && whole == pages.len() && now.is_some() && away.is_some() && dead > 0,
         format!(
             "{whole} of {} kinds of failure have a page with what it means, what happens by itself and what a person does; in the outage it said {}, \
-             and after a write had stopped {said}.",
+             and after a field was gone {said}.",
             pages.len(),
             away.unwrap_or("nothing"),
         ),

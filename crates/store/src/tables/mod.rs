@@ -8,6 +8,7 @@ pub(crate) mod accounts;
 pub(crate) mod alarms;
 pub(crate) mod attempts;
 pub(crate) mod calls;
+pub(crate) mod clause_waits;
 pub(crate) mod connections;
 pub(crate) mod contracts;
 pub(crate) mod crm_people;
@@ -34,6 +35,7 @@ pub use accounts::*;
 pub use alarms::*;
 pub use attempts::*;
 pub use calls::*;
+pub use clause_waits::*;
 pub use connections::*;
 pub use contracts::*;
 pub use crm_people::*;
@@ -66,6 +68,7 @@ pub(crate) fn statements() -> Vec<Sql> {
         alarms::ALL,
         attempts::ALL,
         calls::ALL,
+        clause_waits::ALL,
         connections::ALL,
         contracts::ALL,
         crm_people::ALL,

@@ -400,6 +400,7 @@ pub(crate) async fn everything(store: &Store, of: &str) {
                 assert!(review_insert_once(tx, &review(of)).await?);
                 assert!(idempotency_put_once(tx, &idempotency(of)).await?);
                 cursor_put(tx, of, "c1", "calls", of, 100).await?;
+                assert!(clause_wait_put(tx, of, "urgency", "i1", 100).await?);
                 assert!(alarm_raise_once(tx, &alarm(of, "al1")).await?);
                 proof_insert(tx, &proof(of, 1, "2026-03-02", 1)).await?;
                 let writes = [

@@ -252,6 +252,22 @@ impl HubSpot {
                 self.did(Deed::Defined, kind, name);
                 Ok(Reply::json(200, &rendered))
             }
+            // Archives it: no list and no record shows it any more, and what is written to it is refused.
+            ("DELETE", [name]) => {
+                let name = (*name).to_owned();
+                match self.table(kind).properties.get(&name) {
+                    None => return Err(not_found(&name)),
+                    Some(property) if property.hubspot_defined => {
+                        return Err(Refusal::validation(format!(
+                            "Property {name} is defined by HubSpot and read only."
+                        )));
+                    }
+                    Some(_) => {}
+                }
+                self.table_mut(kind).properties.remove(&name);
+                self.did(Deed::Archived, kind, name);
+                Ok(Reply::empty(204))
+            }
             _ => Err(unknown_path()),
         }
     }

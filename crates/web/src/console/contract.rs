@@ -25,6 +25,7 @@ struct Contract {
     name: String,
     version: i64,
     sentences: Vec<Sentence>,
+    paused: Vec<Paused>,
     versions: Vec<Shown>,
     /// What stands in the form: what is in force, or what was just refused.
     text: String,
@@ -33,6 +34,15 @@ struct Contract {
     edits: bool,
     csrf: String,
     refusal: Option<Refusal>,
+}
+
+/// A clause that writes nothing for the time being.
+struct Paused {
+    clause: String,
+    since: String,
+    cause: String,
+    cure: String,
+    waiting: i64,
 }
 
 /// One version of any name.
@@ -146,6 +156,14 @@ async fn look(app: &App, session: &Session, refusal: Option<Refusal>) -> Result<
     let rows = app.engine.contract_versions(&session.account).await?;
     let in_force = app.engine.contract(&session.account).await?;
     let row = in_force.as_ref().and_then(|(named, _)| rows.iter().find(|row| row.id == named.id.as_str()));
+    let paused = app.engine.paused_clauses(&session.account).await?.into_iter().map(|p| Paused {
+        since: session.wall(None).moment(p.since, app.engine.now()),
+        clause: p.pause.clause,
+        cause: p.pause.cause,
+        cure: p.pause.cure,
+        waiting: p.waiting,
+    });
+    let paused = paused.collect();
     let names = names(app, session).await?;
     let mut versions: Vec<_> = rows.iter().collect();
     versions.sort_by_key(|row| std::cmp::Reverse((row.applied_at, row.version)));
@@ -157,6 +175,7 @@ async fn look(app: &App, session: &Session, refusal: Option<Refusal>) -> Result<
         name: row.map_or_else(String::new, |row| row.name.clone()),
         version: row.map_or(0, |row| row.version),
         sentences: in_force.as_ref().map(|(_, contract)| contract.sentences()).unwrap_or_default(),
+        paused,
         versions: versions.iter().take(VERSIONS_MAX).map(one).collect(),
         text: row.map_or_else(|| ringback_core::contract::DEFAULT_TEXT.to_owned(), |row| row.source.clone()),
         base: row.map_or(0, |row| row.version),

@@ -17,6 +17,7 @@ use crate::ledger::{Retention, Salt};
 use crate::plan::{ContractRef, Verdict};
 use crate::problem::Problem;
 use crate::signal::{Direction, Ending};
+use crate::standing::Standing;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -121,6 +122,7 @@ impl<'a> Scene<'a> {
             roster: &roster,
             contract: self.contract,
             contract_ref: &contract_ref,
+            standing: &Standing::default(),
             crm: Some((&lane, self.words)),
             crm_region: "",
             page_webhook: Some(&page),
