@@ -69,12 +69,16 @@ pub struct PausedClause {
 }
 
 impl Engine {
-    /// Compares the schema of the CRM with the contract in force now, pauses what it does not fit and ends what it fits again.
+    /// Compares the schema of the CRM with the contract in force now, pauses what it does not fit, ends what it fits again and lets go what
+    /// waited for it.
     pub async fn look_at_schema(&self, account: &AccountId) -> Result<Look, Error> {
         let mut seen = self.inner.schemas.0.lock().await;
         let look = self.compare(account).await;
         seen.insert(account.as_str().to_owned(), self.now());
-        look
+        drop(seen);
+        let look = look?;
+        self.let_go(account).await?;
+        Ok(look)
     }
 
     /// Every clause that is paused.

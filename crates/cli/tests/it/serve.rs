@@ -1,7 +1,7 @@
 //! The service under fire.
 
 use crate::home::{Home, SETTINGS, Served};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn call(n: u32) -> Vec<u8> {
     let body = json!({
@@ -122,16 +122,29 @@ fn a_contract_that_comes_after_connect_is_told_of_and_loses_nothing() {
     let body = call(7);
     let signature = ringback_twins::sign::callrail("a-signing-key", &body);
     assert_eq!(served.ask("POST", POST_CALL, &[("signature", &signature)], &body).0, 200);
-    let letters = || home.json(&["dead-letters", "list", "--json"]);
-    Served::until("the task is refused", || letters()[0]["kind"] == "create_task");
-    assert_eq!(letters()[0]["why"]["class"], "validation");
-    let listed = home.shown(&["dead-letters", "list"]);
-    assert!(listed.contains("Run “ringback connect”") && !listed.contains("{\"class"), "{listed}");
-
-    assert!(!home.shown(&["connect", "hubspot-main"]).contains("There is no contract"));
-    home.shown(&["dead-letters", "replay", letters()[0]["id"].as_str().unwrap()]);
+    // What the contract writes is not there yet: its clauses are paused, and everything else of the call is written.
     Served::until("the task is in the CRM", || twin.held() == [1; 3]);
+    let letters = || home.json(&["dead-letters", "list", "--json"]);
     assert_eq!(letters(), json!([]));
+    let paused = home.json(&["contract", "paused", "--json"]);
+    let of_task = |p: &Value| p["to"].as_str().unwrap().starts_with("task.") && p["code"] == "RB-0213";
+    let paused = paused["paused"].as_array().unwrap();
+    assert!(paused.iter().any(|p| of_task(p) && p["waiting"] == 1), "{paused:?}");
+    let warned = home.shown(&["doctor"]);
+    assert!(warned.contains("is paused since") && warned.contains("contract paused --look"), "{warned}");
+    let next_action = || {
+        let (status, books) = twin.ask("GET", "/_twin/books", &[], b"");
+        assert_eq!(status, 200);
+        books.contains("rb_next_action")
+    };
+    assert!(!next_action());
+
+    // Set-up makes it; the pause ends, and what waited is written.
+    assert!(!home.shown(&["connect", "hubspot-main"]).contains("There is no contract"));
+    assert_eq!(home.json(&["contract", "paused", "--json"])["paused"], json!([]));
+    Served::until("what waited is in the CRM", next_action);
+    assert_eq!((letters(), twin.held()), (json!([]), [1; 3]));
+    assert!(home.run(&["verify"]).status.success());
 }
 
 #[test]
