@@ -348,6 +348,8 @@ fn touched(desired: &Desired, standing: &Standing) -> Vec<String> {
             let contact = ringback_core::crm::Object::Contact;
             properties.iter().filter(|name| held(contact, name)).cloned().collect()
         }
+        // A person wanted exactly that taken back: refused, it is theirs to see.
+        (Desired::Restore { .. }, ..) => Vec::new(),
         (_, Some(object), Some(properties)) => properties.keys().filter(|name| held(object, name)).cloned().collect(),
         _ => Vec::new(),
     }

@@ -79,8 +79,8 @@ fn verdict(inquiry: &Inquiry, facts: &Facts<'_>, name: &str, rule: &FieldRule) -
     let mut case = Case { name, rule, was, is: None, confidence, evidence: held.map(|h| h.evidence.clone()) };
     let levels = Levels::of(inquiry, facts, slug, name);
     let Some(value) = value else {
-        let default = missing(&case, inquiry, facts, levels)?;
-        return Some(paused(approved(held::back(default, inquiry, facts), inquiry, facts), facts, rule));
+        let default = held::back(missing(&case, inquiry, facts, levels)?, inquiry, facts);
+        return Some(paused(approved(default, inquiry, facts), facts, rule));
     };
     let value = cast(value, rule);
     match fit(&value, &rule.kind, location.map(|l| l.currency.as_str())) {

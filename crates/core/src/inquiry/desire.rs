@@ -38,12 +38,6 @@ impl Wish {
                 was.retain(|name, _| !held(Object::Contact, name));
                 (before, properties.len())
             }
-            Desired::Restore { object, properties, was, .. } => {
-                let (object, before) = (*object, properties.len());
-                properties.retain(|name, _| !held(object, name));
-                was.retain(|name, _| !held(object, name));
-                (before, properties.len())
-            }
             Desired::NewContact { properties, .. } => {
                 let before = properties.len();
                 properties.retain(|name, _| !held(Object::Contact, name));
@@ -54,7 +48,8 @@ impl Wish {
                 properties.retain(|name, _| !held(object, name));
                 (before, properties.len())
             }
-            Desired::Page { .. } => return Some(self),
+            // What is taken back is so or is a dead letter: a person wanted exactly that.
+            Desired::Page { .. } | Desired::Restore { .. } => return Some(self),
         };
         if before != after {
             self.whole = Some(whole);

@@ -319,7 +319,7 @@ impl Work<'_> {
 
     pub(super) async fn dead(mut self, why: Why) -> Result<Ended, Error> {
         if let Some(properties) = self.engine.paused_of(self.facts, self.held, &self.effect.desired, &why).await? {
-            return self.without(properties).await;
+            return Box::pin(self.without(properties)).await;
         }
         let mut row = self.packed()?;
         row.state = "dead".into();

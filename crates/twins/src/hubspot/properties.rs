@@ -253,23 +253,22 @@ impl HubSpot {
                 Ok(Reply::json(200, &rendered))
             }
             // Archives it: no list and no record shows it any more, and what is written to it is refused.
-            ("DELETE", [name]) => {
-                let name = (*name).to_owned();
-                match self.table(kind).properties.get(&name) {
-                    None => return Err(not_found(&name)),
-                    Some(property) if property.hubspot_defined => {
-                        return Err(Refusal::validation(format!(
-                            "Property {name} is defined by HubSpot and read only."
-                        )));
-                    }
-                    Some(_) => {}
-                }
-                self.table_mut(kind).properties.remove(&name);
-                self.did(Deed::Archived, kind, name);
-                Ok(Reply::empty(204))
-            }
+            ("DELETE", [name]) => self.archive_property(kind, name),
             _ => Err(unknown_path()),
         }
+    }
+
+    fn archive_property(&mut self, kind: ObjectType, name: &str) -> Result<Reply, Refusal> {
+        match self.table(kind).properties.get(name) {
+            None => return Err(not_found(name)),
+            Some(property) if property.hubspot_defined => {
+                return Err(Refusal::validation(format!("Property {name} is defined by HubSpot and read only.")));
+            }
+            Some(_) => {}
+        }
+        self.table_mut(kind).properties.remove(name);
+        self.did(Deed::Archived, kind, name.to_owned());
+        Ok(Reply::empty(204))
     }
 
     pub(super) fn define(&mut self, kind: ObjectType, body: &Value, now_ms: i64) -> Result<Value, Refusal> {
