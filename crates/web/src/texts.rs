@@ -10,6 +10,7 @@ static EN: &[(&str, &str)] = &[
     ("because.not_empty", "the field is filled already"),
     ("because.person_set_it", "a person set what the CRM holds"),
     ("because.protected", "never changed silently"),
+    ("because.rolled_back", "it was taken back before"),
     ("because.suggest_only", "the contract only suggests in that field"),
     ("because.suppressed", "this record is held back"),
     ("because.winner", "what the CRM holds wins"),

@@ -288,6 +288,7 @@ pub(crate) fn because_word(because: &str) -> String {
         "not_empty" => "because.not_empty",
         "person_set_it" => "because.person_set_it",
         "protected" => "because.protected",
+        "rolled_back" => "because.rolled_back",
         "suggest_only" => "because.suggest_only",
         "suppressed" => "because.suppressed",
         "winner" => "because.winner",
