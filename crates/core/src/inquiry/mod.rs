@@ -6,10 +6,14 @@
 //! are events too.
 
 mod desire;
+mod mode;
 mod step;
 mod undo;
 
+pub use desire::asked_of_contacts;
+pub(crate) use desire::Reach;
 pub use step::{step, wants_reading};
+pub(crate) use step::{Rehearsed, rehearse};
 
 use crate::call::{Call, CallFlag, Caller, Transcript};
 use crate::claim::{Claim, Reading, Summary};
@@ -461,6 +465,31 @@ pub enum Event {
     Told { telling: Telling },
     /// Contract or roster changed: decide again on the same knowledge. Exogenous.
     FactsChanged,
+}
+
+impl Event {
+    /// The stable word of its kind, as its stored form says it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Call { .. } => "call",
+            Self::Read { .. } => "read",
+            Self::Found { .. } => "found",
+            Self::Settled { .. } => "settled",
+            Self::Dead { .. } => "dead",
+            Self::Moved { .. } => "moved",
+            Self::Timer { .. } => "timer",
+            Self::Decided { .. } => "decided",
+            Self::Assigned { .. } => "assigned",
+            Self::Taken { .. } => "taken",
+            Self::CalledBack { .. } => "called_back",
+            Self::Replayed { .. } => "replayed",
+            Self::Doubled { .. } => "doubled",
+            Self::Relocated { .. } => "relocated",
+            Self::Undo { .. } => "undo",
+            Self::Told { .. } => "told",
+            Self::FactsChanged => "facts_changed",
+        }
+    }
 }
 
 /// What a timer asks.
