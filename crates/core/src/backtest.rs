@@ -5,6 +5,8 @@
 //! question about a value stays open. People's answers about values are not replayed: they are what the outcome is judged by.
 //! Unknown is a value here too: a property that was not read then is told as unknown, never as empty.
 
+mod words;
+
 use crate::contract::{Contract, FieldRule};
 use crate::crm::{CrmWords, Object, Record, Setter};
 use crate::ensure::same;
@@ -76,6 +78,8 @@ pub enum Answer {
     Approved,
     Edited,
     Rejected,
+    /// It was written, and a rollback took it back.
+    TakenBack,
 }
 
 /// One look into the CRM.
@@ -558,9 +562,9 @@ fn answered(case: &Case, verdict: &Verdict, rule: &FieldRule) -> Option<Person> 
     let alike = same(&said.value, is);
     let (agrees, value) = match said.choice {
         Answer::Approved | Answer::Edited => (alike, Some(said.value.clone())),
-        Answer::Rejected if alike => (false, None),
+        Answer::Rejected | Answer::TakenBack if alike => (false, None),
         // Another value was rejected: that says nothing of this one.
-        Answer::Rejected => return None,
+        Answer::Rejected | Answer::TakenBack => return None,
     };
     Some(Person { agrees, value, at: said.at, how: How::Answered(said.choice) })
 }

@@ -13,6 +13,7 @@ use ringback_core::crm::CrmWords;
 use ringback_core::id::{AccountId, ContractId, LocationId, UserId};
 use ringback_core::inquiry::{Choice, Event, Inquiry, ReviewKind};
 use ringback_core::plan::ContractRef;
+use ringback_core::rollback::{Back, Undo};
 use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, Before, HappenedRow, OpenedRow};
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,7 @@ const DOCUMENTS_MAX: usize = 1000;
 const CALLERS_MAX: usize = 200_000;
 const LOOKS_MAX: usize = 4;
 /// Events that follow from decisions of ours; they are modelled.
-const MODELLED: [&str; 5] = ["settled", "dead", "timer", "replayed", "facts_changed"];
+const MODELLED: [&str; 6] = ["settled", "dead", "timer", "replayed", "told", "facts_changed"];
 
 /// Which calls a draft is tried on.
 #[derive(Debug, Clone)]
@@ -358,6 +359,11 @@ fn read_case(
                 choice = Some(chosen);
                 continue;
             }
+            // What was written is modelled, so there is nothing to take back; that somebody wanted to is a word about the value.
+            Event::Undo { undo } => {
+                said.extend(taken_back(&undo, at, past.contract(under)));
+                continue;
+            }
             event if MODELLED.contains(&event.word()) => continue,
             event => What::Event(event),
         };
@@ -385,6 +391,16 @@ fn said_of<'d>(
     let (Some(rule), Some(id)) = (rule, body.sealed.get("value")) else { return Ok(None) };
     let Ok(value) = words(id) else { return Ok(None) };
     Ok(Some(Said { at, by, to: rule.target(), from: rule.from.clone(), choice, value: value.to_owned() }))
+}
+
+/// What a rollback says about the values it takes back.
+fn taken_back(undo: &Undo, at: Timestamp, contract: Option<&Contract>) -> Vec<Said> {
+    let one = |(property, back): (&String, &Back)| {
+        let from = contract.and_then(|c| c.fields.get(&back.field)).map_or(&back.field, |rule| &rule.from).clone();
+        let to = format!("{}.{property}", undo.object.as_str());
+        Said { at, by: undo.by.clone(), to, from, choice: Answer::TakenBack, value: back.from.clone() }
+    };
+    undo.fields.iter().map(one).collect()
 }
 
 fn kind_of(word: &str) -> Option<ReviewKind> {

@@ -72,8 +72,9 @@ pub(crate) fn rehearse(
         return (moving.inquiry, None);
     }
     let verdicts = moving.verdicts();
-    let asks = desire::asks_fields(&moving.inquiry, facts);
     let reach = moving.bring_about(&verdicts);
+    // As soon as the record is there it is asked about.
+    let asks = desire::asks_fields(&moving.inquiry, facts);
     (moving.inquiry, Some(Rehearsed { verdicts, reach, asks }))
 }
 
