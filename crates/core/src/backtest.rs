@@ -579,16 +579,16 @@ fn set_in_crm(
 ) -> Option<Person> {
     let contact = rehearsed.inquiry.contact.as_ref().filter(|_| rule.object == Object::Contact)?;
     let is = verdict.is.as_deref()?;
-    let of = |r: &&Record| {
-        r.id == contact.record || r.properties.get("rb_key").is_some_and(|key| *key == contact.record)
-    };
+    let of =
+        |r: &&Record| r.id == contact.record || r.properties.get("rb_key").is_some_and(|key| *key == contact.record);
     let one = |seen: &Arc<Seen>| {
         let record = seen.records.iter().find(of)?;
         let stands = record.properties.get(&rule.property).filter(|v| !v.trim().is_empty())?;
         let told = record.set_by.get(&rule.property);
-        let ours = seen.memory.iter().any(|m| {
-            m.record == record.id && m.property == rule.property && same(&m.wrote.value, stands)
-        });
+        let ours = seen
+            .memory
+            .iter()
+            .any(|m| m.record == record.id && m.property == rule.property && same(&m.wrote.value, stands));
         let by_person = match told.map(|t| t.who) {
             Some(Setter::Person) => true,
             Some(Setter::Integration | Setter::Automation) => false,

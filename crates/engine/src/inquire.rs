@@ -239,7 +239,8 @@ pub(crate) async fn apply(
 /// be made again: a node may decide on facts that another one changed a moment ago.
 fn event_draft(event: &Event, before: &Inquiry, contract: &ContractRef) -> Draft {
     let json = serde_json::to_string(event).unwrap_or_default();
-    let draft = Draft::new("event").with("schema", INQUIRY_SCHEMA).with("contract", contract).with("what", event.word());
+    let draft =
+        Draft::new("event").with("schema", INQUIRY_SCHEMA).with("contract", contract).with("what", event.word());
     let draft = draft.seal_words("event", Some(&json));
     if before.calls.is_empty() {
         let birth = serde_json::to_string(before).unwrap_or_default();

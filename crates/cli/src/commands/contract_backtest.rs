@@ -23,7 +23,12 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Aske
     let location = asked.location.as_deref().map(|slug| {
         let known = || facts.roster.locations.iter().map(|l| l.slug.as_str()).collect::<Vec<_>>().join(", ");
         facts.roster.locations.iter().find(|l| l.slug == slug).map(|l| l.id.clone()).ok_or_else(|| {
-            Fail::new(Exit::Missing, "RB-0313", format!("there is no location {slug:?}"), format!("known are {}", known()))
+            Fail::new(
+                Exit::Missing,
+                "RB-0313",
+                format!("there is no location {slug:?}"),
+                format!("known are {}", known()),
+            )
         })
     });
     let window = Window {
@@ -67,9 +72,13 @@ fn told(found: &Backtest, console: &str) -> String {
     }
     lines.push(String::new());
     lines.extend(report.sentences());
-    if !report.fields.is_empty() {
+    let same: Vec<&str> = report.fields.iter().filter(|(_, c)| !c.differs()).map(|(f, _)| f.as_str()).collect();
+    if same.len() < report.fields.len() {
         lines.push(String::new());
         lines.push(by_field(found));
+        if !same.is_empty() {
+            lines.push(format!("The same as now: {}.", same.join(", ")));
+        }
     }
     for (bucket, examples) in &report.examples {
         lines.push(String::new());
@@ -109,7 +118,7 @@ fn by_field(found: &Backtest) -> String {
         "no longer asked",
         "unknown",
     ];
-    table(&head, &found.report.fields.iter().map(row).collect::<Vec<_>>())
+    table(&head, &found.report.fields.iter().filter(|(_, c)| c.differs()).map(row).collect::<Vec<_>>())
 }
 
 /// One case in sentences, with the way to it.

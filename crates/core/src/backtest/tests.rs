@@ -266,7 +266,8 @@ fn what_a_person_answered_judges_what_the_draft_would_have_written() {
         assert_eq!(found.wrong.is_some(), corrected == 1, "{choice:?} {said}");
     }
     // An answer about another field says nothing.
-    case.said = vec![Said { to: "contact.rb_budget".into(), from: "budget".into(), ..answer(Answer::Rejected, &value) }];
+    case.said =
+        vec![Said { to: "contact.rb_budget".into(), from: "budget".into(), ..answer(Answer::Rejected, &value) }];
     assert_eq!(urgency(&report(&now, &draft, &case)).more_written.corrected, 0);
     // The latest answer counts.
     let later = Said { at: when("2026-03-05T09:00:00Z"), ..answer(Answer::Approved, &value) };

@@ -26,7 +26,11 @@ impl Report {
             (total.fewer_written, "would not have written {n} that the contract in force writes", "set"),
             (total.otherwise_written, "would have written {n} otherwise", "set"),
             (total.newly_reviewed, "would have asked a person about {n} more", "wanted"),
-            (total.no_longer_reviewed, "would not have asked about {n} that the contract in force asks about", "wanted"),
+            (
+                total.no_longer_reviewed,
+                "would not have asked about {n} that the contract in force asks about",
+                "wanted",
+            ),
         ] {
             if tally.n > 0 {
                 lines.push(format!("It {}{}.", what.replace("{n}", &values(tally.n)), tally.judged(later)));
@@ -36,14 +40,18 @@ impl Report {
             lines.push(format!("It would have given {} to another owner.", inquiries(self.owner_differs)));
         }
         if self.match_differs > 0 {
-            lines.push(format!("It would have taken the caller of {} for somebody else.", inquiries(self.match_differs)));
+            lines.push(format!(
+                "It would have taken the caller of {} for somebody else.",
+                inquiries(self.match_differs)
+            ));
         }
         if lines.is_empty() {
             lines.push("It would have decided the same.".to_owned());
         }
         if total.unknown > 0 {
             let n = values(total.unknown);
-            lines.push(format!("Of {n} nothing is known: they depend on a field of the record that was not read then."));
+            lines
+                .push(format!("Of {n} nothing is known: they depend on a field of the record that was not read then."));
         }
         lines
     }
@@ -78,6 +86,12 @@ impl Tally {
 }
 
 impl Counts {
+    /// The draft decides some of it otherwise, or it is not known.
+    pub fn differs(&self) -> bool {
+        let all = [self.more_written, self.fewer_written, self.otherwise_written, self.newly_reviewed];
+        all.iter().any(|t| t.n > 0) || self.no_longer_reviewed.n > 0 || self.unknown > 0
+    }
+
     /// How many are written, before and after.
     pub fn written(&self) -> String {
         change(self.written_now.n, self.written_draft.n)

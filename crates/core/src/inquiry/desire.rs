@@ -90,9 +90,8 @@ pub(super) fn reach(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>) 
         Autonomy::Observe => Reach::default(),
         // What a person has approved, and the record that it needs.
         Autonomy::Suggest => {
-            let approved = |v: &Verdict| {
-                v.kind == VerdictKind::Write && v.actor != Actor::Machine && v.to.starts_with("contact.")
-            };
+            let approved =
+                |v: &Verdict| v.kind == VerdictKind::Write && v.actor != Actor::Machine && v.to.starts_with("contact.");
             let contact = known && (inquiry.contact.is_some() || verdicts.iter().any(approved));
             Reach { contact, own_records: false }
         }

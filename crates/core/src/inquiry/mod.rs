@@ -10,10 +10,10 @@ mod mode;
 mod step;
 mod undo;
 
-pub use desire::asked_of_contacts;
 pub(crate) use desire::Reach;
-pub use step::{step, wants_reading};
+pub use desire::asked_of_contacts;
 pub(crate) use step::{Rehearsed, rehearse};
+pub use step::{step, wants_reading};
 
 use crate::call::{Call, CallFlag, Caller, Transcript};
 use crate::claim::{Claim, Reading, Summary};

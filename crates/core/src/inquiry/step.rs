@@ -183,7 +183,8 @@ impl<'a, M: Mode> Moving<'a, M> {
             None if self.inquiry.calls.is_empty() => "opened",
             None => "joined",
         };
-        tell!(self, 
+        tell!(
+            self,
             Draft::new("call")
                 .with("what", word)
                 .with("call", &call.id)
@@ -232,7 +233,8 @@ impl<'a, M: Mode> Moving<'a, M> {
                 extractor: claim.extractor.clone(),
                 extractor_version: claim.extractor_version,
             };
-            tell!(self, 
+            tell!(
+                self,
                 Draft::new("claim")
                     .with("field", &claim.field)
                     .with("confidence", claim.confidence.0)
@@ -353,7 +355,8 @@ impl<'a, M: Mode> Moving<'a, M> {
             return;
         }
         let trigger = self.trigger(target);
-        tell!(self, 
+        tell!(
+            self,
             Draft::new("receipt")
                 .with("effect", effect)
                 .with("target", target)
@@ -486,7 +489,8 @@ impl<'a, M: Mode> Moving<'a, M> {
             Choice::Edit { value } => Some(value.as_str()),
             _ => asked.proposed.as_deref(),
         };
-        tell!(self, 
+        tell!(
+            self,
             Draft::new("decision")
                 .with("review", &asked.id)
                 .with("kind", asked.kind.word())
@@ -662,7 +666,8 @@ impl<'a, M: Mode> Moving<'a, M> {
             return;
         }
         let Some(found) = desire::matched(&self.inquiry, self.facts) else { return };
-        tell!(self, 
+        tell!(
+            self,
             Draft::new("match")
                 .with("kind", found.kind)
                 .with("record", &found.record)
@@ -718,7 +723,8 @@ impl<'a, M: Mode> Moving<'a, M> {
         if self.inquiry.clock.as_ref() == Some(&clock) {
             return;
         }
-        tell!(self, 
+        tell!(
+            self,
             Draft::new("clock")
                 .with("started_at", clock.started_at)
                 .with("due_at", clock.due_at)
@@ -793,7 +799,8 @@ impl<'a, M: Mode> Moving<'a, M> {
         if stays {
             return;
         }
-        tell!(self, 
+        tell!(
+            self,
             Draft::new("owner")
                 .with("staff", &staff.id)
                 .with("provisional", assignment.provisional)
@@ -967,7 +974,8 @@ impl<'a, M: Mode> Moving<'a, M> {
         self.inquiry.reviews_made += 1;
         review.id = self.inquiry.id.review(self.inquiry.reviews_made);
         review.opened_at = self.now;
-        tell!(self, 
+        tell!(
+            self,
             Draft::new("review")
                 .with("review", &review.id)
                 .with("kind", review.kind.word())
@@ -1112,7 +1120,8 @@ impl<'a, M: Mode> Moving<'a, M> {
             .iter()
             .map(|e| serde_json::json!({"id": e.id, "target": e.target, "what": e.desired.word()}))
             .collect();
-        tell!(self, 
+        tell!(
+            self,
             Draft::new("plan")
                 .with("plan", &plan.id)
                 .with("parent", &plan.parent)
@@ -1121,7 +1130,8 @@ impl<'a, M: Mode> Moving<'a, M> {
                 .with("supersedes", &plan.supersedes),
         );
         for verdict in &plan.verdicts {
-            tell!(self, 
+            tell!(
+                self,
                 Draft::new("verdict")
                     .with("plan", &plan.id)
                     .with("field", &verdict.field)

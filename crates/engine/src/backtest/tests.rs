@@ -37,8 +37,12 @@ async fn recorded_calls_are_rehearsed_as_they_were_decided() {
     // What the rehearsal writes is what was written.
     let rules = draft().fields;
     let of_contact = |name: &str| rules[name].target().starts_with("contact.");
-    let rehearsed: Vec<&String> =
-        report.fields.iter().filter(|(name, c)| c.written_now.n > 0 && of_contact(name)).map(|(name, _)| name).collect();
+    let rehearsed: Vec<&String> = report
+        .fields
+        .iter()
+        .filter(|(name, c)| c.written_now.n > 0 && of_contact(name))
+        .map(|(name, _)| name)
+        .collect();
     assert!(!rehearsed.is_empty());
     for name in rehearsed {
         assert!(written.contains_key(&rules[name].property), "{name}: {written:?}");
@@ -85,7 +89,10 @@ async fn what_is_outside_of_the_window_or_erased_is_not_guessed() {
     let inquiry = world.missed_call("a").await;
     world.contact_made(&inquiry).await;
     world.close(&inquiry).await;
-    let later = Window { since: world.engine.now().checked_add(jiff::SignedDuration::from_hours(1)).unwrap(), ..window(&world) };
+    let later = Window {
+        since: world.engine.now().checked_add(jiff::SignedDuration::from_hours(1)).unwrap(),
+        ..window(&world)
+    };
     assert_eq!(run(&world, &draft(), &later).await.report, Report::default());
     let elsewhere = Window { location: Some(LocationId::from_text("loc_elsewhere")), ..window(&world) };
     assert_eq!(run(&world, &draft(), &elsewhere).await.report, Report::default());

@@ -39,7 +39,10 @@ struct Found {
     /// More inquiries than are tried at once.
     more: bool,
     none: bool,
+    /// Those that differ.
     fields: Vec<(String, Counts)>,
+    /// The names of the others.
+    same: String,
     wrong: Option<Shown>,
     buckets: Vec<(&'static str, Vec<Shown>)>,
 }
@@ -142,7 +145,14 @@ fn told(session: &Session, found: &Backtest, now: Timestamp) -> Found {
         sentences,
         more: found.more,
         none: report.inquiries == 0,
-        fields: report.fields.iter().map(|(field, counts)| (field.clone(), *counts)).collect(),
+        fields: report.fields.iter().filter(|(_, c)| c.differs()).map(|(field, c)| (field.clone(), *c)).collect(),
+        same: report
+            .fields
+            .iter()
+            .filter(|(_, c)| !c.differs())
+            .map(|(f, _)| f.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
         wrong: report.wrong.as_ref().map(one),
         buckets: report.examples.iter().map(|(b, e)| (b.title(), e.iter().map(one).collect())).collect(),
     }
