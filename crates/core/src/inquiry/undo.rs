@@ -54,7 +54,8 @@ impl<M: Mode> Moving<'_, M> {
         }
         let Some(undo) = self.inquiry.undos.remove(target) else { return };
         let object = undo.object.as_str();
-        tell!(self, 
+        tell!(
+            self,
             Draft::new("receipt")
                 .with("effect", effect)
                 .with("target", target)
