@@ -297,6 +297,9 @@ pub(crate) enum Contract {
         /// A file, or the number of a version.
         after: String,
     },
+    /// What a draft would have done with the calls of the last weeks, against what is in force: more written, fewer written, newly reviewed, and how
+    /// many of those a person later corrected.
+    Backtest(Backtest),
     /// The mapping as a document for people.
     Export {
         /// The file; else the contract in force.
@@ -314,6 +317,21 @@ pub(crate) enum Contract {
     Apply(Apply),
     /// The contract in force, as it was written, and its versions.
     Show,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backtest {
+    /// The draft; else the file that the settings name.
+    pub(crate) file: Option<PathBuf>,
+    /// Since when: 30d, 12h, a day such as 2026-03-02, or an instant.
+    #[arg(long, default_value = "30d")]
+    pub(crate) since: String,
+    /// Only the calls of one location, by its slug.
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) location: Option<String>,
+    /// At most so many inquiries, the newest ones.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
 }
 
 #[derive(Debug, Args)]

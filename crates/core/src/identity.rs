@@ -482,7 +482,7 @@ fn see<'r>(record: &'r Record, facts: &MatchFacts, caller: Option<&str>, said_em
     let properties = &facts.rules.properties;
     // A vendor's search is fuzzy (it may look at the last seven digits); only an exact number agrees.
     let same_phone =
-        |c: &str| values(record, &properties.phone).iter().any(|v| phone(v, facts.region).e164() == Some(c));
+        |c: &str| values(record, &properties.phone).iter().any(|v| *v == c || phone(v, facts.region).e164() == Some(c));
     let mut addresses: Vec<String> =
         values(record, &properties.email).iter().flat_map(|v| v.split([';', ','])).filter_map(email).collect();
     addresses.extend(record.also_known_as.iter().filter_map(|a| email(a)));

@@ -9,6 +9,7 @@
 //! [`claim`] what was said, [`contract`] what may be written, [`followup`] who must call back and by when, and answers with a
 //! [`plan`] whose effects [`ensure`] brings about one exchange at a time; [`ledger`] keeps why.
 
+pub mod backtest;
 pub mod call;
 pub mod claim;
 pub mod contract;

@@ -93,8 +93,24 @@ impl AccountFacts {
     }
 
     fn crm_region(&self) -> &str {
-        let lane = self.crm.as_ref().and_then(|(lane, _)| self.connections.get(lane.as_str()));
-        lane.map_or("", |c| c.connection.region.as_str())
+        self.crm.as_ref().map_or("", |(lane, _)| self.region_of(lane))
+    }
+
+    fn region_of(&self, lane: &LaneId) -> &str {
+        self.connections.get(lane.as_str()).map_or("", |c| c.connection.region.as_str())
+    }
+
+    /// The part a decision reads, as if this contract were in force; none while no CRM of its name is connected.
+    pub(crate) fn under<'a>(&'a self, contract: &'a Contract, named: &'a ContractRef) -> Option<Facts<'a>> {
+        let mut of_name = self.connections.values().filter(|c| c.connection.name == contract.crm);
+        let (lane, crm) = of_name.find_map(|c| c.crm().map(|crm| (&c.connection.id, crm)))?;
+        Some(Facts {
+            contract,
+            contract_ref: named,
+            crm: Some((lane, crm.words())),
+            crm_region: self.region_of(lane),
+            ..self.facts()
+        })
     }
 
     /// The region in which a connection's numbers are read.

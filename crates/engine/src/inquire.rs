@@ -250,6 +250,7 @@ fn event_draft(event: &Event, before: &Inquiry, facts: &AccountFacts) -> Draft {
         .with("schema", INQUIRY_SCHEMA)
         .with("contract", &facts.contract_ref)
         .with("standing", (!facts.standing.is_empty()).then_some(&facts.standing))
+        .with("what", event.word())
         .seal_words("event", Some(&json));
     if before.calls.is_empty() {
         let birth = serde_json::to_string(before).unwrap_or_default();

@@ -9,6 +9,7 @@
 mod acknowledge;
 mod ask;
 pub mod audit;
+pub mod backtest;
 pub mod chain;
 pub mod clock;
 pub mod contracts;

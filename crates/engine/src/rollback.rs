@@ -394,7 +394,8 @@ impl Engine {
                     history: object == Object::Contact,
                 })
                 .collect();
-            let asking = Asking { engine: self, held, again: "preview the rollback again", tries: crate::ask::TRIES_MAX };
+            let asking =
+                Asking { engine: self, held, again: "preview the rollback again", tries: crate::ask::TRIES_MAX };
             match asking.read_all(crm, &operations).await {
                 Ok(outcomes) => {
                     for ((record, _), outcome) in records.iter().zip(outcomes) {

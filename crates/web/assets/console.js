@@ -109,6 +109,12 @@
   if (opened) mark(opened);
   else if (one("[data-first]")) mark(rows()[0] || null, false);
 
+  // A file's text goes where it can be read before it is sent.
+  document.addEventListener("change", async (event) => {
+    const into = event.target.dataset?.into, file = into && event.target.files?.[0];
+    if (file) document.getElementById(into).value = await file.text();
+  });
+
   // A click says at once that it was heard.
   document.addEventListener("submit", (event) => {
     const button = event.submitter;

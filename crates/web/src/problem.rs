@@ -155,6 +155,12 @@ impl Problem {
         Self { more: Some(more), ..refused }
     }
 
+    /// A draft that cannot be tried on recorded calls.
+    pub(crate) fn no_backtest(why: &str) -> Self {
+        let cure = "name in the draft's `crm` a connection that the settings have";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "RB-0250", "A draft that cannot be tried", why, cure)
+    }
+
     /// A contract that was made from another version than the one in force.
     pub(crate) fn contract_moved_on(refused: &ringback_engine::contracts::Refused) -> Self {
         let problem = refused.problem("");

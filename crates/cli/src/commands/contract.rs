@@ -28,6 +28,10 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
             differ(out, &a, &b);
             Ok(())
         }
+        Command::Backtest(asked) => {
+            let house = house::open(config, Depth::Lookup).await?;
+            super::contract_backtest::run(out, &house, house.account(named)?, asked).await
+        }
         Command::Export { file, format } => {
             let contract = match file {
                 Some(file) => read(file, None)?.1,
@@ -67,7 +71,7 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
 }
 
 /// The file that is meant: the one named, else the one of the settings.
-fn meant(file: Option<&Path>, account: Option<&Account>) -> Result<PathBuf, Fail> {
+pub(super) fn meant(file: Option<&Path>, account: Option<&Account>) -> Result<PathBuf, Fail> {
     let configured = account.and_then(|a| a.contract_file.clone());
     file.map(Path::to_owned).or(configured).ok_or_else(|| {
         let cure = "name a file, or name one in [[account]] contract";

@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod connect;
 pub(crate) mod contract;
 mod contract_apply;
+mod contract_backtest;
 pub(crate) mod contract_paused;
 pub(crate) mod demo;
 pub(crate) mod desk;

@@ -10,7 +10,7 @@ use crate::signal::Ending;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-const MESSAGES: [&str; 4] = [
+pub(crate) const MESSAGES: [&str; 4] = [
     "We have no heat since last night, please call me back.",
     "I smell gas in the basement, this is an emergency, please come right away. Stop texting me.",
     "My name is Maria Lopez, my budget is six thousand dollars, your technician came and broke it.",
@@ -35,9 +35,9 @@ struct Turn {
 }
 
 #[derive(Debug, Clone)]
-struct World {
+pub(crate) struct World {
     level: u8,
-    message: usize,
+    pub(crate) message: usize,
     known: bool,
     customer: bool,
     deal: bool,
@@ -76,7 +76,7 @@ fn turns() -> impl Strategy<Value = Turn> {
     })
 }
 
-fn worlds() -> impl Strategy<Value = World> {
+pub(crate) fn worlds() -> impl Strategy<Value = World> {
     let who = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (
         prop::sample::select(vec![0u8, 1, 2, 3, 3, 3, 3]),
@@ -100,7 +100,7 @@ fn worlds() -> impl Strategy<Value = World> {
 }
 
 /// The house whose contract and CRM are as the world says, and what the CRM shows.
-fn build(world: &World) -> (House, Vec<Record>, Vec<Remembered>) {
+pub(crate) fn build(world: &World) -> (House, Vec<Record>, Vec<Remembered>) {
     let mut house = House::new();
     house.contract.autonomy = level(world.level);
     let all = [

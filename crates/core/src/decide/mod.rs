@@ -275,6 +275,6 @@ fn percent(thousandths: u16) -> String {
 }
 
 #[cfg(test)]
-mod laws;
+pub(crate) mod laws;
 #[cfg(test)]
 mod tests;

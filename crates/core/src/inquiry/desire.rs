@@ -103,17 +103,59 @@ pub(super) fn desired(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>
     wishes.extend(inquiry.undos.iter().map(|(target, undo)| undo.wish(target)));
     let Some((lane, words)) = facts.crm else { return wishes };
     wishes.extend(find(inquiry, facts, lane, words));
-    let write = Writing { inquiry, verdicts, facts, words, lane, now };
-    match level(inquiry, facts) {
-        // The CRM is read so that people see who called, and nothing is written.
-        Autonomy::Observe => {}
-        Autonomy::Suggest => wishes.extend(write.approved()),
-        Autonomy::AutoLowRisk | Autonomy::Auto => wishes.extend(write.all()),
-    }
+    wishes.extend(Writing { inquiry, verdicts, facts, words, lane, now }.all());
     if facts.standing.is_empty() {
         return wishes;
     }
     wishes.into_iter().filter_map(|wish| wish.without_paused(facts.standing)).collect()
+}
+
+/// Which records would be written to now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// The caller's contact, which is made if there is none.
+    pub(crate) contact: bool,
+    /// Call logs and the callback task.
+    pub(crate) own_records: bool,
+}
+
+/// Which records are written to, given who it is and how much happens by itself.
+pub(super) fn reach(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>) -> Reach {
+    let Some(kind) = inquiry.matched.as_ref().map(|m| m.kind).filter(|_| facts.crm.is_some()) else {
+        return Reach::default();
+    };
+    // Anonymous, ambiguous and suppliers: nothing in the CRM until a person has said who it is (X-14, X-26, F-075).
+    let known = inquiry.contact.is_some() || kind == MatchKind::New;
+    match level(inquiry, facts) {
+        // The CRM is read so that people see who called, and nothing is written.
+        Autonomy::Observe => Reach::default(),
+        // What a person has approved, and the record that it needs.
+        Autonomy::Suggest => {
+            let approved =
+                |v: &Verdict| v.kind == VerdictKind::Write && v.actor != Actor::Machine && v.to.starts_with("contact.");
+            let contact = known && (inquiry.contact.is_some() || verdicts.iter().any(approved));
+            Reach { contact, own_records: false }
+        }
+        Autonomy::AutoLowRisk | Autonomy::Auto => Reach { contact: known, own_records: known },
+    }
+}
+
+/// The key of a person's contact: the same person has the same key in every inquiry, so that two of them cannot make two contacts.
+pub(super) fn contact_key(inquiry: &Inquiry) -> String {
+    let of = inquiry.person.as_deref().unwrap_or(inquiry.id.stem());
+    let another = if picked_new(inquiry) { inquiry.id.stem() } else { "" };
+    let key = format!("rb-contact-{of}{another}");
+    if crate::mutant::on("dedupe_key_dropped") { format!("{key}-{}", inquiry.id.stem()) } else { key }
+}
+
+/// What names the person on a contact that we make.
+pub(super) fn person_values(inquiry: &Inquiry, words: &CrmWords) -> Properties {
+    let mut properties = Properties::new();
+    if let Some(e164) = &inquiry.e164 {
+        properties.insert(words.contact_phone.into(), e164.clone());
+        properties.insert(words.contact_name.into(), placeholder_name(e164));
+    }
+    properties
 }
 
 /// How much happens by itself where this call came in.
@@ -140,19 +182,25 @@ fn find(inquiry: &Inquiry, facts: &Facts<'_>, lane: &LaneId, words: &CrmWords) -
     if made && held.is_some_and(|e| e.progress == Progress::Done) {
         return None;
     }
-    let mut properties: Vec<String> = facts.contract.matching.properties.all();
+    let properties = asked_of_contacts(facts.contract, words);
+    let desired = Desired::FindPerson { keys, properties };
+    Some(Wish { target: "find".into(), lane: lane.clone(), desired, whole: None })
+}
+
+/// The properties of contacts that are read under a contract, sorted.
+pub fn asked_of_contacts(contract: &Contract, words: &CrmWords) -> Vec<String> {
+    let mut properties: Vec<String> = contract.matching.properties.all();
     properties.extend(words.contact_reads.iter().map(|p| (*p).to_owned()));
-    let suppress = &facts.contract.suppress;
+    let suppress = &contract.suppress;
     properties.extend(suppress.strategic.iter().chain(suppress.marked.values()).map(|s| s.property.clone()));
-    let asked = facts.contract.asked();
+    let asked = contract.asked();
     properties.extend(asked.iter().filter_map(|n| n.strip_prefix("record.")).map(str::to_owned));
     properties.push("rb_key".into());
-    let mapped = facts.contract.fields.values().filter(|r| r.object == Object::Contact);
+    let mapped = contract.fields.values().filter(|r| r.object == Object::Contact);
     properties.extend(mapped.map(|r| r.property.clone()));
     properties.sort();
     properties.dedup();
-    let desired = Desired::FindPerson { keys, properties };
-    Some(Wish { target: "find".into(), lane: lane.clone(), desired, whole: None })
+    properties
 }
 
 fn picked_new(inquiry: &Inquiry) -> bool {
@@ -164,9 +212,13 @@ fn picked_new(inquiry: &Inquiry) -> bool {
 pub(super) fn matched(inquiry: &Inquiry, facts: &Facts<'_>) -> Option<Match> {
     let rules = &facts.contract.matching;
     let region = place(inquiry, facts).map_or("US", |l| l.region.as_str());
-    let phone = match &inquiry.e164 {
-        Some(e164) => identity::phone(e164, region),
-        None => match inquiry.calls.first().map(|c| &c.caller) {
+    let phone = match (&inquiry.e164, &inquiry.national) {
+        // It was read when the call came in; a number in this form means the same everywhere.
+        (Some(e164), Some(national)) => {
+            Phone::E164 { e164: e164.clone(), national: national.clone(), region: String::new() }
+        }
+        (Some(e164), None) => identity::phone(e164, region),
+        (None, _) => match inquiry.calls.first().map(|c| &c.caller) {
             Some(Caller::Invalid { raw }) => Phone::Invalid { raw: raw.clone() },
             _ => Phone::Withheld,
         },
@@ -242,13 +294,17 @@ pub(super) fn candidate_labels(candidates: &[Record], facts: &Facts<'_>) -> Vec<
     candidates.iter().map(label).collect()
 }
 
-/// One question per field that a person must decide, bound to exactly that change.
-pub(super) fn field_reviews(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>) -> Vec<Review> {
-    // Before it is known whose record it is, there is nothing to approve against. Where every write waits for a person, so does the record
-    // of somebody new: what is approved makes it.
+/// Are values put to people? Before it is known whose record it is, there is nothing to approve against. Where every write waits for a person, so
+/// does the record of somebody new: what is approved makes it.
+pub(super) fn asks_fields(inquiry: &Inquiry, facts: &Facts<'_>) -> bool {
     let new = inquiry.matched.as_ref().is_some_and(|m| m.kind == MatchKind::New);
     let waits = new && level(inquiry, facts) == Autonomy::Suggest;
-    if inquiry.contact.is_none() && facts.crm.is_some() && !waits {
+    inquiry.contact.is_some() || facts.crm.is_none() || waits
+}
+
+/// One question per field that a person must decide, bound to exactly that change.
+pub(super) fn field_reviews(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>) -> Vec<Review> {
+    if !asks_fields(inquiry, facts) {
         return Vec::new();
     }
     let question = |verdict: &Verdict| Review {
@@ -384,33 +440,23 @@ impl Writing<'_> {
 
     fn all(&self) -> Vec<Wish> {
         let mut wishes = Vec::new();
-        let Some(found) = &self.inquiry.matched else { return wishes };
-        let contact = match (&self.inquiry.contact, found.kind) {
-            (Some(contact), _) => {
+        let reach = reach(self.inquiry, self.verdicts, self.facts);
+        let contact = match &self.inquiry.contact {
+            _ if !reach.contact => return wishes,
+            Some(contact) => {
                 wishes.extend(self.fields(contact));
                 self.of(contact)
             }
-            (None, MatchKind::New) => {
+            None => {
                 wishes.push(self.new_contact());
                 ContactRef::MadeBy(EffectId::from_text("contact"))
             }
-            // Anonymous, ambiguous and suppliers: nothing in the CRM until a person has said who it is (X-14, X-26, F-075).
-            _ => return wishes,
         };
-        wishes.extend(self.inquiry.calls.iter().map(|call| self.call_log(call, &contact)));
-        wishes.extend(self.task(&contact));
-        wishes
-    }
-
-    /// Where every write waits for a person: what a person has approved, and the record that it needs.
-    fn approved(&self) -> Vec<Wish> {
-        let of_contact = |v: &&Verdict| v.to.starts_with("contact.") && v.kind == VerdictKind::Write;
-        let by_person = self.verdicts.iter().filter(of_contact).any(|v| v.actor != Actor::Machine);
-        match (&self.inquiry.contact, self.inquiry.matched.as_ref().map(|m| m.kind)) {
-            (Some(contact), Some(_)) => self.fields(contact).into_iter().collect(),
-            (None, Some(MatchKind::New)) if by_person => vec![self.new_contact()],
-            _ => Vec::new(),
+        if reach.own_records {
+            wishes.extend(self.inquiry.calls.iter().map(|call| self.call_log(call, &contact)));
+            wishes.extend(self.task(&contact));
         }
+        wishes
     }
 
     fn wish(&self, target: impl Into<String>, desired: Desired) -> Wish {
@@ -441,28 +487,17 @@ impl Writing<'_> {
         self.verdicts.iter().filter(mine).filter_map(pair).collect()
     }
 
-    /// The key of a person's contact: the same person has the same key in every inquiry, so that two of them cannot make two contacts.
-    fn contact_key(&self) -> String {
-        let of = self.inquiry.person.clone().unwrap_or_else(|| self.inquiry.id.stem().to_owned());
-        let another = if picked_new(self.inquiry) { self.inquiry.id.stem() } else { "" };
-        let key = format!("rb-contact-{of}{another}");
-        if crate::mutant::on("dedupe_key_dropped") { format!("{key}-{}", self.inquiry.id.stem()) } else { key }
-    }
-
     fn new_contact(&self) -> Wish {
         let inquiry = self.inquiry;
         let call = inquiry.first_missed().or(inquiry.calls.first());
         let mut properties = self.stamps(call);
-        if let Some(e164) = &inquiry.e164 {
-            properties.insert(self.words.contact_phone.into(), e164.clone());
-            properties.insert(self.words.contact_name.into(), placeholder_name(e164));
-        }
+        properties.extend(person_values(inquiry, self.words));
         if let Some(call) = call {
             properties.insert("rb_first_call_at".into(), written_instant(call.started_at));
         }
         properties.extend(self.writes(Object::Contact));
         properties.retain(|_, value| !value.is_empty());
-        self.wish("contact", Desired::NewContact { key: self.contact_key(), properties })
+        self.wish("contact", Desired::NewContact { key: contact_key(inquiry), properties })
     }
 
     /// Only fields that change are sent, and a blank never wins.

@@ -7,10 +7,14 @@
 
 mod desire;
 mod foresee;
+mod mode;
 mod step;
 mod undo;
 
+pub(crate) use desire::Reach;
+pub use desire::asked_of_contacts;
 pub use foresee::{Foreseen, Written, foresee};
+pub(crate) use step::{Rehearsed, rehearse};
 pub use step::{step, wants_reading};
 
 use crate::call::{Call, CallFlag, Caller, Transcript};
@@ -590,6 +594,33 @@ pub enum Event {
     Seen { record: Record, read_at: Timestamp },
     /// Contract or roster changed: decide again on the same knowledge. Exogenous.
     FactsChanged,
+}
+
+impl Event {
+    /// The stable word of its kind, as its stored form says it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Call { .. } => "call",
+            Self::Read { .. } => "read",
+            Self::Found { .. } => "found",
+            Self::Settled { .. } => "settled",
+            Self::Dead { .. } => "dead",
+            Self::Moved { .. } => "moved",
+            Self::Timer { .. } => "timer",
+            Self::Decided { .. } => "decided",
+            Self::Assigned { .. } => "assigned",
+            Self::Taken { .. } => "taken",
+            Self::CalledBack { .. } => "called_back",
+            Self::Replayed { .. } => "replayed",
+            Self::Doubled { .. } => "doubled",
+            Self::Relocated { .. } => "relocated",
+            Self::Undo { .. } => "undo",
+            Self::Told { .. } => "told",
+            Self::Paused { .. } => "paused",
+            Self::Seen { .. } => "seen",
+            Self::FactsChanged => "facts_changed",
+        }
+    }
 }
 
 /// What a timer asks.

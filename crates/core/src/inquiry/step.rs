@@ -1,6 +1,7 @@
 //! Moving an inquiry by one event.
 
-use super::desire;
+use super::desire::{self, Reach};
+use super::mode::{Live, Mode, Rehearsal, tell};
 use super::undo::UNDO;
 use super::*;
 use crate::crm::{Object, PersonKey};
@@ -14,6 +15,7 @@ use crate::identity::{self, MatchKind};
 use crate::plan::{Actor, PLAN_SCHEMA, VerdictKind};
 use crate::roster::KnownNumber;
 use jiff::SignedDuration;
+use std::marker::PhantomData;
 
 /// After an unanswered or declined callback the next one is proposed this much later.
 pub(super) const NEXT_CALLBACK_MINUTES: i64 = 120;
@@ -24,18 +26,10 @@ const APART: &str = "apart";
 /// Moves an inquiry by one event. Total and deterministic.
 pub fn step(inquiry: Inquiry, event: &Event, facts: &Facts<'_>, now: Timestamp) -> Step {
     let urgency_before = inquiry.urgency();
-    let in_force: Vec<Hold> = facts.holds.iter().filter(|h| h.in_force(now)).cloned().collect();
+    let in_force = holds_of(facts, now);
     let facts = &Facts { holds: &in_force, ..*facts };
-    let mut moving =
-        Moving { inquiry, drafts: Vec::new(), timers: Vec::new(), opened: Vec::new(), closed: Vec::new(), facts, now };
-    moving.take_in(event);
-    moving.match_caller();
-    moving.run_clock();
-    moving.choose_owner();
-    moving.climb();
-    let (verdicts, unmapped) = crate::decide::decide(&moving.inquiry, facts);
-    moving.inquiry.unmapped = unmapped;
-    moving.ask(&verdicts);
+    let mut moving: Moving<'_, Live> = Moving::new(inquiry, facts, now);
+    let verdicts = moving.decide(event);
     let plan = moving.plan(verdicts);
     moving.note_urgency(urgency_before);
     Step {
@@ -46,6 +40,43 @@ pub fn step(inquiry: Inquiry, event: &Event, facts: &Facts<'_>, now: Timestamp) 
         opened_reviews: moving.opened,
         closed_reviews: moving.closed,
     }
+}
+
+/// What rollbacks have put before a person at that moment.
+fn holds_of(facts: &Facts<'_>, now: Timestamp) -> Vec<Hold> {
+    facts.holds.iter().filter(|h| h.in_force(now)).cloned().collect()
+}
+
+/// What a rehearsed step decided, and what of it would be brought about.
+pub(crate) struct Rehearsed {
+    pub(crate) verdicts: Vec<Verdict>,
+    pub(crate) reach: Reach,
+    /// Questions about values are put to people by now.
+    pub(crate) asks: bool,
+}
+
+/// The same step in rehearsal: what would be decided, with every write taken to succeed at once. Effects, receipts, timers and answers about values are
+/// not among its events. No verdicts are made where nothing could be done with them, unless they are asked for by `last`.
+pub(crate) fn rehearse(
+    inquiry: Inquiry,
+    event: &Event,
+    facts: &Facts<'_>,
+    now: Timestamp,
+    last: bool,
+) -> (Inquiry, Option<Rehearsed>) {
+    let in_force = holds_of(facts, now);
+    let facts = &Facts { holds: &in_force, ..*facts };
+    let mut moving: Moving<'_, Rehearsal> = Moving::new(inquiry, facts, now);
+    moving.move_on(event);
+    if moving.inquiry.matched.is_none() && !last {
+        moving.ask(&[]);
+        return (moving.inquiry, None);
+    }
+    let verdicts = moving.verdicts();
+    let reach = moving.bring_about(&verdicts);
+    // As soon as the record is there it is asked about.
+    let asks = desire::asks_fields(&moving.inquiry, facts);
+    (moving.inquiry, Some(Rehearsed { verdicts, reach, asks }))
 }
 
 /// Transcripts of this call that have not been read into the inquiry yet.
@@ -72,7 +103,7 @@ pub(super) struct WrittenField {
     pub(super) evidence: Option<Evidence>,
 }
 
-pub(super) struct Moving<'a> {
+pub(super) struct Moving<'a, M> {
     pub(super) inquiry: Inquiry,
     pub(super) drafts: Vec<Draft>,
     timers: Vec<Timer>,
@@ -80,9 +111,40 @@ pub(super) struct Moving<'a> {
     closed: Vec<ReviewId>,
     pub(super) facts: &'a Facts<'a>,
     pub(super) now: Timestamp,
+    mode: PhantomData<M>,
 }
 
-impl<'a> Moving<'a> {
+impl<'a, M: Mode> Moving<'a, M> {
+    fn new(inquiry: Inquiry, facts: &'a Facts<'a>, now: Timestamp) -> Self {
+        let (drafts, timers, opened, closed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { inquiry, drafts, timers, opened, closed, facts, now, mode: PhantomData }
+    }
+
+    /// Takes the event in and decides everything anew.
+    fn decide(&mut self, event: &Event) -> Vec<Verdict> {
+        self.move_on(event);
+        self.verdicts()
+    }
+
+    /// Who it is, when it is due, who calls back.
+    fn move_on(&mut self, event: &Event) {
+        self.take_in(event);
+        self.match_caller();
+        self.run_clock();
+        self.choose_owner();
+        if M::LIVE {
+            self.climb();
+        }
+    }
+
+    /// What is written, kept, asked.
+    fn verdicts(&mut self) -> Vec<Verdict> {
+        let (verdicts, unmapped) = crate::decide::decide(&self.inquiry, self.facts);
+        self.inquiry.unmapped = unmapped;
+        self.ask(&verdicts);
+        verdicts
+    }
+
     fn take_in(&mut self, event: &Event) {
         match event {
             Event::Call { call } => self.take_call(call),
@@ -98,12 +160,12 @@ impl<'a> Moving<'a> {
             Event::Assigned { to, by } => self.take_assignment(to, by),
             Event::Taken { by } => {
                 self.inquiry.taken_by = Some(by.clone());
-                self.drafts.push(Draft::new("taken").with("by", by));
+                tell!(self, Draft::new("taken").with("by", by));
             }
             Event::CalledBack { result, note, by } => self.take_callback(*result, note.as_deref(), by),
             Event::Replayed { effect, target, by } => {
                 self.settle_target(target, effect, Progress::Planned, None, None);
-                self.drafts.push(Draft::new("replayed").with("effect", effect).with("target", target).with("by", by));
+                tell!(self, Draft::new("replayed").with("effect", effect).with("target", target).with("by", by));
             }
             Event::Paused { effect, target, properties } => {
                 self.settle_target(target, effect, Progress::Superseded, None, Some("a clause of it is paused"));
@@ -116,7 +178,7 @@ impl<'a> Moving<'a> {
             Event::Told { telling } => self.take_telling(telling),
             Event::Seen { record, read_at } => self.take_sight(record, *read_at),
             Event::FactsChanged => {
-                self.drafts.push(Draft::new("facts_changed").with("contract", self.facts.contract_ref));
+                tell!(self, Draft::new("facts_changed").with("contract", self.facts.contract_ref));
             }
         }
     }
@@ -128,7 +190,8 @@ impl<'a> Moving<'a> {
             None if self.inquiry.calls.is_empty() => "opened",
             None => "joined",
         };
-        self.drafts.push(
+        tell!(
+            self,
             Draft::new("call")
                 .with("what", word)
                 .with("call", &call.id)
@@ -177,7 +240,8 @@ impl<'a> Moving<'a> {
                 extractor: claim.extractor.clone(),
                 extractor_version: claim.extractor_version,
             };
-            self.drafts.push(
+            tell!(
+                self,
                 Draft::new("claim")
                     .with("field", &claim.field)
                     .with("confidence", claim.confidence.0)
@@ -192,7 +256,7 @@ impl<'a> Moving<'a> {
         }
         for rejected in &reading.rejected {
             let reason = rejected.reason.word().to_owned();
-            self.drafts.push(Draft::new("claim_rejected").with("field", &rejected.field).with("reason", &reason));
+            tell!(self, Draft::new("claim_rejected").with("field", &rejected.field).with("reason", &reason));
             if self.inquiry.rejected.len() < REJECTED_MAX {
                 let note = RejectedNote { call: call.clone(), field: rejected.field.clone(), reason };
                 self.inquiry.rejected.push(note);
@@ -201,7 +265,8 @@ impl<'a> Moving<'a> {
     }
 
     fn take_found(&mut self, effect: &EffectId, read_at: Timestamp, records: &[Record], memory: &[Remembered]) {
-        if !self.settle_target("find", effect, Progress::Done, None, None) {
+        // In rehearsal nothing was asked for: what the CRM showed then is what it shows.
+        if M::LIVE && !self.settle_target("find", effect, Progress::Done, None, None) {
             return;
         }
         let (deals, candidates): (Vec<Record>, Vec<Record>) =
@@ -290,16 +355,17 @@ impl<'a> Moving<'a> {
     fn write_audit(&mut self, effect: &EffectId, target: &str, word: &str, receipt: &Receipt) {
         let Some(object) = receipt.object else {
             if target.starts_with("page") {
-                self.drafts.push(Draft::new("paged").with("effect", effect).with("target", target));
+                tell!(self, Draft::new("paged").with("effect", effect).with("target", target));
             }
             return;
         };
         if receipt.record.is_empty() {
-            self.drafts.push(Draft::new("receipt").with("effect", effect).with("target", target).with("made", false));
+            tell!(self, Draft::new("receipt").with("effect", effect).with("target", target).with("made", false));
             return;
         }
         let trigger = self.trigger(target);
-        self.drafts.push(
+        tell!(
+            self,
             Draft::new("receipt")
                 .with("effect", effect)
                 .with("target", target)
@@ -340,7 +406,7 @@ impl<'a> Moving<'a> {
             }
             write = write.seal(&format!("new.{property}"), Some(value));
         }
-        self.drafts.push(write.with("fields", fields));
+        tell!(self, write.with("fields", fields));
     }
 
     fn trigger(&self, target: &str) -> Option<String> {
@@ -354,7 +420,7 @@ impl<'a> Moving<'a> {
 
     fn take_dead(&mut self, effect: &EffectId, target: &str, why: &str) {
         self.settle_target(target, effect, Progress::Dead, None, Some(why));
-        self.drafts.push(Draft::new("dead_letter").with("effect", effect).with("target", target).with("why", why));
+        tell!(self, Draft::new("dead_letter").with("effect", effect).with("target", target).with("why", why));
     }
 
     /// The record holds other values than the decision read: decide again on what is there now, so that people win.
@@ -420,11 +486,11 @@ impl<'a> Moving<'a> {
             TimerKind::Due if due && self.inquiry.breached_at.is_none() => {
                 self.inquiry.breached_at = Some(self.now);
                 let draft = Draft::new("breached").with("due_at", clock.due_at).with("rule", clock.rule.clause());
-                self.drafts.push(draft.with("late_cause", clock.late_cause));
+                tell!(self, draft.with("late_cause", clock.late_cause));
             }
             TimerKind::Stale if self.inquiry.stale_at.is_none() && self.stale_at().is_some_and(|at| at <= self.now) => {
                 self.inquiry.stale_at = Some(self.now);
-                self.drafts.push(Draft::new("stale").with("owner", self.inquiry.owner.as_ref().map(|o| &o.staff)));
+                tell!(self, Draft::new("stale").with("owner", self.inquiry.owner.as_ref().map(|o| &o.staff)));
             }
             // A tier climbs by what `climb` sees; a timer of an older clock finds nothing due.
             _ => {}
@@ -444,7 +510,8 @@ impl<'a> Moving<'a> {
             Choice::Edit { value } => Some(value.as_str()),
             _ => asked.proposed.as_deref(),
         };
-        self.drafts.push(
+        tell!(
+            self,
             Draft::new("decision")
                 .with("review", &asked.id)
                 .with("kind", asked.kind.word())
@@ -523,7 +590,7 @@ impl<'a> Moving<'a> {
         self.inquiry.contact = None;
         self.inquiry.snapshot = None;
         self.inquiry.matched = None;
-        self.drafts.push(Draft::new("relocated").with("by", by));
+        tell!(self, Draft::new("relocated").with("by", by));
     }
 
     /// A person knows the number of a caller who hid it.
@@ -549,14 +616,14 @@ impl<'a> Moving<'a> {
             by_person: true,
         });
         self.inquiry.unowned_because = None;
-        self.drafts.push(Draft::new("owner").with("staff", to).with("by", by).with("why", "a person chose"));
+        tell!(self, Draft::new("owner").with("staff", to).with("by", by).with("why", "a person chose"));
         self.void_reviews(&[ReviewKind::OwnerTie, ReviewKind::OwnerChange]);
     }
 
     fn take_callback(&mut self, result: CallbackResult, note: Option<&str>, by: &UserId) {
         self.inquiry.callbacks.push(Callback { at: self.now, by: by.clone(), result, note: note.map(str::to_owned) });
         self.inquiry.taken_by = None;
-        self.drafts.push(Draft::new("callback").with("result", result).with("by", by).seal("note", note));
+        tell!(self, Draft::new("callback").with("result", result).with("by", by).seal("note", note));
         match result {
             CallbackResult::Reached => self.close(Outcome::Engaged, Some(by)),
             CallbackResult::Booked => self.close(Outcome::Converted, Some(by)),
@@ -571,7 +638,7 @@ impl<'a> Moving<'a> {
 
     fn close(&mut self, outcome: Outcome, by: Option<&UserId>) {
         self.inquiry.state = State::Closed { outcome, at: self.now, by: by.cloned() };
-        self.drafts.push(Draft::new("closed").with("outcome", outcome).with("by", by));
+        tell!(self, Draft::new("closed").with("outcome", outcome).with("by", by));
         // What a value should be is still a question when the caller was reached; who calls back is none any more. What somebody said who
         // was not the one that was looked for is nothing to approve.
         let asks_on = |r: &Review| r.kind == ReviewKind::Field && outcome != Outcome::Disqualified;
@@ -606,7 +673,8 @@ impl<'a> Moving<'a> {
             return;
         }
         let Some(found) = desire::matched(&self.inquiry, self.facts) else { return };
-        self.drafts.push(
+        tell!(
+            self,
             Draft::new("match")
                 .with("kind", found.kind)
                 .with("record", &found.record)
@@ -663,7 +731,8 @@ impl<'a> Moving<'a> {
         if self.inquiry.clock.as_ref() == Some(&clock) {
             return;
         }
-        self.drafts.push(
+        tell!(
+            self,
             Draft::new("clock")
                 .with("started_at", clock.started_at)
                 .with("due_at", clock.due_at)
@@ -671,6 +740,10 @@ impl<'a> Moving<'a> {
                 .with("zone", &clock.zone)
                 .with("late_cause", clock.late_cause),
         );
+        if !M::LIVE {
+            self.inquiry.clock = Some(clock);
+            return;
+        }
         self.timers.push(Timer { kind: TimerKind::Due, at: clock.due_at });
         self.timers.push(Timer { kind: TimerKind::Stale, at: clock::stale_at(&clock, rules, calendar) });
         self.inquiry.clock = Some(clock);
@@ -737,7 +810,8 @@ impl<'a> Moving<'a> {
             return;
         }
         let since = same.map_or(self.now, |o| o.since);
-        self.drafts.push(
+        tell!(
+            self,
             Draft::new("owner")
                 .with("staff", &staff.id)
                 .with("provisional", assignment.provisional)
@@ -781,7 +855,7 @@ impl<'a> Moving<'a> {
                 None => "nobody called back in time".to_owned(),
             };
             let to = self.of_tier(tier);
-            self.drafts.push(Draft::new("escalation").with("tier", tier).with("to", &to).with("why", &why));
+            tell!(self, Draft::new("escalation").with("tier", tier).with("to", &to).with("why", &why));
             self.inquiry.tier = self.inquiry.tier.max(tier);
             self.inquiry.escalations.push(Escalation { tier, at: self.now, why, to });
         }
@@ -799,6 +873,13 @@ impl<'a> Moving<'a> {
 
     /// Opens and closes questions so that exactly those stand that the state asks.
     fn ask(&mut self, verdicts: &[Verdict]) {
+        if M::LIVE {
+            self.ask_about_fields(verdicts);
+        }
+        self.ask_about_caller();
+    }
+
+    fn ask_about_fields(&mut self, verdicts: &[Verdict]) {
         let disqualified = matches!(self.inquiry.state, State::Closed { outcome: Outcome::Disqualified, .. });
         let wanted = if disqualified { Vec::new() } else { desire::field_reviews(&self.inquiry, verdicts, self.facts) };
         let (stand, gone): (Vec<Review>, Vec<Review>) = self
@@ -818,6 +899,9 @@ impl<'a> Moving<'a> {
                 None => self.open_review(review),
             }
         }
+    }
+
+    fn ask_about_caller(&mut self) {
         if !self.inquiry.open() {
             return;
         }
@@ -850,8 +934,8 @@ impl<'a> Moving<'a> {
     fn question(&mut self, kind: ReviewKind, reason: &str, clause: &str, choices: Vec<(String, String)>) {
         let mut sorted: Vec<&str> = choices.iter().map(|(id, _)| id.as_str()).collect();
         sorted.sort_unstable();
-        let digest =
-            self.facts.salt.commit("review", &format!("{}|{}|{}", self.inquiry.id, kind.word(), sorted.join(",")));
+        let grounds = format!("{}|{}|{}", self.inquiry.id, kind.word(), sorted.join(","));
+        let digest = M::commit(self.facts.salt, "review", grounds);
         let asked = self.inquiry.reviews.iter().any(|r| r.kind == kind)
             || self.inquiry.approvals.iter().any(|a| a.kind == kind && a.digest == digest);
         if asked {
@@ -892,7 +976,8 @@ impl<'a> Moving<'a> {
         self.inquiry.reviews_made += 1;
         review.id = self.inquiry.id.review(self.inquiry.reviews_made);
         review.opened_at = self.now;
-        self.drafts.push(
+        tell!(
+            self,
             Draft::new("review")
                 .with("review", &review.id)
                 .with("kind", review.kind.word())
@@ -1000,6 +1085,39 @@ impl<'a> Moving<'a> {
         Some(plan)
     }
 
+    /// In rehearsal: every write that would be planned now stands there at once.
+    fn bring_about(&mut self, verdicts: &[Verdict]) -> Reach {
+        let reach = desire::reach(&self.inquiry, verdicts, self.facts);
+        let Some((lane, words)) = self.facts.crm.filter(|_| reach.contact) else { return reach };
+        let now = self.now;
+        if self.inquiry.contact.is_none() {
+            let key = desire::contact_key(&self.inquiry);
+            let properties = desire::person_values(&self.inquiry, words);
+            let wrote = |(property, value): (&String, &String)| {
+                let value = value.clone();
+                (property.clone(), Wrote { crm: lane.clone(), value, confidence: None, actor: Actor::Machine, at: now })
+            };
+            let ours = properties.iter().map(wrote).collect();
+            let record_held = Record { id: key.clone(), properties, ..Record::default() };
+            self.inquiry.contact = Some(Contact { record: key, made: true, record_held, ours, seen_at: Some(now) });
+        }
+        let Some(contact) = self.inquiry.contact.as_mut() else { return reach };
+        for verdict in verdicts.iter().filter(|v| v.kind == VerdictKind::Write) {
+            let Some(property) = verdict.to.strip_prefix("contact.") else { continue };
+            let Some(value) = verdict.is.as_ref().filter(|is| !is.is_empty()) else { continue };
+            let held = &mut contact.record_held;
+            if held.properties.get(property) == Some(value) {
+                continue;
+            }
+            held.properties.insert(property.to_owned(), value.clone());
+            held.set_by.remove(property);
+            let (confidence, actor) = (verdict.confidence, verdict.actor);
+            let wrote = Wrote { crm: lane.clone(), value: value.clone(), confidence, actor, at: now };
+            contact.ours.insert(property.to_owned(), wrote);
+        }
+        reach
+    }
+
     /// The plan, and each verdict in it.
     fn note_plan(&mut self, plan: &Plan) {
         let effects: Vec<serde_json::Value> = plan
@@ -1007,7 +1125,8 @@ impl<'a> Moving<'a> {
             .iter()
             .map(|e| serde_json::json!({"id": e.id, "target": e.target, "what": e.desired.word()}))
             .collect();
-        self.drafts.push(
+        tell!(
+            self,
             Draft::new("plan")
                 .with("plan", &plan.id)
                 .with("parent", &plan.parent)
@@ -1016,7 +1135,8 @@ impl<'a> Moving<'a> {
                 .with("supersedes", &plan.supersedes),
         );
         for verdict in &plan.verdicts {
-            self.drafts.push(
+            tell!(
+                self,
                 Draft::new("verdict")
                     .with("plan", &plan.id)
                     .with("field", &verdict.field)
@@ -1038,7 +1158,7 @@ impl<'a> Moving<'a> {
     fn note_urgency(&mut self, was: String) {
         let is = self.inquiry.urgency();
         if was != is {
-            self.drafts.push(Draft::new("urgency").with("was", was).with("is", is));
+            tell!(self, Draft::new("urgency").with("was", was).with("is", is));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a rollback does to an inquiry: the wish to take values back, what came of it, and telling the owner.
 
 use super::desire::Wish;
+use super::mode::{Mode, tell};
 use super::step::{Moving, WrittenField};
 use super::*;
 use crate::effect::Desired;
@@ -29,7 +30,7 @@ impl Undo {
     }
 }
 
-impl Moving<'_> {
+impl<M: Mode> Moving<'_, M> {
     pub(super) fn take_undo(&mut self, undo: &Undo) {
         let fields: BTreeMap<&String, &String> = undo.fields.iter().map(|(p, back)| (p, &back.field)).collect();
         let mut draft = Draft::new("rollback")
@@ -42,7 +43,7 @@ impl Moving<'_> {
             draft = draft.seal(&format!("from.{property}"), Some(&back.from));
             draft = draft.seal(&format!("to.{property}"), Some(&back.to));
         }
-        self.drafts.push(draft);
+        tell!(self, draft);
         self.inquiry.undos.insert(undo.target(), undo.clone());
     }
 
@@ -53,7 +54,8 @@ impl Moving<'_> {
         }
         let Some(undo) = self.inquiry.undos.remove(target) else { return };
         let object = undo.object.as_str();
-        self.drafts.push(
+        tell!(
+            self,
             Draft::new("receipt")
                 .with("effect", effect)
                 .with("target", target)
@@ -117,7 +119,7 @@ impl Moving<'_> {
             write = write.seal(&format!("old.{property}"), receipt.was.get(property).map(String::as_str));
             write = write.seal(&format!("new.{property}"), Some(value));
         }
-        self.drafts.push(write.with("fields", fields));
+        tell!(self, write.with("fields", fields));
     }
 
     pub(super) fn take_telling(&mut self, telling: &Telling) {
@@ -125,7 +127,7 @@ impl Moving<'_> {
             return;
         }
         let told = Draft::new("rollback_told").with("rollback", &telling.rollback).with("staff", &telling.staff);
-        self.drafts.push(told.with("lines", telling.lines.len()));
+        tell!(self, told.with("lines", telling.lines.len()));
         self.inquiry.tellings.push(telling.clone());
     }
 }

@@ -1,7 +1,7 @@
 //! The ledger's entries and its checkpoints. Nothing here updates or deletes.
 
 use crate::Error;
-use crate::dialect::{ManyRows, exec_many};
+use crate::dialect::{InList, ManyRows, exec_many, rows_in};
 use crate::tx::{Tx, decodes, exec, row, rows, statements};
 
 /// One entry of one inquiry's chain.
@@ -50,6 +50,22 @@ pub struct CheckpointRow {
 }
 decodes!(CheckpointRow { account, seq, at, body, prev_hash, hash, signature });
 
+/// What happened to an inquiry, without its place in the chain.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct HappenedRow {
+    /// Inquiry whose chain this is.
+    pub inquiry: String,
+    /// Position in the chain.
+    pub seq: i64,
+    /// When it happened, microseconds UTC.
+    pub at: i64,
+    /// `event`, `decision` or `erased`.
+    pub kind: String,
+    /// JSON: references and commitments, no personal values.
+    pub body: String,
+}
+decodes!(HappenedRow { inquiry, seq, at, kind, body });
+
 macro_rules! columns {
     () => {
         "account, inquiry, seq, at, kind, body, prev_hash, hash, schema, code_version"
@@ -58,6 +74,13 @@ macro_rules! columns {
 
 pub(crate) const ENTRIES_APPEND: ManyRows =
     ManyRows { name: "ENTRIES_APPEND", head: concat!("INSERT INTO entries (", columns!(), ")"), columns: 10, tail: "" };
+
+pub(crate) const ENTRIES_HAPPENED: InList = InList {
+    name: "ENTRIES_HAPPENED",
+    head: "SELECT inquiry, seq, at, kind, body FROM entries WHERE account = $1 AND kind IN ('event', 'decision', 'erased') AND inquiry IN",
+    first: 1,
+    tail: "ORDER BY inquiry, seq",
+};
 
 statements! {
     ENTRIES_OF = concat!("SELECT ", columns!(), " FROM entries WHERE account = $1 AND inquiry = $2 ORDER BY seq");
@@ -91,6 +114,11 @@ pub async fn entries_append(tx: &mut Tx, entries: &[EntryRow]) -> Result<(), Err
 /// A whole chain, in order.
 pub async fn entries_of(tx: &mut Tx, account: &str, inquiry: &str) -> Result<Vec<EntryRow>, Error> {
     rows!(tx, EntryRow, ENTRIES_OF, account, inquiry)
+}
+
+/// The events of these inquiries, what people decided, and whether words were erased; by inquiry, in order.
+pub async fn entries_happened(tx: &mut Tx, account: &str, inquiries: &[String]) -> Result<Vec<HappenedRow>, Error> {
+    rows_in!(tx, HappenedRow, ENTRIES_HAPPENED, [account], inquiries, [])
 }
 
 /// The end of a chain.

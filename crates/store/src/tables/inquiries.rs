@@ -76,6 +76,20 @@ pub struct QueueCount {
 }
 decodes!(QueueCount { queue, open, overdue, earliest_due_at });
 
+/// Which inquiry, whose, where and when.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct OpenedRow {
+    /// Id, unique in the account.
+    pub id: String,
+    /// Location that must answer.
+    pub location: Option<String>,
+    /// Key of the caller.
+    pub person_key: Option<String>,
+    /// First signal, microseconds UTC.
+    pub opened_at: i64,
+}
+decodes!(OpenedRow { id, location, person_key, opened_at });
+
 macro_rules! columns {
     () => {
         "account, id, snapshot, version, state, open_key, location, person_key, urgency, category, owner, tier, due_at, queue, \
@@ -125,6 +139,9 @@ statements! {
     INQUIRIES_QUEUE = concat!(queue_head!(), "ORDER BY due_at NULLS LAST, opened_at, id LIMIT $2");
     INQUIRIES_LIST = concat!("SELECT ", columns!(), " FROM inquiries WHERE account = $1 AND (CAST($2 AS TEXT) IS NULL OR state = $2) \
         AND (opened_at, id) < ($3, $4) ORDER BY opened_at DESC, id DESC LIMIT $5");
+    INQUIRIES_OPENED = "SELECT id, location, person_key, opened_at FROM inquiries WHERE account = $1 AND opened_at >= $2 \
+        AND (opened_at, id) < ($3, $4) ORDER BY opened_at DESC, id DESC LIMIT $5";
+    INQUIRIES_OPENED_COUNT = "SELECT COUNT(*) AS n FROM inquiries WHERE account = $1 AND opened_at >= $2";
     INQUIRIES_OF_PERSON = concat!("SELECT ", columns!(), " FROM inquiries WHERE account = $1 AND person_key = $2 \
         ORDER BY opened_at + 0 DESC, id DESC LIMIT $3");
     INQUIRIES_COUNT = "SELECT state, COUNT(*) AS n FROM inquiries WHERE account = $1 GROUP BY state ORDER BY state";
@@ -215,6 +232,23 @@ pub async fn inquiries_list(
     before: &Before,
 ) -> Result<Vec<InquiryRow>, Error> {
     rows!(tx, InquiryRow, INQUIRIES_LIST, account, state, before.at, &before.id, i64::from(limit))
+}
+
+/// Inquiries that were opened at or after an instant, newest first, without their snapshots.
+pub async fn inquiries_opened(
+    tx: &mut Tx,
+    account: &str,
+    since: i64,
+    limit: u32,
+    before: &Before,
+) -> Result<Vec<OpenedRow>, Error> {
+    rows!(tx, OpenedRow, INQUIRIES_OPENED, account, since, before.at, &before.id, i64::from(limit))
+}
+
+/// How many inquiries were opened at or after an instant.
+pub async fn inquiries_opened_count(tx: &mut Tx, account: &str, since: i64) -> Result<i64, Error> {
+    let found: Option<(i64,)> = row!(tx, (i64,), INQUIRIES_OPENED_COUNT, account, since)?;
+    Ok(found.map_or(0, |(n,)| n))
 }
 
 /// The latest inquiries of one caller, newest first, open or not.

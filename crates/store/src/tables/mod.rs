@@ -111,5 +111,5 @@ pub(crate) fn many_rows() -> Vec<ManyRows> {
 
 /// Every query with an `IN` list.
 pub(crate) fn in_lists() -> Vec<InList> {
-    vec![documents::DOCUMENTS_GET, inquiries::INQUIRIES_QUEUE_IN, inquiries::QUEUE_COUNTS_IN]
+    vec![documents::DOCUMENTS_GET, entries::ENTRIES_HAPPENED, inquiries::INQUIRIES_QUEUE_IN, inquiries::QUEUE_COUNTS_IN]
 }

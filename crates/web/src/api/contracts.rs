@@ -8,11 +8,19 @@ use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use jiff::{SignedDuration, Timestamp};
 use ringback_core::rights::Act;
+use ringback_engine::backtest::Window;
 use ringback_engine::contracts::{Answer, Base, By, Fit, Wish, check};
-use ringback_engine::instant;
+use ringback_engine::{Error, instant};
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+/// Days whose calls a draft is tried on when nothing is asked, and at most.
+pub(crate) const BACKTEST_DAYS: u32 = 30;
+pub(crate) const BACKTEST_DAYS_MAX: u32 = 3660;
+/// Inquiries that a draft is tried on when nothing is asked: a few seconds' work.
+pub(crate) const BACKTEST_INQUIRIES: u64 = 20_000;
 
 /// A contract and what it was made from.
 #[derive(Deserialize)]
@@ -48,6 +56,46 @@ pub(super) async fn apply(State(app): State<App>, bearer: Bearer, request: Reque
         }
     };
     once(&app, &bearer, request, work).await
+}
+
+/// A draft, and the calls it is tried on.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BacktestAsked {
+    text: String,
+    #[serde(default)]
+    days: Option<u32>,
+    #[serde(default)]
+    location: Option<String>,
+    #[serde(default)]
+    limit: Option<u64>,
+}
+
+/// `POST /api/v1/contract/backtest`: reads only, so it needs no key against doing it twice.
+pub(super) async fn backtest(
+    State(app): State<App>,
+    bearer: Bearer,
+    body: axum::body::Bytes,
+) -> Result<Json<Value>, Problem> {
+    bearer.need(Act::ReadAll)?;
+    let asked: BacktestAsked = read(&body)?;
+    let roster = app.engine.roster(&bearer.account).await?;
+    let draft = check(&asked.text, &roster).map_err(|problems| Problem::contract(&asked.text, &problems))?;
+    let days = i64::from(asked.days.unwrap_or(BACKTEST_DAYS).clamp(1, BACKTEST_DAYS_MAX));
+    let known = |slug: &String| {
+        let found = roster.locations.iter().find(|l| l.slug == *slug).map(|l| l.id.clone());
+        found.ok_or_else(|| Problem::bad_parameter("location", "it is no location's slug"))
+    };
+    let window = Window {
+        since: app.engine.now().checked_sub(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::UNIX_EPOCH),
+        location: asked.location.as_ref().map(known).transpose()?,
+        inquiries_max: Some(asked.limit.unwrap_or(BACKTEST_INQUIRIES)),
+    };
+    let found = app.engine.backtest(&bearer.account, &draft, &window, &|_| {}).await.map_err(|error| match error {
+        Error::Refused(why) => Problem::no_backtest(&why),
+        other => other.into(),
+    })?;
+    Ok(Json(json!(found)))
 }
 
 /// `GET /api/v1/contract/versions`.

@@ -1,6 +1,6 @@
 //! `/api/v1`: what programs may ask and do. One table of routes is both the router and the document, so that neither can forget the other.
 
-mod contracts;
+pub(crate) mod contracts;
 mod idempotency;
 mod lists;
 mod one;
@@ -190,6 +190,14 @@ fn rules() -> Vec<Route> {
             Some("ContractText"),
             "ContractApplied",
             post(contracts::apply),
+        ),
+        Route::post(
+            "/api/v1/contract/backtest",
+            Act::ReadAll,
+            "What a draft would have done with recorded calls; nothing is written",
+            Some("BacktestAsked"),
+            "Backtest",
+            post(contracts::backtest),
         ),
         Route::get("/api/v1/contract", "The contract in sentences", "Contract", get(things::contract)),
         Route::get("/api/v1/contract/fields/{field}", "One clause and who wins", "Clause", get(things::clause)),

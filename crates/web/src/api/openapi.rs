@@ -146,6 +146,12 @@ fn schemas() -> Value {
         "ContractApplied": { "type": "object", "required": ["contract", "changes"], "properties": {
             "contract": any(), "changes": { "type": "array", "items": any() }, "decides_calls": { "type": "boolean" },
             "crm": { "type": ["string", "null"], "description": "why the CRM's own properties were not compared, if they were not" } } },
+        "BacktestAsked": { "type": "object", "required": ["text"], "properties": {
+            "text": { "type": "string", "description": "the whole draft, TOML" },
+            "days": { "type": "integer", "minimum": 1, "maximum": 3660, "description": "calls of so many days; 30 if absent" },
+            "location": { "type": "string", "description": "only the calls of this location, by its slug" },
+            "limit": { "type": "integer", "minimum": 1, "description": "at most so many inquiries, the newest; 20000 if absent" } } },
+        "Backtest": any(),
         "ContractVersions": rows(any()),
         "LedgerReport": any(), "Contract": any(), "Clause": any(),
     })

@@ -54,11 +54,11 @@ struct Shown {
 }
 
 /// Why a text did not come into force.
-struct Refusal {
-    code: &'static str,
-    cause: String,
+pub(super) struct Refusal {
+    pub(super) code: &'static str,
+    pub(super) cause: String,
     /// Everything that is wrong with the text: line, what, and the cure.
-    problems: Vec<(String, String, String)>,
+    pub(super) problems: Vec<(String, String, String)>,
     /// Who changed something meanwhile.
     since: Vec<Shown>,
     theirs: Vec<Change>,
@@ -102,7 +102,7 @@ pub(crate) async fn apply(State(app): State<App>, session: Session, fields: Fiel
     }
 }
 
-fn wrong(text: &str, problems: &[ringback_core::problem::Problem]) -> Refusal {
+pub(super) fn wrong(text: &str, problems: &[ringback_core::problem::Problem]) -> Refusal {
     let line = |at: usize| text.get(..at.min(text.len())).unwrap_or_default().matches('\n').count() + 1;
     let one = |p: &ringback_core::problem::Problem| {
         let place = p.at.as_ref().map(|at| format!("{} {}", t("contract.line"), line(at.start))).unwrap_or_default();

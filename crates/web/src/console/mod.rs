@@ -1,6 +1,7 @@
 //! The pages for people, each beside its handlers. Every page can be read without JavaScript; the script only keeps it fresh and adds keys.
 
 mod account;
+mod backtest;
 mod brief;
 mod cards;
 mod connections;
@@ -50,6 +51,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/connections", get(connections::page))
         .route("/connections/quarantine/{id}/accept", post(connections::accept))
         .route("/contract", get(contract::page).post(contract::apply))
+        .route("/contract/backtest", get(backtest::page).post(backtest::run))
         .route("/proof", get(proof::page))
         .route("/proof/{seq}", get(proof::earlier))
         .route("/proof/{seq}/file", get(proof::file))
