@@ -156,7 +156,7 @@ pub enum Spared {
     Merged,
     Gone,
     Unread,
-    /// It says whose record it is, and the record was made with it: taking it away would leave nobody's record.
+    /// The record was made with it, and it says whose record or what work it is: taking it away would leave a record of nothing.
     CreatedRecord,
     /// What stood there before is not kept any more, by policy or on request.
     Expired,
@@ -187,7 +187,7 @@ impl Spared {
             Self::Merged => "the record was merged into another one: look there",
             Self::Gone => "the record is not there any more",
             Self::Unread => "the CRM did not show what stands there now: preview again when it answers",
-            Self::CreatedRecord => "it says whose record it is, and the record was made with it: it stays",
+            Self::CreatedRecord => "the record was made with it, and it says whose record or what work it is: it stays",
             Self::Expired => "what stood there before is not kept any more",
             Self::Already => "it stands as it was before",
         }

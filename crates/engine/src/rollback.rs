@@ -42,6 +42,8 @@ const LINES_MAX: usize = 40;
 const LOOK_AGAIN_SECONDS: i64 = 1;
 /// What the CRM's own automation set so soon after a write counts as set off by it.
 const SET_OFF_MINUTES: i64 = 60;
+/// Kinds of effects that say what stood there before they wrote.
+const LOOKS_FIRST: [&str; 2] = ["update_contact", "restore"];
 /// Documents read at once.
 const DOCUMENTS_PER_READ_MAX: usize = 200;
 
@@ -283,7 +285,7 @@ impl Engine {
         let places: BTreeSet<(String, String, String)> =
             taken.iter().map(|row| (row.object.clone(), row.record.clone(), row.property.clone())).collect();
         let of = account.as_str().to_owned();
-        let (histories, inquiries, lanes, documents) = self
+        let (histories, inquiries, effects, documents) = self
             .store()
             .read(move |tx| {
                 Box::pin(async move {
@@ -306,37 +308,45 @@ impl Engine {
                             documents.insert(row.id.clone(), row);
                         }
                     }
-                    let (mut inquiries, mut lanes) = (HashMap::new(), HashMap::new());
-                    for last in histories.values().filter_map(|rows| rows.last()) {
-                        if !inquiries.contains_key(&last.inquiry)
+                    let (mut inquiries, mut effects) = (HashMap::new(), HashMap::new());
+                    for rows in histories.values() {
+                        for row in rows {
+                            if !effects.contains_key(&row.effect)
+                                && let Some(effect) = store::effect_get(tx, &of, &row.effect).await?
+                            {
+                                effects.insert(row.effect.clone(), (effect.lane, effect.kind));
+                            }
+                        }
+                        if let Some(last) = rows.last()
+                            && !inquiries.contains_key(&last.inquiry)
                             && let Some(row) = store::inquiry_get(tx, &of, &last.inquiry).await?
                         {
                             inquiries.insert(last.inquiry.clone(), of_row(row)?.inquiry);
                         }
-                        if !lanes.contains_key(&last.effect)
-                            && let Some(row) = store::effect_get(tx, &of, &last.effect).await?
-                        {
-                            lanes.insert(last.effect.clone(), row.lane);
-                        }
                     }
-                    Ok((histories, inquiries, lanes, documents))
+                    Ok((histories, inquiries, effects, documents))
                 })
             })
             .await?;
         let place = |rows: Vec<FieldWriteRow>| {
-            let lane = rows.last().and_then(|last| lanes.get(&last.effect))?;
+            let (lane, _) = rows.last().and_then(|last| effects.get(&last.effect))?;
             // The same id in another CRM is another record.
-            let of_lane = |row: &FieldWriteRow| lanes.get(&row.effect).is_none_or(|of| of == lane);
-            let mut history: Vec<_> = rows
-                .into_iter()
-                .filter(of_lane)
-                .map(|row| {
-                    let written = written(&row, &documents);
-                    (row, written)
-                })
-                .collect();
-            if let Some((row, written)) = history.first_mut() {
-                written.made = row.was_doc.is_none();
+            let of_lane = |row: &FieldWriteRow| effects.get(&row.effect).is_none_or(|(of, _)| of == lane);
+            let mut history: Vec<(FieldWriteRow, Written)> = Vec::with_capacity(rows.len());
+            for row in rows.into_iter().filter(of_lane) {
+                let mut written = written(&row, &documents);
+                // Only these look at what stands there before they write; of the others what came before says it.
+                let looked = effects.get(&row.effect).is_some_and(|(_, kind)| LOOKS_FIRST.contains(&kind.as_str()));
+                match history.last() {
+                    Some((_, before)) if !looked => written.was.clone_from(&before.is),
+                    Some(_) => {}
+                    None => written.made = !looked,
+                }
+                let same = written.is.is_some() && written.is == written.was;
+                // What was written again as it stood is no change that could be taken back.
+                if !same {
+                    history.push((row, written));
+                }
             }
             Some(Place { lane: LaneId::from_text(lane.clone()), history })
         };
@@ -1023,17 +1033,19 @@ fn shown(
         Some(Read::Gone) => Standing::Gone,
         Some(Read::Unread) | None => Standing::Unread,
     };
-    let proposal = propose(scope, &history, &now, identity(facts, place, &row.property))?;
-    let documents = |text: &str, was: bool| {
+    // What a call log or a task was made with is the work itself: it is taken away only if it is asked for by name.
+    let work = matches!(last.object, Object::Call | Object::Task) && scope.field.is_none();
+    let proposal = propose(scope, &history, &now, work || identity(facts, place, &row.property))?;
+    let document = |text: &str| {
         let of = |(row, written): &(FieldWriteRow, Written)| {
-            let (id, value) = if was { (&row.was_doc, &written.was) } else { (&row.is_doc, &written.is) };
-            (value.as_deref() == Some(text)).then(|| id.clone())
+            let is = (written.is.as_deref() == Some(text)).then(|| row.is_doc.clone()).flatten();
+            is.or_else(|| (written.was.as_deref() == Some(text)).then(|| row.was_doc.clone()).flatten())
         };
-        place.history.iter().rev().find_map(of).flatten()
+        place.history.iter().rev().find_map(of)
     };
     let (back, spared, from_doc, to_doc) = match proposal {
         Proposal::Restore { from, to } => {
-            let (from_doc, to_doc) = (documents(&from, false), documents(&to, true));
+            let (from_doc, to_doc) = (document(&from), document(&to));
             (Some(to), None, from_doc, to_doc)
         }
         Proposal::Spare(why) => (None, Some(why), None, None),
@@ -1105,7 +1117,7 @@ fn tells(fields: &[Shown], inquiries: &HashMap<String, Inquiry>) -> Vec<ToTell> 
 /// What is held back from now on: one hold per field; for one inquiry, one per field and record.
 fn holds(scope: &Scope, fields: &[Shown], id: &RollbackId, since: Timestamp) -> Vec<(String, Hold)> {
     let mut all = BTreeMap::new();
-    for field in fields.iter().filter(|f| f.spared != Some(Spared::Already)) {
+    for field in fields.iter().filter(|f| !matches!(f.spared, Some(Spared::Already | Spared::CreatedRecord))) {
         let to = format!("{}.{}", field.object.as_str(), field.property);
         let name = match &scope.inquiry {
             Some(_) => format!("{id}:{to}:{}", field.record),

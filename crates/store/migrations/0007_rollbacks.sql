@@ -21,7 +21,7 @@ CREATE TABLE field_writes (
   is_doc TEXT,
   PRIMARY KEY (account, inquiry, seq, property)
 );
-CREATE INDEX field_writes_record ON field_writes (account, record, property);
+CREATE INDEX field_writes_record ON field_writes (account, object, record, at);
 CREATE INDEX field_writes_at ON field_writes (account, at);
 CREATE INDEX field_writes_version ON field_writes (account, contract, version, at);
 

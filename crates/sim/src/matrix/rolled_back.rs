@@ -109,6 +109,15 @@ async fn written(yard: &Yard) {
     }
 }
 
+/// What a preview says, short enough to be read.
+fn words(preview: &ringback_engine::rollback::Preview) -> Vec<String> {
+    let one = |f: &ringback_engine::rollback::Shown| {
+        let (object, property) = (f.object.as_str(), &f.property);
+        format!("{object} {} {property}: {:?} → {:?} {:?}", f.record, f.wrote, f.back, f.spared)
+    };
+    preview.fields.iter().map(one).collect()
+}
+
 fn field_of(entry: &Entry) -> String {
     entry.fields.keys().find(|name| name.to_lowercase().contains("rb_source")).cloned().unwrap()
 }
@@ -130,7 +139,7 @@ async fn rolled_back(vendor: &'static str, crash: Option<Crash>) {
     written(&yard).await;
     let second = Scope { version: Some(3), ..Scope::default() };
     let early = yard.engine.preview_rollback(&yard.account, &second).await.unwrap();
-    assert_eq!((early.restored, early.spared), (LEADS, 0), "{vendor}: {early:?}");
+    assert_eq!((early.restored, early.spared), (LEADS, 0), "{vendor}: {:?}", words(&early));
     // Somebody corrects one by hand: what was shown is not true any more.
     let corrected = lead(&yard, 0);
     let typed = yard.with(|t| t.vendor_mut().type_in(&corrected.id, &field_of(&corrected), "referral", yard.now_ms()));
@@ -198,7 +207,7 @@ async fn rolled_back(vendor: &'static str, crash: Option<Crash>) {
     assert_eq!(audit.iter().filter(|k| *k == "rollback_done").count(), 1, "{vendor}: {audit:?}");
     // A preview of the same shows that nothing is left to take back.
     let after = yard.engine.preview_rollback(&yard.account, &second).await.unwrap();
-    assert_eq!(after.restored, 0, "{vendor}: {after:?}");
+    assert_eq!(after.restored, 0, "{vendor}: {:?}", words(&after));
     yard.close().await;
 }
 
@@ -251,7 +260,7 @@ async fn an_action_that_was_rolled_back_happens_again_when_a_person_lifts_it() {
         ..Scope::default()
     };
     let shown = yard.engine.preview_rollback(&yard.account, &one).await.unwrap();
-    assert_eq!(shown.restored, 1, "{shown:?}");
+    assert_eq!(shown.restored, 1, "{:?}", words(&shown));
     let ann = UserId::from_text("user_ann");
     let id = yard.engine.start_rollback(&yard.account, &one, &shown.digest, "only this one", &ann).await.unwrap();
     rest(&yard, &mut 0).await;
