@@ -120,12 +120,22 @@ pub struct Written {
     pub is: Option<String>,
     /// The first that was written to a record that we made.
     pub made: bool,
+    /// How sure the machine was, in thousandths, where no person approved or put the value; 0 where it was not said.
+    pub machine: Option<u16>,
 }
 
 impl Written {
     /// A rollback wrote it.
     pub fn undone_by_us(&self) -> bool {
         self.clause.starts_with(CLAUSE)
+    }
+
+    /// The next write found what this one wrote.
+    fn precedes(&self, next: &Self) -> bool {
+        match (&self.is, &next.was) {
+            (Some(is), Some(was)) => same(is, was),
+            _ => false,
+        }
     }
 }
 
@@ -201,6 +211,8 @@ pub enum Proposal {
     Restore {
         from: String,
         to: String,
+        /// `to` is what the machine itself had written before, so sure; else somebody's.
+        machine: Option<u16>,
     },
     Spare(Spared),
 }
@@ -222,16 +234,14 @@ pub fn propose(scope: &Scope, history: &[Written], now: &Standing, identity: boo
     // What stood there before the first of the writes in a row; where one did not find what the one before it wrote, somebody else had
     // put something there in between, and that is what goes back.
     let mut first = last;
-    for write in before.iter().rev() {
-        let follows = match (&write.is, &first.was) {
-            (Some(is), Some(was)) => same(is, was),
-            _ => false,
-        };
-        if !scope.takes(write) || !follows {
+    let mut earlier = before;
+    while let Some((write, rest)) = earlier.split_last() {
+        if !scope.takes(write) || !write.precedes(first) {
             break;
         }
-        first = write;
+        (first, earlier) = (write, rest);
     }
+    let machine = earlier.last().filter(|write| write.precedes(first)).and_then(|write| write.machine);
     let (Some(from), Some(to)) = (last.is.clone(), first.was.clone()) else { return Some(Spare(Spared::Expired)) };
     let (text, set_by) = match now {
         Standing::Value { text, set_by } => (text, *set_by),
@@ -252,7 +262,7 @@ pub fn propose(scope: &Scope, history: &[Written], now: &Standing, identity: boo
     if identity && to.trim().is_empty() && history.first().is_some_and(|write| write.made) {
         return Some(Spare(Spared::CreatedRecord));
     }
-    Some(Restore { from, to })
+    Some(Restore { from, to, machine })
 }
 
 /// What is taken back on one record, as its inquiry keeps it until it is so.
@@ -278,6 +288,9 @@ pub struct Back {
     pub from: String,
     /// What stood there before; empty: nothing.
     pub to: String,
+    /// The machine itself had written that before, so sure (thousandths); else it is somebody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<u16>,
 }
 
 /// What an owner is told of a rollback; names records and fields, and no value.

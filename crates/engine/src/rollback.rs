@@ -18,6 +18,7 @@ use ringback_core::ensure::Receipt;
 use ringback_core::id::{AccountId, InquiryId, RollbackId, StaffId, UserId};
 use ringback_core::inquiry::{Event, Inquiry};
 use ringback_core::ledger::{Draft, Retention};
+use ringback_core::plan::Actor;
 use ringback_core::problem::Problem;
 use ringback_core::rollback::{Back, Hold, Proposal, Scope, Spared, Standing, Telling, Undo, Written, propose};
 use ringback_store::{
@@ -78,6 +79,8 @@ pub struct Shown {
     from_doc: Option<String>,
     #[serde(skip)]
     to_doc: Option<String>,
+    #[serde(skip)]
+    machine: Option<u16>,
     #[serde(skip)]
     write: (String, i64),
 }
@@ -145,6 +148,9 @@ pub struct ItemField {
     pub from_doc: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_doc: Option<String>,
+    /// What goes back is what the machine itself had written, so sure (thousandths).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spared: Option<Spared>,
 }
@@ -1011,6 +1017,8 @@ fn written(row: &FieldWriteRow, documents: &HashMap<String, DocumentRow>) -> Wri
         was: value(&row.was_doc),
         is: value(&row.is_doc),
         made: false,
+        machine: (row.actor == Actor::Machine.word())
+            .then(|| row.confidence.and_then(|c| u16::try_from(c).ok()).unwrap_or(0)),
     }
 }
 
@@ -1043,12 +1051,12 @@ fn shown(
         };
         place.history.iter().rev().find_map(of)
     };
-    let (back, spared, from_doc, to_doc) = match proposal {
-        Proposal::Restore { from, to } => {
+    let (back, spared, from_doc, to_doc, machine) = match proposal {
+        Proposal::Restore { from, to, machine } => {
             let (from_doc, to_doc) = (document(&from), document(&to));
-            (Some(to), None, from_doc, to_doc)
+            (Some(to), None, from_doc, to_doc, machine)
         }
-        Proposal::Spare(why) => (None, Some(why), None, None),
+        Proposal::Spare(why) => (None, Some(why), None, None, None),
     };
     Some(Shown {
         inquiry: last.inquiry.clone(),
@@ -1070,6 +1078,7 @@ fn shown(
         owner: inquiries.get(&row.inquiry).and_then(|i| i.owner.as_ref()).map(|owner| owner.name.clone()),
         from_doc,
         to_doc,
+        machine,
         write: (row.inquiry.clone(), row.seq),
     })
 }
@@ -1168,6 +1177,7 @@ fn items(account: &AccountId, id: &RollbackId, fields: &[Shown]) -> Result<Vec<R
             field: field.field.clone(),
             from_doc: field.from_doc.clone(),
             to_doc: field.to_doc.clone(),
+            machine: field.machine,
             spared: field.spared,
         });
     }
@@ -1207,7 +1217,10 @@ async fn backs(tx: &mut Tx, account: &str, fields: &mut [ItemField]) -> Result<B
         }
         match (texts.pop().flatten(), texts.pop().flatten()) {
             (Some(to), Some(from)) => {
-                backs.insert(field.property.clone(), Back { field: field.field.clone(), from, to });
+                backs.insert(
+                    field.property.clone(),
+                    Back { field: field.field.clone(), from, to, machine: field.machine },
+                );
             }
             _ => field.spared = Some(Spared::Expired),
         }

@@ -46,7 +46,7 @@ impl Moving<'_> {
         self.inquiry.undos.insert(undo.target(), undo.clone());
     }
 
-    /// What a later read shows of it. What went back is a write like any other; what a rollback has put there, a person wants to stand.
+    /// What a later read shows of it. What went back is a write like any other.
     pub(super) fn take_undone(&mut self, effect: &EffectId, target: &str, receipt: &Receipt) {
         if !self.settle_target(target, effect, Progress::Done, Some(&receipt.record), None) {
             return;
@@ -73,11 +73,13 @@ impl Moving<'_> {
             if value.is_empty() {
                 contact.ours.remove(property);
             } else {
+                // What the machine had written before is its own again; everything else is somebody's.
+                let machine = undo.fields.get(property).and_then(|back| back.machine);
                 let wrote = Wrote {
                     crm: undo.lane.clone(),
                     value: value.clone(),
-                    confidence: None,
-                    actor: Actor::Person,
+                    confidence: machine,
+                    actor: if machine.is_some() { Actor::Machine } else { Actor::Person },
                     at: receipt.read_at.unwrap_or(self.now),
                 };
                 contact.ours.insert(property.clone(), wrote);

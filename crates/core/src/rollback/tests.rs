@@ -25,11 +25,12 @@ fn write(second: i64, version: u32, was: &str, is: &str) -> Written {
         was: Some(was.into()),
         is: Some(is.into()),
         made: false,
+        machine: Some(1000),
     }
 }
 
 fn by_rollback(second: i64, was: &str, is: &str) -> Written {
-    Written { clause: format!("{CLAUSE}rb_1"), ..write(second, 2, was, is) }
+    Written { clause: format!("{CLAUSE}rb_1"), machine: None, ..write(second, 2, was, is) }
 }
 
 fn version(version: u32) -> Scope {
@@ -40,8 +41,14 @@ fn stands(text: &str, set_by: Option<Setter>) -> Standing {
     Standing::Value { text: text.into(), set_by }
 }
 
+/// A value goes back that somebody had put there, or nothing.
 fn back(from: &str, to: &str) -> Option<Proposal> {
-    Some(Proposal::Restore { from: from.into(), to: to.into() })
+    Some(Proposal::Restore { from: from.into(), to: to.into(), machine: None })
+}
+
+/// A value goes back that the machine had written.
+fn back_ours(from: &str, to: &str) -> Option<Proposal> {
+    Some(Proposal::Restore { from: from.into(), to: to.into(), machine: Some(1000) })
 }
 
 fn spared(why: Spared) -> Option<Proposal> {
@@ -52,7 +59,7 @@ fn spared(why: Spared) -> Option<Proposal> {
 fn what_goes_back_is_what_stood_there_before_the_writes_in_question() {
     let history = [write(1, 1, "", "good"), write(2, 2, "good", "bad"), write(3, 2, "bad", "worse")];
     let now = stands("worse", Some(Setter::Integration));
-    assert_eq!(propose(&version(2), &history, &now, false), back("worse", "good"));
+    assert_eq!(propose(&version(2), &history, &now, false), back_ours("worse", "good"));
     let all = Scope { field: Some("lead_source".into()), ..Scope::default() };
     assert_eq!(propose(&all, &history, &now, false), back("worse", ""));
     assert_eq!(propose(&version(1), &history, &now, false), spared(Spared::LaterWrite), "a later one stands there");
