@@ -271,7 +271,7 @@ impl From<Error> for Problem {
             Error::Missing(what) => Self::missing(&what),
             Error::MovedOn(why) => Self::moved_on(&why),
             Error::Refused(why) => Self::refused(&why),
-            Error::Told(problem) => Self::told(problem),
+            Error::Told(problem) => Self::told(*problem),
             Error::Corrupt { .. } => Self::defect(&error.to_string()),
         }
     }
