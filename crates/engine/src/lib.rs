@@ -139,7 +139,7 @@ pub enum Error {
     Refused(String),
     /// Something stands in the way, with its code and a way out.
     #[error("{}", .0.cause)]
-    Told(ringback_core::problem::Problem),
+    Told(Box<ringback_core::problem::Problem>),
     /// A stored text could not be read: a defect, never the user's fault.
     #[error("stored {what} cannot be read: {why}")]
     Corrupt { what: String, why: String },

@@ -7,7 +7,7 @@
 
 use crate::ask::Asking;
 use crate::chain::Chain;
-use crate::facts::{AccountFacts, FACTS_SECONDS_MAX};
+use crate::facts::{AccountFacts, ConnectionFacts, FACTS_SECONDS_MAX};
 use crate::fold::Looked;
 use crate::inquire::{MEETINGS_MAX, apply, corrupt, load, of_row, put_documents};
 use crate::{Engine, Error, instant, micros};
@@ -139,6 +139,19 @@ pub struct Agreed {
     pub consequences: Vec<Consequence>,
 }
 
+impl Agreed {
+    fn of(preview: &Preview) -> Self {
+        Self {
+            restored: preview.restored,
+            spared: preview.spared,
+            records: preview.records,
+            tells: preview.tells.clone(),
+            holds: preview.holds.clone(),
+            consequences: preview.consequences.clone(),
+        }
+    }
+}
+
 /// One property of an item, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemField {
@@ -197,8 +210,12 @@ pub struct Held {
     pub hold: Hold,
 }
 
+fn json_of<T: Serialize>(what: &str, value: &T) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|e| corrupt("rollback", what, e).into())
+}
+
 fn told(code: &'static str, cause: impl Into<String>, cure: impl Into<String>) -> Error {
-    Error::Told(Problem::new(code, cause.into(), cure.into()))
+    Error::Told(Box::new(Problem::new(code, cause.into(), cure.into())))
 }
 
 /// One property of one record, with everything that is known of it.
@@ -290,50 +307,20 @@ impl Engine {
         }
         let places: BTreeSet<(String, String, String)> =
             taken.iter().map(|row| (row.object.clone(), row.record.clone(), row.property.clone())).collect();
+        self.histories(account, records, places).await
+    }
+
+    /// Every write to these properties (object, record, property), by property, with values and inquiries.
+    async fn histories(
+        &self,
+        account: &AccountId,
+        records: BTreeSet<(String, String)>,
+        places: BTreeSet<(String, String, String)>,
+    ) -> Result<Found, Error> {
         let of = account.as_str().to_owned();
-        let (histories, inquiries, effects, documents) = self
-            .store()
-            .read(move |tx| {
-                Box::pin(async move {
-                    let mut histories: BTreeMap<(String, String, String), Vec<FieldWriteRow>> = BTreeMap::new();
-                    for (object, record) in &records {
-                        for row in store::field_writes_of_record(tx, &of, object, record).await? {
-                            let place = (row.object.clone(), row.record.clone(), row.property.clone());
-                            if places.contains(&place) {
-                                histories.entry(place).or_default().push(row);
-                            }
-                        }
-                    }
-                    let all = || histories.values().flatten();
-                    let ids: BTreeSet<String> =
-                        all().flat_map(|row| [&row.was_doc, &row.is_doc]).flatten().cloned().collect();
-                    let ids: Vec<String> = ids.into_iter().collect();
-                    let mut documents = HashMap::new();
-                    for some in ids.chunks(DOCUMENTS_PER_READ_MAX) {
-                        for row in store::documents_get(tx, &of, some).await? {
-                            documents.insert(row.id.clone(), row);
-                        }
-                    }
-                    let (mut inquiries, mut effects) = (HashMap::new(), HashMap::new());
-                    for rows in histories.values() {
-                        for row in rows {
-                            if !effects.contains_key(&row.effect)
-                                && let Some(effect) = store::effect_get(tx, &of, &row.effect).await?
-                            {
-                                effects.insert(row.effect.clone(), (effect.lane, effect.kind));
-                            }
-                        }
-                        if let Some(last) = rows.last()
-                            && !inquiries.contains_key(&last.inquiry)
-                            && let Some(row) = store::inquiry_get(tx, &of, &last.inquiry).await?
-                        {
-                            inquiries.insert(last.inquiry.clone(), of_row(row)?.inquiry);
-                        }
-                    }
-                    Ok((histories, inquiries, effects, documents))
-                })
-            })
-            .await?;
+        let stored =
+            self.store().read(move |tx| Box::pin(async move { stored(tx, &of, &records, &places).await })).await?;
+        let Stored { histories, inquiries, effects, documents } = stored;
         let place = |rows: Vec<FieldWriteRow>| {
             let (lane, _) = rows.last().and_then(|last| effects.get(&last.effect))?;
             // The same id in another CRM is another record.
@@ -516,25 +503,15 @@ impl Engine {
         let id = RollbackId::new(now, self.random());
         let holds = holds(scope, &preview.fields, &id, since);
         let items = items(account, &id, &preview.fields)?;
-        let agreed = Agreed {
-            restored: preview.restored,
-            spared: preview.spared,
-            records: preview.records,
-            tells: preview.tells.clone(),
-            holds: preview.holds.clone(),
-            consequences: preview.consequences.clone(),
-        };
-        let json =
-            |what: &str, text: Result<String, serde_json::Error>| text.map_err(|e| corrupt(what, id.as_str(), e));
         let row = RollbackRow {
             account: account.as_str().to_owned(),
             id: id.as_str().to_owned(),
-            scope: json("scope", serde_json::to_string(scope))?,
+            scope: json_of("scope", scope)?,
             state: "running".into(),
             reason: reason.to_owned(),
             by_id: by.as_str().to_owned(),
             preview_digest: digest.to_owned(),
-            preview: json("preview", serde_json::to_string(&agreed))?,
+            preview: json_of("preview", &Agreed::of(&preview))?,
             started_at: micros(now),
             due_at: micros(since),
             done_at: None,
@@ -553,10 +530,8 @@ impl Engine {
             .with("records", preview.records)
             .with("holds", &preview.holds);
         let chain = self.chain(account);
-        let holds: Vec<(String, String)> = holds
-            .into_iter()
-            .map(|(id, hold)| Ok((id, serde_json::to_string(&hold).map_err(|e| corrupt("hold", "", e))?)))
-            .collect::<Result<_, store::Error>>()?;
+        let holds: Vec<(String, String)> =
+            holds.into_iter().map(|(id, hold)| Ok((id, json_of("hold", &hold)?))).collect::<Result<_, Error>>()?;
         for meeting in 0..MEETINGS_MAX {
             let (row, items, holds, chain, draft) =
                 (row.clone(), items.clone(), holds.clone(), chain.clone(), draft.clone());
@@ -654,9 +629,10 @@ impl Engine {
         let mut moved = 0;
         let mut under_way = false;
         for item in items.iter().filter(|item| item.state == "sent") {
-            match self.settle_item(item).await? {
-                true => moved += 1,
-                false => under_way = true,
+            if self.settle_item(item).await? {
+                moved += 1;
+            } else {
+                under_way = true;
             }
         }
         if under_way {
@@ -970,6 +946,60 @@ impl Engine {
     }
 }
 
+/// What a preview reads of the store.
+struct Stored {
+    /// By object, record and property.
+    histories: BTreeMap<(String, String, String), Vec<FieldWriteRow>>,
+    inquiries: HashMap<String, Inquiry>,
+    /// Lane and kind.
+    effects: HashMap<String, (String, String)>,
+    documents: HashMap<String, DocumentRow>,
+}
+
+async fn stored(
+    tx: &mut Tx,
+    of: &str,
+    records: &BTreeSet<(String, String)>,
+    places: &BTreeSet<(String, String, String)>,
+) -> Result<Stored, store::Error> {
+    let mut histories: BTreeMap<(String, String, String), Vec<FieldWriteRow>> = BTreeMap::new();
+    for (object, record) in records {
+        for row in store::field_writes_of_record(tx, of, object, record).await? {
+            let place = (row.object.clone(), row.record.clone(), row.property.clone());
+            if places.contains(&place) {
+                histories.entry(place).or_default().push(row);
+            }
+        }
+    }
+    let all = || histories.values().flatten();
+    let ids: BTreeSet<String> = all().flat_map(|row| [&row.was_doc, &row.is_doc]).flatten().cloned().collect();
+    let ids: Vec<String> = ids.into_iter().collect();
+    let mut documents = HashMap::new();
+    for some in ids.chunks(DOCUMENTS_PER_READ_MAX) {
+        for row in store::documents_get(tx, of, some).await? {
+            documents.insert(row.id.clone(), row);
+        }
+    }
+    let (mut inquiries, mut effects) = (HashMap::new(), HashMap::new());
+    for rows in histories.values() {
+        for row in rows {
+            if !effects.contains_key(&row.effect)
+                && let Some(effect) = store::effect_get(tx, of, &row.effect).await?
+            {
+                effects.insert(row.effect.clone(), (effect.lane, effect.kind));
+            }
+        }
+        if let Some(last) = rows.last()
+            && !inquiries.contains_key(&last.inquiry)
+            && let Some(row) = store::inquiry_get(tx, of, &last.inquiry).await?
+        {
+            inquiries.insert(last.inquiry.clone(), of_row(row)?.inquiry);
+        }
+    }
+
+    Ok(Stored { histories, inquiries, effects, documents })
+}
+
 /// What a read showed of a record.
 enum Read {
     Record(Record),
@@ -1086,7 +1116,8 @@ fn shown(
 
 /// Does that property say whose record it is?
 fn identity(facts: &AccountFacts, place: &Place, property: &str) -> bool {
-    let words = facts.connections.get(place.lane.as_str()).and_then(|c| c.crm()).map(ringback_connect::Crm::words);
+    let words =
+        facts.connections.get(place.lane.as_str()).and_then(ConnectionFacts::crm).map(ringback_connect::Crm::words);
     let of = &facts.contract.matching.properties;
     let named = of.name.iter().chain(&of.email).chain(&of.phone).any(|name| name == property);
     named
@@ -1114,7 +1145,8 @@ fn digest(facts: &AccountFacts, scope: &Scope, fields: &[Shown]) -> String {
 }
 
 fn tells(fields: &[Shown], inquiries: &HashMap<String, Inquiry>) -> Vec<ToTell> {
-    let mut by: BTreeMap<Option<StaffId>, (String, BTreeSet<(&str, &str)>)> = BTreeMap::new();
+    type Records<'a> = BTreeSet<(&'a str, &'a str)>;
+    let mut by: BTreeMap<Option<StaffId>, (String, Records<'_>)> = BTreeMap::new();
     for field in fields {
         let owner = inquiries.get(field.inquiry.as_str()).and_then(|i| i.owner.as_ref());
         let name = owner.map_or_else(|| "nobody".to_owned(), |o| o.name.clone());

@@ -278,7 +278,7 @@ impl From<Error> for Problem {
             Error::MovedOn(why) => Self::moved_on(&why),
             Error::Late(late) => Self { more: Some(json!({ "now": late })), ..Self::moved_on(&late.to_string()) },
             Error::Refused(why) => Self::refused(&why),
-            Error::Told(problem) => Self::told(problem),
+            Error::Told(problem) => Self::told(*problem),
             Error::Corrupt { .. } => Self::defect(&error.to_string()),
         }
     }
