@@ -114,7 +114,9 @@ impl Desired {
     pub fn object(&self) -> Option<Object> {
         match self {
             Self::NewContact { .. } | Self::ContactFields { .. } => Some(Object::Contact),
-            Self::Activity { object, .. } | Self::ActivityIfMade { object, .. } | Self::Restore { object, .. } => Some(*object),
+            Self::Activity { object, .. } | Self::ActivityIfMade { object, .. } | Self::Restore { object, .. } => {
+                Some(*object)
+            }
             Self::FindPerson { .. } | Self::Page { .. } => None,
         }
     }
