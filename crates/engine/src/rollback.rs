@@ -5,7 +5,7 @@
 //! the item as sent; what follows is a plan like any other: lanes, `ensure`, read-back, receipt, ledger. When every item has come to its
 //! end, the owners are told, once each. A node that dies anywhere in between is followed by the next look.
 
-use crate::ask::Asking;
+use crate::ask::{Asking, TRIES_MAX};
 use crate::chain::Chain;
 use crate::facts::{AccountFacts, ConnectionFacts, FACTS_SECONDS_MAX};
 use crate::fold::Looked;
@@ -381,8 +381,7 @@ impl Engine {
                     history: object == Object::Contact,
                 })
                 .collect();
-            let asking =
-                Asking { engine: self, held, again: "preview the rollback again", tries: crate::ask::TRIES_MAX };
+            let asking = Asking { engine: self, held, again: "preview the rollback again", tries: TRIES_MAX };
             match asking.read_all(crm, &operations).await {
                 Ok(outcomes) => {
                     for ((record, _), outcome) in records.iter().zip(outcomes) {
