@@ -65,7 +65,7 @@ async fn with_runtime(cli: &Cli, out: Out) -> Result<(), Fail> {
     let open = |depth| house::open(&cli.config, depth);
     match &cli.command {
         Command::Contract(command) => contract::run(out, &cli.config, named, command).await,
-        Command::Demo(command) => demo::run(out, command).await,
+        Command::Demo(command) => Box::pin(demo::run(out, command)).await,
         Command::Drill(command) => match &command.sandbox_connection {
             Some(name) => {
                 let house = open(Depth::Whole).await?;

@@ -504,7 +504,8 @@ impl<'a> Step<'a> {
                     for one in after {
                         match one {
                             Ok(work) => self.turn(work),
-                            Err((id, error)) => {
+                            Err(unsent) => {
+                                let (id, error) = *unsent;
                                 self.let_go(&id);
                                 self.fail(error);
                             }

@@ -32,7 +32,7 @@ const DRAIN_SECONDS: u64 = 1;
 /// With `--once` to the end, then one object with what the auditor counted in the simulated vendors; else while people watch.
 pub(crate) async fn run(out: Out, demo: &Demo) -> Result<(), Fail> {
     if demo.once {
-        let summary = demo::once(demo.seed).await.map_err(|error| wrong(demo.seed, &error))?;
+        let summary = Box::pin(demo::once(demo.seed)).await.map_err(|error| wrong(demo.seed, &error))?;
         tell(out, &summary);
         return Ok(());
     }

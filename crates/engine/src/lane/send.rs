@@ -18,7 +18,7 @@ pub(super) struct Batch<'a> {
 }
 
 /// An effect after its exchange; `Err`: it could not be stored, and is left to whoever looks next.
-pub(super) type After<'a> = Result<Work<'a>, (String, Error)>;
+pub(super) type After<'a> = Result<Work<'a>, Box<(String, Error)>>;
 
 impl Engine {
     /// Makes one exchange for all of them. What changes something is stored as under way for each before anything leaves.
@@ -61,7 +61,7 @@ impl Engine {
             if purpose.changes()
                 && let Err(error) = work.store_under_way().await
             {
-                return Err((work.row.id.clone(), error));
+                return Err(Box::new((work.row.id.clone(), error)));
             }
             Ok((work, purpose, op))
         });
