@@ -56,6 +56,7 @@ pub(crate) static PAGES: &[(&str, &str)] = &[
     ("RB-0231", include_str!("../../../docs/errors/RB-0231.md")),
     ("RB-0232", include_str!("../../../docs/errors/RB-0232.md")),
     ("RB-0233", include_str!("../../../docs/errors/RB-0233.md")),
+    ("RB-0245", include_str!("../../../docs/errors/RB-0245.md")),
     ("RB-0250", include_str!("../../../docs/errors/RB-0250.md")),
     ("RB-0301", include_str!("../../../docs/errors/RB-0301.md")),
     ("RB-0302", include_str!("../../../docs/errors/RB-0302.md")),

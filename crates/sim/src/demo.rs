@@ -299,7 +299,7 @@ mod tests {
             heard = hear => heard,
         };
         live.close().await.unwrap();
-        let told = once(1).await.unwrap();
+        let told = Box::pin(once(1)).await.unwrap();
         assert_eq!(lines, 12 + 4, "every call, and the CRM's troubles with their ends");
         assert_eq!(Summary { faults: 0, ..watched }, Summary { faults: 0, ..told }, "chance strikes where it likes");
     }

@@ -27,7 +27,9 @@ async fn one(world: &World, field: &str) -> Asked {
 type Shown = Arc<Mutex<BTreeMap<String, String>>>;
 
 /// A CRM that shows record 501 with these properties; all were set by a person.
-fn shows(shown: Shown) -> Box<dyn Fn(&Outgoing<'_>) -> Result<HttpReply, Fault> + Send + Sync> {
+type Answering = Box<dyn Fn(&Outgoing<'_>) -> Result<HttpReply, Fault> + Send + Sync>;
+
+fn shows(shown: Shown) -> Answering {
     Box::new(move |_| {
         let properties = shown.lock().unwrap().clone();
         let set = |(name, value): (&String, &String)| {
@@ -46,7 +48,8 @@ async fn an_approval_on_an_old_sight_is_refused_with_the_new_value_before_anythi
     let shown = Shown::default();
     let world = World::with(shows(shown.clone())).await;
     let inquiry = world.missed_call("1").await;
-    shown.lock().unwrap().extend(world.contact_made(&inquiry).await);
+    let made = world.contact_made(&inquiry).await;
+    shown.lock().unwrap().extend(made);
     shown.lock().unwrap().insert("rb_urgency".into(), "nurture".into());
     let shown = one(&world, "urgency").await;
     assert_eq!(shown.review.current.as_deref().unwrap_or_default(), "");
