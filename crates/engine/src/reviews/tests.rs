@@ -26,9 +26,9 @@ async fn one(world: &World, field: &str) -> Asked {
 
 type Shown = Arc<Mutex<BTreeMap<String, String>>>;
 
-/// A CRM that shows record 501 with these properties; all were set by a person.
 type Answering = Box<dyn Fn(&Outgoing<'_>) -> Result<HttpReply, Fault> + Send + Sync>;
 
+/// A CRM that shows record 501 with these properties; all were set by a person.
 fn shows(shown: Shown) -> Answering {
     Box::new(move |_| {
         let properties = shown.lock().unwrap().clone();

@@ -6,6 +6,7 @@ use crate::support::{Place, places};
 use crate::{look, seeds, unit};
 
 /// What one account sees through every function that reads by account, as one text per function.
+#[expect(clippy::too_many_lines, reason = "a list, one line a function")]
 async fn seen(tx: &mut Tx, of: &str) -> Result<Vec<(&'static str, String)>, Error> {
     let end = Before::end();
     let here = ["l1".to_owned()];
