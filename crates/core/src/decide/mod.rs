@@ -275,6 +275,8 @@ fn percent(thousandths: u16) -> String {
 }
 
 #[cfg(test)]
+mod edges;
+#[cfg(test)]
 pub(crate) mod laws;
 #[cfg(test)]
 mod tests;

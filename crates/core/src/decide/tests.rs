@@ -10,10 +10,10 @@ use crate::signal::Ending;
 use jiff::Timestamp;
 
 const OPEN: &str = "2026-03-03T17:00:00Z";
-const NO_HEAT: &str = "We have no heat since last night, please call me back.";
+pub(super) const NO_HEAT: &str = "We have no heat since last night, please call me back.";
 
 /// A house whose urgency clause writes what a caller says.
-fn house(autonomy: Autonomy) -> House {
+pub(super) fn house(autonomy: Autonomy) -> House {
     let mut house = House::new();
     house.contract.autonomy = autonomy;
     house.contract.fields.get_mut("urgency").unwrap().write_at = 600;
@@ -21,7 +21,7 @@ fn house(autonomy: Autonomy) -> House {
 }
 
 /// A voicemail that was read; nobody has looked into the CRM yet.
-fn heard(house: &House, words: &str) -> (Inquiry, Timestamp) {
+pub(super) fn heard(house: &House, words: &str) -> (Inquiry, Timestamp) {
     let mut call = house.call(1, OPEN, Ending::Voicemail, CALLER);
     let now = call.first_received_at;
     let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
@@ -30,7 +30,7 @@ fn heard(house: &House, words: &str) -> (Inquiry, Timestamp) {
 }
 
 /// The same, and the CRM showed these records.
-fn looked(house: &House, words: &str, records: Vec<Record>) -> (Step, Timestamp) {
+pub(super) fn looked(house: &House, words: &str, records: Vec<Record>) -> (Step, Timestamp) {
     let (inquiry, now) = heard(house, words);
     let event = found(&inquiry, records);
     (step(inquiry, &event, &house.facts(), now), now)
@@ -88,7 +88,7 @@ fn yes(inquiry: &Inquiry, field: &str) -> Event {
 }
 
 /// A new caller whose contact we have just made, at the level `auto`.
-fn made(house: &House) -> (Inquiry, Timestamp) {
+pub(super) fn made(house: &House) -> (Inquiry, Timestamp) {
     let (two, now) = looked(house, NO_HEAT, Vec::new());
     let sent = wanted(&two, "contact");
     assert_eq!(sent["rb_urgency"], "high", "{sent:?}");
