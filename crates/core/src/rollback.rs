@@ -192,12 +192,12 @@ impl Spared {
     /// The sentence a person reads.
     pub fn words(self) -> &'static str {
         match self {
-            Self::LaterHuman => "a person has set it since: it stays",
-            Self::LaterWrite => "a later write that this rollback is not about stands there: it stays",
+            Self::LaterHuman => "a person has set it since",
+            Self::LaterWrite => "a later write that this rollback is not about stands there",
             Self::Merged => "the record was merged into another one: look there",
             Self::Gone => "the record is not there any more",
             Self::Unread => "the CRM did not show what stands there now: preview again when it answers",
-            Self::CreatedRecord => "the record was made with it, and it says whose record or what work it is: it stays",
+            Self::CreatedRecord => "the record was made with it, and it says whose record or what work it is",
             Self::Expired => "what stood there before is not kept any more",
             Self::Already => "it stands as it was before",
         }

@@ -28,6 +28,9 @@ pub(crate) const NO_CONTRACT: &str = "ctr_none";
 /// Settings that set-up stores by itself begin so: `field.contact.rb_key`.
 pub(crate) const FIELD_SETTING: &str = "field.";
 
+/// The kinds of rows that make up the roster. Rows of other kinds stand beside them and are none of the settings' business.
+pub const ROSTER_KINDS: [&str; 4] = ["location", "line", "staff", "known_number"];
+
 /// The vendor word of outgoing pages by webhook.
 pub const PAGE_WEBHOOK: &str = "webhook";
 /// The vendor word of outgoing pages by e-mail.

@@ -421,8 +421,8 @@ impl Engine {
                 })
             })
             .await?;
-        for (inquiry, entries) in since.keys().zip(chains) {
-            for entry in entries {
+        for ((inquiry, since), entries) in since.iter().zip(chains) {
+            for entry in entries.into_iter().filter(|entry| entry.at >= micros(*since)) {
                 let body: serde_json::Value = serde_json::from_str(&entry.body).unwrap_or_default();
                 let word =
                     |name: &str| body.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();

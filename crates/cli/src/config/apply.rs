@@ -116,11 +116,8 @@ type Place = (String, String);
 
 async fn roster(tx: &mut Tx, account: &str, wanted: &Roster, now: i64) -> Result<usize, store::Error> {
     let current = store::roster_current(tx, account).await?;
-    let held: BTreeMap<Place, (String, i64)> = current
-        .into_iter()
-        .filter(|r| ROSTER_KINDS.contains(&r.kind.as_str()))
-        .map(|r| ((r.kind, r.id), (r.body, r.version)))
-        .collect();
+    let of_roster = current.into_iter().filter(|r| ROSTER_KINDS.contains(&r.kind.as_str()));
+    let held: BTreeMap<Place, (String, i64)> = of_roster.map(|r| ((r.kind, r.id), (r.body, r.version))).collect();
     let wanted = bodies(wanted, &held);
     let mut changes = 0;
     for ((kind, id), body) in &wanted {
@@ -232,4 +229,30 @@ fn opened(engine: &Engine, account: &str, row: &ConnectionRow) -> Option<Vec<Sec
     let sealed: Vec<Sealed> = serde_json::from_str(&row.sealed_secrets).ok()?;
     let place = secret_place(account, &row.id);
     sealed.iter().map(|one| engine.keyring().open(one, &place).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringback_store::{Options, Store};
+
+    /// The settings know nothing of what was rolled back: applying them again lifts nothing.
+    #[tokio::test]
+    async fn what_is_held_back_outlives_the_next_start() {
+        let store = Store::open(Options::new("sqlite://:memory:")).await.unwrap();
+        let kinds = store
+            .write(Site::Setup, |tx| {
+                Box::pin(async move {
+                    store::roster_put(tx, "acct_a", "hold", "rb_1:contact.rb_source", "{}", 10).await?;
+                    store::roster_put(tx, "acct_a", "known_number", "+13125550100", "[]", 10).await?;
+                    let changes = roster(tx, "acct_a", &Roster::default(), 20).await?;
+                    assert_eq!(changes, 1, "the number left the file");
+                    Ok(store::roster_current(tx, "acct_a").await?.into_iter().map(|r| r.kind).collect::<Vec<_>>())
+                })
+            })
+            .await
+            .unwrap();
+        assert_eq!(kinds, ["hold"]);
+        store.close().await;
+    }
 }

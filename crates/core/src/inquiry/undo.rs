@@ -69,6 +69,10 @@ impl<M: Mode> Moving<'_, M> {
             self.note_undone(effect, &undo, receipt);
         }
         let Some(contact) = self.inquiry.contact.as_mut().filter(|c| c.record == receipt.record) else { return };
+        // What was written is not so any more: wished for again, it is written again.
+        if self.inquiry.effects.get("fields").is_some_and(|e| e.progress == Progress::Done) {
+            self.inquiry.effects.remove("fields");
+        }
         for (property, value) in &receipt.properties {
             contact.record_held.properties.insert(property.clone(), value.clone());
             contact.record_held.set_by.remove(property);

@@ -156,6 +156,8 @@ async fn rolled_back(vendor: &'static str, crash: Option<Crash>) {
     let spared = shown.fields.iter().find(|f| f.spared.is_some()).unwrap();
     assert_eq!((spared.spared, spared.now.as_deref()), (Some(Spared::LaterHuman), Some("referral")), "{vendor}");
     assert!(shown.fields.iter().all(|f| f.spared.is_some() || f.back.as_deref() == Some("website")), "{vendor}");
+    let early = shown.consequences.iter().filter(|c| c.at < shown.fields.iter().map(|f| f.written_at).min().unwrap());
+    assert_eq!(early.count(), 0, "{vendor}: what came before was set off by something else: {:?}", shown.consequences);
     assert!(shown.tells.iter().all(|t| t.staff.is_some()), "{vendor}: {:?}", shown.tells);
     hook.wake();
     let mut deaths = 0;
@@ -280,6 +282,8 @@ async fn an_action_that_was_rolled_back_happens_again_when_a_person_lifts_it() {
     let again = yard.engine.inquiry(&yard.account, &inquiry).await.unwrap().unwrap();
     let verdict = again.verdicts.iter().find(|v| v.field == "lead_source").unwrap();
     assert_ne!(verdict.because, "rolled_back", "{verdict:?}");
+    assert_eq!(source(&lead(&yard, 2)), "spring sale", "and it is written");
+    assert_eq!(source(&lead(&yard, 3)), "spring sale");
     sound(&yard).await;
     yard.close().await;
 }
