@@ -307,6 +307,17 @@ pub(crate) enum Contract {
         #[arg(long, value_enum, default_value_t = Mapping::Md)]
         format: Mapping,
     },
+    /// The eight guarantees, each with what is seen of it now; fails while one is red.
+    Guarantees,
+    /// Try the contract in force in a sandbox: set-up, a write whose answer is dropped, the read that shows one record, and cleaning up.
+    Try {
+        /// The CRM connection that leads to the sandbox.
+        #[arg(long, value_name = "NAME")]
+        connection: String,
+        /// It is a sandbox and may be written to.
+        #[arg(long)]
+        i_know_this_writes: bool,
+    },
     /// Clauses that write nothing for the time being, because the CRM's schema changed: since when, why, what waits, what to do.
     Paused {
         /// Compare with the CRM's schema first, as the program does by itself from time to time.

@@ -27,6 +27,7 @@ pub mod money;
 pub mod plan;
 pub mod problem;
 pub mod proof;
+pub mod readiness;
 pub mod rights;
 pub mod rollback;
 pub mod roster;

@@ -16,6 +16,7 @@ use ringback_core::effect::{Desired, Effect};
 use ringback_core::id::{AccountId, ConnectionId, InquiryId};
 use ringback_core::inquiry::Event;
 use ringback_core::ledger::Draft;
+use ringback_core::readiness::schema_digest;
 use ringback_core::standing::{self, Pause, Standing};
 use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, AlarmRow, EffectRow, Site};
@@ -32,6 +33,9 @@ const REFUSED_SECONDS: i64 = 60;
 const NAMED_SECONDS: i64 = 5;
 /// Inquiries that are decided again in one go after a pause.
 const RESUMED_AT_ONCE: u32 = 200;
+/// What the CRM had of the contract's fields when it was last looked at, and when that was, in microseconds.
+const SCHEMA_SEEN: &str = "schema.seen";
+const SCHEMA_SEEN_AT: &str = "schema.seen_at";
 /// Dead letters that are looked through.
 const DEAD_LOOKED_MAX: u32 = 1_000;
 /// The kind of alarm.
@@ -104,6 +108,23 @@ impl Engine {
         Ok(read_standing(&rows)?.pauses.into_iter().map(of).collect())
     }
 
+    /// What the CRM had of the contract's fields when it was last looked at, and when.
+    pub(crate) async fn schema_seen(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+    ) -> Result<Option<(String, Timestamp)>, Error> {
+        let (of, id) = (account.as_str().to_owned(), connection.as_str().to_owned());
+        let read = self.store().read(move |tx| {
+            Box::pin(async move {
+                let digest = store::cursor_get(tx, &of, &id, SCHEMA_SEEN).await?;
+                Ok((digest, store::cursor_get(tx, &of, &id, SCHEMA_SEEN_AT).await?))
+            })
+        });
+        let (digest, at) = read.await?;
+        Ok(digest.zip(at.and_then(|at| at.parse().ok()).map(instant)))
+    }
+
     /// From time to time: looks if it is time, and lets go what waited for clauses that are not paused any more.
     pub async fn watch_schema(&self, account: &AccountId) -> Result<(), Error> {
         let now = self.now();
@@ -136,7 +157,8 @@ impl Engine {
         };
         let own: Vec<_> = crm.own_properties().into_iter().map(|(object, name, ..)| (object, name)).collect();
         let wanted = standing::pauses(contract, &schema, &own, |object| crm.packs(object));
-        let (paused, resumed) = self.put_pauses(account, wanted).await?;
+        let digest = schema_digest(contract, &schema);
+        let (paused, resumed) = self.put_pauses(account, &held.connection.id, digest, wanted).await?;
         if !paused.is_empty() || !resumed.is_empty() {
             self.facts_changed(account);
         }
@@ -147,17 +169,26 @@ impl Engine {
     }
 
     /// Stores what is paused now; gives what began and what ended.
-    async fn put_pauses(&self, account: &AccountId, wanted: Vec<Pause>) -> Result<(Vec<Pause>, Vec<Pause>), Error> {
+    async fn put_pauses(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        digest: String,
+        wanted: Vec<Pause>,
+    ) -> Result<(Vec<Pause>, Vec<Pause>), Error> {
         let wanted = Arc::new(wanted);
         for _ in 0..MEETINGS_MAX {
             let (wanted, of, chain, now) =
                 (wanted.clone(), account.as_str().to_owned(), self.chain(account), micros(self.now()));
             let stamps: Vec<String> =
                 wanted.iter().map(|_| ringback_core::id::stamp(self.now(), self.random())).collect();
+            let (connection, digest) = (connection.as_str().to_owned(), digest.clone());
             let put = self
                 .store()
                 .write(Site::Setup, move |tx| {
                     Box::pin(async move {
+                        store::cursor_put(tx, &of, &connection, SCHEMA_SEEN, &digest, now).await?;
+                        store::cursor_put(tx, &of, &connection, SCHEMA_SEEN_AT, &now.to_string(), now).await?;
                         let rows = store::roster_current(tx, &of).await?;
                         let held = read_standing(&rows).map_err(|e| store::Error::Bug(e.to_string()))?.pauses;
                         let (mut paused, mut resumed, mut drafts) = (Vec::new(), Vec::new(), Vec::new());

@@ -55,6 +55,14 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
             let Some((_, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
             explain(out, &contract, field.as_deref())
         }
+        Command::Guarantees => {
+            let house = house::open(config, Depth::Lookup).await?;
+            super::readiness::guarantees(out, &house, house.account(named)?).await
+        }
+        Command::Try { connection, i_know_this_writes } => {
+            let house = house::open(config, Depth::Whole).await?;
+            super::readiness::try_out(out, &house, house.account(named)?, connection, *i_know_this_writes).await
+        }
         Command::Paused { look } => {
             let house = house::open(config, Depth::Lookup).await?;
             super::contract_paused::run(out, &house, house.account(named)?, *look).await

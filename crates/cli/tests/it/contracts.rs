@@ -1,6 +1,6 @@
 //! The one door of contracts, people and their rights, with the program itself.
 
-use crate::home::Home;
+use crate::home::{Home, SETTINGS};
 use serde_json::Value;
 
 fn text(home: &Home) -> String {
@@ -116,5 +116,47 @@ fn roles_locations_and_tokens_change_and_the_accounts_chain_tells_it() {
     assert!(told["entries"][3]["body"]["by"].as_str().unwrap().starts_with("user_"), "{}", told["entries"][3]);
     let exported = home.json(&["audit", "export", "--json"]);
     assert_eq!(exported["entries"].as_array().unwrap().len(), wanted.len());
+    assert!(home.run(&["verify"]).status.success());
+}
+
+/// What stands between an account and its eight guarantees is told line by line, and the commands beside the lines mend it.
+#[test]
+fn the_eight_guarantees_are_shown_live_and_a_try_in_the_sandbox_mends_the_last() {
+    let home = Home::ready();
+    let lights = |told: &Value| -> Vec<String> {
+        let lines = told["guarantees"].as_array().unwrap();
+        lines.iter().map(|l| l["light"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = home.run(&["contract", "guarantees", "--json"]);
+    assert_eq!(before.status.code(), Some(1), "nothing was applied");
+    let told: Value = serde_json::from_slice(&before.stdout).unwrap();
+    assert_eq!(told["ok"], false);
+    assert_eq!(lights(&told)[0], "red", "{told}");
+
+    home.write("ringback.toml", &SETTINGS.replace("contract = \"contract.toml\"", ""));
+    let nothing = home.run(&["contract", "try", "--connection", "hubspot-main", "--i-know-this-writes"]);
+    assert_eq!(nothing.status.code(), Some(1));
+    assert!(String::from_utf8(nothing.stderr).unwrap().contains("RB-0242"), "there is nothing to try");
+
+    let twin = home.connected("");
+    let refused = home.run(&["contract", "try", "--connection", "hubspot-main"]);
+    assert_eq!(refused.status.code(), Some(2), "it writes only when it is told so");
+    assert_eq!(twin.held(), [0; 3]);
+    let untried = home.run(&["contract", "guarantees", "--json"]);
+    assert_eq!(untried.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&untried.stdout).unwrap();
+    assert_eq!(lights(&told), ["green", "green", "unknown", "unknown", "green", "unknown", "green", "red"], "{told}");
+    let mend = told["guarantees"][7]["mend"].as_str().unwrap();
+    assert_eq!(mend, "ringback contract try --connection hubspot-main --i-know-this-writes");
+
+    let arguments: Vec<&str> = mend.split(' ').skip(1).chain(["--json"]).collect();
+    let ran = home.json(&arguments);
+    assert_eq!((&ran["ran"]["tried"]["ok"], &ran["ran"]["tried"]["records"]), (&true.into(), &1.into()), "{ran}");
+    assert_eq!(ran["ran"]["made"].as_array().unwrap().len(), 3);
+    assert_eq!(twin.held(), [0; 3], "what it made is taken away again: {ran}");
+    let after = home.json(&["contract", "guarantees", "--json"]);
+    assert_eq!(lights(&after), ["green", "green", "green", "unknown", "green", "unknown", "green", "green"], "{after}");
+    assert_eq!(after["ok"], true);
+    assert_eq!(kinds(&home).last().map(String::as_str), Some("sandbox_run"));
     assert!(home.run(&["verify"]).status.success());
 }

@@ -26,6 +26,7 @@ pub(crate) mod proofs;
 pub(crate) mod reviews;
 pub(crate) mod rollbacks;
 pub(crate) mod roster;
+pub(crate) mod sandbox_runs;
 pub(crate) mod sessions;
 pub(crate) mod signals;
 pub(crate) mod tokens;
@@ -53,6 +54,7 @@ pub use proofs::*;
 pub use reviews::*;
 pub use rollbacks::*;
 pub use roster::*;
+pub use sandbox_runs::*;
 pub use sessions::*;
 pub use signals::*;
 pub use tokens::*;
@@ -86,6 +88,7 @@ pub(crate) fn statements() -> Vec<Sql> {
         reviews::ALL,
         rollbacks::ALL,
         roster::ALL,
+        sandbox_runs::ALL,
         sessions::ALL,
         signals::ALL,
         tokens::ALL,

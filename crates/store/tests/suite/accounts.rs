@@ -29,6 +29,8 @@ async fn seen(tx: &mut Tx, of: &str) -> Result<Vec<(&'static str, String)>, Erro
         roster_current(),
         clause_waits_of("urgency", 10),
         clause_waits_count(),
+        sandbox_run_of_schema("schema 1"),
+        sandbox_run_last(),
         roster_at(60),
         contract_get("k1"),
         contract_latest("main"),

@@ -355,6 +355,20 @@ pub(crate) fn rollback_item(account: &str, rollback: &str, n: i64) -> RollbackIt
     }
 }
 
+pub(crate) fn sandbox_run(account: &str) -> SandboxRunRow {
+    SandboxRunRow {
+        account: account.to_owned(),
+        id: "run1".into(),
+        connection: "c1".into(),
+        schema_digest: "schema 1".into(),
+        contract: "digest 1".into(),
+        started_at: 10,
+        ended_at: 20,
+        ok: 1,
+        body: "{}".into(),
+    }
+}
+
 pub(crate) fn alarm(account: &str, id: &str) -> AlarmRow {
     AlarmRow {
         account: account.into(),
@@ -400,6 +414,7 @@ pub(crate) async fn everything(store: &Store, of: &str) {
                 assert!(review_insert_once(tx, &review(of)).await?);
                 assert!(idempotency_put_once(tx, &idempotency(of)).await?);
                 cursor_put(tx, of, "c1", "calls", of, 100).await?;
+                sandbox_run_insert(tx, &sandbox_run(of)).await?;
                 assert!(clause_wait_put(tx, of, "urgency", "i1", 100).await?);
                 assert!(alarm_raise_once(tx, &alarm(of, "al1")).await?);
                 proof_insert(tx, &proof(of, 1, "2026-03-02", 1)).await?;

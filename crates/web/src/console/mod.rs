@@ -8,6 +8,7 @@ mod connections;
 mod contract;
 mod dead_letters;
 mod events;
+mod guarantees;
 mod inquiry;
 mod proof;
 mod reviews;
