@@ -294,10 +294,6 @@ async fn load(tx: &mut Tx, account: &str, now: i64) -> Result<Rows, store::Error
     fields.extend(store::cursors_beginning(tx, account, crate::probe::SETTING).await?);
     Ok(Rows { salt, roster, holds, contract, connections, fields })
 }
-
-/// Kinds of versioned rows that are the roster, as the settings' file tells it. Rows of other kinds stand beside it and are nobody's to end who
-/// brings a roster.
-pub const ROSTER_KINDS: [&str; 4] = ["location", "line", "staff", "known_number"];
 /// The kind of a paused clause.
 pub(crate) const PAUSE: &str = "pause";
 

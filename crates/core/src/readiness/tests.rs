@@ -106,7 +106,8 @@ fn an_account_that_is_well_has_eight_green_lines_in_their_order() {
 #[test]
 fn each_evidence_moves_its_own_line_and_no_other() {
     type Change = fn(&mut World);
-    let table: &[(&str, Change, &[(u8, Light)], &str)] = &[
+    type Row<'a> = (&'a str, Change, &'a [(u8, Light)], &'a str);
+    let table: &[Row<'_>] = &[
         ("no contract", |w| w.contract = None, &[(1, Light::Red), (2, Light::Red), (7, Light::Red)], "contract apply"),
         ("a pause", |w| w.standing.pauses = vec![paused("field.urgency")], &[(1, Light::Red)], "contract paused"),
         ("nobody wins", |w| first(w).winner = "  ".into(), &[(2, Light::Red)], "winner ="),
