@@ -7,6 +7,7 @@
 use crate::inquire::{act_of, of_row};
 use crate::{Engine, Error};
 use jiff::Timestamp;
+use ringback_core::contract::{FieldType, typed};
 use ringback_core::crm::{CrmOp, Object, Outcome, Record};
 use ringback_core::ensure::same;
 use ringback_core::id::{AccountId, InquiryId, ReviewId, UserId};
@@ -126,7 +127,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Late`] when it is answered, void, or about another value by now; it says what stands there. [`Error::Refused`] for a no
-    /// without a reason.
+    /// without a reason, and for a value that does not fit its field.
     pub async fn decide_review(
         &self,
         account: &AccountId,
@@ -137,10 +138,42 @@ impl Engine {
     ) -> Result<Inquiry, Error> {
         let row = self.review_row(account, review).await?.ok_or_else(|| Error::Missing(format!("review {review}")))?;
         let inquiry = InquiryId::from_text(row.inquiry.clone());
+        let choice = self.fitting(account, &inquiry, &row, choice).await?;
         let mut became = self.answer(account, &inquiry, vec![(row, digest.to_owned())], &choice, by, &mut true).await?;
         match became.pop() {
             Some((_, Became::Late { now })) => Err(Error::Late(now)),
             _ => self.inquiry(account, &inquiry).await?.ok_or_else(|| Error::Missing(format!("inquiry {inquiry}"))),
+        }
+    }
+
+    /// A value that somebody typed, as the CRM takes it in that field; one that does not fit is refused before anything is decided.
+    async fn fitting(
+        &self,
+        account: &AccountId,
+        inquiry: &InquiryId,
+        row: &ReviewRow,
+        choice: Choice,
+    ) -> Result<Choice, Error> {
+        let Choice::Edit { value } = &choice else { return Ok(choice) };
+        let review = serde_json::from_str::<Review>(&row.body).ok();
+        let field = review.as_ref().and_then(|review| review.field.as_deref());
+        let facts = self.facts(account).await?;
+        let kind = match field {
+            Some(field) => facts.contract.fields.get(field).map(|rule| rule.kind.clone()),
+            None => (row.kind == ReviewKind::NoNumber.word()).then_some(FieldType::Phone),
+        };
+        // Nothing is known of a field that the contract has no more: its question is void, and says so.
+        let Some(kind) = kind else { return Ok(choice) };
+        let inquiry = self.inquiry(account, inquiry).await?;
+        let place = inquiry.and_then(|inquiry| inquiry.location);
+        let facts = facts.facts();
+        let region = place.as_ref().and_then(|place| facts.roster.location(place)).map_or("US", |l| l.region.as_str());
+        match typed(value, &kind, region) {
+            Ok(value) => Ok(Choice::Edit { value }),
+            Err(mismatch) => {
+                let field = field.unwrap_or("the caller's number");
+                Err(Error::Refused(format!("{value:?} does not fit {field}: {}", mismatch.why)))
+            }
         }
     }
 
@@ -166,6 +199,7 @@ impl Engine {
         if items.len() > TOGETHER_MAX {
             return Err(Error::Refused(format!("{} questions at once; {TOGETHER_MAX} at most", items.len())));
         }
+        has_reason(choice)?;
         let contract = self.facts(account).await?;
         let mut became: BTreeMap<ReviewId, Became> = BTreeMap::new();
         let mut of: BTreeMap<String, Vec<(ReviewRow, String)>> = BTreeMap::new();
@@ -229,9 +263,7 @@ impl Engine {
         by: &UserId,
         crm_answers: &mut bool,
     ) -> Result<Vec<(ReviewId, Became)>, Error> {
-        if matches!(choice, Choice::Reject { .. }) && choice.why_not().is_none() {
-            return Err(Error::Refused("say why not: a code, or words".into()));
-        }
+        has_reason(choice)?;
         let writes = matches!(choice, Choice::Approve | Choice::Edit { .. });
         if writes && *crm_answers && asked.iter().any(|(row, _)| row.kind == ReviewKind::Field.word()) {
             *crm_answers = self.look_again(account, inquiry).await?;
@@ -329,6 +361,14 @@ impl Engine {
         }
         Became::Late { now: Box::new(late) }
     }
+}
+
+/// A no says why.
+fn has_reason(choice: &Choice) -> Result<(), Error> {
+    if matches!(choice, Choice::Reject { .. }) && choice.why_not().is_none() {
+        return Err(Error::Refused("say why not: a code, or words".into()));
+    }
+    Ok(())
 }
 
 const ANSWERED: &str = "this question was answered or has become void meanwhile";

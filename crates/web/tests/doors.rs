@@ -192,8 +192,13 @@ async fn what_one_account_holds_no_route_shows_or_changes_for_another() {
         };
         let body = match path.rsplit('/').next() {
             Some("events") => json!({ "event": "taken" }),
-            Some("decide") => json!({ "digest": "x", "choice": "approve" }),
+            Some("decide") if named => json!({ "digest": "x", "choice": "approve" }),
+            // Without a reason nothing of it counts.
+            Some("decide") => {
+                json!({ "items": theirs.iter().map(|id| json!({ "id": id, "digest": "x" })).collect::<Vec<_>>(), "choice": "reject" })
+            }
             Some("contract") => json!({ "text": "", "base": 1 }),
+            Some("backtest") => json!({ "text": "" }),
             _ => Value::Null,
         };
         for target in targets {

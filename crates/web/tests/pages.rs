@@ -25,7 +25,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use ringback_core::id::InquiryId;
-use ringback_core::inquiry::{CallbackResult, Choice, Inquiry};
+use ringback_core::inquiry::{CallbackResult, Choice, Inquiry, RejectCode};
 use ringback_engine::{Engine, Settings};
 use ringback_store as store;
 use ringback_web::{WebOptions, router};
@@ -97,6 +97,9 @@ addEventListener("load", async () => {
   document.body.append(pre);
 });
 "##;
+
+/// What stopped more than one of the sample's questions.
+const ALIKE: &str = "below_write_threshold";
 
 #[derive(Clone)]
 struct Probing {
@@ -254,9 +257,12 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
         ("inquiry", format!("/inquiries/{emergency}")),
         ("inquiry-dead", format!("/inquiries/{dead}")),
         ("reviews", "/reviews".to_owned()),
+        ("reviews-one", format!("/reviews?inquiry={emergency}")),
+        ("reviews-together", format!("/reviews?because={ALIKE}")),
         ("dead-letters", "/dead-letters".to_owned()),
         ("connections", "/connections".to_owned()),
         ("contract", "/contract".to_owned()),
+        ("backtest", "/contract/backtest".to_owned()),
         ("proof", "/proof".to_owned()),
         ("runbook", "/runbook".to_owned()),
         ("sign-in", "/sign-in".to_owned()),
@@ -279,7 +285,7 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
                 note(format!("sticks out by {}: {}", found["overflow"], found["out"]));
             }
             // Dead letters show a vendor's own words, and the contract the names of the CRM's properties.
-            let raw_words = ["dead-letters", "inquiry-dead", "contract"].contains(name);
+            let raw_words = ["dead-letters", "inquiry-dead", "contract", "backtest"].contains(name);
             if found["raw"] != serde_json::json!([]) && !raw_words {
                 note(format!("shows words of the machine: {}", found["raw"]));
             }
@@ -317,6 +323,8 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
 
 /// Which row the keys act on, by its id.
 const CHOSEN: &str = "document.querySelector('.at')?.id ?? ''";
+/// So many Tab stops lie at most before what is looked for.
+const TABS_MAX: u32 = 40;
 /// What has the focus, in a word.
 const FOCUS: &str = "(e => e.name || e.value || e.className || e.tagName)(document.activeElement)";
 
@@ -340,6 +348,116 @@ async fn until_chosen_has(browser: &mut driver::Driver, selector: &str) -> Strin
         browser.press("j").await;
     }
     panic!("no question has {selector}");
+}
+
+#[tokio::test]
+async fn what_one_reason_stopped_is_answered_in_one_gesture_by_keyboard_alone() {
+    let Ok(program) = std::env::var("RINGBACK_CHROMIUM") else {
+        eprintln!("SKIPPED (loudly): many questions by keyboard, because RINGBACK_CHROMIUM is not set");
+        return;
+    };
+    let limit = std::time::Duration::from_secs(2 * BROWSER_SECONDS_MAX);
+    tokio::time::timeout(limit, Box::pin(together(&program))).await.expect("a page did not come");
+}
+
+async fn together(program: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = support::sqlite(dir.path()).await;
+    let now: jiff::Timestamp = MONDAY.parse().unwrap();
+    let (west, _) = support::sample(&store, now).await;
+    let engine = support::engine(store, Arc::new(Still(AtomicI64::new(now.as_microsecond()))), Settings::default());
+    let product = router(engine.clone(), WebOptions::default());
+    let cookie = cookie(&product, "sam@example.com").await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move { axum::serve(listener, product).await });
+    let mut browser = driver::Driver::start(program, WIDTHS[0], &target()).await;
+    let (name, value) = cookie.split_once('=').unwrap();
+    browser.ask("Network.setCookie", serde_json::json!({ "name": name, "value": value, "url": base })).await;
+
+    // Tab reaches what one reason stopped; Enter opens it with all of it ticked.
+    browser.open(&format!("{base}/reviews")).await;
+    browser.press("Tab").await;
+    browser.press("Enter").await;
+    for _ in 0..TABS_MAX {
+        if browser.see("!!document.activeElement.closest('.alike')").await == true {
+            break;
+        }
+        browser.press("Tab").await;
+    }
+    let told_before = browser.see("Number(document.activeElement.querySelector('b').textContent)").await;
+    browser.go("Enter").await;
+    let ids = "[...document.querySelectorAll('[data-row]')].map((row) => row.id)";
+    let ids: Vec<String> = serde_json::from_value(browser.see(ids).await).unwrap();
+    assert!(ids.len() > 1 && told_before == ids.len(), "{told_before} were promised: {ids:?}");
+    assert_eq!(browser.see("document.querySelectorAll('[data-tick]:checked').length").await, ids.len());
+    let inquiry = asked_of(&mut browser, &ids[1]).await;
+    let left = asked_of(&mut browser, &ids[0]).await;
+
+    // The first is doubted: unticked with Space. The others are turned down with a reason from the list.
+    browser.press("a").await;
+    assert_eq!(browser.see(CHOSEN).await, ids[0].as_str(), "without a row chosen a key decides nothing");
+    browser.press(" ").await;
+    assert_eq!(browser.see("document.querySelectorAll('[data-tick]:checked').length").await, ids.len() - 1);
+    browser.press("x").await;
+    assert_eq!(browser.see(FOCUS).await, "code");
+    browser.press("c").await;
+    assert_eq!(browser.see("document.activeElement.value").await, "misheard", "its words begin with c");
+    for _ in 0..2 {
+        browser.press("Tab").await;
+    }
+    assert_eq!(browser.see("document.activeElement.value").await, "reject");
+    browser.go("Enter").await;
+    assert_eq!(browser.see("location.pathname").await, "/reviews");
+    let said = browser.see("document.querySelector('.good[role=status]')?.textContent ?? ''").await;
+    assert!(said.as_str().unwrap().contains(&(ids.len() - 1).to_string()), "what was done is said: {said}");
+    let answered = told(&engine, &west, &inquiry).await;
+    let of = |all: &Inquiry, id: &str| all.approvals.iter().find(|a| a.review.as_str() == id).map(|a| a.choice.clone());
+    let no = Choice::Reject { reason: String::new(), code: Some(RejectCode::Misheard) };
+    assert_eq!(of(&answered, &ids[1]), Some(no));
+    assert_eq!(of(&told(&engine, &west, &left).await, &ids[0]), None, "what was unticked is still asked");
+
+    // An answer about another value than the one that is asked now: the page that says so speaks to everybody too.
+    browser.press("j").await;
+    browser.see("document.querySelectorAll('.at [name=digest]').forEach((field) => { field.value = 'another' })").await;
+    browser.go("a").await;
+    assert_eq!(browser.see("!!document.querySelector('.late[role=alert]')").await, true);
+    serious(&mut browser, "an answer that comes too late").await;
+
+    // A draft is tried on what was recorded: Tab from the text to the button.
+    browser.open(&format!("{base}/contract/backtest")).await;
+    browser.see("document.querySelector('textarea').focus()").await;
+    browser
+        .see(
+            "(t => { t.value = t.value.replace(/, . to = \"specialist\", after = \"20 min\" ./, '').replace('autonomy = \"auto-low-risk\"', 'autonomy = \"suggest\"') })(document.activeElement)",
+        )
+        .await;
+    for _ in 0..TABS_MAX {
+        browser.press("Tab").await;
+        if browser.see("document.activeElement.matches('form button.yes')").await == true {
+            break;
+        }
+    }
+    browser.go("Enter").await;
+    assert_eq!(
+        browser.see("!!document.querySelector('#refused')").await,
+        false,
+        "{}",
+        browser.see("document.querySelector('main').innerText").await
+    );
+    serious(&mut browser, "what a draft would have done").await;
+    server.abort();
+}
+
+/// What axe-core finds on the page that is open, where it is there.
+async fn serious(browser: &mut driver::Driver, page: &str) {
+    let Some(axe) = axe().await else { return };
+    browser.see(&format!("{axe};0")).await;
+    let run = "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then((found) => \
+               found.violations.filter((v) => v.impact !== 'minor').map((v) => v.id + ': ' + v.nodes.map((n) => n.html.slice(0, 120)).join(' ')))";
+    let ask = serde_json::json!({ "expression": run, "awaitPromise": true, "returnByValue": true });
+    let found = browser.ask("Runtime.evaluate", ask).await["result"]["value"].take();
+    assert_eq!(found, serde_json::json!([]), "{page}");
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ mod pages;
 #[cfg(test)]
 mod proofs;
 #[cfg(test)]
+mod reviews;
+#[cfg(test)]
 mod senders;
 #[cfg(test)]
 mod serve;

@@ -879,6 +879,35 @@ pub fn fit(value: &FieldValue, kind: &FieldType, currency: Option<&str>) -> Resu
     }
 }
 
+/// What somebody typed into a field of that type, as a CRM takes it; a phone number may be written as in `region`. The refusal says what to write.
+pub fn typed(text: &str, kind: &FieldType, region: &str) -> Result<String, Mismatch> {
+    let text = text.trim();
+    let shape = |why: &str| Mismatch { class: "shape".to_owned(), why: why.to_owned() };
+    let value = match kind {
+        FieldType::Text => FieldValue::Text(text.to_owned()),
+        FieldType::Choice(_) => FieldValue::Choice(text.to_owned()),
+        FieldType::Number | FieldType::Money if is_plain_number(text) => return Ok(text.to_owned()),
+        FieldType::Number | FieldType::Money => {
+            return Err(shape("it is no plain number; write digits only, such as 2500 or 2500.50"));
+        }
+        FieldType::Date => {
+            let date = text.parse().map_err(|_| shape("it is no day; write it as 2026-03-02"))?;
+            FieldValue::Date(date)
+        }
+        FieldType::DateTime => {
+            let at = text.parse().map_err(|_| shape("it is no moment; write it as 2026-03-02T15:00:00Z"))?;
+            FieldValue::DateTime(at)
+        }
+        FieldType::Bool => FieldValue::Bool(text.parse().map_err(|_| shape("it is neither true nor false"))?),
+        FieldType::Phone => match crate::identity::phone(text, region) {
+            crate::identity::Phone::E164 { e164, .. } => FieldValue::Phone(e164),
+            _ => return Err(shape("it is no number that can be called; write it with + and the country's code")),
+        },
+        FieldType::Email => FieldValue::Email(text.to_owned()),
+    };
+    fit(&value, kind, None)
+}
+
 fn as_text(value: &FieldValue) -> String {
     match value {
         FieldValue::Text(t)

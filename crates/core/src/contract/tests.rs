@@ -530,3 +530,33 @@ fn the_properties_a_contract_needs_pass_its_own_check() {
     let whole: Vec<_> = needed.into_iter().chain([owner, theirs("email", PropertyType::Text)]).collect();
     assert_eq!(check_schema(&contract, &whole), [], "the default contract fits the CRM it was written for");
 }
+
+#[test]
+fn what_a_person_types_fits_its_field_or_is_refused_with_what_to_write() {
+    let words = FieldType::Choice(vec!["high".into(), "low".into()]);
+    for (text, kind, expected) in [
+        (" 418 West Palm Lane ", FieldType::Text, Ok("418 West Palm Lane")),
+        ("high", words.clone(), Ok("high")),
+        ("soon", words, Err("high, low")),
+        ("2500", FieldType::Money, Ok("2500")),
+        ("2,500", FieldType::Money, Err("2500.50")),
+        ("about 12", FieldType::Number, Err("digits only")),
+        ("2026-03-02", FieldType::Date, Ok("2026-03-02")),
+        ("Monday", FieldType::Date, Err("2026-03-02")),
+        ("2026-03-02T15:00:00Z", FieldType::DateTime, Ok("2026-03-02T15:00:00Z")),
+        ("at three", FieldType::DateTime, Err("T15:00:00Z")),
+        ("true", FieldType::Bool, Ok("true")),
+        ("yes", FieldType::Bool, Err("neither")),
+        ("(602) 555-0142", FieldType::Phone, Ok("+16025550142")),
+        ("+49 40 5550142", FieldType::Phone, Ok("+49405550142")),
+        ("call the office", FieldType::Phone, Err("country's code")),
+        ("dale@example.com", FieldType::Email, Ok("dale@example.com")),
+        ("dale at example", FieldType::Email, Err("e-mail")),
+    ] {
+        let said = crate::contract::typed(text, &kind, "US");
+        match expected {
+            Ok(fits) => assert_eq!(said.as_deref(), Ok(fits), "{text}"),
+            Err(why) => assert!(said.as_ref().is_err_and(|m| m.why.contains(why)), "{text}: {said:?}"),
+        }
+    }
+}

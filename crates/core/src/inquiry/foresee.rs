@@ -32,6 +32,15 @@ pub struct Foreseen {
     pub placed: bool,
 }
 
+impl Foreseen {
+    /// Nothing but that field would change.
+    pub fn only_writes(&self, field: &str) -> bool {
+        let [written] = self.writes.as_slice() else { return false };
+        let rest = Self { writes: Vec::new(), record: None, ..self.clone() };
+        written.field == field && rest == Self::default()
+    }
+}
+
 /// One field that would be written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Written {

@@ -74,6 +74,21 @@ async fn an_approval_on_an_old_sight_is_refused_with_the_new_value_before_anythi
 }
 
 #[tokio::test]
+async fn a_typed_value_that_does_not_fit_its_field_is_refused_and_the_question_stays() {
+    let world = World::new().await;
+    world.missed_call("1").await;
+    let asked = one(&world, "urgency").await.review;
+    let edit = |value: &str| Choice::Edit { value: value.into() };
+    let answer = world.engine.decide_review(&world.account, &asked.id, &asked.digest, edit("soon"), &user()).await;
+    let Err(Error::Refused(why)) = answer else { panic!("it was taken: {answer:?}") };
+    assert!(why.contains("urgency") && why.contains("same_day"), "it says what to write: {why}");
+    assert_eq!(one(&world, "urgency").await.review.digest, asked.digest, "it is still asked");
+    let done = world.engine.decide_review(&world.account, &asked.id, &asked.digest, edit(" high "), &user()).await;
+    let verdict = done.unwrap().verdicts.into_iter().find(|v| v.field == "urgency").unwrap();
+    assert_eq!((verdict.kind, verdict.is.as_deref()), (VerdictKind::Write, Some("high")));
+}
+
+#[tokio::test]
 async fn a_crm_that_does_not_answer_holds_no_approval_up() {
     let world = World::new().await;
     let inquiry = world.missed_call("1").await;

@@ -13,7 +13,7 @@ use crate::when::lasting;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use jiff::Timestamp;
 use ringback_core::contract::Contract;
 use ringback_core::id::{InquiryId, ReviewId};
@@ -74,6 +74,8 @@ struct Question {
     /// What each choice would do.
     yes: String,
     no: String,
+    /// A yes does no more than the question itself says.
+    plain: bool,
     /// What stopped it, to answer the likes of it together.
     because: String,
 }
@@ -112,6 +114,8 @@ struct Reviews {
     questions: Vec<Question>,
     groups: Vec<Group>,
     notice: Option<Notice>,
+    /// What one gesture has just answered.
+    done: String,
     codes: Vec<(&'static str, &'static str)>,
     /// Only one caller's questions are asked for.
     narrowed: bool,
@@ -128,7 +132,8 @@ struct Together {
     codes: Vec<(&'static str, &'static str)>,
     acts: bool,
     csrf: String,
-    most: usize,
+    /// There may be more than one gesture answers.
+    most: Option<usize>,
 }
 
 #[derive(Template)]
@@ -180,11 +185,18 @@ pub(crate) async fn page(
     if let Some(because) = query.get("because") {
         return together(&app, &session, because).await;
     }
-    listed(&app, &session, query.get("inquiry").map(String::as_str), None).await
+    let done = ["approved", "rejected"].into_iter().find_map(|way| Some((way, query.get(way)?.parse::<usize>().ok()?)));
+    let done = done.filter(|(_, count)| (1..=TOGETHER_MAX).contains(count)).map(|(way, count)| done_word(way, count));
+    listed(&app, &session, query.get("inquiry").map(String::as_str), None, done.unwrap_or_default()).await
+}
+
+/// What one gesture has answered: `12 approved`.
+fn done_word(way: &str, count: usize) -> String {
+    format!("{count} {}", t(if way == "approved" { "together.done_approved" } else { "together.done_rejected" }))
 }
 
 /// The page of one caller's questions, or of all.
-async fn listed(app: &App, session: &Session, only: Option<&str>, notice: Option<Notice>) -> Page {
+async fn listed(app: &App, session: &Session, only: Option<&str>, notice: Option<Notice>, done: String) -> Page {
     let mut found = open(app, session).await?;
     if let Some(only) = only {
         found.retain(|asked| asked.inquiry.id.as_str() == only);
@@ -192,6 +204,10 @@ async fn listed(app: &App, session: &Session, only: Option<&str>, notice: Option
     let mut questions = lines(app, session, &found).await?;
     // After a decision the page goes on with the next question, and keeps to the caller it was opened for.
     let narrowed = only.is_some();
+    // The question about what stands there now comes before the others.
+    if let Some(again) = notice.as_ref().and_then(|n| n.again.as_ref()) {
+        questions.sort_by_key(|q| q.id != *again);
+    }
     let only = only.filter(|only| found.iter().any(|asked| asked.inquiry.id.as_str() == *only));
     let here = only.map_or_else(|| "/reviews".to_owned(), |i| format!("/reviews?inquiry={i}"));
     let ids: Vec<String> = questions.iter().map(|q| q.id.clone()).collect();
@@ -203,7 +219,7 @@ async fn listed(app: &App, session: &Session, only: Option<&str>, notice: Option
     let shell = Shell::of(app, session, "reviews", t("reviews.title")).await?;
     let acts = questions.iter().any(|q| q.may);
     let csrf = session.csrf.clone();
-    shown(&Reviews { shell, questions, groups, notice, codes: codes(), narrowed, acts, csrf })
+    shown(&Reviews { shell, questions, groups, notice, done, codes: codes(), narrowed, acts, csrf })
 }
 
 /// What several questions have in common that this person may answer, the most frequent first.
@@ -225,11 +241,12 @@ async fn together(app: &App, session: &Session, because: &str) -> Page {
     found.retain(|asked| asked.review.kind == ReviewKind::Field && asked.review.because == because);
     let mut questions = lines(app, session, &found).await?;
     questions.retain(|q| q.may);
+    let most = (questions.len() >= TOGETHER_MAX).then_some(TOGETHER_MAX);
     questions.truncate(TOGETHER_MAX);
     let shell = Shell::of(app, session, "reviews", t("reviews.title")).await?;
     let acts = !questions.is_empty();
     let (word, csrf) = (because_word(because), session.csrf.clone());
-    shown(&Together { shell, word, questions, codes: codes(), acts, csrf, most: TOGETHER_MAX })
+    shown(&Together { shell, word, questions, codes: codes(), acts, csrf, most })
 }
 
 async fn lines(app: &App, session: &Session, found: &[Asked]) -> Result<Vec<Question>, Problem> {
@@ -500,6 +517,7 @@ fn line(
         waiting: lasting(app.engine.now().as_second() - review.opened_at.as_second()),
         yes: said(&foreseen.yes, yes),
         no: no_said,
+        plain: field && foreseen.yes.only_writes(review.field.as_deref().unwrap_or_default()),
         because: if field { review.because.clone() } else { String::new() },
     }
 }
@@ -540,7 +558,7 @@ pub(crate) async fn decide(State(app): State<App>, session: Session, Path(id): P
         // Not taken: what stands there now is shown with the question that is asked about it.
         Err(Error::Late(late)) => {
             let notice = notice(&app, &session, &late, &inquiry).await?;
-            let page = listed(&app, &session, Some(inquiry.id.as_str()), Some(notice)).await?;
+            let page = listed(&app, &session, Some(inquiry.id.as_str()), Some(notice), String::new()).await?;
             Ok((StatusCode::CONFLICT, page).into_response())
         }
         decided => {
@@ -590,8 +608,10 @@ pub(crate) async fn decide_together(State(app): State<App>, session: Session, fi
     let became = app.engine.decide_reviews(&session.account, &items, &choice, &session.user, &may).await?;
     let done = became.iter().filter(|(_, b)| *b == Became::Done).count();
     let refused: Vec<_> = became.iter().filter(|(_, b)| *b != Became::Done).collect();
+    let approved = choice == Choice::Approve;
     if refused.is_empty() {
-        return Ok(back(&fields.0, "/reviews"));
+        let way = if approved { "approved" } else { "rejected" };
+        return Ok(Redirect::to(&format!("/reviews?{way}={done}")).into_response());
     }
     let mut not = Vec::with_capacity(refused.len());
     for (id, became) in refused {
@@ -613,7 +633,7 @@ pub(crate) async fn decide_together(State(app): State<App>, session: Session, fi
         not.push((who.unwrap_or_else(|| t("card.no_caller").to_owned()), field, why));
     }
     let shell = Shell::of(&app, &session, "reviews", t("reviews.title")).await?;
-    let page = shown(&Told { shell, done, approved: choice == Choice::Approve, not })?;
+    let page = shown(&Told { shell, done, approved, not })?;
     Ok((StatusCode::CONFLICT, page).into_response())
 }
 
