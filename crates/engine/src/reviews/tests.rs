@@ -76,7 +76,8 @@ async fn an_approval_on_an_old_sight_is_refused_with_the_new_value_before_anythi
 #[tokio::test]
 async fn a_typed_value_that_does_not_fit_its_field_is_refused_and_the_question_stays() {
     let world = World::new().await;
-    world.missed_call("1").await;
+    let inquiry = world.missed_call("1").await;
+    world.contact_made(&inquiry).await;
     let asked = one(&world, "urgency").await.review;
     let edit = |value: &str| Choice::Edit { value: value.into() };
     let answer = world.engine.decide_review(&world.account, &asked.id, &asked.digest, edit("soon"), &user()).await;
