@@ -34,7 +34,7 @@ fn names_are_unique() {
     names.sort_unstable();
     let all = names.len();
     names.dedup();
-    assert_eq!(all - names.len(), 11, "8 multi-row inserts and 3 IN lists are sampled twice");
+    assert_eq!(all - names.len(), 12, "8 multi-row inserts and 4 IN lists are sampled twice");
 }
 
 /// Tables that grow with every call.
