@@ -55,6 +55,7 @@ pub enum Notes {
 }
 
 impl Notes {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     fn is_summary(&self) -> bool {
         *self == Self::Summary
     }
