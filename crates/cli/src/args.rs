@@ -43,6 +43,10 @@ pub(crate) enum Command {
         /// The CRM that calls are written to; connection and contract are made for it.
         #[arg(long, value_name = "VENDOR", default_value = "hubspot")]
         crm: String,
+        /// The line of business that the contract is written for: home-services, clinic, real-estate, financial, recruitment, med-spa, legal or
+        /// agency. Where callers say what does not belong in a CRM it is kept out of it; none does more by itself than the default.
+        #[arg(long, value_name = "NAME")]
+        profile: Option<String>,
     },
     /// Take calls: hooks, workers, console.
     Serve,
@@ -277,6 +281,9 @@ pub(crate) enum Contract {
     Check {
         /// The file; else the one the settings name.
         file: Option<PathBuf>,
+        /// Also against the CRM's properties as they are now, read through the connection that the contract names.
+        #[arg(long)]
+        live: bool,
     },
     /// Read the rules aloud: all clauses, or the one of a field.
     Explain {

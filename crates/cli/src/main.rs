@@ -41,7 +41,9 @@ fn run(cli: &Cli, out: Out) -> Result<(), Fail> {
     match &cli.command {
         Command::Error { code } => error_text::run(out, code.as_deref()),
         Command::Proof(args::Proof::Verify { file, key }) => reconcile::verify(out, file, key.as_deref()),
-        Command::Init { directory, crm } => init::run(out, directory, crm, &house::new_key()),
+        Command::Init { directory, crm, profile } => {
+            init::run(out, directory, crm, profile.as_deref(), &house::new_key())
+        }
         Command::Config(args::Config::Show) => {
             commands::config::show(out, &config::load(&cli.config, Depth::Whole)?);
             Ok(())

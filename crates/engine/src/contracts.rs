@@ -9,7 +9,7 @@ use crate::inquire::MEETINGS_MAX;
 use crate::{Engine, Error, instant, setup};
 use jiff::Timestamp;
 use ringback_core::contract::diff::{Change, diff};
-use ringback_core::contract::{self, Contract, trial};
+use ringback_core::contract::{self, Contract, FieldRule, Machine, trial};
 use ringback_core::id::{AccountId, ContractId};
 use ringback_core::ledger::Draft;
 use ringback_core::plan::ContractRef;
@@ -201,6 +201,8 @@ pub enum Answer {
     Same(ContractRow),
     /// What is in force stays.
     Refused(Box<Refused>),
+    /// What is in force stays, because a contract beside it feeds the same property.
+    Clashes(Vec<Problem>),
 }
 
 /// How a contract fits the CRM.
@@ -231,6 +233,10 @@ impl Prepared {
         let latest = rows.last().copied();
         if let Some(latest) = latest.filter(|latest| latest.digest == self.new.digest) {
             return Ok(Answer::Same(latest.clone()));
+        }
+        let clashes = clashes(&all, &self.contract, &self.new.source);
+        if !clashes.is_empty() {
+            return Ok(Answer::Clashes(clashes));
         }
         let former = rows.iter().rev().find(|row| row.digest == self.new.digest);
         let base = self.made_from(&rows);
@@ -284,6 +290,36 @@ impl Prepared {
             .with("changes", told)
             .with("more_changes", (more > 0).then_some(more))
     }
+}
+
+/// Properties that this contract and another one in force both feed, in one CRM: nothing says which of the two wins.
+fn clashes(rows: &[ContractRow], wished: &Contract, text: &str) -> Vec<Problem> {
+    let mut beside: BTreeMap<&str, &ContractRow> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.name != wished.name) {
+        beside.insert(&row.name, row);
+    }
+    let feeds = |rule: &FieldRule| rule.machine != Machine::Never;
+    let mut found = Vec::new();
+    for (row, other) in beside.values().filter_map(|row| Some((row, Contract::from_stored(&row.compiled).ok()?))) {
+        for (name, rule) in wished.fields.iter().filter(|(_, rule)| other.crm == wished.crm && feeds(rule)) {
+            let same = |(_, r): &(&String, &FieldRule)| feeds(r) && r.target().eq_ignore_ascii_case(&rule.target());
+            let Some((theirs, _)) = other.fields.iter().find(same) else { continue };
+            let cause = format!(
+                "field.{name} of {} and field.{theirs} of {} (version {}, in force) both go to {}, and nothing says which of them wins",
+                wished.name,
+                row.name,
+                row.version,
+                rule.target()
+            );
+            let cure = format!(
+                "write machine = \"never\" into one of them or give it a property of its own; if this is the next version of {}, keep \
+                 its name: contract = {:?}",
+                row.name, row.name
+            );
+            found.push(Problem::new("RB-0224", cause, cure));
+        }
+    }
+    contract::placed(found, text)
 }
 
 fn refusal(why: Stands, base: Option<i64>, rows: &[&ContractRow], latest: &ContractRow, wished: &Contract) -> Refused {
@@ -350,12 +386,17 @@ impl Engine {
     /// How a contract fits: its own tests pass, and the CRM that it names has what it writes to, as the schema stands now. Ringback's own
     /// properties are made by `connect`: that one is missing is no misfit.
     pub async fn fit_contract(&self, account: &AccountId, contract: &Contract, text: &str) -> Result<Fit, Error> {
+        let beside = clashes(&self.contract_versions(account).await?, contract, text);
+        if !beside.is_empty() {
+            return Ok(Fit::Problems(beside));
+        }
         let facts = self.facts(account).await?;
         let named = facts.connections.values().find(|c| c.state == "active" && c.connection.name == contract.crm);
         let Some((held, crm)) = named.and_then(|held| Some((held, held.crm()?))) else {
             return Ok(Fit::NotAsked(format!("there is no CRM connection {}", contract.crm)));
         };
-        let failed = trial::refused(contract, crm.words(), text);
+        let mut failed = contract::placed(contract::check_words(contract, crm.words()), text);
+        failed.extend(trial::refused(contract, crm.words(), text));
         if !failed.is_empty() {
             return Ok(Fit::Problems(failed));
         }
@@ -379,7 +420,7 @@ impl Engine {
         };
         let problems: Vec<Problem> =
             contract::check_schema(contract, &schema).into_iter().filter(|p| !made(p)).collect();
-        Ok(if problems.is_empty() { Fit::Fits } else { Fit::Problems(problems) })
+        Ok(if problems.is_empty() { Fit::Fits } else { Fit::Problems(contract::placed(problems, text)) })
     }
 
     /// The latest version of every name, by name. Only the one of calls decides about inquiries of calls.

@@ -3,10 +3,11 @@
 use crate::args::{Contract as Command, Mapping};
 use crate::config::{Account, Depth, bounded, load};
 use crate::house::{self, House, pick_account};
-use crate::out::{Out, table};
+use crate::out::{Out, note, table};
 use crate::problems::{Exit, Fail, Source};
 use ringback_core::contract::{self, Contract, Sentence, diff, export, trial};
 use ringback_core::crm::CrmWords;
+use ringback_engine::contracts::Fit;
 use ringback_store as store;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,11 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Runs one of the commands.
 pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &Command) -> Result<(), Fail> {
     match command {
-        Command::Check { file } => check(out, config, named, file.as_deref()),
+        Command::Check { file, live: false } => check(out, config, named, file.as_deref()),
+        Command::Check { file, live: true } => {
+            let house = house::open(config, Depth::Whole).await?;
+            live(out, &house, house.account(named)?, file.as_deref()).await
+        }
         Command::Diff { before, after } => {
             let a = either(config, named, before).await?;
             let b = either(config, named, after).await?;
@@ -49,12 +54,17 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
             let (_, contract) = read(file, None)?;
             explain(out, &contract, field.as_deref())
         }
-        Command::Explain { field, file: None } => {
-            let house = house::open(config, Depth::Lookup).await?;
-            let id = house.account(named)?.id();
-            let Some((_, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
-            explain(out, &contract, field.as_deref())
-        }
+        Command::Explain { field, file: None } => match in_force(config, named).await {
+            Ok(contract) => explain(out, &contract, field.as_deref()),
+            Err(fail) => {
+                // Before the first start there is only the file.
+                let reading = load(config, Depth::Lookup)?;
+                let Ok(path) = meant(None, Some(pick_account(&reading.config, named)?)) else { return Err(fail) };
+                let (_, contract) = read(&path, None)?;
+                note(format!("this is {}; what is in force could not be read: {}", path.display(), fail.words()));
+                explain(out, &contract, field.as_deref())
+            }
+        },
         Command::Paused { look } => {
             let house = house::open(config, Depth::Lookup).await?;
             super::contract_paused::run(out, &house, house.account(named)?, *look).await
@@ -80,7 +90,7 @@ pub(super) fn meant(file: Option<&Path>, account: Option<&Account>) -> Result<Pa
 }
 
 /// Words of the CRM that a contract writes to: of its connection where the settings have it, else of the vendor whose names it uses.
-fn words(contract: &Contract, account: Option<&Account>) -> &'static CrmWords {
+pub(crate) fn words(contract: &Contract, account: Option<&Account>) -> &'static CrmWords {
     let connection = account.and_then(|a| a.connections.iter().find(|c| c.connection.name == contract.crm));
     let of = &contract.matching.properties;
     let alike = || ringback_connect::CRMS.iter().find(|c| c.words().contact_owner == of.owner).copied();
@@ -137,6 +147,35 @@ fn check(out: Out, config: &Path, named: Option<&str>, file: Option<&Path>) -> R
     Ok(())
 }
 
+/// The same, and against the CRM as it is now: what could not be asked is no success.
+async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -> Result<(), Fail> {
+    let path = meant(file, Some(account))?;
+    let (text, contract) = read(&path, Some(account))?;
+    let problems = match house.engine.fit_contract(&account.id(), &contract, &text).await? {
+        Fit::Fits => Vec::new(),
+        Fit::Problems(problems) => problems,
+        Fit::NotAsked(why) => {
+            let cause = format!("the CRM's own properties were not compared: {why}");
+            let cure = format!("`ringback connect {}` sets the connection up; then check again", contract.crm);
+            return Err(Fail::new(Exit::Unavailable, "RB-0226", cause, cure));
+        }
+    };
+    let source = Source { path: path.display().to_string(), text };
+    if let Some(fail) = Fail::of(Exit::Check, vec![(Some(source), problems)]) {
+        return Err(fail);
+    }
+    let shown = json!({ "ok": true, "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(), "live": true });
+    out.result(&shown, || {
+        format!(
+            "{} can be used, fits the roster and {} as it is now: {} fields",
+            contract.name,
+            contract.crm,
+            contract.fields.len()
+        )
+    });
+    Ok(())
+}
+
 /// The contract of a file, or everything that is wrong with it.
 pub(crate) fn read(path: &Path, account: Option<&Account>) -> Result<(String, Contract), Fail> {
     let text = bounded(path, FILE_BYTES_MAX).map_err(|error| {
@@ -145,7 +184,10 @@ pub(crate) fn read(path: &Path, account: Option<&Account>) -> Result<(String, Co
     })?;
     let (contract, mut problems) = contract::parse(&text);
     if let Some((contract, account)) = contract.as_ref().zip(account) {
-        problems.extend(contract::check_roster(contract, &account.roster));
+        problems.extend(contract::placed(contract::check_roster(contract, &account.roster), &text));
+    }
+    if let Some(contract) = contract.as_ref().filter(|_| problems.is_empty()) {
+        problems.extend(contract::placed(contract::check_words(contract, words(contract, account)), &text));
     }
     let source = Source { path: path.display().to_string(), text: text.clone() };
     match (contract, Fail::of(Exit::Check, vec![(Some(source), problems)])) {

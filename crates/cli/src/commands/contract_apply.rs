@@ -7,7 +7,7 @@ use crate::config::Account;
 use crate::config::apply::whole;
 use crate::house::House;
 use crate::out::{Out, note};
-use crate::problems::{Exit, Fail};
+use crate::problems::{Exit, Fail, Source};
 use ringback_core::contract::diff::Change;
 use ringback_core::rights::Act;
 use ringback_engine::contracts::{Answer, Base, By, Fit, Refused, Wish};
@@ -29,18 +29,23 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Appl
         Fit::Fits => {}
         Fit::NotAsked(why) => note(format!("the CRM's own properties were not compared: {why}")),
         Fit::Problems(problems) => {
-            return match Fail::of(Exit::Check, vec![(None, problems)]) {
+            let source = Source { path: asked.file.display().to_string(), text };
+            return match Fail::of(Exit::Check, vec![(Some(source), problems)]) {
                 Some(fail) => Err(fail),
                 None => Ok(()),
             };
         }
     }
     let base = asked.base.map_or(Base::Unsaid, Base::Version);
+    let source = Source { path: asked.file.display().to_string(), text: text.clone() };
     let wish = Wish { text, contract, base, by: By { who, file: Some(whole(&asked.file)) } };
     let (row, changes, decides_calls) = match house.engine.apply_contract(&id, &wish).await? {
         Answer::Applied { row, changes, decides_calls } => (row, changes, decides_calls),
         Answer::Same(row) => (row, Vec::new(), true),
         Answer::Refused(refused) => return Err(moved_on(out, account, &refused)),
+        Answer::Clashes(problems) => {
+            return Fail::of(Exit::Check, vec![(Some(source), problems)]).map_or(Ok(()), Err);
+        }
     };
     let shown = json!({
         "account": account.slug, "contract": row.name, "version": row.version, "digest": row.digest, "changes": changes,

@@ -3,7 +3,7 @@
 use crate::config::DEFAULT_TEXT;
 use crate::out::{Out, note};
 use crate::problems::{Exit, Fail};
-use ringback_core::contract;
+use ringback_core::contract::{self, profiles};
 use serde::Serialize;
 use std::io::Write as _;
 use std::path::Path;
@@ -81,6 +81,19 @@ fn texts(crm: &str) -> Result<(String, String, &'static str), Fail> {
     Ok((settings, contract::default_for(&format!("{name}-main"), translator.words()), variable))
 }
 
+/// The contract as a line of business needs it.
+fn for_business(contract: String, profile: Option<&str>) -> Result<String, Fail> {
+    let Some(name) = profile else { return Ok(contract) };
+    match profiles::profile_of(name) {
+        Some(profile) => Ok(profiles::profiled(&contract, profile)),
+        None => {
+            let all: Vec<&str> = profiles::PROFILES.iter().map(|p| p.name).collect();
+            let cure = format!("name one of {}", all.join(", "));
+            Err(Fail::new(Exit::Usage, "RB-0313", format!("there is no profile {name:?}"), cure))
+        }
+    }
+}
+
 /// What to do with the files.
 fn next(crm: &str, variable: &str) -> String {
     format!(
@@ -103,8 +116,9 @@ struct Made {
 }
 
 /// Writes what is not there yet; a key above all is never overwritten.
-pub(crate) fn run(out: Out, directory: &Path, crm: &str, key_text: &str) -> Result<(), Fail> {
+pub(crate) fn run(out: Out, directory: &Path, crm: &str, profile: Option<&str>, key_text: &str) -> Result<(), Fail> {
     let (settings, contract, variable) = texts(crm)?;
+    let contract = for_business(contract, profile)?;
     let failed = |path: &Path, error: std::io::Error| {
         let cause = format!("{} cannot be written: {error}", path.display());
         Fail::new(Exit::Usage, "RB-0312", cause, "choose a directory that this user may write to")
@@ -154,6 +168,50 @@ fn create(path: &Path, text: &str, private: bool) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_profile_is_whole_passes_its_own_tests_and_does_no_more_than_the_default_with_every_crm() {
+        let mut told = Vec::new();
+        for (crm, profile) in ringback_connect::CRMS.iter().flat_map(|c| profiles::PROFILES.iter().map(move |p| (c, p)))
+        {
+            let of = format!("{} for {}", profile.name, crm.about().name);
+            let (_, plain, _) = texts(crm.about().name).unwrap();
+            let plain_tests = contract::parse(&plain).0.unwrap();
+            let text = for_business(plain, Some(profile.name)).unwrap();
+            let (parsed, problems) = contract::parse(&text);
+            told.extend(
+                problems
+                    .iter()
+                    .map(|p| format!("{of}: {} {}: {:?}", p.code, p.cause, p.at.clone().map(|at| &text[at]))),
+            );
+            let Some(parsed) = parsed else { continue };
+            let words = contract::check_words(&parsed, crm.words());
+            told.extend(
+                words
+                    .iter()
+                    .chain(&contract::trial::refused(&parsed, crm.words(), &text))
+                    .map(|p| format!("{of}: {}", p.cause)),
+            );
+            assert!(parsed.tests.len() > plain_tests.tests.len() && parsed != plain_tests, "{of}");
+            assert!(parsed.autonomy <= plain_tests.autonomy && parsed.notes <= plain_tests.notes, "{of}");
+            let rank = |m: contract::Machine| match m {
+                contract::Machine::Never => 0,
+                contract::Machine::Suggest => 1,
+                contract::Machine::FillEmpty => 2,
+                contract::Machine::Update => 3,
+            };
+            for (name, clause) in &parsed.fields {
+                match plain_tests.fields.get(name) {
+                    Some(plain) => assert!(rank(clause.machine) <= rank(plain.machine), "{of}: {name}"),
+                    // The callback task is Ringback's own record.
+                    None => assert!(rank(clause.machine) <= 1 || clause.target().starts_with("task."), "{of}: {name}"),
+                }
+            }
+            assert!(plain_tests.suppress.classes.is_subset(&parsed.suppress.classes), "{of}");
+        }
+        assert!(told.is_empty(), "{}", told.join("\n"));
+        assert!(for_business(String::new(), Some("circus")).is_err());
+    }
 
     #[test]
     fn every_crm_of_the_registry_has_files_that_can_be_used() {

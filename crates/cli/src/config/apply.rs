@@ -7,6 +7,7 @@ use super::{Account, Config, Kind, Wanted};
 use crate::problems::Fail;
 use ringback_connect::{Connection, Secret};
 use ringback_core::id::base32;
+use ringback_core::problem::Problem;
 use ringback_core::roster::{Location, Roster};
 use ringback_engine::Engine;
 use ringback_engine::contracts::{Answer, Base, By, Prepared, Refused, Wish};
@@ -31,6 +32,8 @@ pub(crate) struct Applied {
     pub(crate) contract: Option<(String, i64)>,
     /// The file's contract is not what is in force, and why.
     pub(crate) kept: Option<Refused>,
+    /// The file's contract is not in force because one beside it feeds the same properties.
+    pub(crate) clashes: Vec<Problem>,
 }
 
 /// Applies every account of the file.
@@ -102,6 +105,7 @@ async fn one(
     if let Some(contract) = contract {
         match contract.put(tx).await? {
             Answer::Applied { row, .. } | Answer::Same(row) => applied.contract = Some((row.name, row.version)),
+            Answer::Clashes(problems) => applied.clashes = problems,
             Answer::Refused(refused) => {
                 applied.contract = Some((refused.in_force.name.clone(), refused.in_force.version));
                 applied.kept = Some(*refused);

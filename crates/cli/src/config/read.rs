@@ -349,6 +349,13 @@ fn read_contract(
         problems.extend(contract::check_roster(contract, &account.roster));
     }
     problems.extend(crm_problem(account, &text));
+    if let Some(contract) = contract.as_ref().filter(|_| problems.is_empty()) {
+        let words = crate::commands::contract::words(contract, Some(account));
+        problems.extend(contract::check_words(contract, words));
+        problems.extend(contract::trial::refused(contract, words, &text));
+    }
+    let mut problems = contract::placed(problems, &text);
+    problems.sort_by_key(|p| p.at.as_ref().map_or(0, |at| at.start));
     if let Some(contract) = contract.filter(|_| problems.is_empty()) {
         account.contract = Some((text.clone(), contract));
     }

@@ -111,6 +111,8 @@ pub(super) fn check(contract: &Contract, places: &Places) -> Vec<Problem> {
     }
     for name in &contract.mandatory {
         match contract.fields.get(name) {
+            // A clause that stands there and is wrong is told by itself.
+            None if places.has(&format!("field.{name}")) => {}
             None => {
                 let near = super::did_you_mean(name, contract.fields.keys().map(String::as_str));
                 let cure =
@@ -248,6 +250,27 @@ pub fn check_words(contract: &Contract, words: &crate::crm::CrmWords) -> Vec<Pro
         Some(Problem::new("RB-0212", cause, "write machine = \"suggest\" or \"never\""))
     };
     silent.filter_map(problem).collect()
+}
+
+/// Problems that name a clause, with its place in the text: what is found out by schema, words and roster has none of its own.
+pub fn placed(mut problems: Vec<Problem>, text: &str) -> Vec<Problem> {
+    let places = super::parse::places(text);
+    for problem in problems.iter_mut().filter(|p| p.at.is_none()) {
+        let clause: String =
+            problem.cause.chars().take_while(|c| c.is_ascii_alphanumeric() || "._-[]".contains(*c)).collect();
+        let clause = clause.trim_end_matches('.');
+        if !clause.contains('.') {
+            continue;
+        }
+        let key = match problem.code {
+            "RB-0212" => ".machine",
+            "RB-0213" => ".to",
+            "RB-0214" | "RB-0215" => ".type",
+            _ => "",
+        };
+        problem.at = places.of(&format!("{clause}{key}"));
+    }
+    problems
 }
 
 /// What the live schema of the CRM does not let the contract do (F-082). Problems name the clause; the account is paused for that field only.

@@ -56,6 +56,8 @@ pub fn diff(before: &Contract, after: &Contract) -> Vec<Change> {
     found.word("autonomy", way, "How much happens without a person", &before.autonomy, &after.autonomy);
     let way = Way::rising(&kept_long(after.retention), &kept_long(before.retention));
     found.word("retention", way.reversed(), "How long words stay readable", &before.retention, &after.retention);
+    let way = Way::rising(&before.notes, &after.notes);
+    found.word("notes", way, "What call log and task repeat of the caller's words", &before.notes, &after.notes);
     for (clause, what, a, b) in [
         ("mandatory", "be said before an inquiry is closed", set(&before.mandatory), set(&after.mandatory)),
         ("eligible.categories", "open an inquiry", set(&before.eligible.categories), set(&after.eligible.categories)),

@@ -9,12 +9,13 @@ pub mod diff;
 pub mod export;
 pub mod model;
 pub mod parse;
+pub mod profiles;
 mod stored;
 pub mod trial;
 #[cfg(test)]
 mod worked;
 
-pub use check::{check_roster, check_schema, check_words};
+pub use check::{check_roster, check_schema, check_words, placed};
 pub use model::*;
 pub use parse::parse;
 pub use stored::CONTRACT_SCHEMA;

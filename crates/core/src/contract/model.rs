@@ -23,6 +23,9 @@ pub struct Contract {
     pub crm: String,
     pub autonomy: Autonomy,
     pub retention: Retention,
+    /// What call log and task repeat of the caller's words.
+    #[serde(default, skip_serializing_if = "Notes::is_summary")]
+    pub notes: Notes,
     /// Fields without which an inquiry cannot be closed (F-090).
     pub mandatory: Vec<String>,
     pub eligible: Eligible,
@@ -38,6 +41,23 @@ pub struct Contract {
     pub page: Page,
     /// `[[test]]` tables, kept as they are written.
     pub tests: Vec<ContractTest>,
+}
+
+/// What call log and task repeat of what was said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notes {
+    /// How the call ended, and the way to the inquiry: for businesses whose callers say what does not belong in a CRM.
+    Plain,
+    /// What is known, with the words behind it.
+    #[default]
+    Summary,
+}
+
+impl Notes {
+    fn is_summary(&self) -> bool {
+        *self == Self::Summary
+    }
 }
 
 /// How much happens without a person. Ordered: each level may do what the one before may.

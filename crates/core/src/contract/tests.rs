@@ -89,9 +89,31 @@ fn a_contract_survives_storage_and_comments_do_not_change_its_digest() {
     assert_eq!(contract.digest().len(), 64);
 }
 
+/// A contract with fifty different mistakes.
+const FIFTY: &str = include_str!("fifty.toml");
+
+#[test]
+fn fifty_mistakes_are_fifty_problems_each_with_place_and_cure() {
+    let (contract, problems) = parse(FIFTY);
+    assert!(contract.is_none());
+    let mut told = std::collections::BTreeSet::new();
+    for problem in &problems {
+        let at = problem.at.clone().unwrap();
+        let line = FIFTY[..at.start].matches('\n').count() + 1;
+        assert!(at.start > 0 && !problem.cure.is_empty(), "{problem:?}");
+        told.insert(format!("{line}: {} {}", problem.code, problem.cause));
+    }
+    let list = told.iter().cloned().collect::<Vec<_>>().join("\n");
+    assert_eq!((problems.len(), told.len()), (50, 50), "{list}");
+    assert!(
+        told.iter().map(|t| &t[t.find("RB-").unwrap()..][..7]).collect::<std::collections::BTreeSet<_>>().len() >= 8,
+        "{list}"
+    );
+}
+
 /// What is changed in the small contract, to what, and the problem it makes: code, the text it points at, some of its words.
 const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
-    ("winner = \"A figure typed by a person wins.\"\n", "", "RB-0207", "[field.budget]", "has no winner"),
+    ("winner = \"A figure typed by a person wins.\"\n", "", "RB-0222", "[field.budget]", "has no winner"),
     ("winner = \"A figure typed by a person wins.\"", "winner = \"human\"", "RB-0207", "\"human\"", "not a sentence"),
     (
         "A figure typed by a person wins.",
@@ -115,11 +137,11 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "default",
         "all fields at once",
     ),
-    ("means = \"What the job may cost\"\n", "", "RB-0205", "[field.budget]", "has no means"),
-    ("type = \"money\"\n", "", "RB-0205", "[field.budget]", "has no type"),
+    ("means = \"What the job may cost\"\n", "", "RB-0222", "[field.budget]", "has no means"),
+    ("type = \"money\"\n", "", "RB-0222", "[field.budget]", "has no type"),
     ("type = \"money\"", "type = \"mony\"", "RB-0206", "\"mony\"", "did you mean \"money\""),
     ("type = \"money\"", "type = \"choice\"", "RB-0206", "\"choice\"", "needs options"),
-    ("truth = \"human\"\n", "", "RB-0205", "[field.budget]", "has no truth"),
+    ("truth = \"human\"\n", "", "RB-0222", "[field.budget]", "has no truth"),
     (
         "machine = \"suggest\"",
         "machin = \"suggest\"\nmachine = \"suggest\"",

@@ -3,7 +3,7 @@
 
 use super::step::person_keys;
 use super::*;
-use crate::contract::Autonomy;
+use crate::contract::{Autonomy, Notes};
 use crate::crm::{CrmWords, Object, Properties, placeholder_name, written_instant};
 use crate::decide::{change_digest, ownership_held, stands_by};
 use crate::effect::{ContactRef, Desired, Effect, Need, Notice};
@@ -571,6 +571,7 @@ impl Writing<'_> {
             lines.push(format!("Source: {source}."));
         }
         match &call.summary {
+            _ if self.facts.contract.notes == Notes::Plain => {}
             Some(summary) => lines.extend(summary.lines()),
             None if call.recording => lines.push("A recording exists; its words have not arrived yet.".into()),
             None => lines.push("No message content.".into()),
@@ -627,7 +628,11 @@ impl Writing<'_> {
             lines.push(format!("Rang {} times.", inquiry.calls.len()));
         }
         if let Some(claim) = inquiry.steering("urgency") {
-            lines.push(format!("Urgency: {} — “{}”", claim.claim.value.text().replace('_', " "), claim.quote));
+            let urgency = claim.claim.value.text().replace('_', " ");
+            lines.push(match self.facts.contract.notes {
+                Notes::Summary => format!("Urgency: {urgency} — “{}”", claim.quote),
+                Notes::Plain => format!("Urgency: {urgency}."),
+            });
         }
         if let Some(deal) = inquiry.snapshot.as_ref().and_then(|s| s.deals.iter().find(|d| d.open)) {
             lines.push(format!("Open deal: {} ({}).", deal.name, deal.stage));

@@ -161,12 +161,47 @@ async fn the_accounts_own_chain_tells_who_changed_what_and_is_verified_sealed_an
     assert!(!world.engine.verify(&world.account).await.unwrap().ok);
 }
 
+/// The default under another name, with properties of its own.
+fn beside() -> String {
+    let other = contract::DEFAULT_TEXT.replacen("contract = \"missed-calls\"", "contract = \"lifecycle\"", 1);
+    let other = other.replace("\"contact.rb_", "\"contact.own_").replace("\"task.rb_", "\"task.own_");
+    other
+        .replace("to        = \"contact.email\"", "to        = \"contact.own_email\"")
+        .replace("to             = \"contact.hubspot_owner_id\"", "to             = \"contact.own_owner\"")
+}
+
+#[tokio::test]
+async fn two_contracts_in_force_never_feed_one_property() {
+    let world = World::new().await;
+    let shared = "to         = \"contact.rb_urgency\"";
+    let other = beside().replace("to         = \"contact.own_urgency\"", shared);
+    let asked = wish(&other, Base::Version(0), "user_ann", None);
+    let Answer::Clashes(told) = world.engine.apply_contract(&world.account, &asked).await.unwrap() else {
+        panic!("not refused")
+    };
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].code, "RB-0224");
+    for part in ["field.urgency of lifecycle", "field.urgency of missed-calls (version 1", "contact.rb_urgency"] {
+        assert!(told[0].cause.contains(part), "{told:?}");
+    }
+    let at = told[0].at.clone().unwrap();
+    assert_eq!(
+        other[..at.start].matches('\n').count(),
+        other[..other.find("[field.urgency]").unwrap()].matches('\n').count()
+    );
+    assert_eq!(world.engine.fit_contract(&world.account, &asked.contract, &other).await.unwrap(), Fit::Problems(told));
+    assert_eq!(world.engine.contracts_in_force(&world.account).await.unwrap().len(), 1, "nothing came into force");
+    // What one of them leaves alone is no question.
+    let never = other.replacen("machine    = \"update\"", "machine    = \"never\"", 1);
+    let never = never.replace("mandatory = [\"urgency\", ", "mandatory = [");
+    assert_eq!(applied(&world, &wish(&never, Base::Version(0), "user_ann", None)).await, 1);
+}
+
 #[tokio::test]
 async fn a_contract_of_another_name_stands_beside_and_replaces_none() {
     let world = World::new().await;
     let before = world.engine.contract(&world.account).await.unwrap().unwrap().0;
-    let other = contract::DEFAULT_TEXT.replacen("contract = \"missed-calls\"", "contract = \"lifecycle\"", 1);
-    assert_ne!(other, contract::DEFAULT_TEXT);
+    let other = beside();
     let answer = world.engine.apply_contract(&world.account, &wish(&other, Base::Version(0), "user_ann", None)).await;
     let Answer::Applied { row, decides_calls, .. } = answer.unwrap() else { panic!("not applied") };
     assert_eq!((row.name.as_str(), row.version, decides_calls), ("lifecycle", 1, false));

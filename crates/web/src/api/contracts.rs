@@ -53,6 +53,7 @@ pub(super) async fn apply(State(app): State<App>, bearer: Bearer, request: Reque
                 "contract": { "id": row.id, "name": row.name, "version": row.version }, "changes": [], "crm": crm,
             })),
             Answer::Refused(refused) => Err(Problem::contract_moved_on(&refused)),
+            Answer::Clashes(problems) => Err(Problem::contract(&wish.text, &problems)),
         }
     };
     once(&app, &bearer, request, work).await

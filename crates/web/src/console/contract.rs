@@ -94,6 +94,7 @@ pub(crate) async fn apply(State(app): State<App>, session: Session, fields: Fiel
     let wish = Wish { text: text.clone(), contract, base: Base::Version(base), by };
     match app.engine.apply_contract(&session.account, &wish).await? {
         Answer::Applied { .. } | Answer::Same(_) => Ok(back(&fields.0, "/contract")),
+        Answer::Clashes(problems) => refused(wrong(&text, &problems)).await,
         Answer::Refused(told) => {
             let names = names(&app, &session).await?;
             let refusal = moved_on(&session, &app, &names, *told);

@@ -27,6 +27,25 @@ const UNDO: &[(&str, Undo)] = &[("previous", Undo::Previous), ("clear", Undo::Cl
 const TYPES: &[(&str, u8)] =
     &[("text", 0), ("number", 1), ("money", 2), ("date", 3), ("datetime", 4), ("bool", 5), ("phone", 6), ("email", 7)];
 
+/// What others call our types.
+const OTHER_WORDS: &[(&str, &str)] = &[
+    ("string", "\"text\""),
+    ("varchar", "\"text\""),
+    ("currency", "\"money\""),
+    ("integer", "\"number\""),
+    ("int", "\"number\""),
+    ("float", "\"number\""),
+    ("decimal", "\"number\""),
+    ("boolean", "\"bool\""),
+    ("checkbox", "\"bool\""),
+    ("timestamp", "\"datetime\""),
+    ("enum", "{ choice = [\"a\", \"b\"] }"),
+    ("enumeration", "{ choice = [\"a\", \"b\"] }"),
+    ("select", "{ choice = [\"a\", \"b\"] }"),
+    ("dropdown", "{ choice = [\"a\", \"b\"] }"),
+    ("picklist", "{ choice = [\"a\", \"b\"] }"),
+];
+
 impl Reader {
     pub(super) fn fields(&mut self, root: &Section) -> BTreeMap<String, FieldRule> {
         let mut fields = BTreeMap::new();
@@ -83,12 +102,13 @@ impl Reader {
             "autonomy",
         ];
         self.known(section, &keys);
-        let means = self.required(section, "means", "say in words what this field means").map(|(t, _)| t.to_owned());
+        self.lacking(section);
+        let means = self.text(section, "means").map(|(t, _)| t.to_owned());
         let target = self.target(section);
         let kind = self.field_type(section);
-        let truth = self.required_word(section, "truth", TRUTH);
+        let truth = self.word(section, "truth", TRUTH);
         let winner = self.winner(section);
-        let machine = self.required_word(section, "machine", MACHINE);
+        let machine = self.word(section, "machine", MACHINE);
         let write_at = self.thousandths(section, "write_at").unwrap_or(900);
         let review_at = self.thousandths(section, "review_at").unwrap_or(write_at.min(600));
         let on_missing = self.on_missing(section);
@@ -124,8 +144,32 @@ impl Reader {
         })
     }
 
+    /// Everything that a clause lacks to be understood by a colleague, told once, with the lines to write.
+    fn lacking(&mut self, section: &Section) {
+        const NEEDED: [(&str, &str); 6] = [
+            ("means", "means = \"…\", what it is, in words"),
+            ("to", "to = \"contact.rb_…\", the CRM's internal name"),
+            ("type", "type = \"text\" or another type"),
+            ("truth", "truth = \"call\", \"crm\", \"human\" or \"decision\", where the true value comes from"),
+            ("winner", "winner = \"…\", one sentence that says who wins a conflict and why"),
+            ("machine", "machine = \"suggest\", or \"update\", \"fill_empty\", \"never\""),
+        ];
+        let lacks: Vec<_> = NEEDED.iter().filter(|(key, _)| section.get(key).is_none()).collect();
+        if lacks.is_empty() || self.broken {
+            return;
+        }
+        let keys: Vec<&str> = lacks.iter().map(|(key, _)| *key).collect();
+        let lines: Vec<&str> = lacks.iter().map(|(_, line)| *line).collect();
+        self.say(
+            "RB-0222",
+            format!("{} has no {}", section.name(), keys.join(", no ")),
+            format!("write {}", lines.join("; ")),
+            section.at.clone(),
+        );
+    }
+
     pub(super) fn target(&mut self, section: &Section) -> Option<(Object, String)> {
-        let (text, at) = self.required(section, "to", "say where it goes: to = \"contact.rb_urgency\"")?;
+        let (text, at) = self.text(section, "to")?;
         let path = section.path("to");
         let Some((object, property)) = text.split_once('.') else {
             self.say(
@@ -147,10 +191,7 @@ impl Reader {
     }
 
     pub(super) fn field_type(&mut self, section: &Section) -> Option<FieldType> {
-        let Some((value, at)) = section.get("type") else {
-            self.missing("RB-0205", section, "type", "add type = \"text\" or type = { choice = [\"a\", \"b\"] }");
-            return None;
-        };
+        let (value, at) = section.get("type")?;
         if matches!(value, DeValue::Table(_)) {
             let table = self.section(section, "type")?;
             self.known(&table, &["choice"]);
@@ -176,6 +217,12 @@ impl Reader {
             self.say("RB-0206", "a choice needs options", "write type = { choice = [\"a\", \"b\"] }", at);
             return None;
         }
+        let word = value.as_str().unwrap_or_default().to_lowercase();
+        if let Some((_, ours)) = OTHER_WORDS.iter().find(|(theirs, _)| *theirs == word) {
+            let cause = format!("{} cannot be {word:?}", section.path("type"));
+            self.say("RB-0206", cause, format!("write type = {ours}"), at);
+            return None;
+        }
         self.word(section, "type", TYPES).map(|n| match n {
             0 => FieldType::Text,
             1 => FieldType::Number,
@@ -189,10 +236,6 @@ impl Reader {
     }
 
     pub(super) fn winner(&mut self, section: &Section) -> Option<String> {
-        if section.get("winner").is_none() {
-            let cure = "say in one sentence who wins a conflict and why, such as \"A figure typed by a person wins.\"";
-            self.missing("RB-0207", section, "winner", cure);
-        }
         let (text, at) = self.text(section, "winner")?;
         if let Some((cause, cure)) = sentence_problem(text) {
             self.say("RB-0207", format!("{} {cause}", section.path("winner")), cure, at);

@@ -67,10 +67,7 @@ fn mend(text: &str) -> (String, Vec<Problem>) {
         let Some(error) = errors.iter().min_by_key(|e| e.span().map_or(0, |at| at.start)) else { break };
         let at = clamp(error.span().unwrap_or(0..0), text.len());
         let cause = error.message().lines().collect::<Vec<_>>().join(" ");
-        problems.push(
-            Problem::new("RB-0203", cause, "write this place as TOML: key = \"text\", [table] or [[list]]")
-                .at(at.clone()),
-        );
+        problems.push(Problem::new("RB-0203", cause, not_toml(error.message())).at(at.clone()));
         let blanked = blank(&mended, at.start);
         if blanked == mended {
             break;
@@ -78,6 +75,17 @@ fn mend(text: &str) -> (String, Vec<Problem>) {
         mended = blanked;
     }
     (mended, problems)
+}
+
+/// What to write where a text is not TOML.
+fn not_toml(message: &str) -> &'static str {
+    if message.contains("duplicate key") {
+        "this stands twice in one table: keep one of the two lines"
+    } else if message.contains("quoted") || message.contains("invalid boolean") {
+        "put words in quotes: key = \"text\"; a number has none and no sign behind it: 0.90"
+    } else {
+        "write this place as TOML: key = \"text\", [table] or [[list]]"
+    }
 }
 
 /// Blanks the line around that byte; of a broken header also what belongs to it, which would otherwise fall into the table above.
@@ -112,6 +120,11 @@ fn clamp(at: Range<usize>, len: usize) -> Range<usize> {
 pub struct Places(BTreeMap<String, Range<usize>>);
 
 impl Places {
+    /// Does this very clause stand in the text, be it whole or not?
+    pub(in crate::contract) fn has(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// The range of `field.budget.winner`, or of the nearest table around it.
     pub fn of(&self, path: &str) -> Option<Range<usize>> {
         let mut path = path;
@@ -339,7 +352,7 @@ impl Reader {
         let value = value.filter(|v| *v <= 1000);
         if value.is_none() {
             let cause = format!("{} is not a number from 0 to 1 with at most three decimals", section.path(key));
-            self.say("RB-0209", cause, "write a threshold such as 0.90", at);
+            self.say("RB-0209", cause, "write a threshold such as 0.90 for 90 %", at);
         }
         value
     }
@@ -361,6 +374,7 @@ const AUTONOMY: &[(&str, Autonomy)] = &[
 ];
 const RETENTION: &[(&str, Retention)] =
     &[("standard", Retention::Standard), ("short", Retention::Short), ("zero", Retention::Zero)];
+const NOTES: &[(&str, Notes)] = &[("summary", Notes::Summary), ("plain", Notes::Plain)];
 /// Keys somebody may try for one winner over all fields.
 const DEFAULT_WINNER: &[&str] = &["winner", "default_winner", "defaults", "field_defaults", "conflict", "conflicts"];
 
@@ -371,6 +385,7 @@ impl Reader {
             "crm",
             "autonomy",
             "retention",
+            "notes",
             "mandatory",
             "eligible",
             "match",
@@ -391,6 +406,7 @@ impl Reader {
             this.required(root, "crm", "name the CRM connection: crm = \"hubspot-main\"").map(|(t, _)| t.to_owned());
         let autonomy = this.required_word(root, "autonomy", AUTONOMY);
         let retention = this.word(root, "retention", RETENTION).unwrap_or(Retention::Standard);
+        let notes = this.word(root, "notes", NOTES).unwrap_or_default();
         let mandatory =
             this.texts(root, "mandatory").unwrap_or_default().into_iter().map(|(t, _)| t.to_owned()).collect();
         let eligible = this.eligible(root);
@@ -417,6 +433,7 @@ impl Reader {
                 crm: crm?,
                 autonomy: autonomy?,
                 retention,
+                notes,
                 mandatory,
                 eligible: eligible?,
                 matching: matching?,

@@ -45,7 +45,14 @@ impl Reader {
         };
         let number = value.as_integer().and_then(|i| i.as_str().parse::<u16>().ok()).filter(|n| (1..=1000).contains(n));
         if number.is_none() {
-            self.wrong_kind(rule, "priority", "a whole number from 1 to 1000", value, at);
+            let cure = "write priority = 1; 1 is asked first, and there are 1000 at most";
+            match value.as_integer() {
+                Some(i) => {
+                    let cause = format!("{} is {}, which is not from 1 to 1000", rule.path("priority"), i.as_str());
+                    self.say("RB-0206", cause, cure, at);
+                }
+                None => self.wrong_kind(rule, "priority", "a whole number from 1 to 1000", value, at),
+            }
         }
         number
     }

@@ -8,7 +8,7 @@ use crate::claim::{self, Claim, ClaimValue, Confidence, ReadContext, Reading, Sp
 use crate::contract::{Contract, ContractTest, FieldType, Term};
 use crate::crm::{CrmWords, Object};
 use crate::decide::suppressed;
-use crate::effect::LaneId;
+use crate::effect::{Desired, LaneId};
 use crate::ensure::Receipt;
 use crate::id::{AccountId, CallId, ConnectionId, ContractId, InquiryId, LocationId, SignalId, UserId};
 use crate::identity;
@@ -97,6 +97,8 @@ struct Came {
     /// What was decided before a record was made for it: afterwards a value that was written is a value that stands there.
     verdicts: Vec<Verdict>,
     held: Option<String>,
+    /// Words of the caller stand in what call log or task say.
+    quoted: bool,
 }
 
 impl<'a> Scene<'a> {
@@ -151,7 +153,7 @@ impl<'a> Scene<'a> {
             holds: &[],
         };
         let here = roster.locations.first().map(|l| l.id.clone());
-        let mut play = Play { scene: self, facts: &facts, now: self.at, inquiry: None };
+        let mut play = Play { scene: self, facts: &facts, now: self.at, inquiry: None, quoted: false };
         let whole = Said {
             call: self.given.call.clone(),
             claims: self.given.claims.clone(),
@@ -175,14 +177,21 @@ impl<'a> Scene<'a> {
         play.made();
         play.answered();
         play.look_again();
+        let quoted = play.quoted;
         let inquiry = play
             .inquiry
             .unwrap_or_else(|| Inquiry::new(InquiryId::from_text("inq_test"), &blank(self.at), None, self.at));
         let decided = !self.given.approved.is_empty() || !self.given.rejected.is_empty();
         let verdicts = before.filter(|_| !decided).map_or_else(|| inquiry.verdicts.clone(), |b| b.verdicts);
         let held = suppressed(&inquiry, &facts).first().map(|s| s.why.to_owned());
-        Came { inquiry, verdicts, held }
+        Came { inquiry, verdicts, held, quoted }
     }
+}
+
+/// Do the caller's words, which always stand in marks of quotation, stand in the body of that record?
+fn quotes(desired: &Desired, words: &CrmWords) -> bool {
+    let Desired::Activity { properties, .. } = desired else { return false };
+    [words.call_body, words.task_body].iter().filter_map(|body| properties.get(*body)).any(|text| text.contains('“'))
 }
 
 fn blank(at: Timestamp) -> Call {
@@ -194,12 +203,14 @@ struct Play<'a> {
     facts: &'a Facts<'a>,
     now: Timestamp,
     inquiry: Option<Inquiry>,
+    quoted: bool,
 }
 
 impl Play<'_> {
     fn step(&mut self, event: &Event) {
         if let Some(inquiry) = self.inquiry.take() {
-            let Step { inquiry, .. } = step(inquiry, event, self.facts, self.now);
+            let Step { inquiry, plan, .. } = step(inquiry, event, self.facts, self.now);
+            self.quoted |= plan.iter().flat_map(|plan| &plan.effects).any(|e| quotes(&e.desired, self.scene.words));
             self.inquiry = Some(inquiry);
         }
     }
@@ -421,6 +432,7 @@ impl Scene<'_> {
         let live = |target: &str| inquiry.effects.get(target).is_some_and(|e| e.progress != Progress::Superseded);
         compare("task", then.task.map(|t| t.to_string()), live("task").to_string());
         compare("call_log", then.call_log.map(|t| t.to_string()), live("call:2").to_string());
+        compare("quoted", then.quoted.map(|t| t.to_string()), came.quoted.to_string());
         let paged = inquiry.effects.keys().any(|t| t.starts_with("page:"));
         compare("page", then.page.map(|t| t.to_string()), paged.to_string());
         let contact = match (live("contact"), live("fields"), &inquiry.contact) {

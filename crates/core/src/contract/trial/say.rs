@@ -102,6 +102,8 @@ pub struct Then {
     pub task: Option<bool>,
     /// Is the call logged in the CRM?
     pub call_log: Option<bool>,
+    /// Do words of the caller stand in what call log or task say?
+    pub quoted: Option<bool>,
     /// What becomes of the contact: `made`, `changed`, `kept`, `none`.
     pub contact: Option<String>,
     /// The clause of the clock that runs (`emergency`, `new_lead`), or when it is due (`2026-03-03T10:30`).
@@ -188,6 +190,7 @@ pub(in crate::contract) const THEN: &[(&str, Takes)] = &[
     ("review", Takes::Texts),
     ("task", Takes::Bool),
     ("call_log", Takes::Bool),
+    ("quoted", Takes::Bool),
     ("contact", Takes::Text),
     ("clock", Takes::Text),
     ("caller", Takes::Text),
