@@ -837,7 +837,7 @@ impl Engine {
             if more > 0 {
                 lines.push(format!("and {more} more"));
             }
-            lines.push(format!("{}/rollbacks/{}", facts.console_url, row.id));
+            lines.push(format!("{}/inquiries/{first}", facts.console_url));
             let mut subject =
                 format!("Rollback: {back} values of your inquiries stand as before, {left} were left as they are");
             if dead > 0 {
