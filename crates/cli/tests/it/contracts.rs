@@ -127,13 +127,13 @@ fn the_eight_guarantees_are_shown_live_and_a_try_in_the_sandbox_mends_the_last()
         let lines = told["guarantees"].as_array().unwrap();
         lines.iter().map(|l| l["light"].as_str().unwrap().to_owned()).collect()
     };
+    home.write("ringback.toml", &SETTINGS.replace("contract = \"contract.toml\"", ""));
     let before = home.run(&["contract", "guarantees", "--json"]);
     assert_eq!(before.status.code(), Some(1), "nothing was applied");
     let told: Value = serde_json::from_slice(&before.stdout).unwrap();
     assert_eq!(told["ok"], false);
     assert_eq!(lights(&told)[0], "red", "{told}");
 
-    home.write("ringback.toml", &SETTINGS.replace("contract = \"contract.toml\"", ""));
     let nothing = home.run(&["contract", "try", "--connection", "hubspot-main", "--i-know-this-writes"]);
     assert_eq!(nothing.status.code(), Some(1));
     assert!(String::from_utf8(nothing.stderr).unwrap().contains("RB-0242"), "there is nothing to try");
