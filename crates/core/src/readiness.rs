@@ -7,7 +7,7 @@ use crate::contract::{Contract, SuppressClass};
 use crate::crm::{Object, PropertySpec, PropertyType};
 use crate::roster::Roster;
 use crate::standing::Standing;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A proof that is older says nothing about a job that runs every night.
@@ -244,8 +244,9 @@ fn reconciled(seen: &Seen<'_>) -> Line {
     let name = "A reconciliation job compares every day";
     let (shows, mend) = ("ringback proof make", "ringback reconcile --since 24h");
     let hours = |from: Timestamp| seen.now.duration_since(from).as_hours();
+    let late = |from: Timestamp| seen.now.duration_since(from) > SignedDuration::from_hours(PROOF_HOURS_MAX);
     match &seen.proved {
-        Some(p) if hours(p.made_at) > PROOF_HOURS_MAX => {
+        Some(p) if late(p.made_at) => {
             let evidence =
                 format!("the last proof is of {} and was made {} hours ago: {}", p.day, hours(p.made_at), p.sentence);
             Line {
@@ -261,7 +262,7 @@ fn reconciled(seen: &Seen<'_>) -> Line {
             let evidence = format!("{}: {}{open}", p.day, p.sentence);
             Line { at: Some(p.made_at), ..line(name, Light::Green, evidence, shows, "") }
         }
-        None if hours(seen.since) <= PROOF_HOURS_MAX => {
+        None if !late(seen.since) => {
             line(name, Light::Unknown, "it runs every night, and there was none yet", shows, mend)
         }
         None => line(

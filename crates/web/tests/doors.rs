@@ -343,12 +343,9 @@ async fn a_contract_is_applied_over_the_api_by_whoever_may_and_from_what_is_in_f
     assert!(!world.page(&ada, "/contract").await.body.contains("<textarea"), "an auditor reads");
     let shown = world.page(&ada, "/contract").await.body;
     let guarantees = shown.split("id=\"guarantees\"").nth(1).unwrap_or_default();
-    for part in [
-        "The eight guarantees",
-        "1. A field-mapping document exists",
-        "8. Tested in a sandbox",
-        "contract try --connection",
-    ] {
+    for part in
+        ["The eight guarantees", "A field-mapping document exists", "Tested in a sandbox", "contract try --connection"]
+    {
         assert!(guarantees.contains(part), "{part}: {shown}");
     }
     let dana = world.sign_in("dana@example.com").await;
