@@ -59,7 +59,7 @@ fn a_second_start_applies_nothing_and_a_change_is_a_version() {
     let shown = home.json(&["contract", "show", "--json"]);
     assert_eq!(shown["versions"].as_array().unwrap().len(), 1, "the same file is the same version");
     let contract = std::fs::read_to_string(home.path().join("contract.toml")).unwrap();
-    home.write("contract.toml", &contract.replace("\"auto-low-risk\"", "\"suggest\""));
+    home.write("contract.toml", &contract.replacen("\"auto-low-risk\"", "\"suggest\"", 1));
     home.serve().kill();
     assert_eq!(home.json(&["contract", "show", "--json"])["version"], 2);
 }
