@@ -120,19 +120,19 @@ fn shown(preview: &Preview) -> String {
         String::new(),
         format!(
             "{} values on {} records go back, {} stay as they stand.",
-            preview.restored, preview.records, preview.spared
+            preview.agreed.restored, preview.agreed.records, preview.agreed.spared
         ),
     ];
-    lines.extend(preview.tells.iter().map(|t| match &t.staff {
+    lines.extend(preview.agreed.tells.iter().map(|t| match &t.staff {
         Some(_) => format!("{} is told of {} records.", t.name, t.records),
         None => format!("{} records belong to nobody who could be told.", t.records),
     }));
-    if !preview.holds.is_empty() {
-        lines.push(format!("Held for review from now on: {}.", preview.holds.join(", ")));
+    if !preview.agreed.holds.is_empty() {
+        lines.push(format!("Held for review from now on: {}.", preview.agreed.holds.join(", ")));
     }
-    if !preview.consequences.is_empty() {
+    if !preview.agreed.consequences.is_empty() {
         lines.push("What the values had set off already, and what no rollback takes back:".into());
-        for one in &preview.consequences {
+        for one in &preview.agreed.consequences {
             let mark = if one.irreversible { "irreversible" } else { "by hand" };
             lines.push(format!("  {} {} ({mark}): {}", one.at, one.inquiry, one.words));
         }

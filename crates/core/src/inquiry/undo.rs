@@ -13,7 +13,12 @@ pub(super) const UNDO: &str = "undo:";
 impl Undo {
     /// The target of its effect.
     pub fn target(&self) -> String {
-        format!("{UNDO}{}:{}:{}", self.rollback, self.object.as_str(), self.record)
+        Self::target_of(self.rollback.as_str(), self.object.as_str(), &self.record)
+    }
+
+    /// The target of what a rollback does to a record.
+    pub fn target_of(rollback: &str, object: &str, record: &str) -> String {
+        format!("{UNDO}{rollback}:{object}:{record}")
     }
 
     pub(super) fn wish(&self, target: &str) -> Wish {

@@ -139,7 +139,7 @@ async fn rolled_back(vendor: &'static str, crash: Option<Crash>) {
     written(&yard).await;
     let second = Scope { version: Some(3), ..Scope::default() };
     let early = yard.engine.preview_rollback(&yard.account, &second).await.unwrap();
-    assert_eq!((early.restored, early.spared), (LEADS, 0), "{vendor}: {:?}", words(&early));
+    assert_eq!((early.agreed.restored, early.agreed.spared), (LEADS, 0), "{vendor}: {:?}", words(&early));
     // Somebody corrects one by hand: what was shown is not true any more.
     let corrected = lead(&yard, 0);
     let typed = yard.with(|t| t.vendor_mut().type_in(&corrected.id, &field_of(&corrected), "referral", yard.now_ms()));
@@ -152,13 +152,19 @@ async fn rolled_back(vendor: &'static str, crash: Option<Crash>) {
     let Err(Error::Told(stale)) = begin(early.digest).await else { panic!("{vendor}: a stale preview was taken") };
     assert_eq!(stale.code, "RB-0231");
     let shown = yard.engine.preview_rollback(&yard.account, &second).await.unwrap();
-    assert_eq!((shown.restored, shown.spared), (LEADS - 1, 1), "{vendor}");
+    assert_eq!((shown.agreed.restored, shown.agreed.spared), (LEADS - 1, 1), "{vendor}");
     let spared = shown.fields.iter().find(|f| f.spared.is_some()).unwrap();
     assert_eq!((spared.spared, spared.now.as_deref()), (Some(Spared::LaterHuman), Some("referral")), "{vendor}");
     assert!(shown.fields.iter().all(|f| f.spared.is_some() || f.back.as_deref() == Some("website")), "{vendor}");
-    let early = shown.consequences.iter().filter(|c| c.at < shown.fields.iter().map(|f| f.written_at).min().unwrap());
-    assert_eq!(early.count(), 0, "{vendor}: what came before was set off by something else: {:?}", shown.consequences);
-    assert!(shown.tells.iter().all(|t| t.staff.is_some()), "{vendor}: {:?}", shown.tells);
+    let early =
+        shown.agreed.consequences.iter().filter(|c| c.at < shown.fields.iter().map(|f| f.written_at).min().unwrap());
+    assert_eq!(
+        early.count(),
+        0,
+        "{vendor}: what came before was set off by something else: {:?}",
+        shown.agreed.consequences
+    );
+    assert!(shown.agreed.tells.iter().all(|t| t.staff.is_some()), "{vendor}: {:?}", shown.agreed.tells);
     hook.wake();
     let mut deaths = 0;
     let id = match begin(shown.digest.clone()).await {
@@ -209,7 +215,7 @@ async fn rolled_back(vendor: &'static str, crash: Option<Crash>) {
     assert_eq!(audit.iter().filter(|k| *k == "rollback_done").count(), 1, "{vendor}: {audit:?}");
     // A preview of the same shows that nothing is left to take back.
     let after = yard.engine.preview_rollback(&yard.account, &second).await.unwrap();
-    assert_eq!(after.restored, 0, "{vendor}: {:?}", words(&after));
+    assert_eq!(after.agreed.restored, 0, "{vendor}: {:?}", words(&after));
     yard.close().await;
 }
 
@@ -262,7 +268,7 @@ async fn an_action_that_was_rolled_back_happens_again_when_a_person_lifts_it() {
         ..Scope::default()
     };
     let shown = yard.engine.preview_rollback(&yard.account, &one).await.unwrap();
-    assert_eq!(shown.restored, 1, "{:?}", words(&shown));
+    assert_eq!(shown.agreed.restored, 1, "{:?}", words(&shown));
     let ann = UserId::from_text("user_ann");
     let id = yard.engine.start_rollback(&yard.account, &one, &shown.digest, "only this one", &ann).await.unwrap();
     rest(&yard, &mut 0).await;
