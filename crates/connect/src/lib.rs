@@ -203,7 +203,7 @@ pub struct Replies {
 }
 
 /// A budget as the vendor's headers state it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Budget {
     pub burst_left: Option<u32>,
     pub daily_left: Option<u32>,

@@ -114,8 +114,7 @@ impl<'a> Side<'a> {
             let contract = facts.contract;
             let of_contacts = contract.fields.values().filter(|r| r.object == Object::Contact);
             let unread = of_contacts.map(|r| &r.property).filter(|p| !sight.contains(*p)).cloned();
-            let mut people = contract.matching.properties.all();
-            people.extend(contract.suppress.strategic.iter().map(|s| s.property.clone()));
+            let people = inquiry::asked_about_people(contract);
             Blind { properties: unread.collect(), people: people.iter().any(|p| !sight.contains(p)) }
         };
         Self { facts, blind: sights.iter().map(blind).collect() }

@@ -6,6 +6,7 @@
 //!
 //! [`propose`] is the whole judgement and pure; that it is so is [`crate::ensure`]'s work, as with every other write.
 
+use crate::contract::RollbackRule;
 use crate::crm::{Object, Setter};
 use crate::effect::LaneId;
 use crate::ensure::same;
@@ -172,6 +173,8 @@ pub enum Spared {
     Expired,
     /// It stands as it was before.
     Already,
+    /// Its clause says that it is never taken back.
+    Never,
 }
 
 impl Spared {
@@ -186,6 +189,7 @@ impl Spared {
             Self::CreatedRecord => "created_record",
             Self::Expired => "expired",
             Self::Already => "already",
+            Self::Never => "never",
         }
     }
 
@@ -200,6 +204,7 @@ impl Spared {
             Self::CreatedRecord => "the record was made with it, and it says whose record or what work it is",
             Self::Expired => "what stood there before is not kept any more",
             Self::Already => "it stands as it was before",
+            Self::Never => "its clause says that it is never taken back",
         }
     }
 }
@@ -217,9 +222,31 @@ pub enum Proposal {
     Spare(Spared),
 }
 
-/// What becomes of one property of one record. `history`: every confirmed write to it, oldest first. `identity`: it says whose record it is.
-/// `None`: the scope is not about it.
-pub fn propose(scope: &Scope, history: &[Written], now: &Standing, identity: bool) -> Option<Proposal> {
+/// What becomes of a value where `from` was written and `to` shall stand again: `None`: it stands so already; `Ok`: ours still stands there. What a
+/// person, another program or nobody known has put there since stays.
+pub(crate) fn stands(text: &str, set_by: Option<Setter>, from: &str, to: &str) -> Option<Result<(), Spared>> {
+    if same(text, to) {
+        return None;
+    }
+    Some(match set_by {
+        Some(Setter::Person) => Err(Spared::LaterHuman),
+        _ if same(text, from) => Ok(()),
+        Some(Setter::Integration | Setter::Automation) => Err(Spared::LaterWrite),
+        Some(Setter::Unknown) | None => Err(Spared::LaterHuman),
+    })
+}
+
+/// What is special about a property.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct About {
+    /// It says whose record or what work it is.
+    pub identity: bool,
+    /// What its clause puts in the place of a write that is taken back.
+    pub rule: RollbackRule,
+}
+
+/// What becomes of one property of one record. `history`: every confirmed write to it, oldest first. `None`: the scope is not about it.
+pub fn propose(scope: &Scope, history: &[Written], now: &Standing, about: About) -> Option<Proposal> {
     use Proposal::{Restore, Spare};
     if !history.iter().any(|write| scope.takes(write)) {
         return None;
@@ -230,6 +257,9 @@ pub fn propose(scope: &Scope, history: &[Written], now: &Standing, identity: boo
     }
     if !scope.takes(last) {
         return Some(Spare(Spared::LaterWrite));
+    }
+    if about.rule == RollbackRule::Never {
+        return Some(Spare(Spared::Never));
     }
     // What stood there before the first of the writes in a row; where one did not find what the one before it wrote, somebody else had
     // put something there in between, and that is what goes back.
@@ -242,27 +272,25 @@ pub fn propose(scope: &Scope, history: &[Written], now: &Standing, identity: boo
         (first, earlier) = (write, rest);
     }
     let machine = earlier.last().filter(|write| write.precedes(first)).and_then(|write| write.machine);
-    let (Some(from), Some(to)) = (last.is.clone(), first.was.clone()) else { return Some(Spare(Spared::Expired)) };
+    let (before, machine) = match about.rule {
+        RollbackRule::Clear => (Some(String::new()), None),
+        RollbackRule::Previous | RollbackRule::Never => (first.was.clone(), machine),
+    };
+    let (Some(from), Some(to)) = (last.is.clone(), before) else { return Some(Spare(Spared::Expired)) };
     let (text, set_by) = match now {
         Standing::Value { text, set_by } => (text, *set_by),
         Standing::Merged => return Some(Spare(Spared::Merged)),
         Standing::Gone => return Some(Spare(Spared::Gone)),
         Standing::Unread => return Some(Spare(Spared::Unread)),
     };
-    if same(text, &to) {
-        return Some(Spare(Spared::Already));
-    }
-    if set_by == Some(Setter::Person) {
-        return Some(Spare(Spared::LaterHuman));
-    }
-    if !same(text, &from) {
-        let other = matches!(set_by, Some(Setter::Integration | Setter::Automation));
-        return Some(Spare(if other { Spared::LaterWrite } else { Spared::LaterHuman }));
-    }
-    if identity && to.trim().is_empty() && history.first().is_some_and(|write| write.made) {
-        return Some(Spare(Spared::CreatedRecord));
-    }
-    Some(Restore { from, to, machine })
+    Some(match stands(text, set_by, &from, &to) {
+        None => Spare(Spared::Already),
+        Some(Err(why)) => Spare(why),
+        Some(Ok(())) if about.identity && to.trim().is_empty() && history.first().is_some_and(|write| write.made) => {
+            Spare(Spared::CreatedRecord)
+        }
+        Some(Ok(())) => Restore { from, to, machine },
+    })
 }
 
 /// What is taken back on one record, as its inquiry keeps it until it is so.

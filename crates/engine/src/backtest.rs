@@ -28,7 +28,7 @@ const DOCUMENTS_MAX: usize = 1000;
 const CALLERS_MAX: usize = 200_000;
 const LOOKS_MAX: usize = 4;
 /// Events that follow from decisions of ours; they are modelled.
-const MODELLED: [&str; 6] = ["settled", "dead", "timer", "replayed", "told", "facts_changed"];
+const MODELLED: [&str; 7] = ["settled", "dead", "timer", "replayed", "told", "facts_changed", "paused"];
 
 /// Which calls a draft is tried on.
 #[derive(Debug, Clone)]
@@ -351,7 +351,7 @@ fn read_case(
                     None => What::Event(event),
                 }
             }
-            Event::Moved { record, .. } => {
+            Event::Moved { record, .. } | Event::Seen { record, .. } => {
                 looks.push(Arc::new(Seen { at, records: vec![record], memory: Vec::new() }));
                 continue;
             }

@@ -310,18 +310,12 @@ impl Engine {
             return Ok(true);
         }
         let facts = self.facts(account).await?;
-        let Some((lane, _)) = facts.facts().crm else { return Ok(true) };
+        let Some((lane, words)) = facts.facts().crm else { return Ok(true) };
         let Some(held) = facts.connections.get(lane.as_str()).filter(|held| held.state == "active") else {
             return Ok(true);
         };
         let Some(crm) = held.crm().filter(|crm| !crm.acknowledges()) else { return Ok(true) };
-        let fields = facts.contract.fields.values().filter(|rule| rule.object == Object::Contact);
-        let mut properties: Vec<String> = fields.map(|rule| rule.property.clone()).collect();
-        properties.sort();
-        properties.dedup();
-        if properties.is_empty() {
-            return Ok(true);
-        }
+        let properties = ringback_core::inquiry::asked_of_contacts(&facts.contract, words);
         let operation = CrmOp::ReadById {
             object: Object::Contact,
             id: contact.record.clone(),

@@ -300,9 +300,8 @@ fn field(clause: &str, name: &str, a: &FieldRule, b: &FieldRule, found: &mut Fou
             (Some(_), None) => Way::Loosens,
             _ => Way::Neither,
         };
-        let told = |w: &Option<String>| w.clone().unwrap_or_else(|| "never for that reason".to_owned());
-        let text =
-            format!("For {name} a person is asked whenever {}, before {}.", told(&b.review_when), told(&a.review_when));
+        let told = |w: &Option<String>| w.as_ref().map_or("for no condition".to_owned(), |w| format!("whenever {w}"));
+        let text = format!("For {name} a person is asked {}, before {}.", told(&b.review_when), told(&a.review_when));
         found.say(&key("review_when"), way, text);
     }
     found.word(

@@ -210,7 +210,7 @@ pub enum OnMissing {
 /// What taking a write back puts in its place (F-193). What a person has set since is spared whatever stands here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Undo {
+pub enum RollbackRule {
     /// What stood there before.
     #[default]
     Previous,
@@ -220,7 +220,7 @@ pub enum Undo {
     Never,
 }
 
-impl Undo {
+impl RollbackRule {
     /// The word used in contracts.
     pub fn word(self) -> &'static str {
         match self {
@@ -302,8 +302,8 @@ pub struct FieldRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_when: Option<String>,
     /// What taking a write back puts in its place.
-    #[serde(default, skip_serializing_if = "Undo::is_plain")]
-    pub rollback: Undo,
+    #[serde(default, skip_serializing_if = "RollbackRule::is_plain")]
+    pub rollback: RollbackRule,
     /// A change could alter accountability, reporting or trust: a person decides (F-110).
     pub accountability: bool,
     /// One of the eight kinds that are never changed silently.
@@ -791,9 +791,9 @@ fn sentence(name: &str, rule: &FieldRule) -> Sentence {
     };
     let asked = rule.review_when.as_ref().map_or_else(String::new, |w| format!(" A person is asked whenever {w}."));
     let undo = match rule.rollback {
-        Undo::Previous => "",
-        Undo::Clear => " Taking it back empties it.",
-        Undo::Never => " It is never taken back by a machine.",
+        RollbackRule::Previous => "",
+        RollbackRule::Clear => " Taking it back empties it.",
+        RollbackRule::Never => " It is never taken back by a machine.",
     };
     let care =
         if rule.accountability || rule.protected.is_some() { " A change needs a person's approval." } else { "" };

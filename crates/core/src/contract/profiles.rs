@@ -22,7 +22,7 @@ const fn profile(name: &'static str, about: &'static str, overlay: &'static str)
 pub const PROFILES: &[Profile] = &[
     profile(
         "home-services",
-        "Trades that drive out: the service wanted stands on the callback task, and an urgent call goes to whoever is nearest.",
+        "Trades that drive out: the service wanted stands on the callback task, and a same-day call is due within two hours.",
         include_str!("profiles/home-services.toml"),
     ),
     profile(
@@ -37,12 +37,12 @@ pub const PROFILES: &[Profile] = &[
     ),
     profile(
         "financial",
-        "Financial services: sums and advice stay out of the CRM, and every complaint climbs at once.",
+        "Financial services: sums and products stay out of the CRM, and words are kept short.",
         include_str!("profiles/financial.toml"),
     ),
     profile(
         "recruitment",
-        "Recruiters: status, availability and notes are fields of their own, and a person decides each of them.",
+        "Recruiters: status, availability and notes have fields of their own, empty until something tells them, and a person decides each.",
         include_str!("profiles/recruitment.toml"),
     ),
     profile(
@@ -52,7 +52,7 @@ pub const PROFILES: &[Profile] = &[
     ),
     profile(
         "legal",
-        "Law firms: nothing of the matter goes into the CRM, and whoever calls is answered by a person.",
+        "Law firms: nothing of the matter goes into the CRM, and words are kept short.",
         include_str!("profiles/legal.toml"),
     ),
     profile(

@@ -107,6 +107,8 @@ fn a_default_never_takes_the_place_of_a_value_and_asks_nobody() {
     assert_eq!(changed(|rule| rule.machine = Machine::Suggest), None);
     assert_eq!(changed(|rule| rule.machine = Machine::Never), None);
     assert_eq!(changed(|rule| rule.accountability = true), None);
+    assert_eq!(changed(|rule| rule.review_when = Some("call.after_hours || true".into())), None);
+    assert_eq!(changed(|rule| rule.review_when = Some("1 > 2".into())), Some(VerdictKind::Write));
     assert_eq!(changed(|rule| rule.protected = Some(Protected::OptOut)), None);
     assert_eq!(changed(|rule| rule.on_missing = OnMissing::Leave), None);
     assert_eq!(changed(|rule| rule.on_missing = OnMissing::Flag), Some(VerdictKind::Keep));

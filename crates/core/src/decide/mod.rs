@@ -156,7 +156,9 @@ fn missing(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>, levels: Levels
         }
         OnMissing::Default(text) => {
             let new = inquiry.matched.as_ref().is_some_and(|m| m.kind == MatchKind::New);
-            let asks = protected(facts, rule).is_some() || rule.accountability;
+            let asks = protected(facts, rule).is_some()
+                || rule.accountability
+                || rule.review_when.as_deref().is_some_and(|when| known::holds_now(when, inquiry, facts));
             let acts = matches!(rule.machine, Machine::Update | Machine::FillEmpty) && !asks;
             let reach =
                 if own_record(rule) { levels.field > Autonomy::Suggest } else { new && levels.field == Autonomy::Auto };

@@ -4,7 +4,7 @@
 //! [`Next::Moved`], and a record that was merged or is gone is spared whole.
 
 use super::*;
-use crate::crm::Setter;
+use crate::rollback;
 
 /// A record and the values that go back.
 pub(super) struct Back<'a> {
@@ -48,19 +48,9 @@ impl Back<'_> {
 
     /// What is to become of a property, by what stands there: `None` when it stands as it was before.
     fn judge(&self, name: &str, now: &Record) -> Option<Result<(), Spared>> {
-        let stands = now.properties.get(name).map_or("", String::as_str);
         let text = |of: &Properties| of.get(name).cloned().unwrap_or_default();
-        if same(stands, &text(self.to)) {
-            return None;
-        }
-        let setter = now.set_by.get(name).map(|set| set.who);
-        let ours = same(stands, &text(self.from));
-        Some(match setter {
-            Some(Setter::Person) => Err(Spared::LaterHuman),
-            _ if ours => Ok(()),
-            Some(Setter::Integration | Setter::Automation) => Err(Spared::LaterWrite),
-            Some(Setter::Unknown) | None => Err(Spared::LaterHuman),
-        })
+        let set_by = now.set_by.get(name).map(|set| set.who);
+        rollback::stands(&text(&now.properties), set_by, &text(self.from), &text(self.to))
     }
 }
 

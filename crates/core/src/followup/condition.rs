@@ -176,6 +176,9 @@ fn names(expr: &Expr, found: &mut Vec<String>) {
     }
 }
 
+/// The word for what nobody knows.
+pub const UNKNOWN: &str = "unknown";
+
 fn eval(expr: &Expr, facts: &dyn Facts) -> Option<Fact> {
     let truth = |e: &Expr| eval(e, facts) == Some(Fact::Bool(true));
     match expr {
@@ -187,7 +190,8 @@ fn eval(expr: &Expr, facts: &dyn Facts) -> Option<Fact> {
             _ => None,
         },
         Expr::Holds(a, b) => match (eval(a, facts)?, eval(b, facts)?) {
-            (Fact::Text(text), Fact::Text(words)) => Some(Fact::Bool(text.contains(&words))),
+            // The word for what nobody knows holds no words.
+            (Fact::Text(text), Fact::Text(words)) => Some(Fact::Bool(text != UNKNOWN && text.contains(&words))),
             _ => None,
         },
         Expr::Two(Op::Or, a, b) => Some(Fact::Bool(truth(a) || truth(b))),
@@ -376,7 +380,7 @@ impl Reader<'_> {
             Tok::Text(value) => Ok((Expr::Value(Fact::Text(value)), Kind::Text, token.at)),
             Tok::Number(value) => Ok((Expr::Value(Fact::Number(value)), Kind::Number, token.at)),
             Tok::Word(word) if word.ends_with(".contains") && self.take("(") => {
-                let of = word.trim_end_matches(".contains").to_owned();
+                let of = word.strip_suffix(".contains").unwrap_or(&word).to_owned();
                 let (text, kind, at) = name(of.clone(), token.at.start..token.at.start + of.len())?;
                 let (words, of_words, at_words) = self.unary(depth + 1)?;
                 if kind != Kind::Text || of_words != Kind::Text {
@@ -513,7 +517,7 @@ mod tests {
             (r#"inquiry.urgency in []"#, false),
             (r#""a\"b" == "a\"b""#, true),
             (r#"record.territory == "unknown""#, true),
-            (r#"record.note.contains("know")"#, true),
+            (r#"record.note.contains("know")"#, false),
             (r#"record.note.contains("interested") || field.budget.contains("x")"#, false),
         ] {
             assert_eq!(Condition::parse(text).map(|c| c.holds(&Phoenix)), Ok(expect), "{text}");

@@ -4,7 +4,7 @@
 //! a rule names somebody else than the matched record's owner, the callback goes to the rule's person and the change of the record is
 //! only suggested.
 
-use super::condition::{Condition, Fact, Facts};
+use super::condition::{Condition, Fact, Facts, UNKNOWN};
 use crate::contract::{OwnerRules, OwnerTarget, Tie};
 use crate::id::{LocationId, StaffId};
 use crate::identity::MatchKind;
@@ -291,9 +291,9 @@ impl Facts for View<'_> {
     fn get(&self, name: &str) -> Option<Fact> {
         let f = self.facts;
         let text = |t: &str| Some(Fact::Text(t.to_owned()));
-        let known = |t: &Option<String>| Some(Fact::Text(t.clone().unwrap_or_else(|| "unknown".to_owned())));
+        let known = |t: &Option<String>| Some(Fact::Text(t.clone().unwrap_or_else(|| UNKNOWN.to_owned())));
         match name {
-            "call.location" => text(self.roster.location(&f.location).map_or("unknown", |l| l.slug.as_str())),
+            "call.location" => text(self.roster.location(&f.location).map_or(UNKNOWN, |l| l.slug.as_str())),
             "call.category" => text(&f.category),
             "call.after_hours" => Some(Fact::Bool(f.after_hours)),
             "call.line_kind" => known(&f.line_kind),

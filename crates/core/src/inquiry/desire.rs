@@ -187,14 +187,20 @@ fn find(inquiry: &Inquiry, facts: &Facts<'_>, lane: &LaneId, words: &CrmWords) -
     Some(Wish { target: "find".into(), lane: lane.clone(), desired, whole: None })
 }
 
-/// The properties of contacts that are read under a contract, sorted.
-pub fn asked_of_contacts(contract: &Contract, words: &CrmWords) -> Vec<String> {
+/// The properties of contacts that say who it is, who is held back and what conditions ask for.
+pub(crate) fn asked_about_people(contract: &Contract) -> Vec<String> {
     let mut properties: Vec<String> = contract.matching.properties.all();
-    properties.extend(words.contact_reads.iter().map(|p| (*p).to_owned()));
     let suppress = &contract.suppress;
     properties.extend(suppress.strategic.iter().chain(suppress.marked.values()).map(|s| s.property.clone()));
     let asked = contract.asked();
     properties.extend(asked.iter().filter_map(|n| n.strip_prefix("record.")).map(str::to_owned));
+    properties
+}
+
+/// The properties of contacts that are read under a contract, sorted.
+pub fn asked_of_contacts(contract: &Contract, words: &CrmWords) -> Vec<String> {
+    let mut properties = asked_about_people(contract);
+    properties.extend(words.contact_reads.iter().map(|p| (*p).to_owned()));
     properties.push("rb_key".into());
     let mapped = contract.fields.values().filter(|r| r.object == Object::Contact);
     properties.extend(mapped.map(|r| r.property.clone()));

@@ -1,7 +1,6 @@
 //! What an answer would do, before it is given: the very step that it would cause, taken on a copy.
 
 use super::{Choice, Event, Facts, Inquiry, Review, ReviewKind, step};
-use crate::effect::Desired;
 use crate::id::{ReviewId, UserId};
 use crate::plan::VerdictKind;
 use jiff::Timestamp;
@@ -80,11 +79,11 @@ pub fn foresee(inquiry: &Inquiry, review: &ReviewId, choice: &Choice, facts: &Fa
     let already = written(&still.inquiry);
     let effects = |of: Option<&crate::plan::Plan>| -> Vec<(String, String, &'static str)> {
         let all = of.into_iter().flat_map(|p| &p.effects);
-        all.map(|e| (e.target.clone(), e.desired.digest(), kind(&e.desired))).collect()
+        all.map(|e| (e.target.clone(), e.desired.digest(), e.desired.word())).collect()
     };
     let before = effects(still.plan.as_ref());
     let fresh: Vec<_> = effects(after.plan.as_ref()).into_iter().filter(|e| !before.contains(e)).collect();
-    let made = |word: &str| fresh.iter().filter(|(_, _, kind)| *kind == word).count();
+    let made = |words: &[&str]| fresh.iter().filter(|(_, _, kind)| words.contains(kind)).count();
     let gone = |r: &&Review| r.id != *review && !after.inquiry.reviews.iter().any(|a| a.digest == r.digest);
     let new = |r: &&Review| !still.inquiry.reviews.iter().any(|a| a.digest == r.digest);
     let owner = after.inquiry.owner.as_ref();
@@ -92,24 +91,14 @@ pub fn foresee(inquiry: &Inquiry, review: &ReviewId, choice: &Choice, facts: &Fa
     Foreseen {
         writes: written(&after.inquiry).into_iter().filter(|w| !already.contains(w)).collect(),
         record: after.inquiry.contact.as_ref().map(|c| c.record.clone()),
-        makes_contact: made("contact") > 0,
-        call_logs: made("call"),
-        task: made("task") > 0,
+        makes_contact: made(&["create_contact"]) > 0,
+        call_logs: made(&["log_call"]),
+        task: made(&["create_task", "close_task"]) > 0,
         owner: owner.filter(|_| changed).map(|o| o.name.clone()),
         due_at: after.inquiry.clock.as_ref().filter(|c| still.inquiry.clock.as_ref() != Some(*c)).map(|c| c.due_at),
         asks: after.inquiry.reviews.iter().filter(new).map(|r| r.kind).collect(),
         voids: still.inquiry.reviews.iter().filter(gone).count(),
         placed: after.inquiry.location != still.inquiry.location,
-    }
-}
-
-fn kind(desired: &Desired) -> &'static str {
-    match desired {
-        Desired::NewContact { .. } => "contact",
-        Desired::Activity { object: crate::crm::Object::Task, .. }
-        | Desired::ActivityIfMade { object: crate::crm::Object::Task, .. } => "task",
-        Desired::Activity { .. } | Desired::ActivityIfMade { .. } => "call",
-        _ => "other",
     }
 }
 

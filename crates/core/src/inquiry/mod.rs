@@ -11,8 +11,8 @@ mod mode;
 mod step;
 mod undo;
 
-pub(crate) use desire::Reach;
 pub use desire::asked_of_contacts;
+pub(crate) use desire::{Reach, asked_about_people};
 pub use foresee::{Foreseen, Written, foresee};
 pub(crate) use step::{Rehearsed, rehearse};
 pub use step::{step, wants_reading};

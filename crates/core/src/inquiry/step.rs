@@ -170,7 +170,7 @@ impl<'a, M: Mode> Moving<'a, M> {
             Event::Paused { effect, target, properties } => {
                 self.settle_target(target, effect, Progress::Superseded, None, Some("a clause of it is paused"));
                 let draft = Draft::new("paused").with("effect", effect).with("target", target);
-                self.drafts.push(draft.with("properties", properties));
+                tell!(self, draft.with("properties", properties));
             }
             Event::Doubled { others } => self.take_doubles(others),
             Event::Relocated { by } => self.take_relocation(by),
@@ -429,13 +429,13 @@ impl<'a, M: Mode> Moving<'a, M> {
         self.inquiry.effects.remove(target);
         self.inquiry.moves = self.inquiry.moves.saturating_add(1);
         self.shows(record, self.now);
-        self.drafts.push(Draft::new("moved").with("effect", effect).with("target", target).with("record", &record.id));
+        tell!(self, Draft::new("moved").with("effect", effect).with("target", target).with("record", &record.id));
     }
 
     /// The record was read again before an answer counts.
     fn take_sight(&mut self, record: &Record, read_at: Timestamp) {
         self.shows(record, read_at);
-        self.drafts.push(Draft::new("seen").with("record", &record.id).with("read_at", read_at));
+        tell!(self, Draft::new("seen").with("record", &record.id).with("read_at", read_at));
     }
 
     /// What the record shows now takes the place of what was known of it.

@@ -51,31 +51,55 @@ fn back_ours(from: &str, to: &str) -> Option<Proposal> {
     Some(Proposal::Restore { from: from.into(), to: to.into(), machine: Some(1000) })
 }
 
+const ABOUT_WHOM: About = About { identity: true, rule: RollbackRule::Previous };
+
+fn under(rule: RollbackRule) -> About {
+    About { rule, ..About::default() }
+}
+
 fn spared(why: Spared) -> Option<Proposal> {
     Some(Proposal::Spare(why))
+}
+
+#[test]
+fn a_clause_says_what_takes_the_place_of_what_is_taken_back() {
+    let history = [write(1, 1, "", "good"), write(2, 2, "good", "bad")];
+    let now = stands("bad", None);
+    let judge = |rule, now: &Standing| propose(&version(2), &history, now, under(rule));
+    assert_eq!(judge(RollbackRule::Previous, &now), back_ours("bad", "good"));
+    assert_eq!(judge(RollbackRule::Clear, &now), back("bad", ""));
+    assert_eq!(judge(RollbackRule::Never, &now), spared(Spared::Never));
+    // What somebody put there since is theirs whatever the clause says, and a value that is not kept any more can still be emptied.
+    assert_eq!(judge(RollbackRule::Clear, &stands("typed", None)), spared(Spared::LaterHuman));
+    let gone = [Written { was: None, ..write(2, 2, "", "bad") }];
+    assert_eq!(propose(&version(2), &gone, &now, under(RollbackRule::Clear)), back("bad", ""));
 }
 
 #[test]
 fn what_goes_back_is_what_stood_there_before_the_writes_in_question() {
     let history = [write(1, 1, "", "good"), write(2, 2, "good", "bad"), write(3, 2, "bad", "worse")];
     let now = stands("worse", Some(Setter::Integration));
-    assert_eq!(propose(&version(2), &history, &now, false), back_ours("worse", "good"));
+    assert_eq!(propose(&version(2), &history, &now, About::default()), back_ours("worse", "good"));
     let all = Scope { field: Some("lead_source".into()), ..Scope::default() };
-    assert_eq!(propose(&all, &history, &now, false), back("worse", ""));
-    assert_eq!(propose(&version(1), &history, &now, false), spared(Spared::LaterWrite), "a later one stands there");
-    assert_eq!(propose(&version(7), &history, &now, false), None, "it is not about it");
+    assert_eq!(propose(&all, &history, &now, About::default()), back("worse", ""));
+    assert_eq!(
+        propose(&version(1), &history, &now, About::default()),
+        spared(Spared::LaterWrite),
+        "a later one stands there"
+    );
+    assert_eq!(propose(&version(7), &history, &now, About::default()), None, "it is not about it");
 }
 
 #[test]
 fn what_somebody_put_in_between_goes_back_and_not_what_was_before_it() {
     let history = [write(1, 2, "", "bad"), write(3, 2, "typed", "worse")];
-    assert_eq!(propose(&version(2), &history, &stands("worse", None), false), back("worse", "typed"));
+    assert_eq!(propose(&version(2), &history, &stands("worse", None), About::default()), back("worse", "typed"));
 }
 
 #[test]
 fn every_reason_to_spare_has_its_word() {
     let history = [write(1, 2, "good", "bad")];
-    let judge = |now: Standing| propose(&version(2), &history, &now, false);
+    let judge = |now: Standing| propose(&version(2), &history, &now, About::default());
     assert_eq!(judge(stands("typed", None)), spared(Spared::LaterHuman), "who did is not told: people win");
     assert_eq!(judge(stands("typed", Some(Setter::Person))), spared(Spared::LaterHuman));
     assert_eq!(judge(stands("bad", Some(Setter::Person))), spared(Spared::LaterHuman), "a person confirmed it");
@@ -85,18 +109,18 @@ fn every_reason_to_spare_has_its_word() {
     assert_eq!(judge(Standing::Gone), spared(Spared::Gone));
     assert_eq!(judge(Standing::Unread), spared(Spared::Unread));
     let gone = [Written { was: None, ..write(1, 2, "", "bad") }];
-    assert_eq!(propose(&version(2), &gone, &stands("bad", None), false), spared(Spared::Expired));
+    assert_eq!(propose(&version(2), &gone, &stands("bad", None), About::default()), spared(Spared::Expired));
     let made = [Written { made: true, ..write(1, 2, "", "Ana") }];
-    assert_eq!(propose(&version(2), &made, &stands("Ana", None), true), spared(Spared::CreatedRecord));
-    assert_eq!(propose(&version(2), &made, &stands("Ana", None), false), back("Ana", ""));
+    assert_eq!(propose(&version(2), &made, &stands("Ana", None), ABOUT_WHOM), spared(Spared::CreatedRecord));
+    assert_eq!(propose(&version(2), &made, &stands("Ana", None), About::default()), back("Ana", ""));
 }
 
 #[test]
 fn what_was_taken_back_is_not_taken_back_again() {
     let history = [write(1, 2, "good", "bad"), by_rollback(2, "bad", "good")];
-    assert_eq!(propose(&version(2), &history, &stands("good", None), false), spared(Spared::Already));
+    assert_eq!(propose(&version(2), &history, &stands("good", None), About::default()), spared(Spared::Already));
     let again = [history[0].clone(), history[1].clone(), write(3, 2, "good", "bad")];
-    assert_eq!(propose(&version(2), &again, &stands("bad", None), false), back("bad", "good"));
+    assert_eq!(propose(&version(2), &again, &stands("bad", None), About::default()), back("bad", "good"));
 }
 
 #[test]

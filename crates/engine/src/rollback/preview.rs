@@ -11,7 +11,7 @@ use ringback_core::effect::LaneId;
 use ringback_core::id::{AccountId, InquiryId, RollbackId, StaffId};
 use ringback_core::inquiry::Inquiry;
 use ringback_core::plan::Actor;
-use ringback_core::rollback::{Hold, Proposal, Scope, Spared, Standing, Written, propose};
+use ringback_core::rollback::{About, Hold, Proposal, Scope, Spared, Standing, Written, propose};
 use ringback_store::{self as store, DocumentRow, FieldWriteRow, Tx};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -391,7 +391,9 @@ fn shown(
     };
     // What a call log or a task was made with is the work itself: it is taken away only if it is asked for by name.
     let work = matches!(last.object, Object::Call | Object::Task) && scope.field.is_none();
-    let proposal = propose(scope, &history, &now, work || identity(facts, place, &row.property))?;
+    let rule = facts.contract.fields.get(&row.field).map(|clause| clause.rollback).unwrap_or_default();
+    let about = About { identity: work || identity(facts, place, &row.property), rule };
+    let proposal = propose(scope, &history, &now, about)?;
     let document = |text: &str| {
         let of = |(row, written): &(FieldWriteRow, Written)| {
             let is = (written.is.as_deref() == Some(text)).then(|| row.is_doc.clone()).flatten();

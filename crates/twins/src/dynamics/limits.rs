@@ -3,7 +3,7 @@
 use super::refusals::Refusal;
 use std::collections::VecDeque;
 
-const WINDOW_MS: i64 = 300_000;
+pub(crate) const WINDOW_MS: i64 = 300_000;
 
 /// The limits; `None` switches one off.
 #[derive(Debug, Clone)]

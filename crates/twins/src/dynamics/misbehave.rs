@@ -149,8 +149,8 @@ impl Books for Dynamics {
     }
 
     fn work_seconds_min(&self) -> f64 {
-        // 1,200 seconds within five minutes.
-        self.used.worked_ms as f64 / 1_000.0 / 4.0
+        let limit = self.options.limits.execution_ms_max.unwrap_or(u64::MAX);
+        self.used.worked_ms as f64 / limit as f64 * super::limits::WINDOW_MS as f64 / 1_000.0
     }
 
     fn entries(&self) -> Vec<Entry> {

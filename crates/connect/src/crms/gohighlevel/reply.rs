@@ -39,7 +39,7 @@ fn budget(reply: &HttpReply) -> Option<Budget> {
     let budget = Budget {
         burst_left: number("x-ratelimit-remaining"),
         daily_left: number("x-ratelimit-daily-remaining"),
-        work_left_percent: None,
+        ..Budget::default()
     };
     (budget.burst_left.is_some() || budget.daily_left.is_some()).then_some(budget)
 }

@@ -89,9 +89,9 @@ fn by_id(operation: &CrmOp) -> bool {
 fn budget(reply: &HttpReply) -> Option<Budget> {
     let number = |name: &str| reply.header(name).and_then(|v| v.trim().parse().ok());
     let budget = Budget {
-        work_left_percent: None,
         burst_left: number("x-hubspot-ratelimit-remaining"),
         daily_left: number("x-hubspot-ratelimit-daily-remaining"),
+        ..Budget::default()
     };
     (budget.burst_left.is_some() || budget.daily_left.is_some()).then_some(budget)
 }

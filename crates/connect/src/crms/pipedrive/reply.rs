@@ -38,9 +38,9 @@ fn names_one(operation: &CrmOp) -> bool {
 fn budget(reply: &HttpReply) -> Option<Budget> {
     let number = |name: &str| reply.header(name).and_then(|v| v.trim().parse().ok());
     let budget = Budget {
-        work_left_percent: None,
         burst_left: number("x-ratelimit-remaining"),
         daily_left: number("x-daily-ratelimit-token-remaining").or_else(|| number("x-daily-requests-left")),
+        ..Budget::default()
     };
     (budget.burst_left.is_some() || budget.daily_left.is_some()).then_some(budget)
 }

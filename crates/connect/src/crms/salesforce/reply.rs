@@ -62,7 +62,7 @@ fn budget(reply: &HttpReply) -> Option<Budget> {
     let (used, rest) = rest.split_once('/')?;
     let most: String = rest.chars().take_while(char::is_ascii_digit).collect();
     let left = most.parse::<u32>().ok()?.saturating_sub(used.trim().parse().ok()?);
-    Some(Budget { burst_left: None, daily_left: Some(left), work_left_percent: None })
+    Some(Budget { daily_left: Some(left), ..Budget::default() })
 }
 
 /// The answer to one request, alone or as part of a composite one.

@@ -21,8 +21,7 @@ pub(super) fn replies(
     received_at: Timestamp,
 ) -> Replies {
     let answer = Answer { reply, connection, received_at };
-    let budget =
-        credits_left(reply).map(|left| Budget { burst_left: None, daily_left: Some(left), work_left_percent: None });
+    let budget = credits_left(reply).map(|left| Budget { daily_left: Some(left), ..Budget::default() });
     Replies { outcomes: answer.outcomes(operations), budget }
 }
 

@@ -23,7 +23,8 @@ const MACHINE: &[(&str, Machine)] = &[
     ("suggest", Machine::Suggest),
     ("never", Machine::Never),
 ];
-const UNDO: &[(&str, Undo)] = &[("previous", Undo::Previous), ("clear", Undo::Clear), ("never", Undo::Never)];
+const UNDO: &[(&str, RollbackRule)] =
+    &[("previous", RollbackRule::Previous), ("clear", RollbackRule::Clear), ("never", RollbackRule::Never)];
 const TYPES: &[(&str, u8)] =
     &[("text", 0), ("number", 1), ("money", 2), ("date", 3), ("datetime", 4), ("bool", 5), ("phone", 6), ("email", 7)];
 
