@@ -140,6 +140,7 @@ pub(super) fn check(contract: &Contract, places: &Places) -> Vec<Problem> {
     found.extend(one_clause_per_property(contract, places));
     found.extend(contradictions(contract, places));
     found.extend(cycles(contract, places));
+    found.extend(unsaid(contract, places));
     found
 }
 
@@ -193,6 +194,38 @@ fn contradictions(contract: &Contract, places: &Places) -> Vec<Problem> {
         };
         let cure = "keep one of them, or give them different priorities";
         found.push(two_places(places, cause, cure, name, other));
+    }
+    found
+}
+
+/// A condition that asks what was said of a field which no clause names: nothing is ever said of it, so it would be unknown for good.
+fn unsaid(contract: &Contract, places: &Places) -> Vec<Problem> {
+    let rules =
+        contract.owner.rules.iter().enumerate().map(|(n, r)| (format!("owner.rule[{}]", n + 1), "when", &r.when));
+    let reviews = contract
+        .fields
+        .iter()
+        .filter_map(|(name, f)| Some((format!("field.{name}"), "review_when", f.review_when.as_ref()?)));
+    let mut found = Vec::new();
+    for (clause, key, text) in rules.chain(reviews) {
+        let Ok(when) = Condition::parse(text) else { continue };
+        for name in when.more() {
+            let Some(field) = name.strip_prefix("field.") else { continue };
+            // A clause that stands there and is wrong is told by itself.
+            if contract.fields.contains_key(field) || places.has(&format!("field.{field}")) {
+                continue;
+            }
+            let cure = match super::did_you_mean(field, contract.fields.keys().map(String::as_str)) {
+                Some(near) => format!("did you mean field.{near}?"),
+                None => format!("add [field.{field}], or ask for a field that has a clause"),
+            };
+            let problem =
+                Problem::new("RB-0210", format!("{clause} asks for {name}, and no clause is called so"), cure);
+            found.push(match places.of(&format!("{clause}.{key}")).or_else(|| places.of(&clause)) {
+                Some(at) => problem.at(at),
+                None => problem,
+            });
+        }
     }
     found
 }

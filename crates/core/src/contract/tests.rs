@@ -206,6 +206,13 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "nothing is called",
     ),
     (
+        "machine = \"suggest\"",
+        "machine = \"suggest\"\nreview_when = 'field.budgt == \"0\"'",
+        "RB-0210",
+        "'field.budgt == \"0\"'",
+        "did you mean field.budget?",
+    ),
+    (
         "crm = \"hubspot-main\"",
         "crm = \"hubspot-main\"\nmandatory = [\"budgt\"]",
         "RB-0218",
