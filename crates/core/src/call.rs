@@ -192,12 +192,17 @@ impl Call {
         self.settled_at.is_some()
     }
 
-    /// Did somebody answer?
+    /// Did somebody of the business answer? A voice agent is nobody: what the caller wants is still to be done.
     pub fn answered(&self) -> bool {
+        self.ending == Ending::Answered
+    }
+
+    /// Did two speak, the caller and a person or a voice agent?
+    pub fn conversation(&self) -> bool {
         matches!(self.ending, Ending::Answered | Ending::AiAnswered)
     }
 
-    /// Is it a failed attempt of somebody to reach the business, or of the business to reach a form lead?
+    /// Is it an attempt of somebody to reach people of the business, or of the business to reach a form lead, that failed?
     pub fn missed(&self) -> bool {
         self.settled() && !self.answered() && !self.form
     }
@@ -430,8 +435,9 @@ fn rank(ending: Ending) -> u8 {
         Ending::Busy => 2,
         Ending::Abandoned => 3,
         Ending::Voicemail => 4,
-        Ending::AiAnswered => 5,
-        Ending::Answered => 6,
+        Ending::Answered => 5,
+        // To a tracker the agent's line has answered like any other; only the agent knows that no person did.
+        Ending::AiAnswered => 6,
     }
 }
 
@@ -500,7 +506,7 @@ pub fn place(call: &Call, person_key: Option<&str>, known: Option<KnownNumber>, 
         return only("outbound");
     }
     if call.inquiry.is_none() && call.answered() {
-        return only("answered");
+        return only("answered by somebody of the business");
     }
     let place = call.location.as_ref().map_or("-", LocationId::as_str);
     let open_key = match person_key {

@@ -476,7 +476,9 @@ async fn waiting_form(
     call: &Call,
     person: Option<&str>,
 ) -> Result<Option<CallId>, store::Error> {
-    let (Some(person), false, true) = (person, call.form, call.settled() && !call.answered()) else { return Ok(None) };
+    let (Some(person), false, true) = (person, call.form, call.settled() && !call.conversation()) else {
+        return Ok(None);
+    };
     if call.direction == Direction::Unsaid && call.inquiry.is_some() {
         return Ok(None);
     }
@@ -513,8 +515,7 @@ async fn events_of(
             region: location.map_or("US", |l| l.region.as_str()),
             caller_digits: call.caller.e164(),
         };
-        let reading = claim::read(&text, &context);
-        let summary = claim::summary(&text, &reading);
+        let (reading, summary) = claim::read_call(&text, call.conversation(), &context);
         let words: Vec<char> = text.chars().collect();
         let quote = |span: claim::Span| {
             words.get(span.start as usize..span.end as usize).map(|w| w.iter().collect()).unwrap_or_default()

@@ -140,9 +140,9 @@ enum Ended {
 }
 
 impl Ended {
-    /// Somebody answered, if only an agent.
+    /// Somebody of the business answered; an agent is nobody.
     fn heard(self) -> bool {
-        matches!(self, Self::Agent | Self::Answered)
+        matches!(self, Self::Answered)
     }
 
     /// As the sender of webhooks says it, and as the log does.
@@ -348,7 +348,9 @@ fn call(dice: &mut Dice, day: Date, place: usize, caller: String, at_ms: i64) ->
     let urgent = dice.percent(10);
     let words = match ended {
         Ended::Voicemail => Some(words::message(dice, urgent).text),
-        Ended::Agent => Some(words::plain(dice).text),
+        Ended::Agent => {
+            Some(format!("Agent: Thanks for calling. Is it an emergency?\nCaller: {}", words::plain(dice).text))
+        }
         _ => None,
     };
     let seconds = match ended {

@@ -45,6 +45,20 @@ fn numbered(signals: Vec<Signal>) -> Vec<(usize, Signal)> {
 }
 
 #[test]
+fn what_a_voice_agent_answered_still_waits_for_a_person() {
+    let agent = || signal(SignalKind::Ended, Ending::AiAnswered);
+    let tracker = || signal(SignalKind::Ended, Ending::Answered);
+    for order in [vec![agent()], vec![agent(), tracker()], vec![tracker(), agent()]] {
+        let call = fold_all(&numbered(order), 30);
+        assert_eq!(call.category(), "ai_answered", "only the agent knows that no person did");
+        assert!(call.missed() && call.conversation() && !call.answered());
+        assert!(matches!(place(&call, Some("person"), None, false), Place::Inquiry { .. }));
+    }
+    let person = fold_all(&numbered(vec![tracker()]), 30);
+    assert!(matches!(place(&person, Some("person"), None, false), Place::RecordOnly { .. }));
+}
+
+#[test]
 fn a_call_that_only_rings_is_not_missed_yet() {
     let call = fold_all(&numbered(vec![signal(SignalKind::Ringing, Ending::Unsaid)]), 30);
     assert!(!call.settled() && !call.missed());

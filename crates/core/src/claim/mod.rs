@@ -27,6 +27,7 @@ mod phone;
 mod service;
 mod summary;
 mod text;
+mod turns;
 mod when;
 mod words;
 
@@ -35,6 +36,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::check;
 pub use summary::{Summary, SummarySentence, summary};
+pub use turns::heard;
 
 use text::Doc;
 
@@ -237,6 +239,18 @@ pub struct Entity {
     pub kind: &'static str,
     pub start: u32,
     pub end: u32,
+}
+
+/// Reads the transcript of a call: the caller's words alone. A `conversation` that does not say who spoke gives no claim and says so.
+pub fn read_call(text: &str, conversation: bool, context: &ReadContext<'_>) -> (Reading, Summary) {
+    match heard(text, conversation) {
+        Some(heard) => {
+            let reading = read(&heard, context);
+            let summary = summary(&heard, &reading);
+            (reading, summary)
+        }
+        None => (Reading::default(), summary::unattributed(text)),
+    }
 }
 
 /// Reads one document. Total: any text gives a reading, an empty one an empty reading.

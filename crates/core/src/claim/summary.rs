@@ -31,9 +31,20 @@ impl Summary {
 
 /// The text for a document without words.
 pub(super) const NO_MESSAGE: &str = "No message content.";
+/// For words of two that nobody told apart.
+const UNATTRIBUTED: &str = "The transcript does not say who spoke, so nothing was read from it.";
 /// Sentences of the document quoted at most, so that a long call stays readable.
 const QUOTED_SENTENCES_MAX: usize = 2;
 const ASKED: [&str; 5] = ["caller_name", "callback_number", "service", "when", "address"];
+
+/// What a conversation gives that does not say who spoke.
+pub(super) fn unattributed(text: &str) -> Summary {
+    let said = if text.chars().any(char::is_alphanumeric) { UNATTRIBUTED } else { NO_MESSAGE };
+    Summary {
+        sentences: vec![SummarySentence { text: said.to_owned(), quote: None }],
+        unknown: ASKED.iter().map(|f| (*f).to_owned()).collect(),
+    }
+}
 
 /// Summarises a reading of `text`. Every sentence repeats the caller's own words; nothing is inferred from them.
 pub fn summary(text: &str, reading: &Reading) -> Summary {

@@ -377,7 +377,10 @@ fn pages(inquiry: &Inquiry, facts: &Facts<'_>) -> Vec<Wish> {
             "opened",
             "missed_call",
             inquiry.owner.as_ref().map(|o| &o.staff),
-            format!("Missed call from {who}"),
+            match inquiry.last_call().map(|c| c.ending) {
+                Some(Ending::AiAnswered) => format!("A voice agent took a call from {who}"),
+                _ => format!("Missed call from {who}"),
+            },
             None,
         );
     }
@@ -545,7 +548,11 @@ impl Writing<'_> {
             _ => words.call_statuses[0],
         };
         let direction = if call.direction == Direction::Outbound { words.call_outbound } else { words.call_inbound };
-        let title = if call.missed() { "Missed call from" } else { "Call from" };
+        let title = match call.ending {
+            Ending::AiAnswered => "Call taken by a voice agent from",
+            Ending::Answered => "Call from",
+            _ => "Missed call from",
+        };
         for (name, value) in [
             (words.call_at, written_instant(call.started_at)),
             (words.call_title, format!("{title} {from}")),

@@ -163,8 +163,7 @@ impl House {
         let zone = jiff::tz::TimeZone::get("America/Phoenix").unwrap();
         let context =
             ReadContext { anchor: call.started_at, zone: &zone, region: "US", caller_digits: call.caller.e164() };
-        let reading = claim::read(text, &context);
-        let summary = claim::summary(text, &reading);
+        let (reading, summary) = claim::read_call(text, call.conversation(), &context);
         let chars: Vec<char> = text.chars().collect();
         let quotes = reading
             .claims

@@ -76,7 +76,7 @@ impl InquiryCall {
         Self {
             id: call.id.clone(),
             ending: call.ending,
-            category: if after_form.is_some() && !call.answered() {
+            category: if after_form.is_some() && !call.conversation() {
                 "failed_after_form".into()
             } else {
                 call.category().into()
@@ -100,9 +100,19 @@ impl InquiryCall {
         }
     }
 
-    /// Nobody of the business spoke with the caller.
+    /// Nobody at all spoke with the caller.
     pub fn missed(&self) -> bool {
-        !matches!(self.ending, Ending::Answered | Ending::AiAnswered)
+        !self.conversation()
+    }
+
+    /// Nobody of the business has spoken with the caller, so somebody still has to: a voice agent's word binds nobody.
+    pub fn waits(&self) -> bool {
+        self.ending != Ending::Answered
+    }
+
+    /// Two spoke: the caller, and a person or a voice agent.
+    pub fn conversation(&self) -> bool {
+        matches!(self.ending, Ending::Answered | Ending::AiAnswered)
     }
 }
 
@@ -785,9 +795,9 @@ impl Inquiry {
         self.calls.iter().max_by_key(|c| (c.started_at, c.id.clone()))
     }
 
-    /// The first call that was missed.
+    /// The first call that people of the business missed.
     pub fn first_missed(&self) -> Option<&InquiryCall> {
-        self.calls.iter().filter(|c| c.missed()).min_by_key(|c| (c.started_at, c.id.clone()))
+        self.calls.iter().filter(|c| c.waits()).min_by_key(|c| (c.started_at, c.id.clone()))
     }
 
     /// The six stages with their state; the first failing one names where it hangs. Each answers for its own check only: what was never

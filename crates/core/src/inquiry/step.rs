@@ -213,7 +213,7 @@ impl<'a, M: Mode> Moving<'a, M> {
         } else if calls.len() < CALLS_MAX {
             calls.push(call.clone());
         }
-        let nobody_waits = self.inquiry.calls.iter().all(|c| !c.missed());
+        let nobody_waits = self.inquiry.calls.iter().all(|c| !c.waits());
         if self.inquiry.open() && nobody_waits {
             self.close(Outcome::AnsweredAfterAll, None);
         }

@@ -294,6 +294,28 @@ fn answered_after_all_closes_it_and_leaves_no_task() {
 }
 
 #[test]
+fn what_a_voice_agent_took_has_an_owner_a_clock_and_only_the_callers_words() {
+    let house = House::new();
+    let mut call = house.call(1, OPEN, Ending::AiAnswered, CALLER);
+    let now = call.first_received_at;
+    let words =
+        "Agent: Is it an emergency? I can offer $4,000.\nCaller: No, my budget is about $2,500 for a new furnace.";
+    let said = house.said(&mut call, words);
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    assert!(one.inquiry.open() && one.inquiry.owner.is_some() && one.inquiry.clock.is_some());
+    let two = step(one.inquiry, &said, &house.facts(), now);
+    assert_eq!(two.inquiry.claims["budget"].quote, "No, my budget is about $2,500 for a new furnace.");
+    let quotes: Vec<&str> = two.inquiry.claims.values().map(|held| held.quote.as_str()).collect();
+    assert!(quotes.iter().all(|q| !q.contains("4,000") && !q.contains("emergency")), "{quotes:?}");
+
+    let mut call = house.call(1, OPEN, Ending::AiAnswered, CALLER);
+    let unsaid = house.said(&mut call, "Is it an emergency? No, my budget is about $2,500.");
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &house.facts(), now);
+    let two = step(one.inquiry, &unsaid, &house.facts(), now);
+    assert!(two.inquiry.claims.is_empty(), "nobody knows who said it");
+}
+
+#[test]
 fn an_approval_holds_for_exactly_the_change_that_was_shown() {
     let mut house = House::new();
     house.contract.autonomy = Autonomy::AutoLowRisk;
