@@ -142,11 +142,16 @@ impl Home {
     /// A simulated HubSpot, set up, and the settings that lead to it with `more` after them.
     pub(crate) fn connected(&self, more: &str) -> Served {
         let twin = self.twin();
+        self.connect(&twin, more);
+        twin
+    }
+
+    /// Sets up that HubSpot, and the settings that lead to it with `more` after them.
+    pub(crate) fn connect(&self, twin: &Served, more: &str) {
         let settings = SETTINGS.replace("127.0.0.1:9", &twin.address.to_string()).replace("nobody", "pat-twin");
         self.write("ringback.toml", &format!("{settings}\n{more}"));
         let connected = self.json(&["connect", "hubspot-main", "--json"]);
         assert!(connected["created"].to_string().contains("contact.rb_key"), "{connected}");
-        twin
     }
 }
 

@@ -27,6 +27,8 @@ mod senders;
 #[cfg(test)]
 mod serve;
 #[cfg(test)]
+mod story;
+#[cfg(test)]
 mod trouble;
 #[cfg(test)]
 mod twilio;
