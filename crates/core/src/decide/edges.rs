@@ -3,7 +3,11 @@
 use super::tests::*;
 use super::*;
 use crate::contract::OnMissing;
+use crate::id::{InquiryId, ReviewId, RollbackId, UserId};
 use crate::inquiry::house::*;
+use crate::rollback::Hold;
+use crate::standing::Pause;
+use jiff::{SignedDuration, Timestamp};
 
 /// The verdict on a field, decided on what the inquiry knows now.
 fn now(inquiry: &Inquiry, house: &House, field: &str) -> Option<Verdict> {
@@ -155,4 +159,133 @@ fn the_owner_property_takes_the_crms_id_of_a_person_and_every_other_field_the_na
     assert_eq!(inquiry.owner.as_ref().unwrap().name, "ana");
     assert_eq!(now(&inquiry, &house, "record_owner").unwrap().is.as_deref(), Some("77"));
     assert_eq!(now(&inquiry, &house, "callback_owner").unwrap().is.as_deref(), Some("ana"));
+}
+
+#[test]
+fn what_ringback_decided_goes_where_a_clause_maps_it() {
+    let mut house = house(Autonomy::Auto);
+    let inquiry = looked(&house, NO_HEAT, Vec::new()).0.inquiry;
+    for (from, is) in [
+        ("due_at", inquiry.clock.as_ref().unwrap().due_at.to_string()),
+        ("category", "voicemail".to_owned()),
+        ("campaign", "drain-north".to_owned()),
+        ("source", "Google Ads".to_owned()),
+        ("location", "Phoenix".to_owned()),
+        ("vertical", "hvac".to_owned()),
+        ("next_action", "call_back".to_owned()),
+    ] {
+        let rule = house.contract.fields.get_mut("lead_source").unwrap();
+        rule.from = from.into();
+        assert_eq!(now(&inquiry, &house, "lead_source").and_then(|v| v.is), Some(is), "{from}");
+    }
+}
+
+#[test]
+fn a_doubt_says_how_sure_it_is_in_per_cent() {
+    let house = house(Autonomy::Auto);
+    let mut inquiry = looked(&house, NO_HEAT, Vec::new()).0.inquiry;
+    inquiry.claims.get_mut("urgency").unwrap().claim.confidence.0 = 599;
+    let kept = now(&inquiry, &house, "urgency").unwrap();
+    assert_eq!((kept.kind, kept.reason.as_str()), (VerdictKind::Keep, "59.9 %: below 60.0 % it is not even suggested"));
+}
+
+#[test]
+fn a_paused_clause_says_which_and_why() {
+    let mut house = house(Autonomy::Auto);
+    let inquiry = looked(&house, NO_HEAT, Vec::new()).0.inquiry;
+    let to = house.contract.fields["lead_source"].target();
+    let words = |text: &str| text.to_owned();
+    let (code, cause, cure) = (words("RB-0213"), words("the CRM has no rb_source"), words("put it back"));
+    house.standing.pauses = vec![Pause { clause: words("lead_source"), to, code, cause, cure }];
+    let kept = now(&inquiry, &house, "lead_source").unwrap();
+    assert_eq!((kept.kind, kept.because.as_str()), (VerdictKind::Keep, CLAUSE_PAUSED));
+    assert_eq!(kept.reason, "this clause is paused: the CRM has no rb_source");
+    assert_eq!(kept.clause, "field.lead_source.to");
+}
+
+const SINCE: &str = "2026-03-03T18:00:00Z";
+
+/// What was written of the lead's source was taken back.
+fn taken_back(since: &str) -> Hold {
+    Hold {
+        rollback: RollbackId::from_text("rb_1"),
+        field: "lead_source".into(),
+        to: "contact.rb_source".into(),
+        contract: None,
+        source: None,
+        inquiry: None,
+        record: None,
+        since: when(since),
+        until: None,
+    }
+}
+
+#[test]
+fn what_was_taken_back_is_asked_where_the_rollback_was_about_it_and_nowhere_else() {
+    let mut house = house(Autonomy::Auto);
+    let (ours, _) = made(&house);
+    let mut inquiry = ours;
+    inquiry.contact.as_mut().unwrap().record_held.properties.remove("rb_source");
+    let all = taken_back(SINCE);
+    let mut about = |hold: Hold| -> (VerdictKind, String) {
+        house.holds = vec![hold];
+        now(&inquiry, &house, "lead_source").map(|v| (v.kind, v.because)).unwrap()
+    };
+    let asked = (VerdictKind::Review, "rolled_back".to_owned());
+    let some = |text: &str| Some(text.to_owned());
+    for hold in [
+        all.clone(),
+        Hold { contract: some("missed-calls"), ..all.clone() },
+        Hold { source: some("google ads"), ..all.clone() },
+        Hold { source: Some(Source::Decision.words()), ..all.clone() },
+        Hold { inquiry: Some(inquiry.id.clone()), ..all.clone() },
+        Hold { inquiry: Some(InquiryId::from_text("inq_other")), record: some("901"), ..all.clone() },
+    ] {
+        assert_eq!(about(hold.clone()), asked, "{hold:?}");
+    }
+    for hold in [
+        Hold { to: "contact.rb_campaign".into(), ..all.clone() },
+        Hold { contract: some("another"), ..all.clone() },
+        Hold { source: some("bing"), ..all.clone() },
+        Hold { inquiry: Some(InquiryId::from_text("inq_other")), ..all.clone() },
+        Hold { inquiry: Some(InquiryId::from_text("inq_other")), record: some("902"), ..all.clone() },
+    ] {
+        assert_eq!(about(hold.clone()).0, VerdictKind::Write, "{hold:?}");
+    }
+}
+
+#[test]
+fn a_hold_is_in_force_from_its_moment_until_it_is_lifted() {
+    let hold = Hold { until: Some(when("2026-03-03T19:00:00Z")), ..taken_back(SINCE) };
+    let before = |text: &str| when(text).checked_sub(SignedDuration::from_secs(1)).unwrap();
+    assert!(!hold.in_force(before(SINCE)) && hold.in_force(when(SINCE)));
+    assert!(hold.in_force(before("2026-03-03T19:00:00Z")) && !hold.in_force(when("2026-03-03T19:00:00Z")));
+    assert!(taken_back(SINCE).in_force(when("2027-03-03T19:00:00Z")));
+}
+
+#[test]
+fn an_answer_from_before_the_rollback_is_none_and_one_since_then_counts() {
+    let mut house = house(Autonomy::Auto);
+    let mut inquiry = looked(&house, NO_HEAT, Vec::new()).0.inquiry;
+    let later = Hold { rollback: RollbackId::from_text("rb_2"), ..taken_back("2026-03-03T18:30:00Z") };
+    house.holds = vec![later, taken_back(SINCE)];
+    let asked = now(&inquiry, &house, "lead_source").unwrap();
+    assert!(
+        asked.reason.contains("rollback rb_2 ") && asked.reason.contains("; "),
+        "the latest is named: {}",
+        asked.reason
+    );
+    let digest = change_digest(&asked, &inquiry, &house.facts());
+    for (at, kind) in [
+        ("2026-03-03T18:29:59Z", VerdictKind::Review),
+        ("2026-03-03T18:30:00Z", VerdictKind::Write),
+        ("2026-03-03T18:30:01Z", VerdictKind::Write),
+    ] {
+        let at: Timestamp = when(at);
+        let (review, by) = (ReviewId::from_text("rev_1"), UserId::from_text("user_1"));
+        let (field, digest) = (Some("lead_source".to_owned()), digest.clone());
+        inquiry.approvals =
+            vec![Approval { review, kind: ReviewKind::Field, field, digest, choice: Choice::Approve, by, at }];
+        assert_eq!(super::edges::kind(&inquiry, &house, "lead_source"), Some(kind), "{at}");
+    }
 }

@@ -62,6 +62,7 @@ pub(crate) struct House {
     pub(crate) contract: Contract,
     pub(crate) contract_ref: ContractRef,
     pub(crate) standing: Standing,
+    pub(crate) holds: Vec<crate::rollback::Hold>,
     pub(crate) salt: Salt,
     pub(crate) lane: LaneId,
     pub(crate) page: LaneId,
@@ -106,6 +107,7 @@ impl House {
             contract: contract.unwrap(),
             contract_ref: ContractRef { id: ContractId::from_text("ctr_1"), name: "missed-calls".into(), version: 4 },
             standing: Standing::default(),
+            holds: Vec::new(),
             salt: Salt(b"salt".to_vec()),
             lane: ConnectionId::from_text("conn_crm"),
             page: ConnectionId::from_text("conn_page"),
@@ -124,7 +126,7 @@ impl House {
             page_email: None,
             salt: &self.salt,
             console_url: "https://console.example",
-            holds: &[],
+            holds: &self.holds,
         }
     }
 
