@@ -6,7 +6,7 @@
 
 use crate::id::{AccountId, CallId, ConnectionId, DocumentId, InquiryId, LocationId, SignalId};
 use crate::identity::{self, Phone};
-use crate::roster::{KnownNumber, Roster};
+use crate::roster::{AGENT_LINE, KnownNumber, Roster};
 use crate::signal::{Attribution, Direction, Ending, Signal, SignalKind};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -265,6 +265,7 @@ pub fn fold(mut call: Call, signal: &Signal, facts: FoldFacts<'_>) -> Call {
     fold_time(&mut call, signal, facts);
     fold_words(&mut call, signal, facts);
     fold_ending(&mut call, signal, facts.received_at);
+    fold_agent(&mut call);
     let hours = call.location.as_ref().and_then(|l| facts.roster.location(l));
     let derived = hours.map(|l| !l.calendar.is_open(call.started_at));
     // A flow that took the closed branch knew; otherwise the location's own calendar decides, never the server's zone.
@@ -389,6 +390,20 @@ fn fold_ending(call: &mut Call, signal: &Signal, received_at: Timestamp) {
         (SignalKind::Leg, Ending::Abandoned) => settle(call, received_at),
         (SignalKind::Leg, _) => wait(call, due(LATE_PARTS_SECONDS * 5)),
         _ => wait(call, due(FINAL_REPORT_SECONDS_MAX)),
+    }
+}
+
+/// A tracker sees that something answered. That it was no person is known to the agent, and to whoever says which line is the agent's; only
+/// the agent can correct itself (it put the caller through).
+fn fold_agent(call: &mut Call) {
+    if call.ending != Ending::Answered {
+        return;
+    }
+    let agents = |of: &ConnectionId| call.heard.iter().any(|h| h.ending == Ending::AiAnswered && h.connection == *of);
+    let told = call.heard.iter().any(|h| h.ending == Ending::AiAnswered);
+    let through = |h: &Heard| h.ending == Ending::Answered && h.kind == SignalKind::Modified && agents(&h.connection);
+    if (told || call.line.as_deref() == Some(AGENT_LINE)) && !call.heard.iter().any(through) {
+        call.ending = Ending::AiAnswered;
     }
 }
 

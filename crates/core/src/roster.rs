@@ -24,13 +24,16 @@ pub struct Location {
     pub version: u32,
 }
 
+/// The kind of a line at which a voice agent answers: whoever reports such a call as answered has seen the agent.
+pub const AGENT_LINE: &str = "voice_agent";
+
 /// What a dialled number stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// E.164.
     pub number: String,
     pub location: LocationId,
-    /// `sales`, `service`, `office`.
+    /// `sales`, `service`, `office`, or [`AGENT_LINE`].
     pub kind: Option<String>,
     pub source: Option<String>,
     pub campaign: Option<String>,

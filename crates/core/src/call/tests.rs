@@ -20,10 +20,15 @@ fn signal(kind: SignalKind, ending: Ending) -> Signal {
 }
 
 fn fold_all(signals: &[(usize, Signal)], received: i64) -> Call {
+    fold_from(&signals.iter().map(|(n, signal)| ("conn_1", *n, signal.clone())).collect::<Vec<_>>(), received)
+}
+
+/// The signals of several connections.
+fn fold_from(signals: &[(&str, usize, Signal)], received: i64) -> Call {
     let roster = roster();
-    let connection = ConnectionId::from_text("conn_1");
     let mut call = Call::new(CallId::from_text("call_1"), AccountId::from_text("acct_1"), at(received));
-    for (n, signal) in signals {
+    for (connection, n, signal) in signals {
+        let connection = ConnectionId::from_text(*connection);
         let document = signal.transcript.as_ref().map(|t| DocumentId::from_text(format!("doc_{t}")));
         let id = SignalId::from_text(format!("sig_{n}"));
         let facts = FoldFacts {
@@ -48,14 +53,61 @@ fn numbered(signals: Vec<Signal>) -> Vec<(usize, Signal)> {
 fn what_a_voice_agent_answered_still_waits_for_a_person() {
     let agent = || signal(SignalKind::Ended, Ending::AiAnswered);
     let tracker = || signal(SignalKind::Ended, Ending::Answered);
-    for order in [vec![agent()], vec![agent(), tracker()], vec![tracker(), agent()]] {
-        let call = fold_all(&numbered(order), 30);
+    let corrected = || signal(SignalKind::Modified, Ending::Answered);
+    let told = |order: &[(&'static str, Signal)]| {
+        let told: Vec<_> = order.iter().enumerate().map(|(n, (from, signal))| (*from, n, signal.clone())).collect();
+        fold_from(&told, 30)
+    };
+    for order in [
+        &[("agent", agent())][..],
+        &[("agent", agent()), ("tracker", tracker())],
+        &[("tracker", tracker()), ("agent", agent())],
+        &[("tracker", tracker()), ("tracker", corrected()), ("agent", agent())],
+        &[("agent", agent()), ("tracker", corrected())],
+    ] {
+        let call = told(order);
         assert_eq!(call.category(), "ai_answered", "only the agent knows that no person did");
         assert!(call.missed() && call.conversation() && !call.answered());
         assert!(matches!(place(&call, Some("person"), None, false), Place::Inquiry { .. }));
     }
+    let put_through = told(&[("agent", agent()), ("agent", corrected())]);
+    assert!(put_through.answered(), "the agent itself says that somebody took it");
     let person = fold_all(&numbered(vec![tracker()]), 30);
     assert!(matches!(place(&person, Some("person"), None, false), Place::RecordOnly { .. }));
+}
+
+#[test]
+fn what_answered_at_the_agents_line_is_the_agent_in_whatever_order_it_is_told() {
+    let mut roster = roster();
+    roster.lines.push(crate::roster::Line {
+        number: "+16025550100".into(),
+        location: crate::id::LocationId::from_text("loc_1"),
+        kind: Some(AGENT_LINE.into()),
+        source: None,
+        campaign: None,
+        landing_page: None,
+    });
+    let connection = ConnectionId::from_text("conn_1");
+    let answered = signal(SignalKind::Ended, Ending::Answered);
+    let bare = Signal { dialled: None, ..answered.clone() };
+    for order in [[&answered, &bare], [&bare, &answered]] {
+        let mut call = Call::new(CallId::from_text("call_1"), AccountId::from_text("acct_1"), at(30));
+        for (n, signal) in order.into_iter().enumerate() {
+            let id = SignalId::from_text(format!("sig_{n}"));
+            let facts = FoldFacts {
+                roster: &roster,
+                connection: &connection,
+                connection_location: None,
+                region: "US",
+                signal: &id,
+                received_at: at(30),
+                transcript: None,
+            };
+            call = fold(call, signal, facts);
+        }
+        assert_eq!(call.category(), "ai_answered");
+        assert!(matches!(place(&call, Some("person"), None, false), Place::Inquiry { .. }));
+    }
 }
 
 #[test]
