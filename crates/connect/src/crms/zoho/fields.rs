@@ -32,7 +32,7 @@ pub(super) const DUE_AT: &str = "rb_due_at";
 pub(super) const LEAD: &str = "Lead";
 pub(super) const CONTACT: &str = "Contact";
 /// The field that tells which module `What_Id` points into.
-const SE_MODULE: &str = "$se_module";
+pub(super) const SE_MODULE: &str = "$se_module";
 
 /// The module that records of a kind stand in; new people in Leads.
 pub(super) fn module(object: Object) -> &'static str {

@@ -38,6 +38,8 @@ use std::time::Duration;
 pub const BATCH_ITEMS_MAX: usize = 100;
 /// Keys per look: an `in` of COQL took fifty values before version 7 and takes a hundred since.
 const LOOK_ITEMS_MAX: usize = 50;
+/// Ids per list: `ids` takes 1,024 characters, an id has 19 digits at most.
+const LISTED_IDS_MAX: usize = 50;
 /// How long a look by key is not believed after a write. COQL is thought to be consistent, which no page confirms; the figure is that
 /// of the search.
 const KEY_LAG: Duration = Duration::from_mins(1);
@@ -120,6 +122,7 @@ impl Crm for Zoho {
             CrmOp::Upsert { object: Object::Contact, .. } => BATCH_ITEMS_MAX,
             CrmOp::Create { object: Object::Contact | Object::Call | Object::Task, .. } => BATCH_ITEMS_MAX,
             CrmOp::ReadByKey { object: Object::Call | Object::Task, .. } => LOOK_ITEMS_MAX,
+            CrmOp::ReadById { properties, .. } if !properties.is_empty() => LISTED_IDS_MAX,
             // The time of change is a header: it holds for one record.
             _ => 1,
         }

@@ -1,7 +1,7 @@
 //! HTTP to outcomes.
 
 use super::classify::{Problem, by_status, credits_left, told, unreadable};
-use super::fields::{self, Reader, converted, module, ours, people_of, split};
+use super::fields::{self, Reader, SE_MODULE, converted, module, ours, people_of, split};
 use crate::wire::{cut, text};
 use crate::{BATCH_REFUSED, Budget, Connection, MISSING_IN_REPLY, Replies};
 use jiff::Timestamp;
@@ -72,7 +72,11 @@ impl Answer<'_> {
             });
         }
         if self.reply.status == 204 {
-            return all(&|op| self.empty(op));
+            return match operations {
+                // Nobody of them is in the list; why, each tells alone.
+                [CrmOp::ReadById { .. }, _, ..] => all(&|_| unlisted()),
+                _ => all(&|op| self.empty(op)),
+            };
         }
         let Ok(body @ Value::Object(_)) = serde_json::from_slice::<Value>(&self.reply.body) else {
             return all(&|op| self.strange(op, "The body is not a JSON object"));
@@ -101,6 +105,9 @@ impl Answer<'_> {
                 all(&|op| self.refused_read(op, &body).unwrap_or_else(|| self.by_key(op, whole_rows(&body))))
             }
             [operation] => vec![self.single(operation, &body)],
+            [CrmOp::ReadById { .. }, ..] => {
+                all(&|op| self.refused_read(op, &body).unwrap_or_else(|| self.listed(op, list("data"))))
+            }
             _ => all(&|op| self.strange(op, "The answer belongs to another request")),
         }
     }
@@ -261,6 +268,27 @@ impl Answer<'_> {
             | CrmOp::Delete { .. } => None,
         };
         outcome.unwrap_or_else(|| self.strange(operation, "The body is not what was asked for"))
+    }
+
+    /// One of several records in a list. A converted lead is in none, and a list may not say which module an activity is linked to.
+    fn listed(&self, operation: &CrmOp, rows: Option<&[Value]>) -> Outcome {
+        let (CrmOp::ReadById { object, id, properties, .. }, Some(rows)) = (operation, rows) else {
+            return self.strange(operation, "The body has no rows");
+        };
+        let (module, number) = split(*object, id);
+        let Some(row) = rows.iter().find(|r| r.get("id").and_then(Value::as_str) == Some(number.as_str())) else {
+            return unlisted();
+        };
+        let Some(mut record) = self.reader(*object, &module, properties).record(row) else {
+            return self.strange(operation, "A row is no record");
+        };
+        if matches!(object, Object::Call | Object::Task) {
+            if row.get("What_Id").is_some_and(|what| !what.is_null()) && row.get(SE_MODULE).is_none() {
+                return unlisted();
+            }
+            record.associations.insert(Object::Contact, people_of(row, None));
+        }
+        Outcome::Done { held: Held { records: vec![record], ..Held::default() } }
     }
 
     fn by_id(&self, object: Object, id: &str, properties: &[String], body: &Value) -> Option<Outcome> {
@@ -542,4 +570,9 @@ fn nothing_changed(operations: &[CrmOp], after: Option<&str>) -> Outcome {
     let people = matches!(operations, [CrmOp::Changed { object: Object::Contact, .. }]);
     let next = (people && !after.is_some_and(|a| a.starts_with("Contacts:"))).then(|| "Contacts:".to_owned());
     Outcome::Done { held: Held { next, ..Held::default() } }
+}
+
+/// A list did not tell of a record that was asked for: alone it will.
+fn unlisted() -> Outcome {
+    Outcome::Retry { after: None, why: Why::new(MISSING_IN_REPLY, "The list does not show this record whole") }
 }

@@ -1,7 +1,7 @@
 //! Operations to HTTP.
 
-use super::fields::{api_name, asked, link, module, split, written};
-use super::{BATCH_ITEMS_MAX, LOOK_ITEMS_MAX};
+use super::fields::{SE_MODULE, api_name, asked, link, module, split, written};
+use super::{BATCH_ITEMS_MAX, LISTED_IDS_MAX, LOOK_ITEMS_MAX};
 use crate::wire::percent;
 use crate::{Connection, Unsupported};
 use ringback_core::crm::{
@@ -32,6 +32,7 @@ pub(super) fn request(operations: &[CrmOp], connection: &Connection) -> Result<H
         CrmOp::Upsert { object, .. } | CrmOp::Create { object, .. } => create(operations, *object, connection),
         CrmOp::ReadByKey { object: Object::Contact, .. } if rest.is_empty() => single(first, connection),
         CrmOp::ReadByKey { object, .. } if *object != Object::Contact => look(operations, *object, connection),
+        CrmOp::ReadById { object, .. } if !rest.is_empty() => listed(operations, *object, connection),
         _ if !rest.is_empty() => Err(Unsupported("Zoho has no batch for this mix of operations".into())),
         _ => single(first, connection),
     }
@@ -351,6 +352,37 @@ fn look(operations: &[CrmOp], wanted: Object, connection: &Connection) -> Result
     let criterion = one_of(&key_name, &keys).unwrap_or_default();
     let select = format!("select id, {} from {} where {criterion} limit 0, 200", fields.join(", "), module(wanted));
     Ok(send(Method::Post, format!("{ROOT}/coql"), &query(&select)))
+}
+
+/// Records of one module by their ids, in one list. A list shows no converted leads: whoever is missing is asked for alone.
+fn listed(operations: &[CrmOp], wanted: Object, connection: &Connection) -> Result<HttpRequest, Unsupported> {
+    let (mut modules, mut numbers, mut fields) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for operation in operations {
+        let CrmOp::ReadById { object, id, properties, associations, .. } = operation else {
+            return Err(Unsupported("Zoho has no batch for this mix of operations".into()));
+        };
+        let (module, number) = split(*object, id);
+        if *object != wanted || properties.is_empty() {
+            return Err(Unsupported("Zoho has no batch for this mix of operations".into()));
+        }
+        if !associations.is_empty() {
+            fields.extend(["Who_Id", "What_Id", SE_MODULE].map(str::to_owned));
+        }
+        fields.extend(asked(connection, wanted, properties));
+        modules.insert(module);
+        numbers.insert(percent(&number));
+    }
+    let (Some(module), 1) = (modules.first(), modules.len()) else {
+        return Err(Unsupported("Zoho lists records of one module at a time".into()));
+    };
+    if operations.len() > LISTED_IDS_MAX || fields.len() > LISTED_FIELDS_MAX {
+        return Err(Unsupported(format!(
+            "Zoho lists at most {LISTED_IDS_MAX} records with {LISTED_FIELDS_MAX} fields at once"
+        )));
+    }
+    let numbers: Vec<String> = numbers.into_iter().collect();
+    let (module, ids, fields) = (percent(module), numbers.join(","), list(fields));
+    Ok(get(format!("{ROOT}/{module}?ids={ids}&fields={fields}&per_page={PER_PAGE}")))
 }
 
 fn many(
