@@ -296,7 +296,7 @@ proptest! {
         house.standing.levels.0.clear();
         house.contract = capped(house.contract, most);
         let (said, _) = play(&world, &house, records, memory);
-        prop_assert_eq!(under.plan, said.plan);
+        prop_assert_eq!(&under.plan, &said.plan);
         prop_assert_eq!(&under.inquiry.verdicts, &said.inquiry.verdicts);
         prop_assert_eq!(&under.inquiry.effects, &said.inquiry.effects);
         // What is asked is the same; each question is bound to its own clause's words, and those differ.
