@@ -325,6 +325,9 @@ pub(crate) enum Contract {
         #[arg(long)]
         i_know_this_writes: bool,
     },
+    /// How much may happen by itself at most, here and now; without a level: how it stands. Lower at once and always. Higher one step at a time, and only
+    /// while each of the eight guarantees is green.
+    Level(Level),
     /// Clauses that write nothing for the time being, because the CRM's schema changed: since when, why, what waits, what to do.
     Paused {
         /// Compare with the CRM's schema first, as the program does by itself from time to time.
@@ -335,6 +338,27 @@ pub(crate) enum Contract {
     Apply(Apply),
     /// The contract in force, as it was written, and its versions.
     Show,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Level {
+    /// observe, suggest, auto-low-risk or auto.
+    pub(crate) level: Option<String>,
+    /// Only at this location; else everywhere, and no location stays above it.
+    #[arg(long, value_name = "SLUG", requires = "level")]
+    pub(crate) location: Option<String>,
+    /// Of this contract; else the one that decides about calls.
+    #[arg(long, value_name = "NAME", requires = "level")]
+    pub(crate) contract: Option<String>,
+    /// Who sets it: the address of a user; else it is whoever has the key.
+    #[arg(long, value_name = "EMAIL", requires = "level")]
+    pub(crate) by: Option<String>,
+    /// Answer for this guarantee, because nothing that the receiver of webhooks shows can make it known; again for each.
+    #[arg(long, value_name = "N", requires = "reason")]
+    pub(crate) answer_for: Vec<u8>,
+    /// Why, in words; they stand in the account's chain.
+    #[arg(long, value_name = "WHY", requires = "level")]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Args)]

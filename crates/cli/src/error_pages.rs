@@ -60,6 +60,7 @@ pub(crate) static PAGES: &[(&str, &str)] = &[
     ("RB-0232", include_str!("../../../docs/errors/RB-0232.md")),
     ("RB-0233", include_str!("../../../docs/errors/RB-0233.md")),
     ("RB-0240", include_str!("../../../docs/errors/RB-0240.md")),
+    ("RB-0241", include_str!("../../../docs/errors/RB-0241.md")),
     ("RB-0242", include_str!("../../../docs/errors/RB-0242.md")),
     ("RB-0243", include_str!("../../../docs/errors/RB-0243.md")),
     ("RB-0245", include_str!("../../../docs/errors/RB-0245.md")),

@@ -190,6 +190,10 @@ impl From<ringback_engine::Error> for Fail {
             E::Told(problem) if problem.code == "RB-0231" => {
                 Self::new(Exit::Missing, problem.code, problem.cause, problem.cure)
             }
+            E::NotReady(problems) => match Self::of(Exit::Check, vec![(None, problems)]) {
+                Some(fail) => fail,
+                None => Self::new(Exit::Check, "RB-0240", "the account is not ready", "ringback contract guarantees"),
+            },
             E::Told(problem) => Self::new(Exit::Check, problem.code, problem.cause, problem.cure),
             E::MovedOn(_) | E::Late(_) => {
                 Self::new(Exit::Missing, "RB-0315", error.to_string(), "look at it again, then decide")

@@ -1,7 +1,10 @@
 //! Is an account ready to let a contract do more by itself?
 //!
 //! Eight guarantees, each with what was seen of it and when; seven things that must stand before anything is scaled up; three that make an account
-//! not ready at all. What was seen is gathered elsewhere: here it is judged. What nobody knows is *unknown*, and neither green nor red.
+//! not ready at all; and the [`gate`] that stands on them. What was seen is gathered elsewhere: here it is judged. What nobody knows is *unknown*, and
+//! neither green nor red.
+
+pub mod gate;
 
 use crate::contract::{Contract, SuppressClass};
 use crate::crm::{Object, PropertySpec, PropertyType};
@@ -48,6 +51,9 @@ pub struct Line {
     pub shows: String,
     /// What a person does about it; empty when it is green.
     pub mend: String,
+    /// Nothing that this receiver shows can make it known: a person may answer for it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub person: bool,
 }
 
 /// A run of a contract in a sandbox.
@@ -107,6 +113,10 @@ pub struct Seen<'a> {
     pub confirms: bool,
     /// Connections by which a phone system's own log can be had.
     pub logs: Vec<String>,
+    /// The connection that leads to a sandbox, if one is known.
+    pub sandbox: Option<String>,
+    /// The contract maps other fields than the one in force, which alone can be tried.
+    pub maps_others: bool,
 }
 
 /// The eight guarantees (F-354 to F-362).
@@ -126,7 +136,7 @@ pub fn guarantees(seen: &Seen<'_>) -> Vec<Line> {
 
 fn line(name: &'static str, light: Light, evidence: impl Into<String>, shows: &str, mend: &str) -> Line {
     let mend = if light == Light::Green { String::new() } else { mend.to_owned() };
-    Line { n: 0, name, light, evidence: evidence.into(), at: None, shows: shows.to_owned(), mend }
+    Line { n: 0, name, light, evidence: evidence.into(), at: None, shows: shows.to_owned(), mend, person: false }
 }
 
 const NO_CONTRACT: &str = "no contract was applied";
@@ -176,10 +186,9 @@ fn conflicts(seen: &Seen<'_>) -> Line {
     line(name, Light::Red, evidence, shows, "write winner = \"…\" in each of these clauses and apply the contract")
 }
 
-/// How a run in the sandbox is made, with the connection's name in it.
+/// How a run in the sandbox is made. It names no connection that the business works with, and does not say for anybody that it may be written to.
 fn try_command(seen: &Seen<'_>) -> String {
-    let name = seen.contract.map_or("NAME", |(contract, ..)| contract.crm.as_str());
-    format!("ringback contract try --connection {name} --i-know-this-writes")
+    format!("ringback contract try --connection {}", seen.sandbox.as_deref().unwrap_or("SANDBOX"))
 }
 
 fn idempotent(seen: &Seen<'_>) -> Line {
@@ -193,13 +202,16 @@ fn idempotent(seen: &Seen<'_>) -> Line {
         Some(t) => {
             line(name, Light::Unknown, format!("it was tried and could not be judged: {}", t.sentence), &mend, &mend)
         }
-        None if seen.confirms => line(
-            name,
-            Light::Unknown,
-            "the receiver cannot be asked what it holds; each message carries a key, and `ringback drill --crm hook` shows how it is used",
-            "ringback drill --crm hook",
-            "",
-        ),
+        None if seen.confirms => Line {
+            person: true,
+            ..line(
+                name,
+                Light::Unknown,
+                "the receiver cannot be asked what it holds; each message carries a key, and `ringback drill --crm hook` shows how it is used",
+                "ringback drill --crm hook",
+                "make the receiver keep one record for one key",
+            )
+        },
         None => line(name, Light::Unknown, "it was not tried in a sandbox of this CRM yet", &mend, &mend),
     };
     Line { at: seen.tried.as_ref().map(|t| t.at), ..told }
@@ -242,7 +254,7 @@ fn runbook(seen: &Seen<'_>) -> Line {
 
 fn reconciled(seen: &Seen<'_>) -> Line {
     let name = "A reconciliation job compares every day";
-    let (shows, mend) = ("ringback proof make", "ringback reconcile --since 24h");
+    let shows = "ringback proof make";
     let hours = |from: Timestamp| seen.now.duration_since(from).as_hours();
     let late = |from: Timestamp| seen.now.duration_since(from) > SignedDuration::from_hours(PROOF_HOURS_MAX);
     match &seen.proved {
@@ -263,7 +275,7 @@ fn reconciled(seen: &Seen<'_>) -> Line {
             Line { at: Some(p.made_at), ..line(name, Light::Green, evidence, shows, "") }
         }
         None if !late(seen.since) => {
-            line(name, Light::Unknown, "it runs every night, and there was none yet", shows, mend)
+            line(name, Light::Unknown, "it runs every night, and there was none yet", shows, shows)
         }
         None => line(
             name,
@@ -295,7 +307,13 @@ fn tried(seen: &Seen<'_>) -> Line {
     let mend = try_command(seen);
     if seen.confirms {
         let evidence = "a receiver of messages shows no schema to compare with";
-        return line(name, Light::Unknown, evidence, "ringback drill --crm hook", "");
+        let mend = "send messages to a receiver of your own that is not the live one, and look what it makes of them";
+        return Line { person: true, ..line(name, Light::Unknown, evidence, "ringback drill --crm hook", mend) };
+    }
+    if seen.maps_others {
+        let evidence = "this version maps other fields than the one in force, which alone can be tried";
+        let cure = format!("apply it with the level that holds now, then `{mend}`, then `ringback contract level`");
+        return line(name, Light::Red, evidence, &mend, &cure);
     }
     let told = match (&seen.schema, &seen.tried) {
         (_, None) => line(name, Light::Red, "no run in a sandbox against this schema is stored", &mend, &mend),

@@ -1,15 +1,16 @@
 //! What stands for a whole account beside its contract and its roster: clauses that are paused because the CRM does not have their field as the
-//! contract names it.
+//! contract names it, and how much may happen by itself at most.
 //!
 //! A decision reads it as it reads the contract, and every event names what stood when it was decided, so that a replay decides the same
 //! however old the knowledge of the deciding node was.
 
-use crate::contract::{Contract, FieldRule, check_schema};
+use crate::contract::{Autonomy, Contract, FieldRule, check_schema};
 use crate::crm::{KEY_PROPERTY, Object, PropertySpec};
 use crate::effect::OWN_STAMPS;
 use crate::plan::{Plan, Verdict};
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Why a verdict that would write does not: its clause is paused.
 pub const CLAUSE_PAUSED: &str = "clause_paused";
@@ -29,18 +30,51 @@ pub struct Pause {
     pub cure: String,
 }
 
+/// How much may happen by itself at most, whatever the contract says: by slug of a location, and for every other one under the empty name. Where
+/// nothing is said the contract alone decides.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Levels(pub BTreeMap<String, Autonomy>);
+
+impl Levels {
+    /// Nothing is said.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is said of a location, by its own word or by the one for all.
+    pub fn said(&self, place: &str) -> Option<Autonomy> {
+        self.0.get(place).or_else(|| self.0.get("")).copied()
+    }
+
+    /// How much may happen by itself at a location at most.
+    pub fn at(&self, place: &str) -> Autonomy {
+        self.said(place).unwrap_or(Autonomy::Auto)
+    }
+
+    /// May it let less happen than that contract says?
+    pub fn bind(&self, contract: &Contract) -> bool {
+        self.0.values().any(|level| *level < contract.ceiling())
+    }
+}
+
 /// Everything that stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// By clause; the same in every store and on every node.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pauses: Vec<Pause>,
+    /// Of the workflow that decides about calls.
+    #[serde(default, skip_serializing_if = "Levels::is_empty")]
+    pub levels: Levels,
 }
 
 impl Standing {
-    /// Nothing stands: what was decided then needs no word of it.
-    pub fn is_empty(&self) -> bool {
-        self.pauses.is_empty()
+    /// The part that can change a decision under that contract; `None`: nothing stands, and what is decided then needs no word of it.
+    pub fn counting(&self, contract: &Contract) -> Option<Self> {
+        let levels = if self.levels.bind(contract) { self.levels.clone() } else { Levels::default() };
+        let part = Self { pauses: self.pauses.clone(), levels };
+        (part != Self::default()).then_some(part)
     }
 
     /// The pause of a clause, if it is paused.

@@ -28,7 +28,7 @@ const DOCUMENTS_MAX: usize = 1000;
 const CALLERS_MAX: usize = 200_000;
 const LOOKS_MAX: usize = 4;
 /// Events that follow from decisions of ours; they are modelled.
-const MODELLED: [&str; 7] = ["settled", "dead", "timer", "replayed", "told", "facts_changed", "paused"];
+const MODELLED: [&str; 8] = ["settled", "dead", "timer", "replayed", "told", "facts_changed", "paused", "withheld"];
 
 /// Which calls a draft is tried on.
 #[derive(Debug, Clone)]

@@ -6,14 +6,15 @@
 
 use crate::chain::Chain;
 use crate::inquire::MEETINGS_MAX;
-use crate::{Engine, Error, instant, setup};
+use crate::{Engine, Error, instant, level, setup};
 use jiff::Timestamp;
 use ringback_core::contract::diff::{Change, diff};
-use ringback_core::contract::{self, Contract, FieldRule, Machine, trial};
+use ringback_core::contract::{self, Autonomy, Contract, FieldRule, Machine, trial};
 use ringback_core::id::{AccountId, ContractId};
 use ringback_core::ledger::Draft;
 use ringback_core::plan::ContractRef;
 use ringback_core::problem::Problem;
+use ringback_core::readiness::Readiness;
 use ringback_core::roster::Roster;
 use ringback_store::{self as store, ContractNew, ContractRow, Site, Tx};
 use serde::Serialize;
@@ -203,6 +204,8 @@ pub enum Answer {
     Refused(Box<Refused>),
     /// What is in force stays, because a contract beside it feeds the same property.
     Clashes(Vec<Problem>),
+    /// What is in force stays, because this lets more happen by itself, and the account is not ready for that.
+    NotReady(Vec<Problem>),
 }
 
 /// How a contract fits the CRM.
@@ -223,10 +226,13 @@ pub struct Prepared {
     marked: Option<i64>,
     by: By,
     chain: Chain,
+    /// What the account is ready for; none: nobody had to ask, for it raises nothing.
+    ready: Option<Readiness>,
 }
 
 impl Prepared {
-    /// Stores it, or tells why not, in this unit. [`store::Error::Conflict`] when another node is at it in the same moment.
+    /// Stores it, or tells why not, in this unit. [`store::Error::Conflict`] when another node is at it in the same moment, or it lets more happen by
+    /// itself than when it was prepared.
     pub async fn put(&self, tx: &mut Tx) -> Result<Answer, store::Error> {
         let all = store::contracts_all(tx, &self.new.account).await?;
         let rows: Vec<&ContractRow> = all.iter().filter(|row| row.name == self.new.name).collect();
@@ -246,9 +252,23 @@ impl Prepared {
             (None, None) => (Stands::Unsaid, None),
             (None, Some(base)) => {
                 let calls_before = of_calls(all.clone()).map(|row| row.name);
+                let (stopped, begins) = self.stopped(tx, &all).await?;
+                if !stopped.is_empty() {
+                    return Ok(Answer::NotReady(stopped));
+                }
                 if let Some(row) = store::contract_insert_after_if(tx, &self.new, base).await? {
                     let changes = latest.map(|before| changes(before, &self.contract)).unwrap_or_default();
-                    self.chain.tell(tx, vec![self.entry("contract", Some(base), Some(row.version), &changes)]).await?;
+                    let mut told = vec![self.entry("contract", Some(base), Some(row.version), &changes)];
+                    told.extend(begins.map(|is| level::entry(&row.name, "", None, Some(is), &self.by.who)));
+                    self.chain.tell(tx, told).await?;
+                    // Whoever changed a level at the same moment has an entry before this one, or finds no place for it.
+                    let (stopped, still) = self.stopped(tx, &all).await?;
+                    if !stopped.is_empty() || still != begins {
+                        return Err(store::Error::Conflict);
+                    }
+                    if let Some(is) = begins {
+                        level::begin(tx, &self.new.account, &row.name, is, &self.by.who, self.new.applied_at).await?;
+                    }
                     let decides_calls = row.name == CALLS || calls_before.is_none_or(|name| name == row.name);
                     return Ok(Answer::Applied { row, changes, decides_calls });
                 }
@@ -263,6 +283,21 @@ impl Prepared {
             self.chain.tell(tx, vec![entry.with("why", refused.why)]).await?;
         }
         Ok(Answer::Refused(Box::new(refused)))
+    }
+
+    /// What stands in the way of what it lets happen by itself, and the level at which the account begins with it.
+    async fn stopped(
+        &self,
+        tx: &mut Tx,
+        all: &[ContractRow],
+    ) -> Result<(Vec<Problem>, Option<Autonomy>), store::Error> {
+        let rows = store::roster_current(tx, &self.new.account).await?;
+        let turn = level::turn(all, &rows, &self.contract).map_err(|e| store::Error::Bug(e.to_string()))?;
+        match &self.ready {
+            _ if turn.raises.is_empty() => Ok((Vec::new(), turn.begins)),
+            Some(ready) => Ok((level::stopped(&turn.raises, ready), turn.begins)),
+            None => Err(store::Error::Conflict),
+        }
     }
 
     /// The version that this was made from, if it is known.
@@ -342,11 +377,12 @@ fn changes(was: &ContractRow, is: &Contract) -> Vec<Change> {
 }
 
 impl Engine {
-    /// Brings a contract into force, if the version it was made from still is the latest one. This node decides by it at once, others within
+    /// Brings a contract into force, if the version it was made from still is the latest one, and the account is ready for what it lets happen by itself.
+    /// This node decides by it at once, others within
     /// [`crate::facts::FACTS_SECONDS_MAX`].
     pub async fn apply_contract(&self, account: &AccountId, wish: &Wish) -> Result<Answer, Error> {
         for _ in 0..MEETINGS_MAX {
-            let prepared = self.prepare_contract(account, wish);
+            let prepared = self.prepare_contract(account, wish).await?;
             let put = self.store().write(Site::Setup, move |tx| Box::pin(async move { prepared.put(tx).await })).await;
             match put {
                 // Another node stored a version, or an entry, at the same moment: look again.
@@ -361,8 +397,19 @@ impl Engine {
         Err(Error::MovedOn("others are applying contracts all the time; try again".into()))
     }
 
-    /// A wish with id and moment, for a unit of work that does more than this.
-    pub fn prepare_contract(&self, account: &AccountId, wish: &Wish) -> Prepared {
+    /// A wish with id and moment, for a unit of work that does more than this; where it lets more happen by itself, with what the account is ready for.
+    pub async fn prepare_contract(&self, account: &AccountId, wish: &Wish) -> Result<Prepared, Error> {
+        let prepared = self.drafted(account, wish);
+        // What does not come into force anyhow is told why, and nobody is asked.
+        let asks = !self.raises(account, &wish.contract).await?.is_empty();
+        if !asks || self.file_stands(account, wish).await?.is_some() {
+            return Ok(prepared);
+        }
+        let ready = Some(self.ready_for(account, &wish.contract).await?);
+        Ok(Prepared { ready, ..prepared })
+    }
+
+    fn drafted(&self, account: &AccountId, wish: &Wish) -> Prepared {
         let (source, marked) = without_mark(&wish.text, &wish.contract.name);
         Prepared {
             new: ContractNew {
@@ -380,6 +427,7 @@ impl Engine {
             marked,
             by: wish.by.clone(),
             chain: self.chain(account),
+            ready: None,
         }
     }
 
@@ -446,7 +494,7 @@ impl Engine {
 
     /// How the settings' file stands to what is in force: none if it says the same, or may bring its next version at the next start.
     pub async fn file_stands(&self, account: &AccountId, wish: &Wish) -> Result<Option<Refused>, Error> {
-        let prepared = self.prepare_contract(account, wish);
+        let prepared = self.drafted(account, wish);
         let all = self.contract_versions(account).await?;
         let rows: Vec<&ContractRow> = all.iter().filter(|row| row.name == prepared.new.name).collect();
         let Some(latest) = rows.last().copied().filter(|latest| latest.digest != prepared.new.digest) else {

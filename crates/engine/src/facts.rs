@@ -66,6 +66,8 @@ pub struct AccountFacts {
     /// False: no contract was applied, so nothing is written anywhere.
     pub contract_applied: bool,
     pub standing: Standing,
+    /// The same without the account's levels: a draft is tried at the level that it names.
+    unlevelled: Standing,
     pub connections: HashMap<String, ConnectionFacts>,
     crm: Option<(LaneId, &'static CrmWords)>,
     page_webhook: Option<LaneId>,
@@ -103,13 +105,14 @@ impl AccountFacts {
         self.connections.get(lane.as_str()).map_or("", |c| c.connection.region.as_str())
     }
 
-    /// The part a decision reads, as if this contract were in force; none while no CRM of its name is connected.
+    /// The part a decision reads, as if this contract were in force and the account let happen all that it says; none while no CRM of its name is connected.
     pub(crate) fn under<'a>(&'a self, contract: &'a Contract, named: &'a ContractRef) -> Option<Facts<'a>> {
         let mut of_name = self.connections.values().filter(|c| c.connection.name == contract.crm);
         let (lane, crm) = of_name.find_map(|c| c.crm().map(|crm| (&c.connection.id, crm)))?;
         Some(Facts {
             contract,
             contract_ref: named,
+            standing: &self.unlevelled,
             crm: Some((lane, crm.words())),
             crm_region: self.region_of(lane),
             ..self.facts()
@@ -195,8 +198,12 @@ impl Engine {
         let salt = Salt(rows.salt.into_bytes());
         let roster = read_roster(&rows.roster)?;
         let holds = rows.holds.iter().map(read_hold).collect::<Result<_, _>>()?;
-        let standing = read_standing(&rows.roster)?;
         let (contract, contract_ref, contract_applied) = read_contract(rows.contract)?;
+        let workflow = if contract_applied { contract_ref.name.as_str() } else { crate::contracts::CALLS };
+        let levels = crate::level::levels_of(&rows.roster, workflow)?;
+        let pauses = read_pauses(&rows.roster)?;
+        let unlevelled = Standing { pauses: pauses.clone(), ..Standing::default() };
+        let standing = Standing { pauses, levels };
         let mut connections = HashMap::new();
         for row in rows.connections {
             let mut facts = self.open_connection(&row)?;
@@ -226,6 +233,7 @@ impl Engine {
             contract_ref,
             contract_applied,
             standing,
+            unlevelled,
             connections,
             crm,
             page_webhook,
@@ -297,15 +305,15 @@ async fn load(tx: &mut Tx, account: &str, now: i64) -> Result<Rows, store::Error
 /// The kind of a paused clause.
 pub(crate) const PAUSE: &str = "pause";
 
-/// What stands beside roster and contract, by clause.
-pub(crate) fn read_standing(rows: &[RosterRow]) -> Result<Standing, Error> {
+/// The clauses that are paused, by clause.
+pub(crate) fn read_pauses(rows: &[RosterRow]) -> Result<Vec<Pause>, Error> {
     let read = |row: &RosterRow| {
         serde_json::from_str::<Pause>(&row.body)
             .map_err(|e| Error::Corrupt { what: format!("{} {}", row.kind, row.id), why: e.to_string() })
     };
     let mut pauses = rows.iter().filter(|row| row.kind == PAUSE).map(read).collect::<Result<Vec<_>, _>>()?;
     pauses.sort_by(|a, b| (&a.clause, &a.to).cmp(&(&b.clause, &b.to)));
-    Ok(Standing { pauses })
+    Ok(pauses)
 }
 
 /// The roster out of its rows, whatever their order.

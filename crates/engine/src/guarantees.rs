@@ -5,8 +5,10 @@
 
 use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::{Engine, Error, instant, micros};
+use ringback_core::contract::Contract;
 use ringback_core::id::AccountId;
-use ringback_core::readiness::{Proved, Readiness, Seen, Traced, Tried};
+use ringback_core::plan::Evidence;
+use ringback_core::readiness::{Proved, Readiness, Seen, Traced, Tried, schema_digest};
 use ringback_store::{self as store, ProofRow, SandboxRunRow};
 use serde_json::Value;
 
@@ -20,7 +22,12 @@ impl Engine {
     /// [`Engine::look_at_schema`] renews what is known of the CRM.
     pub async fn readiness(&self, account: &AccountId) -> Result<Readiness, Error> {
         let facts = self.facts(account).await?;
-        let contract = &facts.contract;
+        self.readiness_with(&facts, &facts.contract).await
+    }
+
+    /// The same as if that contract were in force.
+    pub(crate) async fn readiness_with(&self, facts: &AccountFacts, contract: &Contract) -> Result<Readiness, Error> {
+        let account = &facts.account;
         let held = facts.connections.values().find(|c| c.state == "active" && c.connection.name == contract.crm);
         let schema = match held {
             None => Err(format!("there is no CRM connection {}", contract.crm)),
@@ -65,7 +72,10 @@ impl Engine {
             proved: proof.as_ref().map(proved),
             since: instant(since),
             confirms: held.and_then(ConnectionFacts::crm).is_some_and(ringback_connect::Crm::acknowledges),
-            logs: logs(&facts, self.now()),
+            logs: logs(facts, self.now()),
+            sandbox: sandbox(facts, contract, run.as_ref()),
+            // A name of what is mapped, whatever a CRM has of it.
+            maps_others: schema_digest(contract, &[]) != schema_digest(&facts.contract, &[]),
         };
         Ok(Readiness::of(&seen))
     }
@@ -90,7 +100,7 @@ impl Engine {
                 })
             })
             .await?;
-        let Some(row) = entries else { return Ok(None) };
+        let Some(row) = entries else { return self.traced_back(account, from).await };
         let body: Value = serde_json::from_str(&row.body).map_err(|e| Error::Corrupt {
             what: format!("entry {} of {}", row.seq, row.inquiry),
             why: e.to_string(),
@@ -118,10 +128,63 @@ impl Engine {
         };
         Ok(Some(Traced { record: named, found }))
     }
+
+    /// Where nothing was written yet, because nothing may be: a value that was decided, followed back to the words it was heard in.
+    async fn traced_back(&self, account: &AccountId, from: i64) -> Result<Option<Traced>, Error> {
+        let of = account.as_str().to_owned();
+        let rows = self
+            .store()
+            .read(move |tx| Box::pin(async move { store::entries_since(tx, &of, from, ENTRIES_LOOKED_MAX).await }))
+            .await?;
+        let heard = |row: &store::EntryRow| {
+            let body: Value = serde_json::from_str(&row.body).ok()?;
+            let evidence: Evidence = serde_json::from_value(body.get("evidence")?.clone()).ok()?;
+            Some((body, evidence))
+        };
+        let Some((body, evidence)) = rows.iter().rev().filter(|row| row.kind == "verdict").find_map(heard) else {
+            return Ok(None);
+        };
+        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (of, call, document) =
+            (account.as_str().to_owned(), evidence.call.as_str().to_owned(), evidence.document.as_str().to_owned());
+        let (rang, words) = self
+            .store()
+            .read(move |tx| {
+                Box::pin(async move {
+                    Ok((store::call_get(tx, &of, &call).await?, store::document_get(tx, &of, &document).await?))
+                })
+            })
+            .await?;
+        let found = match (rang, words) {
+            (None, _) => Err("no call leads to it".to_owned()),
+            (_, None) => Err("the words that it was heard in are not there".to_owned()),
+            (Some(_), Some(_)) => Ok(format!(
+                "decided from {} by {}, with the words it was heard in; nothing was written yet",
+                evidence.call,
+                text("clause")
+            )),
+        };
+        Ok(Some(Traced { record: text("to").replacen('.', " RECORD ", 1), found }))
+    }
 }
 
 fn tried(row: &SandboxRunRow) -> Option<Tried> {
     serde_json::from_str(&row.body).ok()
+}
+
+/// The connection in which the contract may be tried: one that says by its name that it leads to a sandbox, or the one in which it was tried before;
+/// never the one that the contract itself writes to.
+fn sandbox(facts: &AccountFacts, contract: &Contract, run: Option<&SandboxRunRow>) -> Option<String> {
+    let mut other: Vec<&str> = facts
+        .connections
+        .values()
+        .filter(|c| c.state == "active" && c.crm().is_some() && c.connection.name != contract.crm)
+        .map(|c| c.connection.name.as_str())
+        .collect();
+    other.sort_unstable();
+    let says = |name: &&&str| name.to_lowercase().contains("sandbox");
+    let before = |name: &&&str| run.is_some_and(|run| run.connection == **name);
+    other.iter().find(before).or_else(|| other.iter().find(says)).map(|name| (*name).to_owned())
 }
 
 fn proved(row: &ProofRow) -> Proved {

@@ -249,7 +249,7 @@ fn event_draft(event: &Event, before: &Inquiry, facts: &AccountFacts) -> Draft {
     let draft = Draft::new("event")
         .with("schema", INQUIRY_SCHEMA)
         .with("contract", &facts.contract_ref)
-        .with("standing", (!facts.standing.is_empty()).then_some(&facts.standing))
+        .with("standing", facts.standing.counting(&facts.contract))
         .with("what", event.word())
         .seal_words("event", Some(&json));
     if before.calls.is_empty() {

@@ -22,6 +22,7 @@ pub mod inquire;
 pub mod intake;
 pub mod keyring;
 pub mod lane;
+pub mod level;
 pub mod mail;
 pub mod probe;
 pub mod prove;
@@ -139,6 +140,10 @@ pub enum Error {
     Late(Box<reviews::Late>),
     #[error("{0}")]
     Refused(String),
+    /// More was to happen by itself than the account is ready for: each problem names the line that is red or unknown, or the step that is skipped, and
+    /// the way out.
+    #[error("not ready: {}", .0.first().map_or("", |p| p.cause.as_str()))]
+    NotReady(Vec<ringback_core::problem::Problem>),
     /// Something stands in the way, with its code and a way out.
     #[error("{}", .0.cause)]
     Told(Box<ringback_core::problem::Problem>),

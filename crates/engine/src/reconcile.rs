@@ -711,8 +711,8 @@ fn no_contact(facts: &AccountFacts, one: &Ours, inquiry: &Inquiry) -> Sent {
     if facts.facts().crm.is_none() {
         return Sent::Unwanted("no CRM is connected".into());
     }
-    if facts.contract.autonomy_for(&place, None) < Autonomy::AutoLowRisk {
-        return Sent::Unwanted("the contract only observes here".into());
+    if facts.facts().autonomy(&place, None) < Autonomy::AutoLowRisk {
+        return Sent::Unwanted("at the level of this location nothing is made by itself".into());
     }
     if supplier {
         return Sent::Unwanted("a supplier".into());

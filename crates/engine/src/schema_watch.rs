@@ -7,7 +7,7 @@
 //!
 //! A look that is not answered changes nothing: what the CRM does not show is not known to be gone.
 
-use crate::facts::{AccountFacts, ConnectionFacts, PAUSE, read_standing};
+use crate::facts::{AccountFacts, ConnectionFacts, PAUSE, read_pauses};
 use crate::inquire::{MEETINGS_MAX, apply, load, release};
 use crate::{Engine, Error, instant, micros, setup};
 use jiff::{SignedDuration, Timestamp};
@@ -105,7 +105,7 @@ impl Engine {
             waiting: waiting.iter().find(|(clause, _)| *clause == pause.clause).map_or(0, |(_, n)| *n),
             pause,
         };
-        Ok(read_standing(&rows)?.pauses.into_iter().map(of).collect())
+        Ok(read_pauses(&rows)?.into_iter().map(of).collect())
     }
 
     /// What the CRM had of the contract's fields when it was last looked at, and when.
@@ -190,7 +190,7 @@ impl Engine {
                         store::cursor_put(tx, &of, &connection, SCHEMA_SEEN, &digest, now).await?;
                         store::cursor_put(tx, &of, &connection, SCHEMA_SEEN_AT, &now.to_string(), now).await?;
                         let rows = store::roster_current(tx, &of).await?;
-                        let held = read_standing(&rows).map_err(|e| store::Error::Bug(e.to_string()))?.pauses;
+                        let held = read_pauses(&rows).map_err(|e| store::Error::Bug(e.to_string()))?;
                         let (mut paused, mut resumed, mut drafts) = (Vec::new(), Vec::new(), Vec::new());
                         for (pause, stamp) in wanted.iter().zip(stamps).filter(|(p, _)| !held.contains(p)) {
                             let body = serde_json::to_string(pause).unwrap_or_default();

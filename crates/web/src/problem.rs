@@ -161,6 +161,20 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "RB-0250", "A draft that cannot be tried", why, cure)
     }
 
+    /// More was to happen by itself than the account is ready for.
+    pub(crate) fn not_ready(problems: &[ringback_core::problem::Problem]) -> Self {
+        let one = |p: &ringback_core::problem::Problem| json!({ "code": p.code, "cause": p.cause, "cure": p.cure });
+        let first = problems.first();
+        let refused = Self::new(
+            StatusCode::CONFLICT,
+            first.map_or("RB-0240", |p| p.code),
+            "The account is not ready for that",
+            first.map_or("a guarantee is not green", |p| p.cause.as_str()),
+            "each of `problems` names the command that mends it; the page Contract shows the same",
+        );
+        Self { more: Some(json!({ "problems": problems.iter().map(one).collect::<Vec<_>>() })), ..refused }
+    }
+
     /// A contract that was made from another version than the one in force.
     pub(crate) fn contract_moved_on(refused: &ringback_engine::contracts::Refused) -> Self {
         let problem = refused.problem("");
@@ -278,6 +292,7 @@ impl From<Error> for Problem {
             Error::MovedOn(why) => Self::moved_on(&why),
             Error::Late(late) => Self { more: Some(json!({ "now": late })), ..Self::moved_on(&late.to_string()) },
             Error::Refused(why) => Self::refused(&why),
+            Error::NotReady(problems) => Self::not_ready(&problems),
             Error::Told(problem) => Self::told(*problem),
             Error::Corrupt { .. } => Self::defect(&error.to_string()),
         }

@@ -19,7 +19,7 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) 
     };
     let applied = house.apply().await?;
     let rules = applied.iter().any(|a| a.account == account.id().as_str() && a.contract.is_some());
-    for problem in applied.iter().flat_map(|a| &a.clashes) {
+    for problem in applied.iter().flat_map(|a| &a.stopped) {
         note(format!("{}: {} ({})", problem.code, problem.cause, problem.cure));
     }
     for kept in applied.iter().filter_map(|a| a.kept.as_ref()) {

@@ -73,6 +73,10 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
             let house = house::open(config, Depth::Whole).await?;
             super::readiness::try_out(out, &house, house.account(named)?, connection, *i_know_this_writes).await
         }
+        Command::Level(asked) => {
+            let house = house::open(config, Depth::Lookup).await?;
+            super::readiness::level(out, &house, house.account(named)?, asked).await
+        }
         Command::Paused { look } => {
             let house = house::open(config, Depth::Lookup).await?;
             super::contract_paused::run(out, &house, house.account(named)?, *look).await

@@ -8,6 +8,7 @@ use crate::config::apply::whole;
 use crate::house::House;
 use crate::out::{Out, note};
 use crate::problems::{Exit, Fail, Source};
+use ringback_core::contract::Autonomy;
 use ringback_core::contract::diff::Change;
 use ringback_core::rights::Act;
 use ringback_engine::contracts::{Answer, Base, By, Fit, Refused, Wish};
@@ -36,6 +37,11 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Appl
             };
         }
     }
+    if let Some(email) = &asked.by
+        && !house.engine.raises(&id, &contract).await?.is_empty()
+    {
+        user::with_right(house, account, email, Act::GoLive).await?;
+    }
     let base = asked.base.map_or(Base::Unsaid, Base::Version);
     let source = Source { path: asked.file.display().to_string(), text: text.clone() };
     let wish = Wish { text, contract, base, by: By { who, file: Some(whole(&asked.file)) } };
@@ -46,16 +52,27 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Appl
         Answer::Clashes(problems) => {
             return Fail::of(Exit::Check, vec![(Some(source), problems)]).map_or(Ok(()), Err);
         }
+        Answer::NotReady(problems) => return Fail::of(Exit::Check, vec![(None, problems)]).map_or(Ok(()), Err),
     };
+    // What it says and the account does not let happen yet is told with the step that is left.
+    let levels = if decides_calls { house.engine.levels(&id).await? } else { Vec::new() };
+    let lower = levels.iter().find(|l| l.place.is_empty()).filter(|l| l.contract.is_some_and(|says| says > l.holds));
     let shown = json!({
         "account": account.slug, "contract": row.name, "version": row.version, "digest": row.digest, "changes": changes,
-        "decides_calls": decides_calls,
+        "decides_calls": decides_calls, "holds": lower.map(|l| l.holds),
     });
     out.result(&shown, || {
         let mut lines = vec![format!("{} is in force in version {}", row.name, row.version)];
         lines.extend(changes.iter().map(line));
         if !decides_calls {
             lines.push("It stands beside the contract of calls, which goes on as before.".to_owned());
+        }
+        if let Some(l) = lower {
+            let says = l.contract.map_or("", Autonomy::word);
+            lines.push(format!(
+                "It says {says}; the account's level lets {} happen by itself. `ringback contract level {says}` raises it, step by step.",
+                l.holds.word()
+            ));
         }
         lines.join("\n")
     });

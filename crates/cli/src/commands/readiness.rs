@@ -1,13 +1,21 @@
-//! `contract guarantees`, `contract try`: is the account ready to let more happen by itself?
+//! `contract guarantees`, `contract try`, `contract level`: is the account ready to let more happen by itself, and how much does?
 
+use crate::args::Level;
+use crate::commands::user;
 use crate::config::{Account, Kind};
 use crate::house::House;
-use crate::out::{Out, note};
+use crate::out::{Out, note, table};
 use crate::problems::{Exit, Fail};
+use ringback_core::contract::Autonomy;
 use ringback_core::id::ConnectionId;
 use ringback_core::readiness::{Light, Line};
+use ringback_core::rights::Act;
+use ringback_engine::level::{LevelWish, PlaceLevel};
 use ringback_engine::schema_watch::Look;
 use serde_json::json;
+
+/// Who acts from a shell: whoever may read the key may do everything.
+const OPERATOR: &str = "user_cli";
 
 /// Everything that is seen of the eight; the CRM's fields are compared first.
 pub(crate) async fn guarantees(out: Out, house: &House, account: &Account) -> Result<(), Fail> {
@@ -16,15 +24,18 @@ pub(crate) async fn guarantees(out: Out, house: &House, account: &Account) -> Re
         note(format!("the CRM's own fields were not compared: {why}"));
     }
     let ready = house.engine.readiness(&id).await?;
+    let levels = house.engine.levels(&id).await?;
     let red = ready.red();
     let shown = json!({
         "ok": red == 0, "account": account.slug, "guarantees": ready.guarantees, "minimum": ready.minimum,
-        "not_ready": ready.not_ready,
+        "not_ready": ready.not_ready, "levels": levels,
     });
     out.result(&shown, || {
         let mut text = list("The eight guarantees", &ready.guarantees);
         text.push_str(&list("\nBefore anything is scaled up", &ready.minimum));
         text.push_str(&list("\nReady at all", &ready.not_ready));
+        text.push_str("\nHow much happens by itself\n");
+        text.push_str(&of_places(&levels));
         text
     });
     if red == 0 {
@@ -90,4 +101,45 @@ pub(crate) async fn try_out(out: Out, house: &House, account: &Account, name: &s
         Some(fail) => Err(fail.told()),
         None => Ok(()),
     }
+}
+
+fn of_places(levels: &[PlaceLevel]) -> String {
+    let word = |level: Option<Autonomy>| level.map_or("-", Autonomy::word).to_owned();
+    let row = |p: &PlaceLevel| {
+        let place = if p.place.is_empty() { "everywhere".to_owned() } else { p.place.clone() };
+        let since = p.since.map(|at| at.to_string()).unwrap_or_default();
+        vec![place, p.holds.word().to_owned(), word(p.contract), word(p.level), since, p.by.clone().unwrap_or_default()]
+    };
+    let head = ["location", "holds", "contract", "level", "since", "by"];
+    table(&head, &levels.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Shows how much happens by itself, or sets how much may at most.
+pub(crate) async fn level(out: Out, house: &House, account: &Account, asked: &Level) -> Result<(), Fail> {
+    let id = account.id();
+    let levels = match &asked.level {
+        None => house.engine.levels(&id).await?,
+        Some(word) => {
+            let Some(level) = Autonomy::of(word) else {
+                let all = Autonomy::LADDER.map(Autonomy::word).join(", ");
+                let cause = format!("{word:?} is no level");
+                return Err(Fail::new(Exit::Usage, "RB-0313", cause, format!("there are {all}")));
+            };
+            let by = match &asked.by {
+                Some(email) => user::with_right(house, account, email, Act::GoLive).await?.as_str().to_owned(),
+                None => OPERATOR.to_owned(),
+            };
+            let wish = LevelWish {
+                workflow: asked.contract.clone(),
+                place: asked.location.clone(),
+                level,
+                by,
+                reason: asked.reason.clone(),
+                answered: asked.answer_for.clone(),
+            };
+            house.engine.set_level(&id, &wish).await?
+        }
+    };
+    out.result(&json!({ "account": account.slug, "levels": levels }), || of_places(&levels));
+    Ok(())
 }

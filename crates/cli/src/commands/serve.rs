@@ -71,7 +71,7 @@ impl Begun {
             if applied.contract.is_none() {
                 tracing::warn!(account = %applied.account, hint = NO_CONTRACT.1, "{}", NO_CONTRACT.0);
             }
-            for problem in &applied.clashes {
+            for problem in &applied.stopped {
                 note(format!("{}: {}: {} ({})", applied.account, problem.code, problem.cause, problem.cure));
             }
             if let Some(kept) = &applied.kept {

@@ -32,8 +32,9 @@ pub(crate) struct Applied {
     pub(crate) contract: Option<(String, i64)>,
     /// The file's contract is not what is in force, and why.
     pub(crate) kept: Option<Refused>,
-    /// The file's contract is not in force because one beside it feeds the same properties.
-    pub(crate) clashes: Vec<Problem>,
+    /// The file's contract is not in force because one beside it feeds the same properties, or because the account is not ready for what it lets happen
+    /// by itself.
+    pub(crate) stopped: Vec<Problem>,
 }
 
 /// Applies every account of the file.
@@ -43,7 +44,10 @@ pub(crate) async fn apply(engine: &Engine, config: &Config) -> Result<Vec<Applie
         let id = account.id();
         let (task, mut wanted) = (engine.clone(), account.clone());
         wanted.connections.extend(config.mail.as_ref().map(|_| mail_connection(account)));
-        let contract = settings_wish(account).map(|wish| engine.prepare_contract(&id, &wish));
+        let contract = match settings_wish(account) {
+            Some(wish) => Some(engine.prepare_contract(&id, &wish).await?),
+            None => None,
+        };
         let applied = engine
             .store()
             .write(Site::Setup, move |tx| Box::pin(async move { one(tx, &task, &wanted, contract).await }))
@@ -105,7 +109,7 @@ async fn one(
     if let Some(contract) = contract {
         match contract.put(tx).await? {
             Answer::Applied { row, .. } | Answer::Same(row) => applied.contract = Some((row.name, row.version)),
-            Answer::Clashes(problems) => applied.clashes = problems,
+            Answer::Clashes(problems) | Answer::NotReady(problems) => applied.stopped = problems,
             Answer::Refused(refused) => {
                 applied.contract = Some((refused.in_force.name.clone(), refused.in_force.version));
                 applied.kept = Some(*refused);

@@ -3,7 +3,7 @@
 use crate::home::{Home, SETTINGS, Served};
 use serde_json::{Value, json};
 
-fn call(n: u32) -> Vec<u8> {
+pub(crate) fn call(n: u32) -> Vec<u8> {
     let body = json!({
         "resource_id": format!("CAL{n:032}"), "answered": false, "voicemail": false, "direction": "inbound", "duration": "12",
         "customer_phone_number": "+13125550142", "tracking_phone_number": "+13125550100",

@@ -75,6 +75,31 @@ pub enum Autonomy {
     Auto,
 }
 
+impl Autonomy {
+    /// Every level, the lowest first: the steps in which more happens by itself (F-373).
+    pub const LADDER: [Self; 4] = [Self::Observe, Self::Suggest, Self::AutoLowRisk, Self::Auto];
+
+    /// The word of contracts.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Suggest => "suggest",
+            Self::AutoLowRisk => "auto-low-risk",
+            Self::Auto => "auto",
+        }
+    }
+
+    /// The level of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::LADDER.into_iter().find(|level| level.word() == word)
+    }
+
+    /// The next step above; the highest has none.
+    pub fn next(self) -> Option<Self> {
+        Self::LADDER.into_iter().find(|level| *level > self)
+    }
+}
+
 /// How long words and recordings stay readable; the decision trail stays in each class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -676,6 +701,13 @@ impl Contract {
             (Some(place), Some(clause)) => place.min(clause),
             (one, other) => one.or(other).unwrap_or(self.autonomy),
         }
+    }
+
+    /// The most that it lets happen by itself anywhere, with any field.
+    pub fn ceiling(&self) -> Autonomy {
+        let places = self.locations.values().filter_map(|l| l.autonomy);
+        let fields = self.fields.values().filter_map(|f| f.autonomy);
+        places.chain(fields).fold(self.autonomy, Autonomy::max)
     }
 
     /// The retention class of that location's documents.

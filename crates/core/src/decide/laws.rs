@@ -272,6 +272,41 @@ proptest! {
     }
 }
 
+/// What a contract would say that says no more than a level anywhere.
+fn capped(mut contract: crate::contract::Contract, most: Autonomy) -> crate::contract::Contract {
+    contract.autonomy = contract.autonomy.min(most);
+    let places = contract.locations.values_mut().map(|l| &mut l.autonomy);
+    for said in places.chain(contract.fields.values_mut().map(|f| &mut f.autonomy)).flatten() {
+        *said = (*said).min(most);
+    }
+    contract
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The account's level is a ceiling and nothing else: what is decided under it is what a contract decides that says no more.
+    #[test]
+    fn a_level_decides_as_a_contract_that_says_no_more(world in worlds(), most in 0u8..4, here in any::<bool>()) {
+        let (mut house, records, memory) = build(&world);
+        let most = level(most);
+        let place = if here { "phoenix" } else { "" };
+        house.standing.levels.0.insert(place.to_owned(), most);
+        let (under, _) = play(&world, &house, records.clone(), memory.clone());
+        house.standing.levels.0.clear();
+        house.contract = capped(house.contract, most);
+        let (said, _) = play(&world, &house, records, memory);
+        prop_assert_eq!(&under.plan, &said.plan);
+        prop_assert_eq!(&under.inquiry.verdicts, &said.inquiry.verdicts);
+        prop_assert_eq!(&under.inquiry.effects, &said.inquiry.effects);
+        // What is asked is the same; each question is bound to its own clause's words, and those differ.
+        let asked = |step: &crate::inquiry::Step| {
+            step.inquiry.reviews.iter().map(|r| (r.kind, r.field.clone(), r.proposed.clone())).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(asked(&under), asked(&said));
+    }
+}
+
 /// What a step wants written, by target; stamps of the moment left out.
 fn wants(step: &Step) -> std::collections::BTreeMap<String, Properties> {
     let effects = step.plan.iter().flat_map(|p| &p.effects);

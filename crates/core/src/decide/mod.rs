@@ -120,8 +120,8 @@ struct Levels {
 
 impl Levels {
     fn of(inquiry: &Inquiry, facts: &Facts<'_>, slug: &str, name: &str) -> Self {
-        let place = facts.contract.autonomy_for(slug, None);
-        let field = facts.contract.autonomy_for(slug, Some(name));
+        let place = facts.autonomy(slug, None);
+        let field = facts.autonomy(slug, Some(name));
         // Who only observes writes nothing at all, and where every write waits for a person, so does a record that would have to be made.
         let waits = place == Autonomy::Observe || (place == Autonomy::Suggest && inquiry.contact.is_none());
         Self { place, field: if waits { field.min(place) } else { field } }

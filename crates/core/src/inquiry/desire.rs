@@ -104,7 +104,7 @@ pub(super) fn desired(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>
     let Some((lane, words)) = facts.crm else { return wishes };
     wishes.extend(find(inquiry, facts, lane, words));
     wishes.extend(Writing { inquiry, verdicts, facts, words, lane, now }.all());
-    if facts.standing.is_empty() {
+    if facts.standing.pauses.is_empty() {
         return wishes;
     }
     wishes.into_iter().filter_map(|wish| wish.without_paused(facts.standing)).collect()
@@ -160,7 +160,7 @@ pub(super) fn person_values(inquiry: &Inquiry, words: &CrmWords) -> Properties {
 
 /// How much happens by itself where this call came in.
 fn level(inquiry: &Inquiry, facts: &Facts<'_>) -> Autonomy {
-    facts.contract.autonomy_for(place(inquiry, facts).map_or("", |l| l.slug.as_str()), None)
+    facts.autonomy(place(inquiry, facts).map_or("", |l| l.slug.as_str()), None)
 }
 
 fn place<'a>(inquiry: &Inquiry, facts: &Facts<'a>) -> Option<&'a Location> {

@@ -19,7 +19,7 @@ pub use step::{step, wants_reading};
 
 use crate::call::{Call, CallFlag, Caller, Transcript};
 use crate::claim::{Claim, Reading, Summary};
-use crate::contract::Contract;
+use crate::contract::{Autonomy, Contract};
 use crate::crm::{CrmWords, Record};
 use crate::effect::LaneId;
 use crate::ensure::{Receipt, not_held};
@@ -592,6 +592,8 @@ pub enum Event {
     Replayed { effect: EffectId, target: String, by: UserId },
     /// The CRM does not have these properties as they were written: their clauses are paused, and the rest is planned anew. Endogenous.
     Paused { effect: EffectId, target: String, properties: Vec<String> },
+    /// The account's level was lowered since it was planned: it is not sent, and everything is decided anew. Endogenous.
+    Withheld { effect: EffectId, target: String },
     /// Reconciliation saw these further records of the person in the CRM; none: there are no more. Exogenous.
     Doubled { others: Vec<String> },
     /// A person wants the records made where they belong: they lie in another place than the one that is written to now. Exogenous.
@@ -627,6 +629,7 @@ impl Event {
             Self::Undo { .. } => "undo",
             Self::Told { .. } => "told",
             Self::Paused { .. } => "paused",
+            Self::Withheld { .. } => "withheld",
             Self::Seen { .. } => "seen",
             Self::FactsChanged => "facts_changed",
         }
@@ -669,7 +672,7 @@ pub struct Facts<'a> {
     pub roster: &'a Roster,
     pub contract: &'a Contract,
     pub contract_ref: &'a ContractRef,
-    /// Clauses that are paused.
+    /// Clauses that are paused, and the account's levels.
     pub standing: &'a Standing,
     /// The lane to the CRM; none while no CRM is connected (the staff queue works all the same).
     pub crm: Option<(&'a LaneId, &'a CrmWords)>,
@@ -682,6 +685,13 @@ pub struct Facts<'a> {
     pub console_url: &'a str,
     /// What a rollback has put before a person; each with the time in which it holds.
     pub holds: &'a [Hold],
+}
+
+impl Facts<'_> {
+    /// How much may happen by itself at a location, and with that field: the contract's word, and never more than the account's level there.
+    pub fn autonomy(&self, place: &str, field: Option<&str>) -> Autonomy {
+        self.contract.autonomy_for(place, field).min(self.standing.levels.at(place))
+    }
 }
 
 /// What one event led to.

@@ -172,6 +172,10 @@ impl<'a, M: Mode> Moving<'a, M> {
                 let draft = Draft::new("paused").with("effect", effect).with("target", target);
                 tell!(self, draft.with("properties", properties));
             }
+            Event::Withheld { effect, target } => {
+                self.settle_target(target, effect, Progress::Superseded, None, Some("the account's level was lowered"));
+                tell!(self, Draft::new("withheld").with("effect", effect).with("target", target));
+            }
             Event::Doubled { others } => self.take_doubles(others),
             Event::Relocated { by } => self.take_relocation(by),
             Event::Undo { undo } => self.take_undo(undo),

@@ -13,23 +13,25 @@ fn instant(text: &str) -> Timestamp {
 
 /// Everything owned that [`Seen`] borrows.
 #[derive(Debug, Clone)]
-struct World {
-    contract: Option<Contract>,
-    roster: Roster,
-    standing: Standing,
-    schema: Result<(String, Timestamp), String>,
-    tried: Option<Tried>,
-    traced: Option<Traced>,
-    runbook: (usize, usize, Vec<String>),
-    proved: Option<Proved>,
-    since: Timestamp,
-    confirms: bool,
-    logs: Vec<String>,
+pub(super) struct World {
+    pub(super) contract: Option<Contract>,
+    pub(super) roster: Roster,
+    pub(super) standing: Standing,
+    pub(super) schema: Result<(String, Timestamp), String>,
+    pub(super) tried: Option<Tried>,
+    pub(super) traced: Option<Traced>,
+    pub(super) runbook: (usize, usize, Vec<String>),
+    pub(super) proved: Option<Proved>,
+    pub(super) since: Timestamp,
+    pub(super) confirms: bool,
+    pub(super) logs: Vec<String>,
+    pub(super) sandbox: Option<String>,
+    pub(super) maps_others: bool,
 }
 
 impl World {
     /// An account of which everything is seen, and well.
-    fn well() -> Self {
+    pub(super) fn well() -> Self {
         Self {
             contract: parse(DEFAULT_TEXT).0,
             roster: Roster::default(),
@@ -47,10 +49,12 @@ impl World {
             since: instant("2026-01-01T00:00:00Z"),
             confirms: false,
             logs: vec!["callrail-main".into()],
+            sandbox: None,
+            maps_others: false,
         }
     }
 
-    fn judged(&self) -> Readiness {
+    pub(super) fn judged(&self) -> Readiness {
         Readiness::of(&Seen {
             now: instant(NOW),
             contract: self.contract.as_ref().map(|c| (c, 3, instant("2026-02-01T00:00:00Z"))),
@@ -64,6 +68,8 @@ impl World {
             since: self.since,
             confirms: self.confirms,
             logs: self.logs.clone(),
+            sandbox: self.sandbox.clone(),
+            maps_others: self.maps_others,
         })
     }
 
@@ -133,9 +139,10 @@ fn each_evidence_moves_its_own_line_and_no_other() {
             "no proof yet",
             |w| (w.proved, w.since) = (None, instant("2026-03-04T00:00:00Z")),
             &[(6, Light::Unknown)],
-            "reconcile",
+            "proof make",
         ),
         ("another schema", |w| w.schema = Ok(("other".into(), instant(NOW))), &[(8, Light::Red)], "contract try"),
+        ("other fields", |w| w.maps_others = true, &[(8, Light::Red)], "then `ringback contract level`"),
         ("an unread schema", |w| w.schema = Err("it is silent".into()), &[(8, Light::Unknown)], "doctor"),
     ];
     for (what, change, moved, mend) in table {
@@ -176,6 +183,18 @@ fn a_receiver_that_confirms_is_unknown_where_it_cannot_be_asked() {
     let mut world = World::well();
     (world.confirms, world.tried) = (true, None);
     assert_eq!((world.line(3).light, world.line(8).light, world.judged().red()), (Light::Unknown, Light::Unknown, 0));
+}
+
+/// The command beside a red line is run as it stands: it must neither name the CRM that the business works with nor say for a person that it may be
+/// written to.
+#[test]
+fn a_try_is_proposed_in_a_sandbox_and_never_in_the_live_crm() {
+    let mut world = World { tried: None, ..World::well() };
+    assert_eq!(world.line(8).mend, "ringback contract try --connection SANDBOX");
+    assert_eq!(world.line(3).mend, world.line(8).mend);
+    world.sandbox = Some("hubspot-sandbox".into());
+    assert_eq!(world.line(8).mend, "ringback contract try --connection hubspot-sandbox");
+    assert_eq!(World { sandbox: None, ..World::well() }.line(8).shows, "ringback contract try --connection SANDBOX");
 }
 
 #[test]

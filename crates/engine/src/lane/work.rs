@@ -89,6 +89,11 @@ impl Work<'_> {
                     Err(error) => Err(error),
                 },
                 Next::Exchange { purpose, operation } => {
+                    match self.is_withheld(purpose).await {
+                        Ok(false) => {}
+                        Ok(true) => return (None, Box::pin(self.withheld()).await.map(Turn::Ended)),
+                        Err(error) => return (None, Err(error)),
+                    }
                     if self.held.crm().is_none() {
                         let ended = Box::pin(self.dead(Why::new("no_crm", "this connection is no CRM"))).await;
                         return (None, ended.map(Turn::Ended));
@@ -98,6 +103,28 @@ impl Work<'_> {
             };
             return (None, ended.map(Turn::Ended));
         }
+    }
+
+    /// It would change something where by now nothing is written any more, and nothing of it may still land. What a person wants taken back goes on.
+    async fn is_withheld(&self, purpose: Purpose) -> Result<bool, Error> {
+        let ours = !matches!(self.effect.desired, Desired::Restore { .. } | Desired::Page { .. });
+        if !ours || !purpose.changes() || ensure::in_doubt(&self.history) {
+            return Ok(false);
+        }
+        self.engine.withheld(&self.facts.account, &self.effect.inquiry).await
+    }
+
+    /// The level was lowered since it was planned: it ends here, and its inquiry decides again.
+    async fn withheld(mut self) -> Result<Ended, Error> {
+        self.history = std::mem::take(&mut self.history).settled();
+        let mut row = self.packed()?;
+        row.state = "superseded".into();
+        row.settled_at = Some(micros(self.engine.now()));
+        row.in_flight_until = None;
+        row.why = Some("the account's level was lowered".into());
+        let event = Event::Withheld { effect: self.effect.id.clone(), target: self.effect.target.clone() };
+        self.commit(Site::Receipt, row, vec![event], true).await?;
+        Ok(Ended::Settled)
     }
 
     /// It was at work before its history began.

@@ -9,9 +9,11 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
+use ringback_core::contract::Autonomy;
 use ringback_core::rights::Act;
 use ringback_engine::backtest::Window;
 use ringback_engine::contracts::{Answer, Base, By, Fit, Wish, check};
+use ringback_engine::level::LevelWish;
 use ringback_engine::{Error, instant};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -44,6 +46,9 @@ pub(super) async fn apply(State(app): State<App>, bearer: Bearer, request: Reque
         };
         let by = By { who: bearer.by.as_str().to_owned(), file: None };
         let wish = Wish { text, contract, base: Base::Version(base), by };
+        if !app.engine.raises(&bearer.account, &wish.contract).await?.is_empty() {
+            bearer.need(Act::GoLive)?;
+        }
         match app.engine.apply_contract(&bearer.account, &wish).await? {
             Answer::Applied { row, changes, decides_calls } => Ok(json!({
                 "contract": { "id": row.id, "name": row.name, "version": row.version }, "changes": changes,
@@ -54,7 +59,45 @@ pub(super) async fn apply(State(app): State<App>, bearer: Bearer, request: Reque
             })),
             Answer::Refused(refused) => Err(Problem::contract_moved_on(&refused)),
             Answer::Clashes(problems) => Err(Problem::contract(&wish.text, &problems)),
+            Answer::NotReady(problems) => Err(Problem::not_ready(&problems)),
         }
+    };
+    once(&app, &bearer, request, work).await
+}
+
+/// How much may happen by itself at most.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LevelAsked {
+    level: Autonomy,
+    #[serde(default)]
+    location: Option<String>,
+    #[serde(default)]
+    contract: Option<String>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    answer_for: Vec<u8>,
+}
+
+/// `GET /api/v1/contract/readiness`: nothing outside is asked.
+pub(super) async fn readiness(State(app): State<App>, bearer: Bearer) -> Result<Json<Value>, Problem> {
+    bearer.need(Act::ReadAll)?;
+    let ready = app.engine.readiness(&bearer.account).await?;
+    let levels = app.engine.levels(&bearer.account).await?;
+    Ok(Json(json!({
+        "guarantees": ready.guarantees, "minimum": ready.minimum, "not_ready": ready.not_ready, "levels": levels,
+    })))
+}
+
+/// `POST /api/v1/contract/level`.
+pub(super) async fn level(State(app): State<App>, bearer: Bearer, request: Request) -> Result<Response, Problem> {
+    bearer.need(Act::GoLive)?;
+    let work = async |body: axum::body::Bytes| {
+        let LevelAsked { level, location, contract, reason, answer_for } = read(&body)?;
+        let by = bearer.by.as_str().to_owned();
+        let wish = LevelWish { workflow: contract, place: location, level, by, reason, answered: answer_for };
+        Ok(json!({ "levels": app.engine.set_level(&bearer.account, &wish).await? }))
     };
     once(&app, &bearer, request, work).await
 }

@@ -191,6 +191,20 @@ fn rules() -> Vec<Route> {
             "ContractApplied",
             post(contracts::apply),
         ),
+        Route::get(
+            "/api/v1/contract/readiness",
+            "The eight guarantees, what else more stands on, and how much happens by itself where",
+            "Readiness",
+            get(contracts::readiness),
+        ),
+        Route::post(
+            "/api/v1/contract/level",
+            Act::GoLive,
+            "Set how much may happen by itself at most: lower always, higher one step while each guarantee is green",
+            Some("LevelAsked"),
+            "Levels",
+            post(contracts::level),
+        ),
         Route::post(
             "/api/v1/contract/backtest",
             Act::ReadAll,

@@ -93,6 +93,7 @@ fn schemas() -> Value {
     let codes = ringback_core::inquiry::RejectCode::ALL.map(ringback_core::inquiry::RejectCode::word);
     let reject_code = || json!({ "enum": codes, "description": "why not, with or without words" });
     let any = || json!({ "type": "object" });
+    let array = || json!({ "type": "array", "items": { "type": "object" } });
     let rows = |of: Value| json!({ "type": "object", "required": ["data"], "properties": { "data": { "type": "array", "items": of } } });
     let outcomes = ["reached", "no_answer", "left_message", "booked", "wrong_number"];
     json!({
@@ -152,6 +153,16 @@ fn schemas() -> Value {
             "location": { "type": "string", "description": "only the calls of this location, by its slug" },
             "limit": { "type": "integer", "minimum": 1, "description": "at most so many inquiries, the newest; 20000 if absent" } } },
         "Backtest": any(),
+        "LevelAsked": { "type": "object", "required": ["level"], "additionalProperties": false, "properties": {
+            "level": { "type": "string", "enum": ["observe", "suggest", "auto-low-risk", "auto"] },
+            "location": { "type": "string", "description": "its slug; everywhere, if absent" },
+            "contract": { "type": "string", "description": "the one that decides about calls, if absent" },
+            "reason": { "type": "string" },
+            "answer_for": { "type": "array", "items": { "type": "integer" },
+                "description": "guarantees that this person answers for, because the receiver can show nothing of them" } } },
+        "Levels": { "type": "object", "required": ["levels"], "properties": { "levels": array() } },
+        "Readiness": { "type": "object", "required": ["guarantees", "minimum", "not_ready", "levels"], "properties": {
+            "guarantees": array(), "minimum": array(), "not_ready": array(), "levels": array() } },
         "ContractVersions": rows(any()),
         "LedgerReport": any(), "Contract": any(), "Clause": any(),
     })

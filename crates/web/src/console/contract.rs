@@ -24,6 +24,9 @@ struct Contract {
     shell: Shell,
     name: String,
     version: i64,
+    levels: Vec<super::levels::One>,
+    /// The person who looks may raise and lower them.
+    goes_live: bool,
     guarantees: super::guarantees::Guarantees,
     sentences: Vec<Sentence>,
     paused: Vec<Paused>,
@@ -47,7 +50,7 @@ struct Paused {
 }
 
 /// One version of any name.
-struct Shown {
+pub(super) struct Shown {
     name: String,
     version: i64,
     at: String,
@@ -61,9 +64,9 @@ pub(super) struct Refusal {
     /// Everything that is wrong with the text: line, what, and the cure.
     pub(super) problems: Vec<(String, String, String)>,
     /// Who changed something meanwhile.
-    since: Vec<Shown>,
-    theirs: Vec<Change>,
-    yours: Vec<Change>,
+    pub(super) since: Vec<Shown>,
+    pub(super) theirs: Vec<Change>,
+    pub(super) yours: Vec<Change>,
 }
 
 /// `GET /contract`.
@@ -93,15 +96,25 @@ pub(crate) async fn apply(State(app): State<App>, session: Session, fields: Fiel
     }
     let by = By { who: session.user.as_str().to_owned(), file: None };
     let wish = Wish { text: text.clone(), contract, base: Base::Version(base), by };
+    if !app.engine.raises(&session.account, &wish.contract).await?.is_empty() {
+        session.need(Act::GoLive)?;
+    }
     match app.engine.apply_contract(&session.account, &wish).await? {
         Answer::Applied { .. } | Answer::Same(_) => Ok(back(&fields.0, "/contract")),
         Answer::Clashes(problems) => refused(wrong(&text, &problems)).await,
+        Answer::NotReady(problems) => refused(super::levels::not_ready(&problems)).await,
         Answer::Refused(told) => {
             let names = names(&app, &session).await?;
             let refusal = moved_on(&session, &app, &names, *told);
             refused(refusal).await
         }
     }
+}
+
+/// The page with what stands in the way of a level, and nothing changed.
+pub(super) async fn not_raised(app: &App, session: &Session, refusal: Refusal) -> Page {
+    let page = Contract { refusal: Some(refusal), ..look(app, session, None).await? };
+    Ok((axum::http::StatusCode::CONFLICT, shown(&page)?).into_response())
 }
 
 pub(super) fn wrong(text: &str, problems: &[ringback_core::problem::Problem]) -> Refusal {
@@ -133,7 +146,7 @@ fn moved_on(session: &Session, app: &App, names: &BTreeMap<String, String>, told
 }
 
 /// Names of the account's people by their ids.
-async fn names(app: &App, session: &Session) -> Result<BTreeMap<String, String>, Problem> {
+pub(super) async fn names(app: &App, session: &Session) -> Result<BTreeMap<String, String>, Problem> {
     let account = session.account.as_str().to_owned();
     let users = app
         .engine
@@ -176,6 +189,8 @@ async fn look(app: &App, session: &Session, refusal: Option<Refusal>) -> Result<
         shell: Shell::of(app, session, "contract", t("contract.title")).await?,
         name: row.map_or_else(String::new, |row| row.name.clone()),
         version: row.map_or(0, |row| row.version),
+        levels: super::levels::seen(app, session, &names).await?,
+        goes_live: session.may(Act::GoLive),
         guarantees: super::guarantees::seen(app, session).await?,
         sentences: in_force.as_ref().map(|(_, contract)| contract.sentences()).unwrap_or_default(),
         paused,

@@ -10,6 +10,7 @@ mod dead_letters;
 mod events;
 mod guarantees;
 mod inquiry;
+mod levels;
 mod proof;
 mod reviews;
 mod today;
@@ -52,6 +53,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/connections", get(connections::page))
         .route("/connections/quarantine/{id}/accept", post(connections::accept))
         .route("/contract", get(contract::page).post(contract::apply))
+        .route("/contract/level", post(levels::set))
         .route("/contract/backtest", get(backtest::page).post(backtest::run))
         .route("/proof", get(proof::page))
         .route("/proof/{seq}", get(proof::earlier))

@@ -25,7 +25,7 @@ use ringback_core::ledger::{Document, Draft, Retention, Salt, seal};
 use ringback_core::plan::{ContractRef, Plan};
 use ringback_core::roster::{KnownNumber, Line, Location, Roster, Staff};
 use ringback_core::signal::{Direction, Ending};
-use ringback_core::standing::Standing;
+use ringback_core::standing::{Levels, Standing};
 use ringback_engine::clock::{Chance, Clock};
 use ringback_engine::http::{Fault, Outgoing, Transport};
 use ringback_engine::keyring::Keyring;
@@ -38,7 +38,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-static NOTHING_STANDS: Standing = Standing { pauses: Vec::new() };
+static NOTHING_STANDS: Standing = Standing { pauses: Vec::new(), levels: Levels(BTreeMap::new()) };
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
