@@ -127,7 +127,7 @@ fn happenings() -> Vec<Route> {
         ),
         Route::list(
             "/api/v1/reviews",
-            "Open reviews, newest first",
+            "Open reviews, oldest first",
             "Review",
             &[("kind", "the kind word of a review"), PAGE, CURSOR],
             get(lists::reviews),
