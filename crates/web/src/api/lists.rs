@@ -173,6 +173,18 @@ pub(super) async fn reviews(
     Ok(Json(json!({ "data": found.asked.iter().map(one).collect::<Vec<_>>(), "next": next })))
 }
 
+/// `GET /api/v1/rollbacks`.
+pub(super) async fn rollbacks(
+    State(app): State<App>,
+    bearer: Bearer,
+    Query(query): Asked,
+) -> Result<Json<Value>, Problem> {
+    let page = Page::of(&query)?;
+    let found = app.engine.rollbacks(&bearer.account, page.limit, &page.before).await?;
+    let place = |r: &ringback_engine::rollback::Rollback| (r.started_at.as_microsecond(), r.id.as_str().to_owned());
+    Ok(Json(page.answer(found, place, |r| Some(json!(r)))))
+}
+
 /// `GET /api/v1/proofs`. The cursor is the place in the chain.
 pub(super) async fn proofs(
     State(app): State<App>,

@@ -33,6 +33,8 @@ struct Contract {
     /// The version that the text was made from.
     base: i64,
     edits: bool,
+    /// May take back what a version wrote.
+    undoes: bool,
     csrf: String,
     refusal: Option<Refusal>,
 }
@@ -133,7 +135,7 @@ fn moved_on(session: &Session, app: &App, names: &BTreeMap<String, String>, told
 }
 
 /// Names of the account's people by their ids.
-async fn names(app: &App, session: &Session) -> Result<BTreeMap<String, String>, Problem> {
+pub(super) async fn names(app: &App, session: &Session) -> Result<BTreeMap<String, String>, Problem> {
     let account = session.account.as_str().to_owned();
     let users = app
         .engine
@@ -183,6 +185,7 @@ async fn look(app: &App, session: &Session, refusal: Option<Refusal>) -> Result<
         text: row.map_or_else(|| ringback_core::contract::DEFAULT_TEXT.to_owned(), |row| row.source.clone()),
         base: row.map_or(0, |row| row.version),
         edits: session.may(Act::EditContract),
+        undoes: session.may(Act::Rollback),
         csrf: session.csrf.clone(),
         refusal,
     })

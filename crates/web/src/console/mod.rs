@@ -12,6 +12,7 @@ mod guarantees;
 mod inquiry;
 mod proof;
 mod reviews;
+mod rollbacks;
 mod today;
 mod words;
 
@@ -53,6 +54,10 @@ pub(crate) fn router() -> Router<App> {
         .route("/connections/quarantine/{id}/accept", post(connections::accept))
         .route("/contract", get(contract::page).post(contract::apply))
         .route("/contract/backtest", get(backtest::page).post(backtest::run))
+        .route("/rollbacks", get(rollbacks::page).post(rollbacks::begin))
+        .route("/rollbacks/preview", get(rollbacks::preview))
+        .route("/rollbacks/{id}", get(rollbacks::one))
+        .route("/rollbacks/{id}/lift", post(rollbacks::lift))
         .route("/proof", get(proof::page))
         .route("/proof/{seq}", get(proof::earlier))
         .route("/proof/{seq}/file", get(proof::file))
