@@ -111,7 +111,8 @@ struct Shows {
     digest: String,
     /// This person may begin it, and something goes back.
     begins: bool,
-    restored: usize,
+    /// `12 values`.
+    restored: String,
     csrf: String,
 }
 
@@ -354,11 +355,22 @@ fn state(rollback: &Rollback) -> (&'static str, &'static str) {
     }
 }
 
+/// A number with the word that it takes.
+fn count(n: usize, one: &'static str, many: &'static str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+fn records(n: usize) -> String {
+    count(n, t("rollback.record_one"), t("rollback.records"))
+}
+
 fn figures(rollback: &Rollback) -> String {
-    let mut all =
-        vec![format!("{} {}", rollback.back, t("rollback.back")), format!("{} {}", rollback.left, t("rollback.left"))];
+    let mut all = vec![
+        count(rollback.back, t("rollback.back_one"), t("rollback.back")),
+        format!("{} {}", rollback.left, t("rollback.left")),
+    ];
     if rollback.dead > 0 {
-        all.push(format!("{} {}", rollback.dead, t("rollback.dead")));
+        all.push(count(rollback.dead, t("rollback.dead_one"), t("rollback.dead")));
     }
     all.join(" · ")
 }
@@ -393,7 +405,7 @@ pub(crate) async fn preview(
         unread: preview.unread.clone(),
         parts: parts(&scope),
         begins: session.may(Act::Rollback) && preview.agreed.restored > 0,
-        restored: preview.agreed.restored,
+        restored: count(preview.agreed.restored, t("rollback.value"), t("rollback.values")),
         digest: preview.digest,
         csrf: session.csrf.clone(),
     })
@@ -419,15 +431,9 @@ async fn callers(
 
 fn sum(preview: &Preview) -> String {
     let agreed = &preview.agreed;
-    format!(
-        "{} {} {} {} · {} {}",
-        agreed.restored,
-        t("rollback.values_on"),
-        agreed.records,
-        t("rollback.go_back"),
-        agreed.spared,
-        t("rollback.stay")
-    )
+    let values = count(agreed.restored, t("rollback.value_back"), t("rollback.values_back"));
+    let stay = count(agreed.spared, t("rollback.stays_one"), t("rollback.stay"));
+    format!("{values} {} {} · {stay}", t("rollback.on"), records(agreed.records))
 }
 
 fn value(around: &Around<'_>, callers: &HashMap<String, String>, field: &Shown) -> Value {
@@ -449,8 +455,8 @@ fn value(around: &Around<'_>, callers: &HashMap<String, String>, field: &Shown) 
 
 fn tell(of: &ringback_engine::rollback::ToTell) -> String {
     match &of.staff {
-        Some(_) => format!("{} · {} {}", of.name, of.records, t("rollback.records")),
-        None => format!("{} · {} {}", t("rollback.nobody_told"), of.records, t("rollback.records")),
+        Some(_) => format!("{} · {}", of.name, records(of.records)),
+        None => format!("{} · {}", t("rollback.nobody_told"), records(of.records)),
     }
 }
 
@@ -544,11 +550,11 @@ fn progress(around: &Around<'_>, rollback: &Rollback) -> Progress {
 
 fn row(item: &Item) -> Row {
     let (state, tone) = match item.state.as_str() {
-        "planned" => ("rollback.planned", "none"),
+        "planned" => ("rollback.planned", ""),
         "sent" => ("rollback.sent", "wait"),
         "done" => ("rollback.item_done", "good"),
         "dead" => ("rollback.item_dead", "bad"),
-        _ => ("rollback.item_spared", "none"),
+        _ => ("rollback.item_spared", ""),
     };
     let became = |field: &ringback_engine::rollback::ItemField| {
         let name = if field.field.is_empty() { &field.property } else { &field.field };
