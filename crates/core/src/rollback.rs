@@ -70,12 +70,17 @@ impl Scope {
 
     /// As a person says it.
     pub fn words(&self) -> String {
+        self.told(&str::to_owned, &|at| at.to_string())
+    }
+
+    /// As a person says it, with fields and moments as the reader calls them.
+    pub fn told(&self, named: &dyn Fn(&str) -> String, when: &dyn Fn(Timestamp) -> String) -> String {
         let mut parts = Vec::new();
         if let Some(inquiry) = &self.inquiry {
             parts.push(format!("of inquiry {inquiry}"));
         }
         if let Some(field) = &self.field {
-            parts.push(format!("to the field {field}"));
+            parts.push(format!("to the field {}", named(field)));
         }
         if let Some(source) = &self.source {
             parts.push(format!("from the source {source}"));
@@ -87,10 +92,10 @@ impl Scope {
             (None, None) => {}
         }
         if let Some(since) = self.since {
-            parts.push(format!("since {since}"));
+            parts.push(format!("since {}", when(since)));
         }
         if let Some(until) = self.until {
-            parts.push(format!("before {until}"));
+            parts.push(format!("before {}", when(until)));
         }
         format!("everything written {}", parts.join(", "))
     }

@@ -13,6 +13,7 @@ pub mod backtest;
 pub mod chain;
 pub mod clock;
 pub mod contracts;
+mod corrections;
 pub mod facts;
 pub mod fold;
 pub mod guarantees;

@@ -4,16 +4,17 @@
 //! so that whoever approves a value that moved is told the new one before anything is planned. A CRM that does not answer holds nobody up:
 //! what stands there is compared again before the send.
 
+use crate::corrections::{By, Look};
 use crate::inquire::{act_of, of_row};
 use crate::{Engine, Error};
 use jiff::Timestamp;
 use ringback_core::contract::{FieldType, typed};
 use ringback_core::crm::{CrmOp, Object, Outcome, Record};
 use ringback_core::ensure::same;
-use ringback_core::id::{AccountId, InquiryId, ReviewId, UserId};
+use ringback_core::id::{AccountId, InquiryId, LocationId, ReviewId, UserId};
 use ringback_core::inquiry::{Choice, Event, Foreseen, Inquiry, Review, ReviewKind, StandsBy, foresee};
 use ringback_core::rights::Act;
-use ringback_store::{self as store, Before, ReviewRow};
+use ringback_store::{self as store, After, ReviewRow};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,9 +34,38 @@ pub struct Asked {
     pub inquiry: Arc<Inquiry>,
 }
 
+/// A page of open questions, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct Questions {
+    pub asked: Vec<Asked>,
+    /// Where the next page begins, if there may be one.
+    pub next: Option<After>,
+}
+
+/// What came before an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overtaken {
+    /// The value changed, or nothing is left to ask.
+    Moved,
+    /// Somebody else answered.
+    Answered,
+}
+
+impl Overtaken {
+    /// The sentence a person reads.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Moved => "the value changed meanwhile, or nothing is left to ask",
+            Self::Answered => "somebody else has answered this meanwhile",
+        }
+    }
+}
+
 /// An answer that came too late: what stands there now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Late {
+    pub by: Overtaken,
     pub why: String,
     /// What the CRM holds now, as far as it was read; empty: nothing. `None` where the question is about no field.
     pub holds: Option<String>,
@@ -75,25 +105,43 @@ pub enum Became {
     NotYours,
 }
 
+impl Became {
+    /// As programs read it: what became of that question.
+    pub fn told(&self, review: &ReviewId) -> serde_json::Value {
+        let mut told = serde_json::to_value(self).unwrap_or_default();
+        if let Some(map) = told.as_object_mut() {
+            map.insert("id".into(), review.as_str().into());
+        }
+        told
+    }
+}
+
 /// Whether whoever answers may do that in that inquiry.
 pub type May<'a> = &'a (dyn Fn(&Inquiry, Act) -> bool + Sync);
 
 impl Engine {
-    /// Open questions with their inquiries, newest first, of one kind or of all. Each is told as it stands now, not as it was first asked.
+    /// Open questions with their inquiries, oldest first, of one kind or of all; of all locations (`None`) or only of some. Each is told as
+    /// it stands now, not as it was first asked.
     pub async fn open_reviews(
         &self,
         account: &AccountId,
         kind: Option<&str>,
+        locations: Option<&[LocationId]>,
         limit: u32,
-        before: &Before,
-    ) -> Result<Vec<Asked>, Error> {
-        let (of, kind, before) = (account.as_str().to_owned(), kind.map(str::to_owned), before.clone());
+        after: &After,
+    ) -> Result<Questions, Error> {
+        let (of, kind, after) = (account.as_str().to_owned(), kind.map(str::to_owned), after.clone());
+        let places = texts(locations);
         let rows = self
             .store()
             .read(move |tx| {
-                Box::pin(async move { store::reviews_open(tx, &of, kind.as_deref(), limit, &before).await })
+                Box::pin(async move {
+                    store::reviews_open(tx, &of, kind.as_deref(), places.as_deref(), limit, &after).await
+                })
             })
             .await?;
+        let next = rows.last().filter(|_| rows.len() >= limit as usize);
+        let next = next.map(|last| After { at: last.opened_at, id: last.id.clone() });
         let mut inquiries: BTreeMap<String, Option<Arc<Inquiry>>> = BTreeMap::new();
         let mut out = Vec::with_capacity(rows.len());
         for row in rows {
@@ -107,7 +155,20 @@ impl Engine {
                 out.push(Asked { review, inquiry });
             }
         }
-        Ok(out)
+        Ok(Questions { asked: out, next })
+    }
+
+    /// How many questions are open, of all locations (`None`) or of some.
+    pub async fn open_reviews_count(
+        &self,
+        account: &AccountId,
+        locations: Option<&[LocationId]>,
+    ) -> Result<i64, Error> {
+        let (of, places) = (account.as_str().to_owned(), texts(locations));
+        let count = self
+            .store()
+            .read(move |tx| Box::pin(async move { store::reviews_open_count(tx, &of, places.as_deref()).await }));
+        Ok(count.await?)
     }
 
     /// What these answers to a question would do now, in their order.
@@ -274,11 +335,8 @@ impl Engine {
             let id = ReviewId::from_text(row.id.clone());
             // Looking again may have made the question void.
             let state = self.review_row(account, &id).await?.map_or_else(String::new, |row| row.state);
-            if row.digest != *digest {
-                became.push((id, self.late(account, row, "the value changed meanwhile").await));
-            } else if state != "open" {
-                let why = if row.state == "open" { VALUE_MOVED } else { ANSWERED };
-                became.push((id, self.late(account, row, why).await));
+            if state != "open" || row.digest != *digest {
+                became.push((id, self.late(account, row, overtaken(&state)).await));
             } else {
                 events.push(Event::Decided { review: id, choice: choice.clone(), by: by.clone() });
             }
@@ -294,7 +352,12 @@ impl Engine {
             }
             // Another answer or another value may have come first, in the same moment.
             let taken = after.approvals.iter().any(|a| a.review == id && a.by == *by);
-            let done = if taken { Became::Done } else { self.late(account, row, ANSWERED).await };
+            let done = if taken {
+                Became::Done
+            } else {
+                let state = self.review_row(account, &id).await?.map_or_else(String::new, |row| row.state);
+                self.late(account, row, overtaken(&state)).await
+            };
             became.push((id, done));
         }
         Ok(became)
@@ -334,18 +397,21 @@ impl Engine {
         let Some(Outcome::Done { held: shown }) = outcome else { return Ok(false) };
         let Some(record) = shown.records.into_iter().next() else { return Ok(true) };
         if moved(&contact.record_held, &record, &properties) {
-            self.act_all(account, id, &[seen(record, &properties, now)]).await?;
+            let look = Look { lane: lane.as_str(), object: Object::Contact, by: By::Seen, inquiry: Some(id) };
+            let (record, event) = seen(record, &properties, now);
+            self.note_corrections(&facts, &look, &[record]).await?;
+            self.act_all(account, id, &[event]).await?;
         }
         Ok(true)
     }
 
     /// An answer comes too late: what stands there and what is proposed now, where the same is still asked.
-    async fn late(&self, account: &AccountId, asked: &ReviewRow, why: &str) -> Became {
+    async fn late(&self, account: &AccountId, asked: &ReviewRow, by: Overtaken) -> Became {
         let (of, id) = (account.as_str().to_owned(), asked.inquiry.clone());
         let row = self.store().read(move |tx| Box::pin(async move { store::inquiry_get(tx, &of, &id).await })).await;
         let inquiry = row.ok().flatten().and_then(|row| of_row(row).ok()).map(|loaded| loaded.inquiry);
         let field = serde_json::from_str::<Review>(&asked.body).ok().and_then(|r| r.field);
-        let mut late = Late { why: why.to_owned(), holds: None, set_by: None, asked: None };
+        let mut late = Late { by, why: by.words().to_owned(), holds: None, set_by: None, asked: None };
         if let (Some(inquiry), Some(field)) = (inquiry, field) {
             let of = |r: &&Review| r.kind == ReviewKind::Field && r.field.as_ref() == Some(&field);
             late.asked = inquiry.reviews.iter().find(of).cloned();
@@ -365,8 +431,14 @@ fn has_reason(choice: &Choice) -> Result<(), Error> {
     Ok(())
 }
 
-const ANSWERED: &str = "this question was answered or has become void meanwhile";
-const VALUE_MOVED: &str = "the value in the CRM changed meanwhile";
+/// What came first, by how the question ended: by an answer, or because what it asked about is not so any more.
+fn overtaken(state: &str) -> Overtaken {
+    if state == "decided" { Overtaken::Answered } else { Overtaken::Moved }
+}
+
+fn texts(locations: Option<&[LocationId]>) -> Option<Vec<String>> {
+    locations.map(|some| some.iter().map(|l| l.as_str().to_owned()).collect())
+}
 
 /// Does the record hold something else than what is known of it?
 fn moved(known: &Record, shown: &Record, properties: &[String]) -> bool {
@@ -375,11 +447,11 @@ fn moved(known: &Record, shown: &Record, properties: &[String]) -> bool {
 }
 
 /// What was asked for and not shown is empty.
-fn seen(mut record: Record, properties: &[String], read_at: Timestamp) -> Event {
+fn seen(mut record: Record, properties: &[String], read_at: Timestamp) -> (Record, Event) {
     for name in properties {
         record.properties.entry(name.clone()).or_default();
     }
-    Event::Seen { record, read_at }
+    (record.clone(), Event::Seen { record, read_at })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use ringback_core::crm::Why;
 use ringback_core::id::AccountId;
 use ringback_core::standing::Pause;
-use ringback_store::{self as store, Before};
+use ringback_store::{self as store, After, Before};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -308,7 +308,9 @@ impl Engine {
                     lanes: Vec::new(),
                     dead: BTreeMap::new(),
                     quarantined: (0, None),
-                    ambiguous: store::reviews_open(tx, &id, Some("match"), HELD_MAX, &Before::end()).await?.len(),
+                    ambiguous: store::reviews_open(tx, &id, Some("match"), None, HELD_MAX, &After::start())
+                        .await?
+                        .len(),
                     sources: Vec::new(),
                     paused: Vec::new(),
                     trouble,

@@ -57,6 +57,22 @@ impl Default for Before {
     }
 }
 
+/// Where a page of an oldest-first list ended: the next page holds rows newer than this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct After {
+    /// Instant of the last row seen, microseconds UTC.
+    pub at: i64,
+    /// Id of the last row seen; settles rows of the same instant.
+    pub id: String,
+}
+
+impl After {
+    /// The first page: after nothing.
+    pub fn start() -> Self {
+        Self { at: i64::MIN, id: String::new() }
+    }
+}
+
 /// Every statement that `engine` runs, by name, for the test that prepares each of them.
 #[doc(hidden)]
 pub fn statements(engine: Engine) -> Vec<(&'static str, String)> {

@@ -76,7 +76,7 @@ async fn samples(tx: &mut ringback_store::Tx, now: Timestamp) -> Result<Vec<Samp
             out.push(one("ringback_inquiries_open", "queue", &queue.queue, queue.open));
             out.push(one("ringback_inquiries_past_due", "queue", &queue.queue, queue.overdue));
         }
-        let open = ringback_store::reviews_open_count(tx, &a).await?;
+        let open = ringback_store::reviews_open_count(tx, &a, None).await?;
         out.push(("ringback_reviews_open", vec![("account", a.clone())], open));
     }
     let oldest = ringback_store::signals_oldest_stored(tx).await?;

@@ -264,7 +264,7 @@ pub(crate) fn local_path(next: &str) -> &str {
     if plain { next } else { "/" }
 }
 
-fn escape_query(text: &str) -> String {
+pub(crate) fn escape_query(text: &str) -> String {
     use std::fmt::Write as _;
     text.bytes().fold(String::new(), |mut out, b| {
         if b.is_ascii_alphanumeric() || b"-_.~/".contains(&b) {

@@ -82,6 +82,16 @@ impl Wall {
         Some(self.moment(at.to_zoned(self.zone.clone()).ok()?.timestamp(), now))
     }
 
+    /// A day and hour of this place's clocks as an instant; of an hour that a clock change repeats the first.
+    pub(crate) fn instant(&self, at: DateTime) -> Option<Timestamp> {
+        Some(at.to_zoned(self.zone.clone()).ok()?.timestamp())
+    }
+
+    /// An instant as a form's field of day and hour holds it.
+    pub(crate) fn field(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string()
+    }
+
     /// What the zone is called at that moment: `MST`.
     pub(crate) fn zone_word(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone()).strftime("%Z").to_string()

@@ -16,15 +16,19 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode, header};
 use jiff::Timestamp;
-use ringback_core::id::{AccountId, InquiryId};
+use ringback_core::id::{AccountId, InquiryId, RollbackId, UserId};
+use ringback_core::rollback::Scope;
 use ringback_engine::{Engine, Settings};
-use ringback_store::{self as store, Before};
+use ringback_store::{self as store, After, Before};
 use ringback_web::{WebOptions, router};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use support::{House, MONDAY, Still};
+use support::{House, MONDAY, Shelf, Still};
 use tower::ServiceExt as _;
+
+/// A field that the sample's contacts were made with.
+const FIELD: &str = "lead_location";
 
 struct World {
     router: Router,
@@ -56,15 +60,33 @@ impl Answer {
 
 impl World {
     async fn new() -> Self {
+        Self::with(false).await.0
+    }
+
+    /// With a CRM that shows what was written, or with none that answers.
+    async fn with(shows: bool) -> (Self, Shelf) {
         let dir = tempfile::tempdir().unwrap();
         let store = support::sqlite(dir.path()).await;
         let now: Timestamp = MONDAY.parse().unwrap();
         let (west, north) = support::sample(&store, now).await;
         let clock = Arc::new(Still(AtomicI64::new(now.as_microsecond())));
         let settings = Settings { public_url: "https://calls.example.com".into(), ..Settings::default() };
-        let engine = support::engine(store, clock.clone(), settings);
+        let shelf = Shelf::of(&store, &west.account).await;
+        let engine = if shows {
+            support::engine_with(store, clock.clone(), settings, Arc::new(shelf.clone()))
+        } else {
+            support::engine(store, clock.clone(), settings)
+        };
         let router = router(engine.clone(), WebOptions::default());
-        Self { router, engine, west, north, clock, _dir: dir }
+        (Self { router, engine, west, north, clock, _dir: dir }, shelf)
+    }
+
+    /// Takes back what the contract in force wrote to one field.
+    async fn rolled_back(&self, field: &str) -> RollbackId {
+        let scope = Scope { field: Some(field.into()), ..Scope::default() };
+        let shown = self.engine.preview_rollback(&self.west.account, &scope).await.unwrap();
+        let by = UserId::from_text("user_copper_sam");
+        self.engine.start_rollback(&self.west.account, &scope, &shown.digest, "wrong", &by).await.unwrap()
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
@@ -138,9 +160,15 @@ impl World {
                     let end = Before::end();
                     let mut ids: Vec<String> = Vec::new();
                     ids.extend(store::calls_list(tx, &account, 1, &end).await?.into_iter().map(|r| r.id));
-                    ids.extend(store::reviews_open(tx, &account, None, 9, &end).await?.into_iter().map(|r| r.id));
+                    ids.extend(
+                        store::reviews_open(tx, &account, None, None, 9, &After::start())
+                            .await?
+                            .into_iter()
+                            .map(|r| r.id),
+                    );
                     ids.extend(store::effects_dead(tx, &account, 9).await?.into_iter().map(|r| r.id));
                     ids.extend(store::signals_quarantined(tx, &account, 9, &end).await?.into_iter().map(|r| r.id));
+                    ids.extend(store::rollbacks_list(tx, &account, 9, &end).await?.into_iter().map(|r| r.id));
                     Ok(ids)
                 })
             })
@@ -160,9 +188,11 @@ impl World {
                     let end = Before::end();
                     let a = store::inquiries_list(tx, &account, None, 100, &end).await?;
                     let b = store::signals_list(tx, &account, None, 100, &end).await?;
-                    let c = store::reviews_open(tx, &account, None, 100, &end).await?;
+                    let c = store::reviews_open(tx, &account, None, None, 100, &After::start()).await?;
                     let d = store::effects_dead(tx, &account, 100).await?;
-                    Ok(format!("{a:?}{b:?}{c:?}{d:?}"))
+                    let e = store::rollbacks_list(tx, &account, 100, &end).await?;
+                    let f = store::roster_kind_from(tx, &account, "hold", 0).await?;
+                    Ok(format!("{a:?}{b:?}{c:?}{d:?}{e:?}{f:?}"))
                 })
             })
             .await
@@ -172,7 +202,8 @@ impl World {
 
 #[tokio::test]
 async fn what_one_account_holds_no_route_shows_or_changes_for_another() {
-    let world = World::new().await;
+    let (world, _) = World::with(true).await;
+    world.rolled_back(FIELD).await;
     let token = world.north.token(world.engine.store(), "admin", 9).await;
     let theirs = world.ids(&world.west).await;
     assert!(theirs.len() >= 15, "inquiries, a call, reviews, a dead letter, a quarantined signal: {theirs:?}");
@@ -199,6 +230,9 @@ async fn what_one_account_holds_no_route_shows_or_changes_for_another() {
             }
             Some("contract") => json!({ "text": "", "base": 1 }),
             Some("backtest") => json!({ "text": "" }),
+            // Of everything that was ever written: nobody may.
+            Some("preview") => json!({}),
+            Some("rollbacks") => json!({ "scope": {}, "digest": "x", "reason": "no" }),
             _ => Value::Null,
         };
         for target in targets {
@@ -227,7 +261,8 @@ const CONSOLE: &str = include_str!("../src/console/mod.rs");
 
 #[tokio::test]
 async fn no_page_and_no_click_reaches_what_another_account_holds() {
-    let world = World::new().await;
+    let (world, _) = World::with(true).await;
+    world.rolled_back(FIELD).await;
     let store = world.engine.store();
     let theirs = world.ids(&world.west).await;
     world.north.user(store, "rita@example.com", "Rita", "admin", &[], "ring back").await;
@@ -248,7 +283,7 @@ async fn no_page_and_no_click_reaches_what_another_account_holds() {
             }
             if posts {
                 let to = &world.north.roster.staff[0].id;
-                let form = format!("csrf={csrf}&result=reached&to={to}&choice=approve&digest=x");
+                let form = format!("csrf={csrf}&result=reached&to={to}&choice=approve&digest=x&reason=no");
                 let answer = world.form(&target, &cookie, &form).await;
                 assert_eq!(answer.status, StatusCode::NOT_FOUND, "POST {target}: {}", answer.body);
             }
@@ -380,7 +415,9 @@ async fn a_field_that_somebody_answers_for_is_not_a_coordinators_to_decide() {
     let rows = world
         .engine
         .store()
-        .read(move |tx| Box::pin(async move { store::reviews_open(tx, &of, Some("field"), 9, &Before::end()).await }))
+        .read(move |tx| {
+            Box::pin(async move { store::reviews_open(tx, &of, Some("field"), None, 9, &After::start()).await })
+        })
         .await
         .unwrap();
     world
@@ -447,7 +484,7 @@ async fn roles_bound_what_is_seen_and_done() {
     let csrf = world.csrf(&dana).await;
     let take = world.form(&format!("/inquiries/{ruth}/take"), &dana, &format!("csrf={csrf}")).await;
     assert_eq!(take.status, StatusCode::NOT_FOUND);
-    for path in ["/dead-letters", "/connections", "/proof", "/runbook", "/proof/1"] {
+    for path in ["/dead-letters", "/connections", "/proof", "/runbook", "/rollbacks", "/proof/1"] {
         if path == "/proof/1" {
             assert_eq!(world.page(&ada, path).await.status, StatusCode::NOT_FOUND, "there is none yet");
             continue;
@@ -462,6 +499,8 @@ async fn roles_bound_what_is_seen_and_done() {
         format!("/inquiries/{ruth}/called"),
         "/connections/quarantine/sig_quarantined/accept".to_owned(),
         "/dead-letters/eff_x/replay".to_owned(),
+        "/rollbacks".to_owned(),
+        "/rollbacks/rb_x/lift".to_owned(),
     ];
     for path in forms {
         let answer = world.form(&path, &ada, &format!("csrf={csrf}&result=reached")).await;
@@ -870,13 +909,136 @@ async fn the_document_names_every_route_and_each_route_is_there() {
 }
 
 #[tokio::test]
+async fn values_are_taken_back_over_the_api_about_exactly_what_was_shown() {
+    let (world, shelf) = World::with(true).await;
+    let store = world.engine.store();
+    let (read, write, admin) = (
+        world.west.token(store, "read", 1).await,
+        world.west.token(store, "write", 2).await,
+        world.west.token(store, "admin", 3).await,
+    );
+    let scope = json!({ "version": 1 });
+    assert_eq!(world.api_post(&read, "/api/v1/rollbacks/preview", "", &json!({})).await.code(), "RB-0230");
+    assert_eq!(world.api_post(&read, "/api/v1/rollbacks/preview", "", &json!({ "colour": 1 })).await.code(), "RB-0103");
+    let shown = world.api_post(&read, "/api/v1/rollbacks/preview", "", &scope).await.json();
+    let restored = shown["restored"].as_u64().unwrap();
+    assert!(restored > 1, "{shown}");
+    let begin = |shown: &Value| json!({ "scope": scope, "digest": shown["digest"], "reason": "the rule was wrong" });
+    let path = "/api/v1/rollbacks";
+    for token in [&read, &write] {
+        assert_eq!(world.api_post(token, path, "k", &begin(&shown)).await.code(), "RB-0602");
+    }
+    let without = json!({ "scope": scope, "digest": shown["digest"], "reason": " " });
+    assert_eq!(world.api_post(&admin, path, "k1", &without).await.code(), "RB-0131", "a reason is never missing");
+    // Somebody corrects one meanwhile.
+    let first = shown["fields"].as_array().unwrap().iter().find(|f| f["field"] == FIELD).unwrap();
+    let record = first["record"].as_str().unwrap();
+    shelf.type_in("contacts", record, first["property"].as_str().unwrap(), "mesa");
+    assert_eq!(world.api_post(&admin, path, "k2", &begin(&shown)).await.code(), "RB-0231");
+    let now = world.api_post(&read, "/api/v1/rollbacks/preview", "", &scope).await.json();
+    assert_eq!(now["restored"].as_u64(), Some(restored - 1));
+    let spared = now["fields"].as_array().unwrap().iter().find(|f| f["field"] == FIELD).unwrap();
+    assert_eq!((spared["spared"].as_str(), spared["now"].as_str()), (Some("later_human"), Some("mesa")));
+    let begun = world.api_post(&admin, path, "k3", &begin(&now)).await;
+    assert_eq!(begun.status, StatusCode::OK, "{}", begun.body);
+    let again = world.api_post(&admin, path, "k3", &begin(&now)).await;
+    assert_eq!(again.json(), begun.json(), "begun once");
+    let id = begun.json()["id"].as_str().unwrap().to_owned();
+    let one = world.api(&read, &format!("{path}/{id}")).await.json();
+    assert_eq!((one["state"].as_str(), one["left"].as_u64()), (Some("running"), now["spared"].as_u64()), "{one}");
+    let list = world.api(&read, path).await.json();
+    assert_eq!(list["data"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        world.api(&read, &format!("{path}?limit=1")).await.json()["next"].as_str().map(|n| n.ends_with(&id)),
+        Some(true)
+    );
+    let holds = world.api(&read, "/api/v1/holds").await.json();
+    assert_eq!(holds["data"][0]["rollback"], id.as_str(), "{holds}");
+    let other = holds["data"][0]["to"].clone();
+    let lift = format!("{path}/{id}/lift");
+    let why = json!({ "field": other, "reason": "the rule is mended" });
+    assert_eq!(world.api_post(&write, &lift, "l", &why).await.code(), "RB-0602");
+    let lifted = world.api_post(&admin, &lift, "l1", &why).await;
+    assert_eq!(lifted.json()["lifted"], 1, "{}", lifted.body);
+    assert_eq!(world.api_post(&admin, &lift, "l2", &why).await.status, StatusCode::NOT_FOUND, "it is lifted already");
+    let chain = world.api(&read, "/api/v1/audit").await.json();
+    let kinds: Vec<&str> = chain["data"].as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds.iter().filter(|k| **k == "rollback_started").count(), 1, "{kinds:?}");
+    assert!(kinds.contains(&"hold_lifted"));
+}
+
+#[tokio::test]
+async fn revenue_operations_take_values_back_in_the_console_and_an_auditor_only_looks() {
+    let (world, shelf) = World::with(true).await;
+    let (sam, ada, dana) = (
+        world.sign_in("sam@example.com").await,
+        world.sign_in("ada@example.com").await,
+        world.sign_in("dana@example.com").await,
+    );
+    // The contract's versions and an inquiry's fields lead to the form, filled, for those who may.
+    let contract = world.page(&sam, "/contract").await.body;
+    assert!(contract.contains("action=\"/rollbacks\"") && contract.contains("name=\"version\" value=\"1\""));
+    assert!(!world.page(&ada, "/contract").await.body.contains("action=\"/rollbacks\""));
+    assert!(
+        world.page(&ada, "/contract").await.body.contains("href=\"/contract/backtest\""),
+        "an auditor may try a draft"
+    );
+    let scope = Scope { version: Some(1), ..Scope::default() };
+    let first = world.engine.preview_rollback(&world.west.account, &scope).await.unwrap().fields;
+    let first = first.into_iter().find(|f| f.field == FIELD).unwrap();
+    let (inquiry, record, property) = (first.inquiry, first.record, first.property);
+    let to = format!("contact.{property}");
+    let page = world.page(&sam, &format!("/inquiries/{inquiry}")).await.body;
+    assert!(page.contains(&format!("name=\"field\" value=\"{to}\"")), "{inquiry}");
+    assert!(!world.page(&ada, &format!("/inquiries/{inquiry}")).await.body.contains("action=\"/rollbacks\""));
+    let form = world.page(&sam, &format!("/rollbacks?inquiry={inquiry}&field={to}")).await.body;
+    assert!(
+        form.contains(&format!("value=\"{inquiry}\"")) && form.contains("<option value=\"lead_location\" selected>")
+    );
+    // The preview says what goes back and what stays, and why; an auditor sees it without a button.
+    shelf.type_in("contacts", &record, &property, "mesa");
+    let preview = "/rollbacks/preview?version=1&since=2026-01-01T00:00";
+    let shown = world.page(&sam, preview).await.body;
+    assert!(shown.contains("a person has set it since") && shown.contains("mesa"), "{shown}");
+    assert!(shown.contains("name=\"digest\""));
+    let looked = world.page(&ada, preview).await;
+    assert_eq!(looked.status, StatusCode::OK);
+    assert!(!looked.body.contains("name=\"digest\""));
+    assert_eq!(world.page(&dana, "/rollbacks").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(world.page(&sam, "/rollbacks/preview?since=soon").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(world.page(&sam, "/rollbacks/preview").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    // It is begun about exactly that, with a reason.
+    let csrf = world.csrf(&sam).await;
+    let digest = shown.split("name=\"digest\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let since = shown.split("name=\"since\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let body =
+        |digest: &str, reason: &str| format!("csrf={csrf}&digest={digest}&version=1&since={since}&reason={reason}");
+    assert_eq!(world.form("/rollbacks", &sam, &body("x", "wrong")).await.status, StatusCode::CONFLICT);
+    assert_eq!(world.form("/rollbacks", &sam, &body(digest, "")).await.status, StatusCode::BAD_REQUEST);
+    let begun = world.form("/rollbacks", &sam, &body(digest, "the+rule+was+wrong")).await;
+    assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.body);
+    let one = world.page(&sam, begun.to()).await.body;
+    assert!(one.contains("the rule was wrong") && one.contains("Under way") && one.contains("Sam Okafor"), "{one}");
+    assert!(one.contains("/lift\"") && !world.page(&ada, begun.to()).await.body.contains("/lift\""));
+    let part = world.page(&ada, &format!("{}?fragment=1", begun.to())).await.body;
+    assert!(part.contains("Under way") && !part.contains("<html"), "{part}");
+    let lift = format!("{}/lift", begun.to());
+    let lifted = world.form(&lift, &sam, &format!("csrf={csrf}&field={to}&reason=mended")).await;
+    assert_eq!(lifted.status, StatusCode::SEE_OTHER, "{}", lifted.body);
+    let one = world.page(&sam, begun.to()).await.body;
+    assert!(!one.contains(&format!("value=\"{to}\"")), "it is lifted already");
+    let list = world.page(&ada, "/rollbacks").await.body;
+    assert!(list.contains(begun.to()), "{list}");
+}
+
+#[tokio::test]
 async fn reviews_that_one_reason_stopped_are_answered_together_each_for_itself() {
     let world = World::new().await;
     let token = world.west.token(world.engine.store(), "admin", 1).await;
     let list = world.api(&token, "/api/v1/reviews?kind=field").await.json();
     let all = list["data"].as_array().unwrap();
-    let because = all[0]["because"].as_str().unwrap();
-    let alike: Vec<&Value> = all.iter().filter(|r| r["because"] == because).collect();
+    let alike_to = |one: &Value| all.iter().filter(|r| r["because"] == one["because"]).collect::<Vec<&Value>>();
+    let alike = all.iter().map(alike_to).max_by_key(Vec::len).unwrap();
     assert!(alike.len() > 1, "{all:?}");
     assert!(alike.iter().all(|r| r["contract"]["version"].is_number()), "the version that asks is named");
     let mut items: Vec<Value> = alike.iter().map(|r| json!({ "id": r["id"], "digest": r["digest"] })).collect();

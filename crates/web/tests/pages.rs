@@ -24,8 +24,9 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use ringback_core::id::InquiryId;
+use ringback_core::id::{InquiryId, RollbackId, UserId};
 use ringback_core::inquiry::{CallbackResult, Choice, Inquiry, RejectCode};
+use ringback_core::rollback::Scope;
 use ringback_engine::{Engine, Settings};
 use ringback_store as store;
 use ringback_web::{WebOptions, router};
@@ -33,7 +34,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use support::{MONDAY, Still};
+use support::{House, MONDAY, Shelf, Still};
 use tokio::process::Command;
 use tower::ServiceExt as _;
 
@@ -213,6 +214,32 @@ impl Browser {
     }
 }
 
+/// A rollback under way: one value was corrected by hand before, some went back, one needs a person.
+async fn half_way(engine: &Engine, house: &House, shelf: &Shelf) -> RollbackId {
+    let scope = Scope { version: Some(1), ..Scope::default() };
+    let shown = engine.preview_rollback(&house.account, &scope).await.unwrap();
+    let first = shown.fields.iter().find(|f| f.spared.is_none()).unwrap();
+    shelf.type_in("contacts", &first.record, &first.property, "mesa");
+    let shown = engine.preview_rollback(&house.account, &scope).await.unwrap();
+    let by = UserId::from_text("user_copper_sam");
+    let why = "the rule took the wrong place";
+    let id = engine.start_rollback(&house.account, &scope, &shown.digest, why, &by).await.unwrap();
+    let (account, name) = (house.account.to_string(), id.as_str().to_owned());
+    let moved = engine.store().write(store::Site::Rollback, move |tx| {
+        Box::pin(async move {
+            let items = store::rollback_items_of(tx, &account, &name).await?;
+            let ends = ["done", "dead", "sent"].into_iter();
+            for (mut item, end) in items.into_iter().filter(|item| item.state == "planned").zip(ends) {
+                item.state = end.into();
+                assert!(store::rollback_item_move_if(tx, &item, "planned").await?);
+            }
+            Ok(())
+        })
+    });
+    moved.await.unwrap();
+    id
+}
+
 async fn cookie(product: &Router, email: &str) -> String {
     let form = format!("email={email}&password=ring+back&next=/");
     let request = Request::post("/sign-in").header("content-type", "application/x-www-form-urlencoded");
@@ -233,9 +260,11 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
     let dir = tempfile::tempdir().unwrap();
     let store = support::sqlite(dir.path()).await;
     let now: jiff::Timestamp = MONDAY.parse().unwrap();
-    support::sample(&store, now).await;
-    let engine =
-        support::engine(store.clone(), Arc::new(Still(AtomicI64::new(now.as_microsecond()))), Settings::default());
+    let (west, _) = support::sample(&store, now).await;
+    let shelf = Shelf::of(&store, &west.account).await;
+    let clock = Arc::new(Still(AtomicI64::new(now.as_microsecond())));
+    let engine = support::engine_with(store.clone(), clock, Settings::default(), Arc::new(shelf.clone()));
+    let rollback = half_way(&engine, &west, &shelf).await;
     let product = router(engine, WebOptions::default());
     let cookie = cookie(&product, "sam@example.com").await;
     let probing = Probing { cookie: cookie.into(), axe: axe.as_deref().map(Into::into) };
@@ -263,6 +292,10 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
         ("connections", "/connections".to_owned()),
         ("contract", "/contract".to_owned()),
         ("backtest", "/contract/backtest".to_owned()),
+        ("rollbacks", "/rollbacks".to_owned()),
+        ("rollbacks-filled", format!("/rollbacks?inquiry={emergency}&field=lead_location")),
+        ("rollback-preview", "/rollbacks/preview?version=1".to_owned()),
+        ("rollback", format!("/rollbacks/{rollback}")),
         ("proof", "/proof".to_owned()),
         ("runbook", "/runbook".to_owned()),
         ("sign-in", "/sign-in".to_owned()),
@@ -446,6 +479,82 @@ async fn together(program: &str) {
         browser.see("document.querySelector('main').innerText").await
     );
     serious(&mut browser, "what a draft would have done").await;
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_version_is_taken_back_by_keyboard_alone() {
+    let Ok(program) = std::env::var("RINGBACK_CHROMIUM") else {
+        eprintln!("SKIPPED (loudly): a rollback by keyboard, because RINGBACK_CHROMIUM is not set");
+        return;
+    };
+    let limit = std::time::Duration::from_secs(2 * BROWSER_SECONDS_MAX);
+    tokio::time::timeout(limit, Box::pin(taken_back(&program))).await.expect("a page did not come");
+}
+
+/// Tab until the focus is on what the selector names.
+async fn tab_to(browser: &mut driver::Driver, selector: &str) {
+    for _ in 0..2 * TABS_MAX {
+        if browser.see(&format!("document.activeElement.matches(`{selector}`)")).await == true {
+            return;
+        }
+        browser.press("Tab").await;
+    }
+    panic!("{selector} is not reached");
+}
+
+async fn taken_back(program: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = support::sqlite(dir.path()).await;
+    let now: jiff::Timestamp = MONDAY.parse().unwrap();
+    let (west, _) = support::sample(&store, now).await;
+    let shelf = Shelf::of(&store, &west.account).await;
+    let clock = Arc::new(Still(AtomicI64::new(now.as_microsecond())));
+    let engine = support::engine_with(store, clock, Settings::default(), Arc::new(shelf));
+    let product = router(engine.clone(), WebOptions::default());
+    let cookie = cookie(&product, "sam@example.com").await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move { axum::serve(listener, product).await });
+    let mut browser = driver::Driver::start(program, WIDTHS[0], &target()).await;
+    let (name, value) = cookie.split_once('=').unwrap();
+    browser.ask("Network.setCookie", serde_json::json!({ "name": name, "value": value, "url": base })).await;
+
+    // From the contract's versions to the form, filled; to the preview; nothing is begun without a reason.
+    browser.open(&format!("{base}/contract")).await;
+    browser.see("document.querySelector('#versions').focus()").await;
+    tab_to(&mut browser, "form[action='/rollbacks'] button").await;
+    browser.go("Enter").await;
+    assert_eq!(browser.see("document.querySelector('[name=version]').value").await, "1");
+    assert_ne!(browser.see("document.querySelector('[name=contract]').value").await, "");
+    serious(&mut browser, "the form of a rollback").await;
+    tab_to(&mut browser, "form[action='/rollbacks/preview'] button").await;
+    browser.go("Enter").await;
+    let back = browser.see("document.querySelectorAll('.back tbody tr:not(.stays)').length").await.as_u64().unwrap();
+    assert!(back > 0, "{}", browser.see("document.querySelector('main').innerText").await);
+    serious(&mut browser, "the preview of a rollback").await;
+    tab_to(&mut browser, "[name=reason]").await;
+    browser.press("Enter").await;
+    assert_eq!(browser.see("location.pathname").await, "/rollbacks/preview", "a reason is needed");
+    browser.write("it was the wrong version").await;
+    browser.press("Tab").await;
+    browser.go("Enter").await;
+    let all = engine.rollbacks(&west.account, 5, &store::Before::end()).await.unwrap();
+    assert_eq!(all.len(), 1);
+    assert_eq!(browser.see("location.pathname").await, format!("/rollbacks/{}", all[0].id));
+    assert_eq!((all[0].reason.as_str(), all[0].by.as_str()), ("it was the wrong version", "user_copper_sam"));
+    serious(&mut browser, "a rollback under way").await;
+
+    // What it holds back is lifted, with a reason too.
+    let held = engine.holds(&west.account).await.unwrap().len();
+    tab_to(&mut browser, "form[action$='/lift'] [name=reason]").await;
+    browser.write("the next version is right").await;
+    browser.press("Tab").await;
+    browser.go("Enter").await;
+    assert_eq!(browser.see("!!document.querySelector('.answered[role=status]')").await, true);
+    let holds = engine.holds(&west.account).await.unwrap();
+    assert_eq!((holds.len(), holds.iter().filter(|h| h.hold.until.is_some()).count()), (held, 1));
+    serious(&mut browser, "what was lifted").await;
     server.abort();
 }
 

@@ -11,7 +11,7 @@ use ringback_core::inquiry::{Choice, RejectCode};
 use ringback_core::rights::Act;
 use ringback_engine::instant;
 use ringback_engine::reviews::{Asked, Became};
-use ringback_store::{self as store, Before, EffectRow};
+use ringback_store::{self as store, After, Before, EffectRow};
 use ringback_web::Refusal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -153,7 +153,8 @@ pub(crate) async fn quarantine(out: Out, house: &House, account: &Account, comma
 pub(crate) async fn review(out: Out, house: &House, account: &Account, command: &Review) -> Result<(), Fail> {
     match command {
         Review::List => {
-            let rows = house.engine.open_reviews(&account.id(), None, ROWS_MAX, &Before::end()).await?;
+            let found = house.engine.open_reviews(&account.id(), None, None, ROWS_MAX, &After::start()).await?;
+            let (rows, more) = (found.asked, found.next.is_some());
             let one = |Asked { review: r, inquiry }: &Asked| {
                 json!({ "id": r.id, "inquiry": inquiry.id, "kind": r.kind, "digest": r.digest,
                         "opened_at": r.opened_at.to_string(), "question": r })
@@ -175,10 +176,16 @@ pub(crate) async fn review(out: Out, house: &House, account: &Account, command: 
                 if rows.is_empty() {
                     return "nothing waits for a decision".to_owned();
                 }
-                table(
+                let mut shown = table(
                     &["id", "kind", "field", "CRM holds", "proposed", "digest", "because", "why"],
                     &rows.iter().map(cells).collect::<Vec<_>>(),
-                )
+                );
+                if more {
+                    shown.push_str(&format!(
+                        "\nthese are the oldest {ROWS_MAX}; the others follow when they are answered"
+                    ));
+                }
+                shown
             });
             Ok(())
         }
@@ -235,16 +242,7 @@ async fn decided_together(out: Out, house: &House, account: &Account, together: 
     }
     let may = |_: &ringback_core::inquiry::Inquiry, act: Act| role.may(act);
     let became = house.engine.decide_reviews(&account.id(), &items, &choice, &by, &may).await?;
-    let all: Vec<Value> = became
-        .iter()
-        .map(|(id, became)| {
-            let mut told = serde_json::to_value(became).unwrap_or_default();
-            if let Value::Object(map) = &mut told {
-                map.insert("id".to_owned(), json!(id));
-            }
-            told
-        })
-        .collect();
+    let all: Vec<Value> = became.iter().map(|(id, became)| became.told(id)).collect();
     out.result(&all, || {
         let line = |(id, became): &(ReviewId, Became)| {
             let words = match became {

@@ -392,7 +392,7 @@ impl Review {
     }
 }
 
-/// Why a person said no, in one tap. Counted per clause; words may stand beside it.
+/// Why a person said no, in one tap; words may stand beside it. The ledger's entry of the decision names it with the clause that asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectCode {
@@ -488,6 +488,12 @@ impl Choice {
             Self::Reject { .. } => "reject",
             Self::Pick { .. } => "pick",
         }
+    }
+
+    /// The code of a no that has one.
+    pub fn code(&self) -> Option<RejectCode> {
+        let Self::Reject { code, .. } = self else { return None };
+        *code
     }
 
     /// Why not, as people read it; `None` for any other answer, and for a no without a reason.

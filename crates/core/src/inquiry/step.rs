@@ -523,6 +523,8 @@ impl<'a, M: Mode> Moving<'a, M> {
                 .with("digest", &asked.digest)
                 .with("by", by)
                 .with("choice", choice.word())
+                .with("clause", (!asked.clause.is_empty()).then_some(&asked.clause))
+                .with("code", choice.code().map(RejectCode::word))
                 .with("reason", choice.why_not())
                 .seal("value", sealed),
         );

@@ -1,5 +1,6 @@
 use super::*;
 use crate::audit::tests::support::World;
+use crate::reviews::Overtaken;
 use ringback_core::crm::Object;
 use ringback_core::ensure::Receipt;
 use ringback_core::inquiry::Choice;
@@ -43,7 +44,7 @@ async fn an_answer_that_comes_too_late_is_told_what_stands_there_now() {
     let Err(Error::Late(late)) = answer(&world, &shown, Choice::Approve).await else { panic!("it was taken") };
     let why = late.to_string();
     assert!(why.contains("the CRM holds \"nurture\" now") && why.contains("is proposed"), "{why}");
-    assert_eq!(late.holds.as_deref(), Some("nurture"));
+    assert_eq!((late.holds.as_deref(), late.by), (Some("nurture"), Overtaken::Moved));
     assert!(
         late.asked.is_some_and(|asked| asked.digest != shown.digest),
         "the question of now is told with its digest"
@@ -56,7 +57,8 @@ async fn an_answer_that_comes_too_late_is_told_what_stands_there_now() {
     assert!(!done.open());
     let wanted = world.effect(&inquiry, "fields").await;
     assert!(wanted.desired.properties().unwrap().contains_key("rb_urgency"), "{wanted:?}");
-    assert!(matches!(answer(&world, &now, Choice::Approve).await, Err(Error::Late(_))), "it is answered once");
+    let Err(Error::Late(late)) = answer(&world, &now, Choice::Approve).await else { panic!("it is answered once") };
+    assert_eq!(late.by, Overtaken::Answered, "a colleague's answer is no moved value: {late}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use super::queue::Waits;
 use super::send::fault_outcome;
 use super::{Ended, PAGE_TRAITS};
+use crate::corrections::{By, Look};
 use crate::facts::{AccountFacts, ConnectionFacts, PAGE_EMAIL};
 use crate::http::Outgoing;
 use crate::inquire::{Decided, Kept, MEETINGS_MAX, chain_end, corrupt, decide, load, release, tell};
@@ -10,13 +11,14 @@ use crate::mail::{Mail, MailFault};
 use crate::{Engine, Error, micros};
 use jiff::{SignedDuration, Timestamp};
 use ringback_connect::sinks;
-use ringback_core::crm::{CrmOp, Held, Outcome, Record, Why, WriteTraits};
+use ringback_core::crm::{CrmOp, Held, Object, Outcome, Record, Why, WriteTraits};
 use ringback_core::effect::{Desired, Effect, Notice};
 use ringback_core::ensure::{self, Circumstances, HISTORY_SCHEMA, History, Next, Purpose, Receipt};
 use ringback_core::http::{HttpRequest, Method};
 use ringback_core::id::{AttemptId, InquiryId};
 use ringback_core::inquiry::Event;
 use ringback_core::ledger::Draft;
+use ringback_core::rollback::Spared;
 use ringback_store::{self as store, AttemptRow, EffectRow, Site};
 use std::sync::Arc;
 
@@ -293,6 +295,7 @@ impl Work<'_> {
     }
 
     pub(super) async fn done(mut self, receipt: Receipt) -> Result<Ended, Error> {
+        self.note_spared(&receipt).await?;
         self.history = std::mem::take(&mut self.history).settled();
         let mut row = self.packed()?;
         row.state = "done".into();
@@ -305,6 +308,7 @@ impl Work<'_> {
         let effect = self.effect.id.clone();
         let event = match &self.effect.desired {
             Desired::FindPerson { .. } => {
+                self.note(By::Found, &receipt.found).await?;
                 let read_at = receipt.read_at.unwrap_or(self.engine.now());
                 let memory = self.engine.remembered(self.facts, &self.effect.inquiry, &receipt.found).await?;
                 Event::Found { effect, read_at, records: receipt.found, memory }
@@ -313,6 +317,34 @@ impl Work<'_> {
         };
         self.commit(Site::Receipt, row, vec![event], true).await?;
         Ok(Ended::Settled)
+    }
+
+    /// Notes what people put in place of our values, as this effect saw it.
+    async fn note(&self, by: By, records: &[Record]) -> Result<(), Error> {
+        let deal = |record: &&Record| record.also_known_as.iter().any(|name| name == ensure::DEAL_MARK);
+        let people: Vec<Record> = records.iter().filter(|record| !deal(record)).cloned().collect();
+        let look = Look {
+            lane: self.held.connection.id.as_str(),
+            object: Object::Contact,
+            by,
+            inquiry: Some(&self.effect.inquiry),
+        };
+        self.engine.note_corrections(self.facts, &look, &people).await
+    }
+
+    /// What a rollback left because a person has set it since.
+    async fn note_spared(&self, receipt: &Receipt) -> Result<(), Error> {
+        let Desired::Restore { object, .. } = &self.effect.desired else { return Ok(()) };
+        let shown = |outcome: &Outcome| match outcome {
+            Outcome::Done { held } => held.records.first().cloned(),
+            _ => None,
+        };
+        let last = self.history.exchanges.iter().rev().find_map(|e| e.outcome.as_ref().and_then(shown));
+        let Some(mut record) = last.filter(|record| record.id == receipt.record) else { return Ok(()) };
+        record.properties.retain(|name, _| receipt.spared.get(name) == Some(&Spared::LaterHuman));
+        let lane = self.held.connection.id.as_str();
+        let look = Look { lane, object: *object, by: By::Rollback, inquiry: Some(&self.effect.inquiry) };
+        self.engine.note_corrections(self.facts, &look, &[record]).await
     }
 
     /// What a receipt says of who is who.
@@ -333,6 +365,7 @@ impl Work<'_> {
     }
 
     pub(super) async fn moved(mut self, record: Record) -> Result<Ended, Error> {
+        self.note(By::Moved, std::slice::from_ref(&record)).await?;
         self.history = std::mem::take(&mut self.history).settled();
         let mut row = self.packed()?;
         row.state = "superseded".into();

@@ -2,6 +2,7 @@
 
 use super::{Ours, Progress, Witness, receipt, seen, written};
 use crate::ask::{Asking, TRIES_MAX};
+use crate::corrections::{By, Look};
 use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::{Engine, Error, instant};
 use jiff::Timestamp;
@@ -61,6 +62,7 @@ impl Engine {
             }
             tell(Progress { what: "crm", done: shown.len() as u64, of: total });
         }
+        self.note_drift(facts, lane.as_str(), &records, &shown).await?;
         for part in cases.iter_mut().flat_map(|case| &mut case.parts) {
             let Some(record) = &part.record else { continue };
             let key = (part.object, record.clone());
@@ -93,6 +95,31 @@ impl Engine {
         let name = held.connection.name.clone();
         witnesses.push(Witness { name, kind: "crm", answered: why.is_none(), count, why });
         Ok(worked)
+    }
+
+    /// Notes the values of contacts that people have set in place of ours.
+    async fn note_drift(
+        &self,
+        facts: &AccountFacts,
+        lane: &str,
+        records: &Records,
+        shown: &HashMap<(Object, String), Seen>,
+    ) -> Result<(), Error> {
+        let of = |(key, wanted): (&(Object, String), &Wanted)| {
+            let Some(Seen::Held(record)) = shown.get(key) else { return None };
+            let drifted = key.0 == Object::Contact && drifted(record, &wanted.wrote);
+            drifted.then(|| {
+                let mut record = record.clone();
+                for name in wanted.wrote.keys() {
+                    // Asked for and not shown is emptied.
+                    record.properties.entry(name.clone()).or_default();
+                }
+                record
+            })
+        };
+        let drifted: Vec<Record> = records.iter().filter_map(of).collect();
+        let look = Look { lane, object: Object::Contact, by: By::Reconciled, inquiry: None };
+        self.note_corrections(facts, &look, &drifted).await
     }
 
     /// Every record that the cases name, once, with what all inquiries wrote to it; corrects what the cases cannot know: who made it, and

@@ -3,6 +3,7 @@
 use super::preview::holds;
 use super::{HOLD, ItemField, KNOWN_EVERYWHERE_SECONDS, Shown, counts, fields_of, json_of, told};
 use crate::chain::Chain;
+use crate::corrections::{By, correction};
 use crate::facts::AccountFacts;
 use crate::fold::Looked;
 use crate::inquire::{MEETINGS_MAX, apply, corrupt, load, put_documents};
@@ -13,7 +14,7 @@ use ringback_core::effect::LaneId;
 use ringback_core::ensure::Receipt;
 use ringback_core::id::{AccountId, InquiryId, RollbackId, StaffId, UserId};
 use ringback_core::inquiry::Event;
-use ringback_core::ledger::{Draft, Retention};
+use ringback_core::ledger::Draft;
 use ringback_core::rollback::{Back, Scope, Spared, Telling, Undo};
 use ringback_store::{self as store, CorrectionRow, RollbackItemRow, RollbackRow, Site, Tx};
 use std::collections::{BTreeMap, HashMap};
@@ -76,7 +77,7 @@ impl Engine {
             done_at: None,
         };
         let facts = self.facts(account).await?;
-        let (corrections, documents) = Self::corrections(&facts, &preview.fields, now);
+        let (corrections, documents) = corrections(&facts, &preview.fields, now);
         let days = facts.days;
         let draft = Draft::new("rollback_started")
             .with("rollback", &id)
@@ -119,32 +120,6 @@ impl Engine {
         }
         self.facts_changed(account);
         Ok(id)
-    }
-
-    /// What people have put in place of what we wrote, as the preview saw it, and the documents of these values.
-    fn corrections(
-        facts: &AccountFacts,
-        fields: &[Shown],
-        now: Timestamp,
-    ) -> (Vec<CorrectionRow>, Vec<ringback_core::ledger::Document>) {
-        let mut documents = Vec::new();
-        let mut rows = Vec::new();
-        for field in fields.iter().filter(|field| field.spared == Some(Spared::LaterHuman)) {
-            let text = field.now.as_deref().filter(|text| !text.is_empty());
-            let document = text.map(|text| facts.salt.document(Retention::Value, "value", text));
-            rows.push(CorrectionRow {
-                account: facts.account.as_str().to_owned(),
-                inquiry: field.write.0.clone(),
-                seq: field.write.1,
-                property: field.property.clone(),
-                kind: "rollback".into(),
-                value_doc: document.as_ref().map(|document| document.id.as_str().to_owned()),
-                by_id: String::new(),
-                seen_at: micros(now),
-            });
-            documents.extend(document);
-        }
-        (rows, documents)
     }
 
     /// Goes on with the rollbacks that want it.
@@ -419,6 +394,21 @@ impl Engine {
         }
         Ok(all)
     }
+}
+
+/// What people have put in place of what we wrote, as the preview saw it, and the documents of these values.
+fn corrections(
+    facts: &AccountFacts,
+    fields: &[Shown],
+    now: Timestamp,
+) -> (Vec<CorrectionRow>, Vec<ringback_core::ledger::Document>) {
+    let spared = fields.iter().filter(|field| field.spared == Some(Spared::LaterHuman));
+    let noted = spared.map(|field| {
+        let write = (field.write.0.as_str(), field.write.1, field.property.as_str());
+        correction(facts, write, By::Rollback, field.now.as_deref(), "", now)
+    });
+    let (rows, documents): (Vec<_>, Vec<_>) = noted.unzip();
+    (rows, documents.into_iter().flatten().collect())
 }
 
 fn items(account: &AccountId, id: &RollbackId, fields: &[Shown]) -> Result<Vec<RollbackItemRow>, Error> {

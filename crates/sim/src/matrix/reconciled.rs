@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use ringback_core::id::UserId;
 use ringback_core::inquiry::ReviewKind;
 use ringback_engine::reconcile::{Reconciled, Window};
-use ringback_store::{self as store, Before};
+use ringback_store::{self as store, After};
 use ringback_twins::books::{Entry, Kind};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -88,7 +88,9 @@ async fn questions(yard: &Yard) -> Vec<(String, String)> {
     let rows = yard
         .engine
         .store()
-        .read(move |tx| Box::pin(async move { store::reviews_open(tx, &account, None, 100, &Before::end()).await }))
+        .read(move |tx| {
+            Box::pin(async move { store::reviews_open(tx, &account, None, None, 100, &After::start()).await })
+        })
         .await
         .unwrap();
     rows.into_iter().filter(|r| r.kind == ReviewKind::Doubled.word()).map(|r| (r.id, r.inquiry)).collect()

@@ -269,6 +269,36 @@ async fn a_bad_version_is_rolled_back_and_does_not_come_again() {
 }
 
 #[tokio::test]
+async fn a_bad_version_is_rolled_back_in_other_crms_too() {
+    for vendor in ["salesforce", "pipedrive", "gohighlevel", "zoho", "dynamics"] {
+        rolled_back(vendor, None).await;
+    }
+}
+
+/// Nothing stood there before the first write: taken back, the field is empty again, in the CRM's own books.
+#[tokio::test]
+async fn what_stood_empty_before_is_empty_again() {
+    for vendor in ["hubspot", "salesforce", "pipedrive", "gohighlevel", "zoho", "dynamics"] {
+        let yard = Yard::new(vendor, 11, false).await.unwrap();
+        written(&yard).await;
+        let field = Scope { field: Some("lead_source".into()), ..Scope::default() };
+        let shown = yard.engine.preview_rollback(&yard.account, &field).await.unwrap();
+        assert_eq!((shown.agreed.restored, shown.agreed.spared), (LEADS, 0), "{vendor}: {:?}", words(&shown));
+        assert!(shown.fields.iter().all(|f| f.back.as_deref() == Some("")), "{vendor}: {:?}", words(&shown));
+        let ann = UserId::from_text("user_ann");
+        let id = yard.engine.start_rollback(&yard.account, &field, &shown.digest, "never again", &ann).await.unwrap();
+        rest(&yard, &mut 0).await;
+        let done = yard.engine.rollback(&yard.account, &id).await.unwrap();
+        assert_eq!((done.state.as_str(), done.back, done.left, done.dead), ("done", LEADS, 0, 0), "{vendor}: {done:?}");
+        for n in 0..LEADS {
+            assert_eq!(source(&lead(&yard, n)), "", "{vendor}: lead {n}");
+        }
+        sound(&yard).await;
+        yard.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_rollback_that_dies_anywhere_is_gone_on_with() {
     for side in [Side::Before, Side::After] {
         // Begun, six items sent or settled, told, closed.

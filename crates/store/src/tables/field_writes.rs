@@ -76,7 +76,7 @@ pub struct CorrectionRow {
     pub seq: i64,
     /// The property.
     pub property: String,
-    /// How it was seen: `rollback`, `found`, `moved`.
+    /// How it was seen: `found`, `moved`, `seen`, `rollback`, `reconciled`.
     pub kind: String,
     /// Document of what stands there instead; absent: nothing.
     pub value_doc: Option<String>,

@@ -114,5 +114,12 @@ pub(crate) fn many_rows() -> Vec<ManyRows> {
 
 /// Every query with an `IN` list.
 pub(crate) fn in_lists() -> Vec<InList> {
-    vec![documents::DOCUMENTS_GET, entries::ENTRIES_HAPPENED, inquiries::INQUIRIES_QUEUE_IN, inquiries::QUEUE_COUNTS_IN]
+    vec![
+        documents::DOCUMENTS_GET,
+        entries::ENTRIES_HAPPENED,
+        inquiries::INQUIRIES_QUEUE_IN,
+        inquiries::QUEUE_COUNTS_IN,
+        reviews::REVIEWS_OPEN_IN,
+        reviews::REVIEWS_OPEN_COUNT_IN,
+    ]
 }

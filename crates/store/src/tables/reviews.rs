@@ -1,7 +1,8 @@
 //! Reviews: what waits for a person's decision.
 
+use crate::dialect::{InList, rows_in};
 use crate::tx::{Tx, decodes, exec_if, row, rows, statements};
-use crate::{Before, Error};
+use crate::{After, Error};
 
 /// One question to a person.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -50,12 +51,42 @@ macro_rules! columns {
     };
 }
 
+macro_rules! open_head {
+    () => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM reviews WHERE account = $1 AND state = 'open' AND (CAST($2 AS TEXT) IS NULL OR kind = $2) \
+             AND (opened_at, id) > ($3, $4) "
+        )
+    };
+}
+
+/// Of some locations: whose inquiry belongs to one of them.
+pub(crate) const REVIEWS_OPEN_IN: InList = InList {
+    name: "REVIEWS_OPEN_IN",
+    head: concat!(
+        open_head!(),
+        "AND EXISTS (SELECT 1 FROM inquiries WHERE inquiries.account = reviews.account AND inquiries.id = reviews.inquiry \
+         AND inquiries.location IN"
+    ),
+    first: 5,
+    tail: ") ORDER BY opened_at, id LIMIT $5",
+};
+
+pub(crate) const REVIEWS_OPEN_COUNT_IN: InList = InList {
+    name: "REVIEWS_OPEN_COUNT_IN",
+    head: "SELECT COUNT(*) FROM reviews WHERE account = $1 AND state = 'open' AND EXISTS (SELECT 1 FROM inquiries \
+           WHERE inquiries.account = reviews.account AND inquiries.id = reviews.inquiry AND inquiries.location IN",
+    first: 1,
+    tail: ")",
+};
+
 statements! {
     REVIEW_INSERT_ONCE = concat!("INSERT INTO reviews (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
         ON CONFLICT (account, id) DO NOTHING");
     REVIEW_GET = concat!("SELECT ", columns!(), " FROM reviews WHERE account = $1 AND id = $2");
-    REVIEWS_OPEN = concat!("SELECT ", columns!(), " FROM reviews WHERE account = $1 AND state = 'open' \
-        AND (CAST($2 AS TEXT) IS NULL OR kind = $2) AND (opened_at, id) < ($3, $4) ORDER BY opened_at DESC, id DESC LIMIT $5");
+    REVIEWS_OPEN = concat!(open_head!(), "ORDER BY opened_at, id LIMIT $5");
     REVIEWS_OPEN_COUNT = "SELECT COUNT(*) FROM reviews WHERE account = $1 AND state = 'open'";
     REVIEW_DECIDE_IF_OPEN = "UPDATE reviews SET state = $4, decided_at = $5, decided_by = $6, decision = $7 \
         WHERE account = $1 AND id = $2 AND digest = $3 AND state = 'open'";
@@ -87,20 +118,34 @@ pub async fn review_get(tx: &mut Tx, account: &str, id: &str) -> Result<Option<R
     row!(tx, ReviewRow, REVIEW_GET, account, id)
 }
 
-/// Open reviews, newest first, of one kind or of all.
+/// Open reviews, oldest first, of one kind or of all. `locations`: `None` for all, else only those whose inquiry belongs to one of these (an
+/// empty list sees nothing).
 pub async fn reviews_open(
     tx: &mut Tx,
     account: &str,
     kind: Option<&str>,
+    locations: Option<&[String]>,
     limit: u32,
-    before: &Before,
+    after: &After,
 ) -> Result<Vec<ReviewRow>, Error> {
-    rows!(tx, ReviewRow, REVIEWS_OPEN, account, kind, before.at, &before.id, i64::from(limit))
+    let limit = i64::from(limit);
+    match locations {
+        None => rows!(tx, ReviewRow, REVIEWS_OPEN, account, kind, after.at, &after.id, limit),
+        Some(some) => {
+            rows_in!(tx, ReviewRow, REVIEWS_OPEN_IN, [account, kind, after.at, &after.id, limit], some, [])
+        }
+    }
 }
 
-/// How many reviews are open.
-pub async fn reviews_open_count(tx: &mut Tx, account: &str) -> Result<i64, Error> {
-    crate::tx::value!(tx, i64, REVIEWS_OPEN_COUNT, account)
+/// How many reviews are open; `locations` as in [`reviews_open`].
+pub async fn reviews_open_count(tx: &mut Tx, account: &str, locations: Option<&[String]>) -> Result<i64, Error> {
+    match locations {
+        None => crate::tx::value!(tx, i64, REVIEWS_OPEN_COUNT, account),
+        Some(some) => {
+            let rows: Vec<(i64,)> = rows_in!(tx, (i64,), REVIEWS_OPEN_COUNT_IN, [account], some, [])?;
+            Ok(rows.first().map_or(0, |(n,)| *n))
+        }
+    }
 }
 
 /// Decides an open review about exactly the change of `digest`; `false` when it is decided already or about another change.

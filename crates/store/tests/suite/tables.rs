@@ -306,7 +306,52 @@ on_both!(lists_are_paged_without_gap_or_repetition, |store| {
     paged!(SignalRow, received_at, |tx, before| signals_list(tx, "b", None, 2, &before).await);
     paged!(CallRow, started_at, |tx, before| calls_list(tx, "b", 2, &before).await);
     paged!(InquiryRow, opened_at, |tx, before| inquiries_list(tx, "b", Some("open"), 2, &before).await);
-    paged!(ReviewRow, opened_at, |tx, before| reviews_open(tx, "b", Some("field"), 2, &before).await);
+
+    // Questions come oldest first, and those of some locations page as those of all.
+    let phoenix = InquiryRow { location: Some("phoenix".into()), ..seeds::inquiry("b", "i-phoenix", "o-phoenix") };
+    let there = ["s1", "s4", "s7"];
+    unit!(store, |tx| {
+        inquiry_insert_once(tx, &phoenix).await?;
+        for n in [1, 4, 7] {
+            let row =
+                ReviewRow { id: format!("p{n}"), inquiry: "i-phoenix".into(), opened_at: n / 3, ..seeds::review("b") };
+            review_insert_once(tx, &row).await?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    let all: Vec<String> = (0..9)
+        .flat_map(|n| [format!("s{n}"), format!("p{n}")])
+        .filter(|id| id.starts_with('s') || there.contains(&&*id.replace('p', "s")))
+        .collect();
+    let of = |names: &[&str]| Some(names.iter().map(|n| (*n).to_owned()).collect::<Vec<String>>());
+    for (some, expected) in [
+        (None, all),
+        (of(&["phoenix", "nowhere"]), vec!["p1".to_owned(), "p4".into(), "p7".into()]),
+        (of(&["nowhere"]), Vec::new()),
+        (of(&[]), Vec::new()),
+    ] {
+        let asked = some.clone();
+        let count = look!(store, |tx| reviews_open_count(tx, "b", asked.as_deref()).await).unwrap();
+        assert_eq!(usize::try_from(count).unwrap(), expected.len());
+        let mut seen: Vec<(i64, String)> = Vec::new();
+        let mut next = After::start();
+        loop {
+            let (after, asked) = (next.clone(), some.clone());
+            let page =
+                look!(store, |tx| reviews_open(tx, "b", Some("field"), asked.as_deref(), 2, &after).await).unwrap();
+            let Some(last) = page.last() else { break };
+            assert!(page.len() <= 2);
+            next = After { at: last.opened_at, id: last.id.clone() };
+            seen.extend(page.into_iter().map(|row| (row.opened_at, row.id)));
+        }
+        assert!(seen.is_sorted(), "{seen:?}");
+        let mut ids: Vec<String> = seen.into_iter().map(|(_, id)| id).collect();
+        ids.sort();
+        let mut expected = expected;
+        expected.sort();
+        assert_eq!(ids, expected);
+    }
 });
 
 on_both!(calls_are_found_by_key_by_caller_and_by_inquiry, |store| {
@@ -653,7 +698,7 @@ on_both!(people_reviews_keys_cursors_and_alarms, |store| {
     };
     assert_eq!(look!(store, |tx| review_get(tx, "a", "r1").await).unwrap(), Some(decided.clone()));
     assert_eq!(look!(store, |tx| reviews_of_inquiry(tx, "a", "i1").await).unwrap(), [decided]);
-    assert_eq!(look!(store, |tx| reviews_open_count(tx, "a").await), Ok(0));
+    assert_eq!(look!(store, |tx| reviews_open_count(tx, "a", None).await), Ok(0));
 
     let other = IdempotencyRow { body: "other".into(), ..seeds::idempotency("a") };
     assert_eq!(unit!(store, |tx| idempotency_put_once(tx, &other).await), Ok(false));

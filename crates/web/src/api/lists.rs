@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Query, State};
 use ringback_core::inquiry::Inquiry;
-use ringback_store::Before;
+use ringback_store::{After, Before};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -43,6 +43,12 @@ impl Page {
             }
         };
         Ok(Self { limit, before })
+    }
+
+    /// Where a page of an oldest-first list begins.
+    fn after(&self, query: &HashMap<String, String>) -> After {
+        let Before { at, id } = self.before.clone();
+        if query.contains_key("cursor") { After { at, id } } else { After::start() }
     }
 
     /// `data`, and `next` when the page is full.
@@ -160,12 +166,23 @@ pub(super) async fn reviews(
         "doubled",
     ];
     let kind = word(&query, "kind", &kinds)?.map(str::to_owned);
-    let found = app.engine.open_reviews(&bearer.account, kind.as_deref(), page.limit, &page.before).await?;
-    Ok(Json(page.answer(
-        found,
-        |r| (r.review.opened_at.as_microsecond(), r.review.id.as_str().to_owned()),
-        |r| Some(review_json(&r.review, r.inquiry.id.as_str(), &r.review.digest)),
-    )))
+    let found =
+        app.engine.open_reviews(&bearer.account, kind.as_deref(), None, page.limit, &page.after(&query)).await?;
+    let one = |r: &ringback_engine::reviews::Asked| review_json(&r.review, r.inquiry.id.as_str(), &r.review.digest);
+    let next = found.next.map(|After { at, id }| format!("{at}.{id}"));
+    Ok(Json(json!({ "data": found.asked.iter().map(one).collect::<Vec<_>>(), "next": next })))
+}
+
+/// `GET /api/v1/rollbacks`.
+pub(super) async fn rollbacks(
+    State(app): State<App>,
+    bearer: Bearer,
+    Query(query): Asked,
+) -> Result<Json<Value>, Problem> {
+    let page = Page::of(&query)?;
+    let found = app.engine.rollbacks(&bearer.account, page.limit, &page.before).await?;
+    let place = |r: &ringback_engine::rollback::Rollback| (r.started_at.as_microsecond(), r.id.as_str().to_owned());
+    Ok(Json(page.answer(found, place, |r| Some(json!(r)))))
 }
 
 /// `GET /api/v1/proofs`. The cursor is the place in the chain.

@@ -5,6 +5,7 @@ mod idempotency;
 mod lists;
 mod one;
 mod openapi;
+pub(crate) mod rollbacks;
 mod things;
 mod token;
 
@@ -71,6 +72,7 @@ impl Route {
 fn routes() -> Vec<Route> {
     let mut all = happenings();
     all.extend(rules());
+    all.extend(taken_back());
     all
 }
 
@@ -127,7 +129,7 @@ fn happenings() -> Vec<Route> {
         ),
         Route::list(
             "/api/v1/reviews",
-            "Open reviews, newest first",
+            "Open reviews, oldest first",
             "Review",
             &[("kind", "the kind word of a review"), PAGE, CURSOR],
             get(lists::reviews),
@@ -215,6 +217,50 @@ fn rules() -> Vec<Route> {
         ),
         Route::get("/api/v1/contract", "The contract in sentences", "Contract", get(things::contract)),
         Route::get("/api/v1/contract/fields/{field}", "One clause and who wins", "Clause", get(things::clause)),
+    ]
+}
+
+/// What was written and is taken back.
+fn taken_back() -> Vec<Route> {
+    vec![
+        Route::post(
+            "/api/v1/rollbacks/preview",
+            Act::ReadAll,
+            "What a rollback of these writes would do now; nothing is changed",
+            Some("RollbackScope"),
+            "RollbackPreview",
+            post(rollbacks::preview),
+        ),
+        Route::post(
+            "/api/v1/rollbacks",
+            Act::Rollback,
+            "Take values back, about exactly what the preview of that digest showed",
+            Some("RollbackBegun"),
+            "RollbackStarted",
+            post(rollbacks::begin),
+        ),
+        Route::list(
+            "/api/v1/rollbacks",
+            "Rollbacks and how far each has come, newest first",
+            "Rollback",
+            &[PAGE, CURSOR],
+            get(lists::rollbacks),
+        ),
+        Route::get("/api/v1/rollbacks/{id}", "One rollback, record by record", "Rollback", get(rollbacks::rollback)),
+        Route::get(
+            "/api/v1/holds",
+            "What is put before a person because it was taken back",
+            "Holds",
+            get(rollbacks::holds),
+        ),
+        Route::post(
+            "/api/v1/rollbacks/{id}/lift",
+            Act::LiftHold,
+            "Let happen by itself again what a rollback holds back: one field, or all of it",
+            Some("Lift"),
+            "Lifted",
+            post(rollbacks::lift),
+        ),
     ]
 }
 

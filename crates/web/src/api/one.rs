@@ -191,14 +191,7 @@ pub(super) async fn decide_together(
             items.into_iter().map(|item| (ReviewId::from_text(item.id), item.digest)).collect();
         let may = |_: &ringback_core::inquiry::Inquiry, act| bearer.need(act).is_ok();
         let became = app.engine.decide_reviews(&bearer.account, &items, &choice, &bearer.by, &may).await?;
-        let one = |(id, became): (ReviewId, ringback_engine::reviews::Became)| {
-            let mut told = serde_json::to_value(became).unwrap_or_default();
-            if let Some(map) = told.as_object_mut() {
-                map.insert("id".into(), json!(id));
-            }
-            told
-        };
-        Ok(json!({ "data": became.into_iter().map(one).collect::<Vec<_>>() }))
+        Ok(json!({ "data": became.iter().map(|(id, became)| became.told(id)).collect::<Vec<_>>() }))
     };
     once(&app, &bearer, request, work).await
 }

@@ -31,7 +31,7 @@ pub(super) fn document() -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "description": "`rbt_…`, made by `ringback token add`; scopes read, write, admin, each including the one before" } },
-            "schemas": schemas(),
+            "schemas": all_schemas(),
             "responses": { "Problem": { "description": "A problem (RFC 9457) with code, cause and cure", "content": { "application/problem+json": { "schema": reference("Problem") } } } },
         },
     })
@@ -85,6 +85,50 @@ fn operation(route: &Route) -> Value {
 fn operation_id(route: &Route) -> String {
     let words = route.path.trim_start_matches("/api/v1/").split('/').map(|p| p.trim_matches(['{', '}']));
     format!("{}_{}", route.method, words.collect::<Vec<_>>().join("_").replace('-', "_"))
+}
+
+fn all_schemas() -> Value {
+    let mut all = schemas();
+    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), rollback_schemas()) {
+        all.extend(more);
+    }
+    all
+}
+
+/// What is said and answered about values that are taken back.
+fn rollback_schemas() -> Value {
+    let text = || json!({ "type": "string" });
+    let maybe = || json!({ "type": ["string", "null"] });
+    let any = || json!({ "type": "object" });
+    json!({
+        "RollbackScope": { "type": "object", "minProperties": 1, "additionalProperties": false,
+            "description": "which writes: everything that is said must be true of a write", "properties": {
+            "inquiry": text(), "field": { "type": "string", "description": "the contract's name of a field, or object and property: `contact.rb_source`" },
+            "source": { "type": "string", "description": "where the call came from, or where the value was taken from" },
+            "contract": { "type": "string", "description": "the name of a contract" }, "version": { "type": "integer", "minimum": 1 },
+            "since": { "type": "string", "format": "date-time", "description": "confirmed at or after" },
+            "until": { "type": "string", "format": "date-time", "description": "confirmed before" } } },
+        "RollbackPreview": { "type": "object", "required": ["scope", "digest", "read_at", "fields", "restored", "spared", "records"], "properties": {
+            "scope": reference("RollbackScope"), "digest": { "type": "string", "description": "what a start has to name" }, "read_at": text(),
+            "fields": { "type": "array", "items": any(), "description": "each property with what was written, what stands there now, what goes back, or why it stays" },
+            "restored": { "type": "integer" }, "spared": { "type": "integer" }, "records": { "type": "integer" },
+            "tells": { "type": "array", "items": any() }, "holds": { "type": "array", "items": text() },
+            "consequences": { "type": "array", "items": any(), "description": "what the values had set off already and no rollback takes back" },
+            "unread": { "type": "array", "items": text() } } },
+        "RollbackBegun": { "type": "object", "required": ["scope", "digest", "reason"], "properties": {
+            "scope": reference("RollbackScope"), "digest": { "type": "string", "description": "of the preview that was looked at" },
+            "reason": { "type": "string", "minLength": 1, "description": "stays in the ledger" } } },
+        "RollbackStarted": { "type": "object", "required": ["id", "started"], "properties": { "id": text(), "started": { "type": "boolean" } } },
+        "Rollback": { "type": "object", "required": ["id", "scope", "state", "reason", "by", "started_at", "items", "back", "left", "dead"], "properties": {
+            "id": text(), "scope": reference("RollbackScope"), "state": { "enum": ["running", "done"] }, "reason": text(), "by": text(),
+            "started_at": text(), "done_at": maybe(), "agreed": any(), "items": { "type": "array", "items": any() },
+            "back": { "type": "integer", "description": "values that stand as before" }, "left": { "type": "integer", "description": "values left as they stood" },
+            "dead": { "type": "integer", "description": "records that need a person" } } },
+        "Holds": { "type": "object", "required": ["data"], "properties": { "data": { "type": "array", "items": any() } } },
+        "Lift": { "type": "object", "required": ["reason"], "properties": {
+            "field": { "type": "string", "description": "only this one; all that the rollback holds back if absent" }, "reason": { "type": "string", "minLength": 1 } } },
+        "Lifted": { "type": "object", "required": ["rollback", "lifted"], "properties": { "rollback": text(), "lifted": { "type": "integer" } } },
+    })
 }
 
 fn schemas() -> Value {

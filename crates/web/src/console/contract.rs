@@ -36,6 +36,8 @@ struct Contract {
     /// The version that the text was made from.
     base: i64,
     edits: bool,
+    /// May take back what a version wrote.
+    undoes: bool,
     csrf: String,
     refusal: Option<Refusal>,
 }
@@ -198,6 +200,7 @@ async fn look(app: &App, session: &Session, refusal: Option<Refusal>) -> Result<
         text: row.map_or_else(|| ringback_core::contract::DEFAULT_TEXT.to_owned(), |row| row.source.clone()),
         base: row.map_or(0, |row| row.version),
         edits: session.may(Act::EditContract),
+        undoes: session.may(Act::Rollback),
         csrf: session.csrf.clone(),
         refusal,
     })

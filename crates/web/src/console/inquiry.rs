@@ -40,6 +40,8 @@ struct FieldLine {
     crm_says: String,
     /// The open question about it: id and digest.
     ask: Option<(String, String)>,
+    /// It was written, so it can be taken back.
+    written: bool,
 }
 
 /// A piece of a transcript; with a field when something was heard there.
@@ -98,6 +100,8 @@ struct InquiryPage {
     entries: Vec<(i64, String, String, Vec<String>)>,
     contract: Option<String>,
     acts: bool,
+    /// May take written values back.
+    undoes: bool,
     csrf: String,
     here: String,
 }
@@ -145,6 +149,7 @@ pub(crate) async fn page(State(app): State<App>, session: Session, Path(id): Pat
         entries: told.iter().map(|e| entry(e, now, &wall)).collect(),
         contract: contract.as_ref().map(|(c, _)| format!("{} v{}", c.name, c.version)),
         acts: session.may(Act::WorkQueue),
+        undoes: session.may(Act::Rollback),
         csrf: session.csrf.clone(),
         here: format!("/inquiries/{}", inquiry.id),
         card,
@@ -241,6 +246,7 @@ pub(crate) fn effect_word(word: &str) -> &'static str {
         "log_call" => "effect.log_call",
         "create_task" => "effect.create_task",
         "close_task" => "effect.close_task",
+        "restore" => "effect.restore",
         _ => "effect.page",
     })
 }
@@ -372,6 +378,7 @@ fn field_lines(
                 .find(|r| r.field.as_ref() == Some(&v.field))
                 .map(|r| (r.id.as_str().to_owned(), r.digest.clone())),
             verdict: t(verdict),
+            written: receipts.contains_key(&v.to),
             tone,
             reason: v.reason.clone(),
             clause: v.clause.clone(),

@@ -13,6 +13,7 @@ mod inquiry;
 mod levels;
 mod proof;
 mod reviews;
+mod rollbacks;
 mod today;
 mod words;
 
@@ -55,6 +56,10 @@ pub(crate) fn router() -> Router<App> {
         .route("/contract", get(contract::page).post(contract::apply))
         .route("/contract/level", post(levels::set))
         .route("/contract/backtest", get(backtest::page).post(backtest::run))
+        .route("/rollbacks", get(rollbacks::page).post(rollbacks::begin))
+        .route("/rollbacks/preview", get(rollbacks::preview))
+        .route("/rollbacks/{id}", get(rollbacks::one))
+        .route("/rollbacks/{id}/lift", post(rollbacks::lift))
         .route("/proof", get(proof::page))
         .route("/proof/{seq}", get(proof::earlier))
         .route("/proof/{seq}/file", get(proof::file))
@@ -124,19 +129,13 @@ impl Shell {
     }
 
     pub(crate) async fn of(app: &App, session: &Session, here: &'static str, title: &str) -> Result<Self, Problem> {
+        // The number beside the word is what this person will find behind it.
+        let reviews = app.engine.open_reviews_count(&session.account, session.locations.as_deref()).await?;
         let account = session.account.as_str().to_owned();
-        let counts = app.engine.store().read(move |tx| {
-            Box::pin(async move {
-                let reviews = ringback_store::reviews_open_count(tx, &account).await?;
-                let dead = ringback_store::effects_dead(tx, &account, dead_letters::LETTERS_MAX).await?.len();
-                Ok((reviews, dead))
-            })
+        let dead = app.engine.store().read(move |tx| {
+            Box::pin(async move { ringback_store::effects_dead(tx, &account, dead_letters::LETTERS_MAX).await })
         });
-        let (mut reviews, dead) = counts.await?;
-        if session.locations.is_some() {
-            // The number beside the word is what this person will find behind it.
-            reviews = i64::try_from(reviews::open(app, session).await?.len()).unwrap_or(i64::MAX);
-        }
+        let dead = dead.await?.len();
         let who = Who {
             name: session.name.clone(),
             role: t(match session.role {

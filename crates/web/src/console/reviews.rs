@@ -20,12 +20,15 @@ use ringback_core::id::{InquiryId, ReviewId};
 use ringback_core::inquiry::{Choice, Foreseen, Inquiry, RejectCode, Review, ReviewKind, StandsBy};
 use ringback_engine::Error;
 use ringback_engine::inquire::act_of;
-use ringback_engine::reviews::{Asked, Became, Late, TOGETHER_MAX};
-use ringback_store::Before;
+use ringback_engine::reviews::{Asked, Became, Late, Overtaken, Questions, TOGETHER_MAX};
+use ringback_store::{After, ReviewRow};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Questions on one page.
 const REVIEWS_MAX: u32 = 200;
+/// Pages gone through for what one reason stopped.
+const PAGES_MAX: usize = 10;
 
 /// One question.
 struct Question {
@@ -119,6 +122,10 @@ struct Reviews {
     codes: Vec<(&'static str, &'static str)>,
     /// Only one caller's questions are asked for.
     narrowed: bool,
+    /// How many are open, of those that this person may see.
+    total: i64,
+    /// Where the next page begins.
+    more: Option<String>,
     acts: bool,
     csrf: String,
 }
@@ -146,12 +153,30 @@ struct Told {
     not: Vec<(String, String, String)>,
 }
 
-/// Open reviews that this person may see, oldest first, with the inquiry of each.
-pub(crate) async fn open(app: &App, session: &Session) -> Result<Vec<Asked>, Problem> {
-    let mut found = app.engine.open_reviews(&session.account, None, REVIEWS_MAX, &Before::end()).await?;
-    found.retain(|asked| session.sees(asked.inquiry.location.as_ref()));
-    found.reverse();
-    Ok(found)
+/// A page of the open reviews that this person may see, oldest first, with the inquiry of each.
+async fn open(app: &App, session: &Session, after: &After) -> Result<Questions, Problem> {
+    let locations = session.locations.as_deref();
+    Ok(app.engine.open_reviews(&session.account, None, locations, REVIEWS_MAX, after).await?)
+}
+
+/// One caller's open questions; none where the caller is none of this person's.
+async fn of_one(app: &App, session: &Session, id: &str) -> Result<Vec<Asked>, Problem> {
+    let inquiry = app.engine.inquiry(&session.account, &InquiryId::from_text(id)).await?;
+    let Some(inquiry) = inquiry.filter(|i| session.sees(i.location.as_ref())) else { return Ok(Vec::new()) };
+    let inquiry = Arc::new(inquiry);
+    let one = |review: &Review| Asked { review: review.clone(), inquiry: inquiry.clone() };
+    let mut asked: Vec<Asked> = inquiry.reviews.iter().map(one).collect();
+    asked.sort_by(|a, b| (a.review.opened_at, &a.review.id).cmp(&(b.review.opened_at, &b.review.id)));
+    Ok(asked)
+}
+
+/// The place of a page, as its address says it: instant and id of the last question before it.
+fn place(query: &HashMap<String, String>) -> After {
+    let of = |text: &String| {
+        let (at, id) = text.split_once('.')?;
+        Some(After { at: at.parse().ok()?, id: id.to_owned() })
+    };
+    query.get("after").and_then(of).unwrap_or_else(After::start)
 }
 
 /// What is asked, in one sentence.
@@ -187,7 +212,8 @@ pub(crate) async fn page(
     }
     let done = ["approved", "rejected"].into_iter().find_map(|way| Some((way, query.get(way)?.parse::<usize>().ok()?)));
     let done = done.filter(|(_, count)| (1..=TOGETHER_MAX).contains(count)).map(|(way, count)| done_word(way, count));
-    listed(&app, &session, query.get("inquiry").map(String::as_str), None, done.unwrap_or_default()).await
+    let only = query.get("inquiry").map(String::as_str);
+    listed(&app, &session, only, &place(&query), None, done.unwrap_or_default()).await
 }
 
 /// What one gesture has answered: `12 approved`.
@@ -196,11 +222,22 @@ fn done_word(way: &str, count: usize) -> String {
 }
 
 /// The page of one caller's questions, or of all.
-async fn listed(app: &App, session: &Session, only: Option<&str>, notice: Option<Notice>, done: String) -> Page {
-    let mut found = open(app, session).await?;
-    if let Some(only) = only {
-        found.retain(|asked| asked.inquiry.id.as_str() == only);
-    }
+async fn listed(
+    app: &App,
+    session: &Session,
+    only: Option<&str>,
+    after: &After,
+    notice: Option<Notice>,
+    done: String,
+) -> Page {
+    let Questions { asked: found, next } = match only {
+        Some(only) => Questions { asked: of_one(app, session, only).await?, next: None },
+        None => open(app, session, after).await?,
+    };
+    let total = match only {
+        Some(_) => i64::try_from(found.len()).unwrap_or(i64::MAX),
+        None => app.engine.open_reviews_count(&session.account, session.locations.as_deref()).await?,
+    };
     let mut questions = lines(app, session, &found).await?;
     // After a decision the page goes on with the next question, and keeps to the caller it was opened for.
     let narrowed = only.is_some();
@@ -209,7 +246,8 @@ async fn listed(app: &App, session: &Session, only: Option<&str>, notice: Option
         questions.sort_by_key(|q| q.id != *again);
     }
     let only = only.filter(|only| found.iter().any(|asked| asked.inquiry.id.as_str() == *only));
-    let here = only.map_or_else(|| "/reviews".to_owned(), |i| format!("/reviews?inquiry={i}"));
+    let from = (*after != After::start()).then(|| format!("/reviews?after={}.{}", after.at, after.id));
+    let here = only.map(|i| format!("/reviews?inquiry={i}")).or(from).unwrap_or_else(|| "/reviews".to_owned());
     let ids: Vec<String> = questions.iter().map(|q| q.id.clone()).collect();
     for (at, question) in questions.iter_mut().enumerate() {
         let next = ids.get(at + 1).or_else(|| at.checked_sub(1).and_then(|before| ids.get(before)));
@@ -219,7 +257,8 @@ async fn listed(app: &App, session: &Session, only: Option<&str>, notice: Option
     let shell = Shell::of(app, session, "reviews", t("reviews.title")).await?;
     let acts = questions.iter().any(|q| q.may);
     let csrf = session.csrf.clone();
-    shown(&Reviews { shell, questions, groups, notice, done, codes: codes(), narrowed, acts, csrf })
+    let more = next.map(|After { at, id }| format!("/reviews?after={at}.{id}"));
+    shown(&Reviews { shell, questions, groups, notice, done, codes: codes(), narrowed, total, more, acts, csrf })
 }
 
 /// What several questions have in common that this person may answer, the most frequent first.
@@ -237,12 +276,20 @@ fn groups(questions: &[Question]) -> Vec<Group> {
 
 /// Everything that one reason stopped, to answer in one gesture.
 async fn together(app: &App, session: &Session, because: &str) -> Page {
-    let mut found = open(app, session).await?;
-    found.retain(|asked| asked.review.kind == ReviewKind::Field && asked.review.because == because);
+    let (mut found, mut after) = (Vec::new(), After::start());
+    for _ in 0..PAGES_MAX {
+        let page = open(app, session, &after).await?;
+        let of = |asked: &Asked| asked.review.kind == ReviewKind::Field && asked.review.because == because;
+        found.extend(page.asked.into_iter().filter(of));
+        match page.next {
+            Some(next) if found.len() < TOGETHER_MAX => after = next,
+            _ => break,
+        }
+    }
+    found.truncate(TOGETHER_MAX);
     let mut questions = lines(app, session, &found).await?;
     questions.retain(|q| q.may);
-    let most = (questions.len() >= TOGETHER_MAX).then_some(TOGETHER_MAX);
-    questions.truncate(TOGETHER_MAX);
+    let most = (found.len() >= TOGETHER_MAX).then_some(TOGETHER_MAX);
     let shell = Shell::of(app, session, "reviews", t("reviews.title")).await?;
     let acts = !questions.is_empty();
     let (word, csrf) = (because_word(because), session.csrf.clone());
@@ -307,6 +354,7 @@ pub(crate) fn because_word(because: &str) -> String {
         "protected" => "because.protected",
         "rolled_back" => "because.rolled_back",
         "suggest_only" => "because.suggest_only",
+        "review_when" => "because.review_when",
         "suppressed" => "because.suppressed",
         "winner" => "because.winner",
         _ => return because.replace('_', " "),
@@ -558,7 +606,8 @@ pub(crate) async fn decide(State(app): State<App>, session: Session, Path(id): P
         // Not taken: what stands there now is shown with the question that is asked about it.
         Err(Error::Late(late)) => {
             let notice = notice(&app, &session, &late, &inquiry).await?;
-            let page = listed(&app, &session, Some(inquiry.id.as_str()), Some(notice), String::new()).await?;
+            let one = Some(inquiry.id.as_str());
+            let page = listed(&app, &session, one, &After::start(), Some(notice), String::new()).await?;
             Ok((StatusCode::CONFLICT, page).into_response())
         }
         decided => {
@@ -580,7 +629,11 @@ async fn notice(app: &App, session: &Session, late: &Late, inquiry: &Inquiry) ->
         _ => word(held),
     };
     Ok(Notice {
-        why: t(if late.holds.is_some() { "late.moved" } else { "late.answered" }).to_owned(),
+        why: t(match late.by {
+            Overtaken::Moved => "late.moved",
+            Overtaken::Answered => "late.answered",
+        })
+        .to_owned(),
         field: field.as_deref().map(field_word),
         holds: late.holds.as_ref().map(holds),
         set_by: late.set_by.as_ref().map(|set| set_by_words(set, now, &wall)),
@@ -603,7 +656,6 @@ pub(crate) async fn decide_together(State(app): State<App>, session: Session, fi
     if items.is_empty() {
         return Err(Problem::bad_parameter("item", t("together.none")).into());
     }
-    let shown_before = open(&app, &session).await?;
     let may = |inquiry: &Inquiry, act| session.sees(inquiry.location.as_ref()) && session.may(act);
     let became = app.engine.decide_reviews(&session.account, &items, &choice, &session.user, &may).await?;
     let done = became.iter().filter(|(_, b)| *b == Became::Done).count();
@@ -615,7 +667,8 @@ pub(crate) async fn decide_together(State(app): State<App>, session: Session, fi
     }
     let mut not = Vec::with_capacity(refused.len());
     for (id, became) in refused {
-        let of = shown_before.iter().find(|asked| asked.review.id == *id);
+        let of = asked(&app, &session, id).await?;
+        let of = of.as_ref();
         let who = of.and_then(|a| super::cards::name(&a.inquiry).or_else(|| super::cards::phone(&a.inquiry)));
         let field = of.and_then(|a| a.review.field.as_deref()).map(field_word).unwrap_or_default();
         let why = match became {
@@ -643,14 +696,24 @@ async fn may_decide(app: &App, session: &Session, review: &ReviewId) -> Result<(
     session.need(act.ok_or_else(|| Problem::missing("review of that name"))?)
 }
 
-async fn visible(app: &App, session: &Session, review: &ReviewId) -> Result<Inquiry, Problem> {
+async fn stored(app: &App, session: &Session, review: &ReviewId) -> Result<Option<ReviewRow>, Problem> {
     let (account, id) = (session.account.as_str().to_owned(), review.as_str().to_owned());
-    let row = app
-        .engine
-        .store()
-        .read(move |tx| Box::pin(async move { ringback_store::review_get(tx, &account, &id).await }))
-        .await?
-        .ok_or_else(|| Problem::missing("review of that name"))?;
+    let read =
+        app.engine.store().read(move |tx| Box::pin(async move { ringback_store::review_get(tx, &account, &id).await }));
+    Ok(read.await?)
+}
+
+async fn visible(app: &App, session: &Session, review: &ReviewId) -> Result<Inquiry, Problem> {
+    let row = stored(app, session, review).await?.ok_or_else(|| Problem::missing("review of that name"))?;
     let inquiry = app.engine.inquiry(&session.account, &InquiryId::from_text(row.inquiry)).await?;
     session.visible(inquiry)
+}
+
+/// A question of this person's, open or not, as it was asked.
+async fn asked(app: &App, session: &Session, id: &ReviewId) -> Result<Option<Asked>, Problem> {
+    let Some(row) = stored(app, session, id).await? else { return Ok(None) };
+    let inquiry = app.engine.inquiry(&session.account, &InquiryId::from_text(row.inquiry)).await?;
+    let Some(inquiry) = inquiry.filter(|i| session.sees(i.location.as_ref())) else { return Ok(None) };
+    let review = serde_json::from_str(&row.body).ok();
+    Ok(review.map(|review| Asked { review, inquiry: Arc::new(inquiry) }))
 }

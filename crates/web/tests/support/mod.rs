@@ -35,8 +35,8 @@ use ringback_store::{self as store, Site, Store};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 static NOTHING_STANDS: Standing = Standing { pauses: Vec::new(), levels: Levels(BTreeMap::new()) };
 
@@ -80,13 +80,83 @@ impl Transport for Silence {
     }
 }
 
+/// A HubSpot that shows what its records hold, by object (plural) and id, and nothing else.
+#[derive(Default, Clone)]
+pub struct Shelf(pub Arc<Mutex<BTreeMap<(String, String), BTreeMap<String, String>>>>);
+
+impl Shelf {
+    /// What the receipts of an account say that the CRM holds.
+    pub async fn of(store: &Store, account: &AccountId) -> Self {
+        let of = account.to_string();
+        let receipts = store
+            .read(move |tx| {
+                Box::pin(async move {
+                    let mut all: Vec<Receipt> = Vec::new();
+                    for row in store::inquiries_list(tx, &of, None, 100, &store::Before::end()).await? {
+                        let effects = store::effects_of_inquiry(tx, &of, &row.id).await?;
+                        let told = effects.iter().filter_map(|e| serde_json::from_str(e.receipt.as_deref()?).ok());
+                        all.extend(told);
+                    }
+                    Ok(all)
+                })
+            })
+            .await
+            .unwrap();
+        let shelf = Self::default();
+        for receipt in receipts {
+            let Some(object) = receipt.object else { continue };
+            let place = (format!("{}s", object.as_str()), receipt.record);
+            shelf.0.lock().unwrap().entry(place).or_default().extend(receipt.properties);
+        }
+        shelf
+    }
+
+    /// Somebody types another value.
+    pub fn type_in(&self, object: &str, id: &str, property: &str, value: &str) {
+        let place = (object.to_owned(), id.to_owned());
+        self.0.lock().unwrap().entry(place).or_default().insert(property.to_owned(), value.to_owned());
+    }
+
+    fn record(&self, object: &str, id: &str) -> Option<serde_json::Value> {
+        let held = self.0.lock().unwrap().get(&(object.to_owned(), id.to_owned()))?.clone();
+        Some(serde_json::json!({ "id": id, "properties": held, "archived": false }))
+    }
+}
+
+impl Transport for Shelf {
+    fn send<'a>(&'a self, call: Outgoing<'a>) -> Boxed<'a, Result<ringback_core::http::HttpReply, Fault>> {
+        let path = call.request.path.split('?').next().unwrap().to_owned();
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let (status, body) = match parts.as_slice() {
+            [.., object, "batch", "read"] => {
+                let asked: serde_json::Value = serde_json::from_slice(&call.request.body).unwrap();
+                let ids = asked["inputs"].as_array().unwrap().iter().map(|input| input["id"].as_str().unwrap());
+                let results: Vec<_> = ids.filter_map(|id| self.record(object, id)).collect();
+                (200, serde_json::json!({ "status": "COMPLETE", "results": results }))
+            }
+            [.., object, id] => match self.record(object, id) {
+                Some(record) => (200, record),
+                None => (404, serde_json::json!({ "status": "error", "category": "OBJECT_NOT_FOUND" })),
+            },
+            _ => (404, serde_json::json!({})),
+        };
+        let body = body.to_string().into_bytes();
+        Box::pin(async move { Ok(ringback_core::http::HttpReply { status, headers: Vec::new(), body }) })
+    }
+}
+
 /// An engine over that store; nothing leaves it.
 pub fn engine(store: Store, clock: Arc<Still>, settings: Settings) -> Engine {
+    engine_with(store, clock, settings, Arc::new(Silence))
+}
+
+/// An engine over that store and that CRM.
+pub fn engine_with(store: Store, clock: Arc<Still>, settings: Settings, transport: Arc<dyn Transport>) -> Engine {
     Engine::new(Parts {
         store,
         clock,
         chance: Arc::new(Counting(AtomicU64::new(1))),
-        transport: Arc::new(Silence),
+        transport,
         mailer: Arc::new(NoMailer),
         keyring: Keyring::generate([7; 32]),
         settings,
