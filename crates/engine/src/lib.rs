@@ -14,6 +14,7 @@ pub mod chain;
 pub mod clock;
 pub mod contracts;
 pub mod facts;
+pub mod feed;
 pub mod fold;
 pub mod guarantees;
 pub mod http;
