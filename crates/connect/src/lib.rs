@@ -5,6 +5,7 @@
 //! conformance suite runs over the whole registry.
 
 pub mod acks;
+pub mod calls;
 pub mod connection;
 pub mod crms;
 pub mod packed;
@@ -17,7 +18,7 @@ pub use connection::{Connection, Secret};
 pub use wire::{problem, unavailable};
 
 use jiff::Timestamp;
-use ringback_core::crm::{CrmOp, Held, OWN_PROPERTIES, Object, Outcome, OwnProperty, WriteTraits};
+use ringback_core::crm::{CrmOp, Held, OWN_PROPERTIES, Object, Outcome, OwnProperty, Record, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest, RawRequest};
 use ringback_core::problem::Problem;
 use ringback_core::signal::Signal;
@@ -299,6 +300,14 @@ pub trait Crm: Sync {
     /// The receiver confirms what it wrote by a later message of its own ([`acks`]); there is nothing to read.
     fn acknowledges(&self) -> bool {
         false
+    }
+    /// Properties that are read of calls which others wrote into the CRM ([`calls`]); none where it is no source of calls.
+    fn call_reads(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// What such a call says. `person`: whom the CRM has it linked to, where that was asked for.
+    fn told(&self, _record: &Record, _person: Option<&Record>, _connection: &Connection) -> calls::Told {
+        calls::Told::Passed(calls::Passed::NoCall)
     }
     /// What is wrong with the connection's settings, all of it at once.
     fn check(&self, _connection: &Connection) -> Vec<Problem> {

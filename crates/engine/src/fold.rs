@@ -9,11 +9,12 @@ use crate::inquire::{self, Loaded, MEETINGS_MAX, corrupt, put_documents, timer_r
 use crate::{Engine, Error, instant, micros};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
+use ringback_connect::calls;
 use ringback_connect::sources::csv;
 use ringback_core::call::{self, Call, Caller, FoldFacts, Place};
 use ringback_core::claim::{self, ReadContext};
 use ringback_core::http::RawRequest;
-use ringback_core::id::{AccountId, CallId, ConnectionId, InquiryId, SignalId};
+use ringback_core::id::{AccountId, CallId, ConnectionId, InquiryId, LocationId, SignalId};
 use ringback_core::identity;
 use ringback_core::inquiry::{Event, Inquiry, InquiryCall, wants_reading};
 use ringback_core::ledger::{Document, Retention};
@@ -291,6 +292,10 @@ pub(crate) fn read_signals(
         let text = String::from_utf8_lossy(&raw.body);
         return upcast::read_own(Form::Signal, &text).map(|s| vec![s]).map_err(|e| ("not_a_row", e.to_string()));
     }
+    if raw.method == calls::METHOD {
+        let crm = held.crm().ok_or(("no_crm", "this connection is no CRM".to_owned()))?;
+        return calls::read(crm, &raw, &held.connection).map_err(|u| (u.class, u.words));
+    }
     let source = held.source().ok_or(("no_source", "this connection takes no requests".to_owned()))?;
     source.read(&raw, &held.connection).map_err(|u| (u.class, u.words))
 }
@@ -320,7 +325,7 @@ impl Folding<'_> {
         let fold_facts = FoldFacts {
             roster: &self.facts.roster,
             connection: &connection,
-            connection_location: held.and_then(|h| self.facts.location_of(&h.connection)),
+            connection_location: held.and_then(|h| location_of(self.facts, h, signal)),
             region: held.map_or("US", |h| self.facts.region(&h.connection)),
             signal: &signal_id,
             received_at: instant(self.row.received_at),
@@ -409,6 +414,20 @@ impl Folding<'_> {
         }
         Ok(None)
     }
+}
+
+/// The location that a message stands for when the dialled number does not say: that of the only place where the CRM's owner of the call
+/// works, else the connection's own.
+fn location_of<'a>(facts: &'a AccountFacts, held: &ConnectionFacts, signal: &Signal) -> Option<&'a LocationId> {
+    let owner = held.crm().and_then(|_| signal.extra.iter().find(|(name, _)| name == calls::OWNER));
+    let at_home = owner.and_then(|(_, id)| {
+        let person = facts.roster.staff.iter().find(|s| s.crm_owner.as_ref() == Some(id))?;
+        match person.locations.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        }
+    });
+    at_home.or_else(|| facts.location_of(&held.connection))
 }
 
 /// Stores a call, and lets a settled one open or join its inquiry.

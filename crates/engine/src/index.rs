@@ -213,18 +213,29 @@ impl Engine {
         operation: &CrmOp,
         search: bool,
     ) -> Result<Outcome, String> {
+        let outcomes = self.exchanges_outside(held, crm, std::slice::from_ref(operation), search).await?;
+        let none = || Outcome::Unknown { why: Why::new("no_outcome", "the reply says nothing") };
+        Ok(outcomes.into_iter().next().unwrap_or_else(none))
+    }
+
+    /// The same for several operations that share a request; one outcome for each.
+    pub(crate) async fn exchanges_outside(
+        &self,
+        held: &ConnectionFacts,
+        crm: &'static dyn Crm,
+        operations: &[CrmOp],
+        search: bool,
+    ) -> Result<Vec<Outcome>, String> {
         self.await_pace(held, search).await?;
-        let operations = std::slice::from_ref(operation);
         let request = crm.request(operations, &held.connection).map_err(|u| u.0)?;
         let timeout = crm.about().writes.map_or(Duration::from_secs(10), |w| w.timeout);
         let reply = match self.send(held, crm, &request, timeout).await {
             Ok(reply) => reply,
-            Err(fault) => return Ok(fault_outcome(&fault, operation.writes())),
+            Err(fault) => return Ok(operations.iter().map(|op| fault_outcome(&fault, op.writes())).collect()),
         };
         let Replies { outcomes, budget } = crm.reply(operations, &reply, &held.connection, self.now());
         self.heard(&held.connection.account, held.connection.id.as_str(), budget);
-        let none = || Outcome::Unknown { why: Why::new("no_outcome", "the reply says nothing") };
-        Ok(outcomes.into_iter().next().unwrap_or_else(none))
+        Ok(outcomes)
     }
 
     /// How many people the index knows.

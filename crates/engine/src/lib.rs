@@ -15,6 +15,7 @@ pub mod clock;
 pub mod contracts;
 mod corrections;
 pub mod facts;
+pub mod feed;
 pub mod fold;
 pub mod guarantees;
 pub mod http;

@@ -223,6 +223,18 @@ pub static KINDS: &[Kind] = &[
         dead: &[],
     },
     Kind {
+        id: "feed_waits",
+        title: "Calls that are logged in the CRM are not read",
+        means: "A connection takes in the calls that a phone system logs in the CRM (calls_from_crm), and the CRM does not show them now.",
+        by_itself: "It is asked again after 30 seconds, then ever more slowly up to every 10 minutes, and not before the CRM says so where it \
+                    does. Reading goes on where it was left: nothing is lost, and nothing comes twice. Calls that providers send come in as before.",
+        you: &[
+            deed("See when it was last read and what the CRM said.").command("ringback doctor"),
+            deed("Give the token the right to read calls; see the connection's guide.").page("/connections"),
+        ],
+        dead: &[],
+    },
+    Kind {
         id: "page_not_taken",
         title: "A page or an e-mail to staff was not taken",
         means: "Somebody was to be told of a call and was not: the receiver or the mail server refused, or the owner has no address.",
@@ -257,6 +269,8 @@ struct Live {
     /// Callers who may be several records.
     ambiguous: usize,
     sources: Vec<(String, Option<i64>)>,
+    /// Feeds of calls of which something is wrong, and what.
+    feeds: Vec<(String, String)>,
     /// Paused clauses: what is wrong, since when, and how many inquiries wait.
     paused: Vec<(String, i64, i64)>,
     trouble: Option<store::Error>,
@@ -286,6 +300,7 @@ impl Engine {
                 quarantined: (0, None),
                 ambiguous: 0,
                 sources: Vec::new(),
+                feeds: Vec::new(),
                 paused: Vec::new(),
                 trouble: trouble.or(Some(error)),
             },
@@ -312,6 +327,7 @@ impl Engine {
                         .await?
                         .len(),
                     sources: Vec::new(),
+                    feeds: Vec::new(),
                     paused: Vec::new(),
                     trouble,
                 };
@@ -366,7 +382,10 @@ impl Engine {
                 Ok(live)
             })
         });
-        Ok(read.await?)
+        let mut live = read.await?;
+        let feeds = self.feeds(account).await?.into_iter();
+        live.feeds = feeds.filter_map(|seen| Some((seen.connection, seen.wrong?))).collect();
+        Ok(live)
     }
 }
 
@@ -428,6 +447,7 @@ fn page(kind: &Kind, live: &Live, now: Timestamp, zone: &TimeZone) -> Page {
         "credential_refused" => {
             said.extend(live.lanes.iter().filter_map(|l| waits(l, &["auth", "token", "401", "expired"])));
         }
+        "feed_waits" => said.extend(live.feeds.iter().map(|(name, wrong)| format!("{name}: {wrong}."))),
         "quarantine" if live.quarantined.0 > 0 => {
             let (n, oldest) = live.quarantined;
             let since = oldest.map(|o| format!(", the oldest since {}", at(o))).unwrap_or_default();
@@ -515,7 +535,7 @@ mod tests {
         let mut ids: Vec<&str> = KINDS.iter().map(|k| k.id).collect();
         ids.sort_unstable();
         ids.dedup();
-        assert_eq!((ids.len(), KINDS.len()), (14, 14));
+        assert_eq!((ids.len(), KINDS.len()), (15, 15));
         let mut classes: Vec<&str> = KINDS.iter().flat_map(|k| k.dead).copied().collect();
         let all = classes.len();
         classes.sort_unstable();

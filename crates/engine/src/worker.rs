@@ -15,6 +15,8 @@ pub const REST: Duration = Duration::from_millis(500);
 pub const UPKEEP_REST: Duration = Duration::from_mins(1);
 /// The rest between two looks whether a database in trouble can be written again.
 pub const STORE_REST: Duration = Duration::from_secs(1);
+/// The rest between two looks which CRM's feed of calls is due.
+pub const FEED_REST: Duration = Duration::from_secs(5);
 /// The rest after an error of the store.
 pub const REST_AFTER_ERROR: Duration = Duration::from_secs(1);
 /// Lanes looked at per round.
@@ -81,6 +83,9 @@ impl Engine {
         });
         let upkeep = self
             .spawn("upkeep", UPKEEP_REST, stopped.clone(), stop.clone(), |e| Box::pin(async move { e.upkeep().await }));
+        let feeds = self.spawn("feeds", FEED_REST, stopped.clone(), stop.clone(), |e| {
+            Box::pin(async move { e.step_feeds().await })
+        });
         let recovery = self.spawn("recovery", STORE_REST, stopped.clone(), stop.clone(), |e| {
             Box::pin(async move { e.recovery().await })
         });
@@ -88,7 +93,7 @@ impl Engine {
         stopped.store(true, std::sync::atomic::Ordering::SeqCst);
         stop.notify_waiters();
         self.inner.wake.notify_waiters();
-        for task in [signals, timers, rollbacks, lanes, upkeep, recovery] {
+        for task in [signals, timers, rollbacks, lanes, upkeep, feeds, recovery] {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a worker did not end well");
             }

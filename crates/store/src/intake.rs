@@ -66,6 +66,17 @@ statements! {
         AND duplicate_of IS NULL AND state <> 'quarantined'";
 }
 
+/// The first signal of a delivery, if it is here already. A look before the work: who is first is decided where it is stored.
+pub async fn signal_first_of(
+    tx: &mut Tx,
+    account: &str,
+    connection: &str,
+    event: &str,
+    delivery_key: &str,
+) -> Result<Option<String>, Error> {
+    Ok(row!(tx, (String,), SIGNAL_FIRST_OF, account, connection, event, delivery_key)?.map(|(id,)| id))
+}
+
 /// Stores documents and signals. Race-free: the partial unique index decides who is first, the losers get rows of their own.
 pub(crate) async fn store_all(tx: &mut Tx, signals: &[&SignalIn]) -> Result<Vec<SignalStored>, Error> {
     if signals.iter().any(|signal| has_nul(signal)) {

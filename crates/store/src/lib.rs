@@ -25,7 +25,7 @@ mod tx;
 mod writer;
 
 pub use error::Error;
-pub use intake::{SignalIn, SignalStored};
+pub use intake::{SignalIn, SignalStored, signal_first_of};
 pub use migrate::KNOWN_SCHEMA;
 pub use sqlite::{CHECKPOINT_PAGES, WRITER_CACHE_KIB};
 pub use store::{CommitHook, Counts, Durability, Engine, Options, STATEMENTS_MAX, Site, Store, Synced};

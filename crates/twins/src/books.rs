@@ -60,6 +60,43 @@ impl Entry {
     }
 }
 
+/// How a call ended that somebody else logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallEnd {
+    /// It rings.
+    Ringing,
+    Missed,
+    Busy,
+    Voicemail,
+    Answered,
+    /// The program that logged it did not say.
+    Unsaid,
+}
+
+/// A call as a phone system's own integration, or a person, logs it in a CRM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct LoggedCall {
+    pub inbound: bool,
+    /// Who rang and who was rung; empty where the vendor's own pages would show only whom it belongs to.
+    #[serde(default)]
+    pub from: String,
+    #[serde(default)]
+    pub to: String,
+    pub end: CallEnd,
+    /// When it began, milliseconds UTC.
+    pub began_ms: i64,
+    #[serde(default)]
+    pub seconds: u32,
+    #[serde(default)]
+    pub recording: Option<String>,
+    #[serde(default)]
+    pub note: Option<String>,
+    /// The vendor's id of the person it is linked to.
+    #[serde(default)]
+    pub person: Option<String>,
+}
+
 /// A CRM's twin that can be counted, filled and worked in by "people".
 pub trait Books: Vendor + Send {
     /// The vendor's word in configuration: `salesforce`.
@@ -71,6 +108,11 @@ pub trait Books: Vendor + Send {
     fn seed_person(&mut self, name: &str, e164: &str, email: Option<&str>, customer: bool, now_ms: i64) -> String;
     /// Somebody types a value into a record of a person in the vendor's own pages.
     fn type_in(&mut self, id: &str, field: &str, value: &str, now_ms: i64) -> bool;
+    /// Somebody else logs a call, or changes what is logged under that id. Gives the vendor's id; `None` where no calls are kept, or no
+    /// such call.
+    fn log_call(&mut self, _call: &LoggedCall, _id: Option<&str>, _now_ms: i64) -> Option<String> {
+        None
+    }
     /// Somebody deletes a record in the vendor's own pages.
     fn remove(&mut self, id: &str, now_ms: i64) -> bool;
     /// The seconds within which the vendor's limit on working time, where it has one, allows what its machines have worked for us.
@@ -139,6 +181,18 @@ impl Vendor for Box<dyn Books> {
                 let given = given();
                 let text = |name: &str| given.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
                 told(self.type_in(&text("id"), &text("field"), &text("value"), now_ms))
+            }
+            ("POST", "call") => {
+                let mut given = given();
+                let id = given.as_object_mut().and_then(|map| map.remove("id"));
+                let id = id.as_ref().and_then(serde_json::Value::as_str);
+                match serde_json::from_value::<LoggedCall>(given) {
+                    Ok(call) => match self.log_call(&call, id, now_ms) {
+                        Some(id) => crate::Reply::json(200, &json!({ "id": id })),
+                        None => told(false),
+                    },
+                    Err(error) => crate::Reply::json(400, &json!({ "error": error.to_string() })),
+                }
             }
             ("POST", "remove") => {
                 let id = given().get("id").and_then(|v| v.as_str()).unwrap_or_default().to_owned();

@@ -99,6 +99,7 @@ pub fn seed_people(twin: &mut dyn Books, count: usize, now_ms: i64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::books::{CallEnd, Kind, LoggedCall};
     use std::collections::BTreeSet;
 
     #[test]
@@ -114,6 +115,39 @@ mod tests {
             assert!(*name == "zoho" || twin.secret() == token, "{name} wants {}", twin.secret());
         }
         assert!(fresh("paper").is_none() && accepting("paper", None).is_none());
+    }
+
+    #[test]
+    fn a_call_that_somebody_else_logs_is_in_the_books_and_can_be_changed() {
+        for name in NAMES {
+            let mut twin = fresh(name).unwrap();
+            let person = twin.seed_person("Eve Stone", "+13125550177", None, true, 1_772_640_000_000);
+            let mut call = LoggedCall {
+                inbound: true,
+                from: "+13125550177".into(),
+                to: "+13125550100".into(),
+                end: CallEnd::Missed,
+                began_ms: 1_772_640_000_000,
+                seconds: 20,
+                recording: None,
+                note: Some("rang twice".into()),
+                person: Some(person.clone()),
+            };
+            let made = twin.log_call(&call, None, 1_772_640_030_000);
+            if ["gohighlevel", "hook"].contains(name) {
+                assert_eq!(made, None, "{name}");
+                continue;
+            }
+            let id = made.unwrap_or_else(|| panic!("{name}"));
+            call.end = CallEnd::Answered;
+            assert_eq!(twin.log_call(&call, Some(&id), 1_772_640_060_000).as_ref(), Some(&id), "{name}");
+            assert_eq!(twin.log_call(&call, Some("404"), 1_772_640_060_000), None, "{name}");
+            let books = twin.entries();
+            let calls: Vec<_> = books.iter().filter(|e| e.kind == Kind::Call && !e.gone).collect();
+            assert_eq!(calls.len(), 1, "{name}: {calls:?}");
+            assert_eq!((calls[0].people.as_slice(), calls[0].by_person), ([person].as_slice(), true), "{name}");
+            assert!(calls[0].marks().is_empty(), "{name}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! | `GET /_twin/books` | CRMs: every record in the words common to all ([`crate::books`]) |
 //! | `POST /_twin/person` | CRMs: somebody who is in the CRM already: `{"name","phone","email","customer":true}` → `{"id"}` |
 //! | `POST /_twin/type` | CRMs: somebody types a value in the vendor's pages: `{"id","field","value"}` |
+//! | `POST /_twin/call` | CRMs: somebody else logs a call, or changes one: [`crate::books::LoggedCall`], with `id` to change → `{"id"}` |
 //! | `POST /_twin/remove` | CRMs: somebody deletes a record there: `{"id"}` |
 //! | `GET /_twin/records?type=contacts` | HubSpot: live records with history and links |
 //! | `POST /_twin/seed` | HubSpot: `{"type","properties":{…}}` → `{"id"}` |

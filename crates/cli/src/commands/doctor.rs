@@ -8,9 +8,11 @@ use crate::config::{Account, Config, Kind, Reading, Wanted};
 use crate::house;
 use crate::out::Out;
 use crate::problems::{Exit, Fail};
+use ringback_connect::calls;
 use ringback_core::contract;
 use ringback_core::id::ConnectionId;
 use ringback_engine::clock::{Clock as _, SystemClock};
+use ringback_engine::feed::FeedSeen;
 use ringback_engine::{Engine, setup};
 use ringback_store::{Durability, Options, Store};
 use serde::Serialize;
@@ -76,6 +78,7 @@ pub(crate) async fn run(out: Out, reading: &Reading, volume: Option<Volume>) -> 
     addresses(config, &mut found);
     store(config, &mut found).await;
     contract_files(config, &mut found).await;
+    feeds(config, &mut found).await;
     clock(&mut found);
     match trial(reading).await {
         Ok(trial) => {
@@ -264,6 +267,50 @@ async fn contract_files(config: &Config, found: &mut Findings) {
     engine.store().clone().close().await;
 }
 
+/// Which CRM's calls are read, when they were last, and what keeps them from it.
+async fn feeds(config: &Config, found: &mut Findings) {
+    let wanted = |account: &&Account| {
+        let on =
+            |c: &Wanted| ringback_connect::crm(&c.connection.vendor).is_some_and(|crm| calls::on(crm, &c.connection));
+        account.connections.iter().any(on)
+    };
+    if !config.accounts.iter().any(|account| wanted(&account)) {
+        return;
+    }
+    // What keeps the store from being opened was told above.
+    let Ok(store) = house::open_store(config).await else { return };
+    let Ok(engine) = house::engine(config, store) else { return };
+    for account in config.accounts.iter().filter(wanted) {
+        match engine.feeds(&account.id()).await {
+            Ok(feeds) => {
+                for seen in feeds {
+                    feed(&format!("{}/{}", account.slug, seen.connection), &seen, found);
+                }
+            }
+            Err(error) => found.fail(&account.slug, &error.into()),
+        }
+    }
+    engine.store().clone().close().await;
+}
+
+fn feed(name: &str, seen: &FeedSeen, found: &mut Findings) {
+    let Some(feed) = &seen.feed else {
+        let cure = "`ringback serve` reads them; nothing before its first look is taken in, unless calls_since says so";
+        return found.bad(State::Warning, name, "its calls were not read yet", cure);
+    };
+    match &seen.wrong {
+        Some(wrong) => {
+            let cure = "nothing is lost while it waits: mend the cause, and see that `ringback serve` runs";
+            found.bad(State::Warning, name, format!("its calls: {wrong}"), cure);
+        }
+        None => {
+            let ago = feed.read_at.map_or(0, |at| SystemClock.now().duration_since(at).as_secs().max(0));
+            let newest = feed.newest.map_or_else(|| "nothing yet".to_owned(), |at| at.to_string());
+            found.ok(name, format!("its calls: read {ago} s ago, newest change {newest}, {} taken in", feed.taken));
+        }
+    }
+}
+
 fn clock(found: &mut Findings) {
     let now = SystemClock.now();
     match CLOCK_EARLIEST.parse::<jiff::Timestamp>() {
@@ -276,8 +323,13 @@ fn clock(found: &mut Findings) {
 }
 
 async fn connections(trial: &Engine, config: &Config, account: &Account, found: &mut Findings) {
-    if account.connections.iter().all(|c| c.kind != Kind::Source) {
-        let cure = "add an [[account.connection]] of vendor callrail, twilio, generic or phone-log";
+    let brings_calls = |c: &Wanted| {
+        let crm = ringback_connect::crm(&c.connection.vendor);
+        c.kind == Kind::Source || crm.is_some_and(|crm| calls::on(crm, &c.connection))
+    };
+    if !account.connections.iter().any(brings_calls) {
+        let cure = "add an [[account.connection]] of vendor callrail, twilio, generic or phone-log, or say calls_from_crm = true in the \
+                    settings of a CRM where calls are logged";
         found.bad(State::Warning, &account.slug, "no calls can come in", cure);
     }
     if account.contract.is_none() {

@@ -393,7 +393,10 @@ fn connection(
     }
     let found = ringback_connect::source(&connection.vendor)
         .map(|s| s.check(&connection))
-        .or_else(|| ringback_connect::crm(&connection.vendor).map(|c| c.check(&connection)))
+        .or_else(|| {
+            let crm = ringback_connect::crm(&connection.vendor)?;
+            Some(crm.check(&connection).into_iter().chain(ringback_connect::calls::check(crm, &connection)).collect())
+        })
         .unwrap_or_default();
     for problem in found {
         // The vendor names the setting first; that is where the caret belongs.

@@ -391,10 +391,18 @@ pub(crate) fn direction(word: Option<&str>) -> Direction {
 /// `None` for an unknown word.
 pub(crate) fn ending(word: &str, connection: &Connection) -> Option<Ending> {
     let word = word.trim();
-    let set = connection.settings.iter().find_map(|(name, value)| {
+    known_ending(set_word(word, connection).unwrap_or(word))
+}
+
+fn set_word<'c>(word: &str, connection: &'c Connection) -> Option<&'c str> {
+    connection.settings.iter().find_map(|(name, value)| {
         name.strip_prefix("ending.").filter(|n| n.eq_ignore_ascii_case(word)).map(|_| value.as_str())
-    });
-    known_ending(set.unwrap_or(word))
+    })
+}
+
+/// The ending that the connection's `ending.<value>` gives a word; `None` where it names none.
+pub(crate) fn set_ending(word: &str, connection: &Connection) -> Option<Ending> {
+    known_ending(set_word(word.trim(), connection)?)
 }
 
 fn known_ending(word: &str) -> Option<Ending> {

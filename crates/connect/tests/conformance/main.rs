@@ -1,6 +1,8 @@
 //! One suite over the whole registry: every source and every CRM, each with its fixtures.
 
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod crms;
 #[cfg(test)]
 mod hostile;

@@ -5,7 +5,7 @@ use super::limits::refusal;
 use super::refusals::Refusal;
 use super::schema::Kind as Column;
 use super::{Dynamics, Row, Table};
-use crate::books::{Books, Entry, Kind};
+use crate::books::{Books, CallEnd, Entry, Kind, LoggedCall};
 use crate::fault::{Refusing, Vendor};
 use crate::log::Log;
 use crate::{Reply, Request, civil};
@@ -192,6 +192,46 @@ impl Books for Dynamics {
                 row.version = version;
             })
         })
+    }
+
+    /// As a telephony provider logs it: a phone call that is completed; one that rings is open. There is no column for one that nobody took.
+    fn log_call(&mut self, call: &LoggedCall, id: Option<&str>, now_ms: i64) -> Option<String> {
+        let other = if call.inbound { &call.from } else { &call.to };
+        let id = match id {
+            Some(id) => id.rsplit('/').next().unwrap_or(id).to_owned(),
+            None => self
+                .seed("phonecalls", &json!({ "subject": "Phone call", "directioncode": !call.inbound }), now_ms)
+                .ok()?,
+        };
+        let person = call.person.as_deref().map(|p| p.rsplit('/').next().unwrap_or(p));
+        let person = match person {
+            None => None,
+            Some(person) => {
+                let of = |table: &&super::Table| table.rows.get(person).is_some_and(|r| !r.deleted);
+                let logical = self.tables.iter().find(of)?.definition.logical;
+                Some(json!({ "id": person, "logical": logical }))
+            }
+        };
+        let answered = call.end == CallEnd::Answered;
+        let (state, status) = match (call.end, call.inbound) {
+            (CallEnd::Ringing, _) => (0, 1),
+            (_, true) => (1, 4),
+            (_, false) => (1, 2),
+        };
+        let values = json!({
+            "phonenumber": other, "leftvoicemail": call.end == CallEnd::Voicemail, "statecode": state, "statuscode": status,
+            "actualstart": civil::iso(call.began_ms / 1_000 * 1_000), "description": call.note,
+            "actualdurationminutes": if answered { call.seconds.div_ceil(60).max(1) } else { 0 },
+            "modifiedon": civil::iso(now_ms / 1_000 * 1_000),
+        });
+        self.version += 1;
+        let version = self.version;
+        let changed = self.table_mut("phonecalls")?.rows.change(&id, |row| {
+            row.values.extend(values.as_object().cloned().unwrap_or_default());
+            row.values.extend(person.map(|person| ("regardingobjectid".to_owned(), person)));
+            row.version = version;
+        });
+        changed.then_some(id)
     }
 
     fn remove(&mut self, id: &str, _now_ms: i64) -> bool {

@@ -1,7 +1,7 @@
 //! What an auditor asks of this portal, in the words common to all CRMs.
 
 use super::{HubSpot, ObjectType};
-use crate::books::{Books, Entry, Kind};
+use crate::books::{Books, CallEnd, Entry, Kind, LoggedCall};
 use std::collections::BTreeMap;
 
 fn kind(object: ObjectType) -> Kind {
@@ -64,6 +64,52 @@ impl Books for HubSpot {
     fn type_in(&mut self, id: &str, field: &str, value: &str, now_ms: i64) -> bool {
         let user = self.owners.first().map_or(0, |owner| owner.user_id);
         self.human_set(ObjectType::Contacts, id, field, value, user, now_ms).is_ok()
+    }
+
+    /// As a phone system's app logs it: a status, and an outcome where it is not the status that says it.
+    fn log_call(&mut self, call: &LoggedCall, id: Option<&str>, now_ms: i64) -> Option<String> {
+        let began = crate::civil::iso_ms(call.began_ms);
+        let lasted = (u64::from(call.seconds) * 1_000).to_string();
+        let (status, voicemail) = match call.end {
+            CallEnd::Ringing => ("RINGING", ""),
+            CallEnd::Missed => ("MISSED", "false"),
+            CallEnd::Busy => ("BUSY", ""),
+            CallEnd::Voicemail => ("MISSED", "true"),
+            CallEnd::Answered => ("COMPLETED", ""),
+            CallEnd::Unsaid => ("FAILED", ""),
+        };
+        let properties = [
+            ("hs_timestamp", began.as_str()),
+            ("hs_call_title", if call.inbound { "Inbound call" } else { "Outbound call" }),
+            ("hs_call_direction", if call.inbound { "INBOUND" } else { "OUTBOUND" }),
+            ("hs_call_status", status),
+            ("hs_call_has_voicemail", voicemail),
+            ("hs_call_duration", lasted.as_str()),
+            ("hs_call_from_number", call.from.as_str()),
+            ("hs_call_to_number", call.to.as_str()),
+            ("hs_call_recording_url", call.recording.as_deref().unwrap_or_default()),
+            ("hs_call_body", call.note.as_deref().unwrap_or_default()),
+        ];
+        let user = self.owners.first().map_or(0, |owner| owner.user_id);
+        let id = match id {
+            None => self
+                .seed(
+                    ObjectType::Calls,
+                    &properties.into_iter().filter(|(_, v)| !v.is_empty()).collect::<Vec<_>>(),
+                    now_ms,
+                )
+                .ok()?,
+            Some(id) => {
+                for (name, value) in properties {
+                    self.human_set(ObjectType::Calls, id, name, value, user, now_ms).ok()?;
+                }
+                id.to_owned()
+            }
+        };
+        if let Some(person) = &call.person {
+            self.human_link((ObjectType::Calls, &id), (ObjectType::Contacts, person), now_ms).ok()?;
+        }
+        Some(id)
     }
 
     fn remove(&mut self, id: &str, now_ms: i64) -> bool {

@@ -149,6 +149,7 @@ const CALLS: &[Row] = &[
     ("hs_call_from_number", Text, "text", "", &[]),
     ("hs_call_to_number", Text, "text", "", &[]),
     ("hs_call_recording_url", Text, "text", "", &[]),
+    ("hs_call_has_voicemail", Bool, "booleancheckbox", "", &["true", "false"]),
     ("hs_call_callee_object_id", Number, "number", "", &[]),
     ("hs_call_callee_object_type_id", Text, "text", "", &[]),
     ("hs_call_source", Text, "text", "", &[]),

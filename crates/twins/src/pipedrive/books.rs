@@ -2,7 +2,7 @@
 
 use super::search::values;
 use super::{Limits, Pipedrive, Row, Shelf};
-use crate::books::{Books, Entry, Kind};
+use crate::books::{Books, CallEnd, Entry, Kind, LoggedCall};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -115,6 +115,39 @@ impl Books for Pipedrive {
         self.change(shelf, id, change.as_object().cloned().unwrap_or_default(), now_ms);
         self.effects.clear();
         true
+    }
+
+    /// As a phone system's app logs it: an activity that is done, and a subject that says what it was; an activity holds no more.
+    fn log_call(&mut self, call: &LoggedCall, id: Option<&str>, now_ms: i64) -> Option<String> {
+        let subject = match (call.inbound, call.end) {
+            (false, _) => "Outbound call",
+            (true, CallEnd::Missed | CallEnd::Busy) => "Missed call",
+            (true, CallEnd::Voicemail) => "Missed call with voicemail",
+            (true, CallEnd::Answered | CallEnd::Ringing | CallEnd::Unsaid) => "Inbound call",
+        };
+        let began = crate::civil::iso(call.began_ms / 1_000 * 1_000);
+        let person = call.person.as_deref().and_then(|p| p.parse::<u64>().ok());
+        let mut data = json!({
+            "subject": subject, "type": "call", "done": call.end != CallEnd::Ringing, "busy": false,
+            "due_date": began.get(..10), "due_time": began.get(11..16), "note": call.note,
+            "owner_id": self.users.first().map_or(0, |u| u.id), "participants": [],
+        });
+        if let Some(person) = person {
+            self.live(Shelf::Persons, person)?;
+            data["person_id"] = person.into();
+            data["participants"] = json!([{ "person_id": person, "primary": true }]);
+        }
+        let data = data.as_object().cloned().unwrap_or_default();
+        let id = match id {
+            None => self.insert(Shelf::Activities, data, true, now_ms),
+            Some(id) => {
+                let id = id.parse().ok().filter(|id| self.live(Shelf::Activities, *id).is_some())?;
+                self.change(Shelf::Activities, id, data, now_ms);
+                id
+            }
+        };
+        self.effects.clear();
+        Some(id.to_string())
     }
 
     fn remove(&mut self, id: &str, now_ms: i64) -> bool {

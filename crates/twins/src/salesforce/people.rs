@@ -3,7 +3,7 @@
 use super::records::Saving;
 use super::schema::{Field, Sobject};
 use super::{Record, Salesforce, id18};
-use crate::books::{Books, Entry, Kind};
+use crate::books::{Books, CallEnd, Entry, Kind, LoggedCall};
 use crate::log::Deed;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -155,6 +155,35 @@ impl Books for Salesforce {
         let saving = Saving { person: true, ..Saving::default() };
         let fields: Map<String, Value> = [(field.to_owned(), json!(value))].into_iter().collect();
         self.update(&id18(id), &fields, saving, now_ms).is_ok()
+    }
+
+    /// As a telephony adapter logs it: a task that is done, with a call type. Salesforce keeps no number with it.
+    fn log_call(&mut self, call: &LoggedCall, id: Option<&str>, now_ms: i64) -> Option<String> {
+        let disposition = match call.end {
+            CallEnd::Missed => "No Answer",
+            CallEnd::Busy => "Busy",
+            CallEnd::Voicemail => "Left Voicemail",
+            CallEnd::Answered => "Connected",
+            CallEnd::Ringing | CallEnd::Unsaid => "",
+        };
+        let mut fields = json!({
+            "Subject": "Call", "Status": "Completed", "CallType": if call.inbound { "Inbound" } else { "Outbound" },
+            "CallDurationInSeconds": call.seconds, "CallDisposition": disposition, "Description": call.note.as_deref().unwrap_or_default(),
+        });
+        if let Some(person) = &call.person {
+            fields["WhoId"] = json!(person);
+        }
+        match id {
+            None => {
+                fields["TaskSubtype"] = json!("Call");
+                self.seed(Sobject::Task, &fields, now_ms).ok()
+            }
+            Some(id) => {
+                let saving = Saving { person: true, ..Saving::default() };
+                self.update(&id18(id), fields.as_object()?, saving, now_ms).ok()?;
+                Some(id18(id))
+            }
+        }
     }
 
     fn remove(&mut self, id: &str, now_ms: i64) -> bool {

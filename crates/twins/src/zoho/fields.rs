@@ -211,10 +211,12 @@ const CALLS: &[Row] = &[
     ("Outgoing_Call_Status", Picklist, 120, "", &["Scheduled", "Completed", "Overdue", "Cancelled"]),
     ("Call_Purpose", Picklist, 120, "", &["Prospecting", "Administrative", "Negotiation", "Demo", "Project", "Desk"]),
     ("Call_Agenda", Text, 255, "", &[]),
+    ("Call_Result", Picklist, 120, "", &["Interested", "Not interested", "Requested call back", "No response/Busy"]),
     // Written by telephony extensions only.
     ("Caller_ID", Text, 120, "s", &[]),
     ("Dialled_Number", Text, 120, "s", &[]),
     ("CTI_Entry", Boolean, 5, "s", &[]),
+    ("Voice_Recording__s", Text, 255, "s", &[]),
 ];
 
 const TASKS: &[Row] = &[

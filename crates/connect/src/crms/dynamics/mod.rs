@@ -21,6 +21,7 @@
 //! `duplicate_detection` (`on` lets the environment's rules refuse a new person), `lead_subject`, `solution` (an existing unmanaged solution
 //! for our columns), `tenant` (for the token).
 
+mod calls;
 mod classify;
 mod guid;
 mod multipart;
@@ -28,10 +29,13 @@ mod reply;
 mod request;
 mod values;
 
+use crate::calls::Told;
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
 use ringback_core::contract::Protected;
-use ringback_core::crm::{CrmOp, CrmWords, DealsWay, OBJECT_PROPERTY, Object, Outcome, OwnProperty, WriteTraits};
+use ringback_core::crm::{
+    CrmOp, CrmWords, DealsWay, OBJECT_PROPERTY, Object, Outcome, OwnProperty, Record, WriteTraits,
+};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
@@ -142,6 +146,14 @@ impl Crm for Dynamics {
 
     fn words(&self) -> &'static CrmWords {
         &WORDS
+    }
+
+    fn call_reads(&self) -> &'static [&'static str] {
+        calls::READS
+    }
+
+    fn told(&self, record: &Record, person: Option<&Record>, connection: &Connection) -> Told {
+        calls::told(record, person, connection)
     }
 
     fn preparation(&self, _object: Object, connection: &Connection) -> Vec<HttpRequest> {

@@ -18,17 +18,19 @@
 //! * OAuth: `…/latest/authentication/manage-oauth-tokens`; version 1 ends on 2027-02-16
 //!   (<https://developers.hubspot.com/changelog/v1-oauth-api-deprecation>), refresh tokens stay the same.
 //!
-//! [`request`] makes requests, [`reply`] and [`batches`] read answers, [`classify`] says what an error means.
+//! [`request`] makes requests, [`reply`] and [`batches`] read answers, [`classify`] says what an error means, [`calls`] reads what others logged.
 
 mod batches;
+mod calls;
 mod classify;
 mod reply;
 mod request;
 
+use crate::calls::Told;
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
 use ringback_core::contract::Protected;
-use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, Outcome, WriteTraits};
+use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, Outcome, Record, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
@@ -126,6 +128,14 @@ impl Crm for HubSpot {
 
     fn words(&self) -> &'static CrmWords {
         &WORDS
+    }
+
+    fn call_reads(&self) -> &'static [&'static str] {
+        calls::READS
+    }
+
+    fn told(&self, record: &Record, person: Option<&Record>, connection: &Connection) -> Told {
+        calls::told(record, person, connection)
     }
 
     fn preparation(&self, object: Object, connection: &Connection) -> Vec<HttpRequest> {

@@ -21,6 +21,7 @@
 //! text: `4f…:double`), `customer_labels` (ids of person labels that mean customer), `priority.high` and `priority.normal` (option ids
 //! of the activity field "Priority").
 
+mod calls;
 mod classify;
 mod fields;
 mod note;
@@ -28,10 +29,11 @@ mod reply;
 mod request;
 mod schema;
 
+use crate::calls::Told;
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
 use ringback_core::contract::Protected;
-use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, WriteTraits};
+use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, Record, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
@@ -153,6 +155,14 @@ impl Crm for Pipedrive {
 
     fn words(&self) -> &'static CrmWords {
         &WORDS
+    }
+
+    fn call_reads(&self) -> &'static [&'static str] {
+        calls::READS
+    }
+
+    fn told(&self, record: &Record, person: Option<&Record>, connection: &Connection) -> Told {
+        calls::told(record, person, connection)
     }
 
     fn packs(&self, object: Object) -> bool {

@@ -20,16 +20,18 @@
 //!
 //! [`request`] makes requests, [`reply`] reads answers, [`classify`] says what an error means, [`fields`] spells names and values.
 
+mod calls;
 mod classify;
 mod fields;
 mod reply;
 mod request;
 
+use crate::calls::Told;
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
 use ringback_core::contract::Protected;
 use ringback_core::crm::{
-    CrmOp, CrmWords, DealsWay, OBJECT_PROPERTY, OWN_PROPERTIES, Object, OwnProperty, WriteTraits,
+    CrmOp, CrmWords, DealsWay, OBJECT_PROPERTY, OWN_PROPERTIES, Object, OwnProperty, Record, WriteTraits,
 };
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
@@ -153,6 +155,14 @@ impl Crm for Salesforce {
 
     fn words(&self) -> &'static CrmWords {
         &WORDS
+    }
+
+    fn call_reads(&self) -> &'static [&'static str] {
+        calls::READS
+    }
+
+    fn told(&self, record: &Record, person: Option<&Record>, connection: &Connection) -> Told {
+        calls::told(record, person, connection)
     }
 
     fn key_must_be_unique(&self, object: Object) -> bool {

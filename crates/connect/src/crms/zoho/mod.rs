@@ -21,15 +21,17 @@
 //!
 //! [`fields`] spells names and values, [`request`] makes requests, [`reply`] reads answers, [`classify`] says what an error means.
 
+mod calls;
 mod classify;
 mod fields;
 mod reply;
 mod request;
 
+use crate::calls::Told;
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
 use ringback_core::contract::Protected;
-use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, Outcome, OwnProperty, WriteTraits};
+use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, Outcome, OwnProperty, Record, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
@@ -159,6 +161,14 @@ impl Crm for Zoho {
 
     fn words(&self) -> &'static CrmWords {
         &WORDS
+    }
+
+    fn call_reads(&self) -> &'static [&'static str] {
+        calls::READS
+    }
+
+    fn told(&self, record: &Record, person: Option<&Record>, connection: &Connection) -> Told {
+        calls::told(record, person, connection)
     }
 
     /// Leads are upserted by the key, which goes only by a unique field. Of activities it closes the race where the edition has it.

@@ -338,6 +338,12 @@ impl Answer<'_> {
         let mut records = Vec::new();
         for row in body.get("data")?.as_array()? {
             let mut record = reader.record(row)?;
+            // A list may leave out which module a person stands in: then the record itself is asked for its links.
+            let people = people_of(row, None);
+            let nobody = ["Who_Id", "What_Id"].iter().all(|name| row.get(*name).is_none_or(Value::is_null));
+            if object == Object::Call && (!people.is_empty() || nobody) {
+                record.associations.insert(Object::Contact, people);
+            }
             if let Some(contact) = converted(row).filter(|_| module == "Leads") {
                 record.archived = true;
                 record.also_known_as.push(contact);
