@@ -211,7 +211,7 @@ async fn under_way(
             match effect.desired {
                 Desired::Restore { record: of, properties, .. } if of == record => wanted.push(properties),
                 Desired::ContactFields { properties, .. } | Desired::NewContact { properties, .. } => {
-                    wanted.push(properties)
+                    wanted.push(properties);
                 }
                 _ => {}
             }

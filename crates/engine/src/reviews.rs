@@ -200,7 +200,8 @@ impl Engine {
         let row = self.review_row(account, review).await?.ok_or_else(|| Error::Missing(format!("review {review}")))?;
         let inquiry = InquiryId::from_text(row.inquiry.clone());
         let choice = self.fitting(account, &inquiry, &row, choice).await?;
-        let mut became = self.answer(account, &inquiry, vec![(row, digest.to_owned())], &choice, by, &mut true).await?;
+        let asked = vec![(row, digest.to_owned())];
+        let mut became = Box::pin(self.answer(account, &inquiry, asked, &choice, by, &mut true)).await?;
         match became.pop() {
             Some((_, Became::Late { now })) => Err(Error::Late(now)),
             _ => self.inquiry(account, &inquiry).await?.ok_or_else(|| Error::Missing(format!("inquiry {inquiry}"))),
@@ -327,7 +328,7 @@ impl Engine {
         has_reason(choice)?;
         let writes = matches!(choice, Choice::Approve | Choice::Edit { .. });
         if writes && *crm_answers && asked.iter().any(|(row, _)| row.kind == ReviewKind::Field.word()) {
-            *crm_answers = self.look_again(account, inquiry).await?;
+            *crm_answers = Box::pin(self.look_again(account, inquiry)).await?;
         }
         let mut became = Vec::with_capacity(asked.len());
         let mut events = Vec::new();
@@ -399,7 +400,7 @@ impl Engine {
         if moved(&contact.record_held, &record, &properties) {
             let look = Look { lane: lane.as_str(), object: Object::Contact, by: By::Seen, inquiry: Some(id) };
             let (record, event) = seen(record, &properties, now);
-            self.note_corrections(&facts, &look, &[record]).await?;
+            Box::pin(self.note_corrections(&facts, &look, &[record])).await?;
             self.act_all(account, id, &[event]).await?;
         }
         Ok(true)

@@ -190,9 +190,9 @@ impl World {
                     let b = store::signals_list(tx, &account, None, 100, &end).await?;
                     let c = store::reviews_open(tx, &account, None, None, 100, &After::start()).await?;
                     let d = store::effects_dead(tx, &account, 100).await?;
-                    let e = store::rollbacks_list(tx, &account, 100, &end).await?;
-                    let f = store::roster_kind_from(tx, &account, "hold", 0).await?;
-                    Ok(format!("{a:?}{b:?}{c:?}{d:?}{e:?}{f:?}"))
+                    let taken_back = store::rollbacks_list(tx, &account, 100, &end).await?;
+                    let holds = store::roster_kind_from(tx, &account, "hold", 0).await?;
+                    Ok(format!("{a:?}{b:?}{c:?}{d:?}{taken_back:?}{holds:?}"))
                 })
             })
             .await

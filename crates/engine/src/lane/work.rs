@@ -295,7 +295,7 @@ impl Work<'_> {
     }
 
     pub(super) async fn done(mut self, receipt: Receipt) -> Result<Ended, Error> {
-        self.note_spared(&receipt).await?;
+        Box::pin(self.note_spared(&receipt)).await?;
         self.history = std::mem::take(&mut self.history).settled();
         let mut row = self.packed()?;
         row.state = "done".into();
@@ -308,7 +308,7 @@ impl Work<'_> {
         let effect = self.effect.id.clone();
         let event = match &self.effect.desired {
             Desired::FindPerson { .. } => {
-                self.note(By::Found, &receipt.found).await?;
+                Box::pin(self.note(By::Found, &receipt.found)).await?;
                 let read_at = receipt.read_at.unwrap_or(self.engine.now());
                 let memory = self.engine.remembered(self.facts, &self.effect.inquiry, &receipt.found).await?;
                 Event::Found { effect, read_at, records: receipt.found, memory }
@@ -365,7 +365,7 @@ impl Work<'_> {
     }
 
     pub(super) async fn moved(mut self, record: Record) -> Result<Ended, Error> {
-        self.note(By::Moved, std::slice::from_ref(&record)).await?;
+        Box::pin(self.note(By::Moved, std::slice::from_ref(&record))).await?;
         self.history = std::mem::take(&mut self.history).settled();
         let mut row = self.packed()?;
         row.state = "superseded".into();

@@ -62,7 +62,7 @@ impl Engine {
             }
             tell(Progress { what: "crm", done: shown.len() as u64, of: total });
         }
-        self.note_drift(facts, lane.as_str(), &records, &shown).await?;
+        Box::pin(self.note_drift(facts, lane.as_str(), &records, &shown)).await?;
         for part in cases.iter_mut().flat_map(|case| &mut case.parts) {
             let Some(record) = &part.record else { continue };
             let key = (part.object, record.clone());

@@ -82,7 +82,10 @@ impl Transport for Silence {
 
 /// A HubSpot that shows what its records hold, by object (plural) and id, and nothing else.
 #[derive(Default, Clone)]
-pub struct Shelf(pub Arc<Mutex<BTreeMap<(String, String), BTreeMap<String, String>>>>);
+pub struct Shelf(Arc<Mutex<Records>>);
+
+/// Properties by object (plural) and id.
+type Records = BTreeMap<(String, String), BTreeMap<String, String>>;
 
 impl Shelf {
     /// What the receipts of an account say that the CRM holds.
