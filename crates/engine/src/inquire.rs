@@ -1,7 +1,7 @@
 //! Moving inquiries: load, let `core` decide, store everything the step says in one unit of work.
 
 use crate::facts::{AccountFacts, ConnectionFacts};
-use crate::{Engine, Error, micros, writes};
+use crate::{Engine, Error, micros, workflow, writes};
 use jiff::Timestamp;
 use ringback_core::contract::Contract;
 use ringback_core::crm::Record;
@@ -252,7 +252,7 @@ fn event_draft(event: &Event, before: &Inquiry, facts: &AccountFacts) -> Draft {
         .with("standing", (!facts.standing.is_empty()).then_some(&facts.standing))
         .with("what", event.word())
         .seal_words("event", Some(&json));
-    if before.calls.is_empty() {
+    if before.calls.is_empty() && before.offers.is_empty() {
         let birth = serde_json::to_string(before).unwrap_or_default();
         return draft.seal_words("born", Some(&birth));
     }
@@ -516,15 +516,17 @@ fn inquiry_row(account: &str, loaded: &Loaded, now: Timestamp) -> Result<Inquiry
         snapshot: serde_json::to_string(inquiry).map_err(|e| corrupt("inquiry", inquiry.id.as_str(), e))?,
         version: loaded.version.unwrap_or(0),
         state: match inquiry.state {
+            _ if inquiry.workflow().is_some() => workflow::ITEM.into(),
             State::Open => "open".into(),
             State::Closed { .. } => "closed".into(),
         },
         // While it is open its key is taken; once closed the caller's next call opens another.
-        open_key: loaded.open_key.clone().filter(|_| open),
+        // What a workflow began keeps its key for good: one item for each workflow and record.
+        open_key: loaded.open_key.clone().filter(|_| open || inquiry.workflow().is_some()),
         location: inquiry.location.as_ref().map(|l| l.as_str().to_owned()),
         person_key: inquiry.person.clone(),
         urgency: Some(inquiry.urgency()),
-        category: inquiry.last_call().map(|c| c.category.clone()),
+        category: inquiry.workflow().map(workflow::category).or(inquiry.last_call().map(|c| c.category.clone())),
         owner: inquiry.owner.as_ref().map(|o| o.staff.as_str().to_owned()),
         tier: i64::from(inquiry.tier),
         due_at: inquiry.next_callback_at.or(inquiry.clock.as_ref().map(|c| c.due_at)).map(micros),
@@ -532,6 +534,8 @@ fn inquiry_row(account: &str, loaded: &Loaded, now: Timestamp) -> Result<Inquiry
         opened_at: micros(inquiry.opened_at),
         closed_at: match inquiry.state {
             State::Closed { at, .. } => Some(micros(at)),
+            // Nobody has to call back: it was never open in that sense.
+            State::Open if inquiry.workflow().is_some() => Some(micros(inquiry.opened_at)),
             State::Open => None,
         },
         updated_at: micros(now),

@@ -39,6 +39,7 @@ pub mod trace;
 pub mod tryout;
 pub mod volume;
 pub mod worker;
+mod workflow;
 mod writes;
 
 use clock::{Chance, Clock};

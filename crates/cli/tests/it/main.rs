@@ -32,3 +32,5 @@ mod story;
 mod trouble;
 #[cfg(test)]
 mod twilio;
+#[cfg(test)]
+mod workflows;
