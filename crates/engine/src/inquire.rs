@@ -16,6 +16,7 @@ use ringback_core::upcast::{self, Form};
 use ringback_store::{
     self as store, DocumentNew, EffectRow, EntryRow, FieldWriteRow, InquiryRow, PlanRow, ReviewRow, Site, Tx,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The due time of an effect that waits for another: it becomes due when that one settles.
@@ -78,6 +79,8 @@ pub(crate) struct Decided {
     told: Told,
     /// What its entries say of written properties.
     writes: Vec<FieldWriteRow>,
+    /// Providers of a prospect that a person has approved by these events.
+    approved: BTreeSet<String>,
 }
 
 /// What one event leads to outside of the inquiry's own row.
@@ -110,6 +113,7 @@ pub(crate) fn decide(
 ) -> Result<Decided, store::Error> {
     let account = facts.account.as_str();
     let before = loaded.inquiry.urgent();
+    let was_approved = workflow::approved(&loaded.inquiry);
     let (inquiry_id, opened_at) = (loaded.inquiry.id.clone(), loaded.inquiry.opened_at);
     let mut seq = end.as_ref().map_or(0, |e| e.seq);
     let mut drafts = extra;
@@ -140,7 +144,12 @@ pub(crate) fn decide(
     let row = inquiry_row(account, &loaded, now)?;
     let hurries = loaded.inquiry.urgent() && !before;
     let writes = writes::of_entries(&told.entries, &loaded.inquiry, facts);
-    Ok(Decided { inquiry: loaded.inquiry, row, known: loaded.version.is_some(), hurries, steps, told, writes })
+    let approved = match workflow::approved(&loaded.inquiry) && !was_approved {
+        true => loaded.inquiry.offers.iter().map(|offer| offer.provider.clone()).collect(),
+        false => BTreeSet::new(),
+    };
+    let known = loaded.version.is_some();
+    Ok(Decided { inquiry: loaded.inquiry, row, known, hurries, steps, told, writes, approved })
 }
 
 impl Decided {
@@ -168,6 +177,7 @@ impl Decided {
         if self.hurries {
             store::effects_hurry(tx, account, &self.row.id).await?;
         }
+        workflow::count_approved(tx, account, &self.approved, now).await?;
         self.told.store(tx).await?;
         if !self.writes.is_empty() {
             store::field_writes_put_once(tx, &self.writes).await?;

@@ -5,6 +5,7 @@
 
 use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::inquire::{self, Loaded};
+use crate::micros;
 use jiff::Timestamp;
 use ringback_core::id::{InquiryId, SignalId};
 use ringback_core::identity::{self, Phone};
@@ -12,11 +13,12 @@ use ringback_core::inquiry::{Choice, Event, Inquiry};
 use ringback_core::offer::{self, Offer, Subject};
 use ringback_core::workflow::{ENRICHED, Workflow};
 use ringback_store::{self as store, SignalRow, Tx};
+use std::collections::BTreeSet;
 
 /// How many of a caller's inquiries are looked through for one that waits.
 const OF_PERSON_MAX: u32 = 20;
-/// How many items of outbound creation are asked what people said of them.
-const SAMPLED_MAX: u32 = 500;
+/// Where counts of approved prospects stand, in place of a connection.
+const COUNTS: &str = "workflow";
 
 /// Whom an offer is about, in the form in which it is compared.
 struct Who {
@@ -129,7 +131,7 @@ async fn for_item(
         }
     };
     let approved = match workflow {
-        Workflow::OutboundCreation => approved_before(tx, facts, &offer.provider, &loaded.inquiry.id).await?,
+        Workflow::OutboundCreation => approved_before(tx, facts, &offer.provider).await?,
         _ => 0,
     };
     news(tx, facts, loaded, offer, signal.clone(), approved, now).await
@@ -161,23 +163,37 @@ async fn news(
     Ok(None)
 }
 
-/// How many prospects of a provider people have approved: the sample that must come before scale (F-135).
-async fn approved_before(
+/// How many prospects of a provider people have approved: the sample that must come before scale (F-135). Two who approve in one moment may
+/// count as one; then one more is asked about.
+async fn approved_before(tx: &mut Tx, facts: &AccountFacts, provider: &str) -> Result<u32, store::Error> {
+    let held = store::cursor_get(tx, facts.account.as_str(), COUNTS, &count_of(provider)).await?;
+    Ok(held.and_then(|n| n.parse().ok()).unwrap_or(0))
+}
+
+/// One prospect more of these providers was approved by a person.
+pub(crate) async fn count_approved(
     tx: &mut Tx,
-    facts: &AccountFacts,
-    provider: &str,
-    but: &InquiryId,
-) -> Result<u32, store::Error> {
-    let category = category(Workflow::OutboundCreation);
-    let rows = store::inquiries_of_category(tx, facts.account.as_str(), &category, SAMPLED_MAX).await?;
-    let mut approved = 0;
-    for row in rows.into_iter().filter(|row| row.id != but.as_str()) {
-        let inquiry = inquire::of_row(row)?.inquiry;
-        let yes = inquiry.approvals.iter().any(|a| matches!(a.choice, Choice::Approve | Choice::Edit { .. }));
-        let of = inquiry.offers.iter().any(|o| o.provider == provider);
-        approved += u32::from(yes && of);
+    account: &str,
+    providers: &BTreeSet<String>,
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    for provider in providers {
+        let name = count_of(provider);
+        let held = store::cursor_get(tx, account, COUNTS, &name).await?.and_then(|n| n.parse::<u32>().ok());
+        let next = held.unwrap_or(0).saturating_add(1).to_string();
+        store::cursor_put(tx, account, COUNTS, &name, &next, micros(now)).await?;
     }
-    Ok(approved)
+    Ok(())
+}
+
+fn count_of(provider: &str) -> String {
+    format!("approved:{provider}")
+}
+
+/// Has a person approved anything of this prospect?
+pub(crate) fn approved(inquiry: &Inquiry) -> bool {
+    inquiry.workflow() == Some(Workflow::OutboundCreation)
+        && inquiry.approvals.iter().any(|a| matches!(a.choice, Choice::Approve | Choice::Edit { .. }))
 }
 
 /// How the items of a workflow are told apart in the table of inquiries.

@@ -466,6 +466,7 @@ static EN: &[(&str, &str)] = &[
     ("review.location_yes", "the location's staff and clock take over"),
     ("review.match", "Who is this caller?"),
     ("review.match_no", "nobody is linked, and your reason is kept"),
+    ("review.match_record", "Which record is meant?"),
     ("review.match_yes", "call and task go to that record"),
     (
         "review.merge",

@@ -932,7 +932,12 @@ impl<'a, M: Mode> Moving<'a, M> {
                     .snapshot
                     .as_ref()
                     .map_or_else(Vec::new, |s| desire::candidate_labels(&s.candidates, self.facts));
-                choices.push(("new".into(), "somebody else: make a new contact".into()));
+                choices.push(match self.inquiry.workflow() {
+                    None | Some(Workflow::OutboundCreation) => {
+                        ("new".into(), "somebody else: make a new contact".into())
+                    }
+                    Some(_) => ("none".into(), "none of them: leave them as they are".into()),
+                });
                 let why = found.why.clone();
                 self.question(ReviewKind::Match, &why, "match", choices);
             }

@@ -6,7 +6,6 @@ use crate::id::{AccountId, InquiryId, ReviewId, SignalId, UserId};
 use crate::inquiry::house::{CALLER, House, OPEN, found, record, targets, when};
 use crate::inquiry::{Choice, Event, InquiryCall, Review, ReviewKind, Step, step};
 use crate::offer::{Offer, Offered};
-use crate::plan::VerdictKind;
 use crate::signal::Ending;
 use jiff::Timestamp;
 
@@ -533,6 +532,32 @@ fn what_was_read_long_ago_is_read_again_before_an_offer_is_judged() {
     let third = step(second.inquiry, &shown, &house.facts(), later);
     assert!(third.inquiry.reviews.is_empty(), "{:?}", third.inquiry.reviews);
     assert!(third.inquiry.aside[&Workflow::DormantReactivation].contains("opted out"));
+}
+
+#[test]
+fn a_contract_tests_its_workflows_beside_its_rules() {
+    let tests = r#"
+[[test]]
+name  = "a fit record is researched, and the brief is asked about"
+given = { workflow = "outbound_research", crm = { "contact.email" = "dana@example.com" }, offers = { fit = "0.82", industry = "B2B SaaS" } }
+then  = { research = { verdict = "review", because = "autonomy", is = "Industry: B2B SaaS (acme, 2026-03-03, 95 %)" } }
+
+[[test]]
+name  = "a prospect who is there already is nobody new"
+given = { workflow = "outbound_creation", crm = { "contact.email" = "dana@example.com" }, offers = { campaign = "spring" } }
+then  = { campaign_of = "none", contact = "kept" }
+
+[[test]]
+name  = "what a provider offers about a caller is asked about"
+given = { source = "Google Ads", crm = { "contact.email" = "dana@example.com" }, offers = { industry = "B2B SaaS" }, provider = "beta" }
+then  = { industry = "review", research = "none" }
+"#;
+    let text = format!("{}{}{}{tests}", contract::DEFAULT_TEXT, clauses(), switched(true, "suggest"));
+    let failed: Vec<_> = contract::trial::run(&contract(&text), &crate::inquiry::house::WORDS)
+        .into_iter()
+        .filter(|t| !t.passed)
+        .collect();
+    assert_eq!(failed, Vec::new());
 }
 
 #[test]

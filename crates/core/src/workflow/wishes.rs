@@ -213,9 +213,13 @@ fn outbound_research(case: &Case<'_>) -> Result<Values, String> {
         return Err(format!("the fit is {}, and research begins at {}", percent(fit), percent(least)));
     }
     let cites = facts_of(inquiry);
-    let sure =
-        cites.iter().map(|o| o.confidence).min().ok_or("no provider gave a fact that is sure enough to be cited")?;
     let mut values = offered(inquiry);
+    let Some(sure) = cites.iter().map(|o| o.confidence).min() else {
+        // What providers disagree about is a question all the same.
+        let contradicted = values.values().any(|v| v.asks.is_some());
+        let why = "no provider gave a fact that is sure enough to be cited";
+        return if contradicted { Ok(values) } else { Err(why.into()) };
+    };
     let brief = cites.iter().map(|o| cited(o)).collect::<Vec<_>>().join("\n");
     made(&mut values, "brief", brief, sure, provider(&cites));
     Ok(values)

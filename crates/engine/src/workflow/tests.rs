@@ -91,9 +91,10 @@ async fn tells(world: &World, event: &str, provider: Option<&str>, subject: serd
 }
 
 async fn items(world: &World) -> Vec<Inquiry> {
-    let of = category(Workflow::OutboundResearch);
     let rows = world
-        .write(move |tx| Box::pin(async move { store::inquiries_of_category(tx, "acct_1", &of, 100).await }))
+        .write(|tx| {
+            Box::pin(async move { store::inquiries_list(tx, "acct_1", Some(ITEM), 100, &store::Before::end()).await })
+        })
         .await;
     rows.into_iter().map(|row| inquire::of_row(row).unwrap().inquiry).collect()
 }

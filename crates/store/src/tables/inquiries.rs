@@ -142,8 +142,6 @@ statements! {
     INQUIRIES_OPENED = "SELECT id, location, person_key, opened_at FROM inquiries WHERE account = $1 AND opened_at >= $2 \
         AND state <> 'item' AND (opened_at, id) < ($3, $4) ORDER BY opened_at DESC, id DESC LIMIT $5";
     INQUIRIES_OPENED_COUNT = "SELECT COUNT(*) AS n FROM inquiries WHERE account = $1 AND opened_at >= $2 AND state <> 'item'";
-    INQUIRIES_OF_CATEGORY = concat!("SELECT ", columns!(), " FROM inquiries WHERE account = $1 AND category = $2 AND state = 'item' \
-        ORDER BY opened_at DESC, id DESC LIMIT $3");
     INQUIRIES_OF_PERSON = concat!("SELECT ", columns!(), " FROM inquiries WHERE account = $1 AND person_key = $2 \
         ORDER BY opened_at + 0 DESC, id DESC LIMIT $3");
     INQUIRIES_COUNT = "SELECT state, COUNT(*) AS n FROM inquiries WHERE account = $1 GROUP BY state ORDER BY state";
@@ -261,16 +259,6 @@ pub async fn inquiries_of_person(
     limit: u32,
 ) -> Result<Vec<InquiryRow>, Error> {
     rows!(tx, InquiryRow, INQUIRIES_OF_PERSON, account, person_key, i64::from(limit))
-}
-
-/// What one workflow began, by its category, newest first.
-pub async fn inquiries_of_category(
-    tx: &mut Tx,
-    account: &str,
-    category: &str,
-    limit: u32,
-) -> Result<Vec<InquiryRow>, Error> {
-    rows!(tx, InquiryRow, INQUIRIES_OF_CATEGORY, account, category, i64::from(limit))
 }
 
 /// How many inquiries are in each state that occurs.

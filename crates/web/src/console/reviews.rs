@@ -171,6 +171,7 @@ pub(crate) fn question(review: &Review, contract: Option<&Contract>, now: Timest
             let first = letters.next().map(char::to_uppercase).into_iter().flatten();
             format!("{}: {value}?", first.chain(letters).collect::<String>())
         }
+        ReviewKind::Match if review.workflow.is_some() => t("review.match_record").to_owned(),
         ReviewKind::Match => t("review.match").to_owned(),
         ReviewKind::NoNumber => t("review.no_number").to_owned(),
         ReviewKind::AmbiguousVoicemail => t("review.ambiguous_voicemail").to_owned(),
