@@ -144,10 +144,10 @@ pub(crate) fn decide(
     let row = inquiry_row(account, &loaded, now)?;
     let hurries = loaded.inquiry.urgent() && !before;
     let writes = writes::of_entries(&told.entries, &loaded.inquiry, facts);
-    let approved = match workflow::approved(&loaded.inquiry) && !was_approved {
-        true => loaded.inquiry.offers.iter().map(|offer| offer.provider.clone()).collect(),
-        false => BTreeSet::new(),
-    };
+    let mut approved = BTreeSet::new();
+    if workflow::approved(&loaded.inquiry) && !was_approved {
+        approved.extend(loaded.inquiry.offers.iter().map(|offer| offer.provider.clone()));
+    }
     let known = loaded.version.is_some();
     Ok(Decided { inquiry: loaded.inquiry, row, known, hurries, steps, told, writes, approved })
 }

@@ -535,6 +535,28 @@ fn what_was_read_long_ago_is_read_again_before_an_offer_is_judged() {
 }
 
 #[test]
+fn who_is_switched_off_writes_nothing_any_more_not_even_what_was_asked_before() {
+    let (on, off) = (house(true, "suggest"), house(false, "suggest"));
+    let asked_then = item(&on, Workflow::OutboundResearch, &named("512"), FIT, vec![lead(&[])]);
+    let review = asked(&asked_then, "research").unwrap().id.clone();
+    let after = approve(&off, &asked_then, &review, when(NOW));
+    assert_eq!((written(&after).len(), after.inquiry.reviews.len()), (0, 0));
+}
+
+#[test]
+fn a_switch_is_told_as_what_it_loosens() {
+    use crate::contract::diff::{Way, diff};
+    let (off, on) = (house(false, "suggest").contract, house(true, "suggest").contract);
+    let told = diff(&off, &on);
+    assert_eq!(told.len(), 8, "{told:?}");
+    assert!(told.iter().all(|c| c.way == Way::Loosens && c.clause.starts_with("workflow.")), "{told:?}");
+    assert!(diff(&on, &off).iter().all(|c| c.way == Way::Tightens && c.text.ends_with("is off.")));
+    let mut further = on.clone();
+    further.workflows.get_mut(&Workflow::OutboundResearch).unwrap().level = Autonomy::Auto;
+    assert_eq!(diff(&on, &further)[0].clause, "workflow.outbound_research.level");
+}
+
+#[test]
 fn a_contract_tests_its_workflows_beside_its_rules() {
     let tests = r#"
 [[test]]

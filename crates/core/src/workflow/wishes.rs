@@ -95,7 +95,7 @@ fn made(values: &mut Values, name: &str, value: String, confidence: u16, source:
 }
 
 /// The record it is about. Before anybody has looked there is nothing to say.
-fn record<'a>(inquiry: &'a Inquiry) -> Result<Option<&'a Contact>, String> {
+fn record(inquiry: &Inquiry) -> Result<Option<&Contact>, String> {
     match (&inquiry.contact, &inquiry.matched) {
         (Some(contact), _) => Ok(Some(contact)),
         (None, None) => Ok(None),
@@ -330,7 +330,7 @@ fn dormant_reactivation(case: &Case<'_>) -> Result<Values, String> {
     let text = last.value.trim();
     let since = text.parse::<Timestamp>().map(day).or_else(|_| text.parse::<Date>());
     let since = since.map_err(|_| format!("the last activity is told as {text:?}, which is no day"))?;
-    let days = day(last.as_of).since(since).map(|span| span.get_days()).unwrap_or(0);
+    let days = day(last.as_of).since(since).map_or(0, |span| span.get_days());
     let least = i32::from(case.rule.inactive_days.unwrap_or(INACTIVE_DAYS));
     if days < least {
         return Err(format!("{days} days without activity, and {least} are set"));

@@ -17,7 +17,7 @@ use ringback_core::contract::Contract;
 use ringback_core::ensure::Receipt;
 use ringback_core::id::{InquiryId, StaffId};
 use ringback_core::inquiry::{CallbackResult, Event, Inquiry, Outcome, Progress, StageState};
-use ringback_core::plan::{Source, Verdict, VerdictKind};
+use ringback_core::plan::{Verdict, VerdictKind};
 use ringback_core::rights::Act;
 use ringback_engine::audit::{Sealed, Told};
 use ringback_engine::trace::Words;
@@ -365,12 +365,7 @@ fn field_lines(
             is: plain(&v.is).unwrap_or_else(|| t("field.nothing").to_owned()),
             quote: held.map(|h| h.quote.clone()).filter(|q| !q.is_empty()),
             anchor: v.evidence.as_ref().map(|e| anchor(e.document.as_str(), e.start)),
-            given: match &v.source {
-                Source::Provider { name, as_of } => {
-                    format!("{name}, {} {}", t("review.as_of"), wall.moment(*as_of, now))
-                }
-                _ => String::new(),
-            },
+            given: super::reviews::offered_by(&v.source, now, wall),
             sure: match v.confidence {
                 Some(sure) if v.evidence.is_some() || v.source.as_of().is_some() => cards::percent(sure),
                 _ => t("field.decided").to_owned(),

@@ -447,6 +447,24 @@ fn plainly(kind: ReviewKind) -> (&'static str, &'static str) {
     }
 }
 
+/// How the call ended and who it was; a workflow's record had no call.
+fn about(inquiry: &Inquiry) -> String {
+    let known = super::cards::known(inquiry);
+    if inquiry.workflow().is_some() {
+        return known;
+    }
+    let call = inquiry.last_call().map(|c| t(category(&c.category)).to_owned()).unwrap_or_default();
+    format!("{call} · {known}")
+}
+
+/// Who offered a value, and as of when; empty where no provider did.
+pub(super) fn offered_by(source: &Source, now: Timestamp, wall: &Wall) -> String {
+    match source {
+        Source::Provider { name, as_of } => format!("{name}, {} {}", t("review.as_of"), wall.moment(*as_of, now)),
+        Source::Words | Source::Decision | Source::Person => String::new(),
+    }
+}
+
 fn line(
     app: &App,
     session: &Session,
@@ -462,7 +480,6 @@ fn line(
     let place = inquiry.location.as_ref().and_then(|l| session.roster.location(l)).map(|l| l.name.clone());
     let who = super::cards::name(inquiry).or_else(|| super::cards::phone(inquiry)).or_else(|| subject(inquiry));
     let (before, quote, after) = around(text, review);
-    let call = inquiry.last_call().map(|c| t(category(&c.category)).to_owned()).unwrap_or_default();
     let (yes, no) = plainly(review.kind);
     let field = review.kind == ReviewKind::Field;
     let current = review.current.as_ref().filter(|c| !c.trim().is_empty()).map(value);
@@ -501,15 +518,9 @@ fn line(
         inquiry: inquiry.id.as_str().to_owned(),
         who: who.unwrap_or_else(|| t("card.no_caller").to_owned()),
         question: question(review, contract, now, &wall),
-        about: match inquiry.workflow() {
-            Some(_) => super::cards::known(inquiry).to_owned(),
-            None => format!("{call} · {}", super::cards::known(inquiry)),
-        },
+        about: about(inquiry),
         workflow: review.workflow.map_or_else(String::new, |w| w.about().title.to_owned()),
-        provider: match &review.source {
-            Source::Provider { name, as_of } => format!("{name}, {} {}", t("review.as_of"), wall.moment(*as_of, now)),
-            _ => String::new(),
-        },
+        provider: offered_by(&review.source, now, &wall),
         place: place.unwrap_or_else(|| t("card.no_location").to_owned()),
         proposed: review.proposed.as_ref().filter(|_| !field).map(value),
         holds: review.proposed.is_some(),
