@@ -24,8 +24,13 @@ use ringback_core::problem::Problem;
 use ringback_core::signal::Signal;
 
 /// Every inbound provider. Adding one adds one file and one line here.
-pub static SOURCES: &[&dyn Source] =
-    &[&sources::callrail::CallRail, &sources::twilio::Twilio, &sources::generic::Generic, &sources::csv::PhoneLog];
+pub static SOURCES: &[&dyn Source] = &[
+    &sources::callrail::CallRail,
+    &sources::twilio::Twilio,
+    &sources::generic::Generic,
+    &sources::csv::PhoneLog,
+    &sources::enrichment::Enrichment,
+];
 
 /// Every CRM. Adding one adds one file and one line here.
 pub static CRMS: &[&dyn Crm] = &[

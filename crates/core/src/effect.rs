@@ -19,7 +19,13 @@ pub type LaneId = ConnectionId;
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Desired {
     /// Know whom these keys belong to. Changes nothing.
-    FindPerson { keys: Vec<PersonKey>, properties: Vec<String> },
+    FindPerson {
+        keys: Vec<PersonKey>,
+        properties: Vec<String>,
+        /// The vendor's id of a contact that is read first, and alone where there are no keys.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        record: Option<String>,
+    },
     /// A contact carries our key and at least these properties.
     NewContact { key: String, properties: Properties },
     /// An existing contact has these properties, provided the values read at planning still stand.

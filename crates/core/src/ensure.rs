@@ -264,7 +264,7 @@ pub fn next(desired: &Desired, history: &History, around: &Circumstances<'_>) ->
         return Next::DeadLetter(why);
     }
     match desired {
-        Desired::FindPerson { keys, properties } => find(history, around, keys, properties),
+        Desired::FindPerson { keys, properties, record } => find(history, around, keys, properties, record.as_deref()),
         Desired::NewContact { key, properties } => {
             keyed(history, around, &Keyed { object: Object::Contact, key, properties, contact: None, make: true })
         }
@@ -363,7 +363,13 @@ pub fn words(outcome: &Outcome) -> String {
     }
 }
 
-fn find(history: &History, around: &Circumstances<'_>, keys: &[crate::crm::PersonKey], properties: &[String]) -> Next {
+fn find(
+    history: &History,
+    around: &Circumstances<'_>,
+    keys: &[crate::crm::PersonKey],
+    properties: &[String],
+    record: Option<&str>,
+) -> Next {
     if let Some(refusal) = refusal(history) {
         return Next::DeadLetter(refusal);
     }
@@ -384,7 +390,11 @@ fn find(history: &History, around: &Circumstances<'_>, keys: &[crate::crm::Perso
     };
     let answer = |e: &Exchange| matches!(&e.outcome, Some(Outcome::Done { .. } | Outcome::Gone { .. }));
     // What the index knows is read before anybody searches, and stands only if the read shows one of the keys.
-    let searched = history.exchanges.iter().position(|e| e.asked.is_none());
+    // Where a record is named, everybody like it is wanted as well, and the index knows only some.
+    let searched = match record {
+        Some(_) => Some(0),
+        None => history.exchanges.iter().position(|e| e.asked.is_none()),
+    };
     let (by_index, rest) = history.exchanges.split_at(searched.unwrap_or(history.exchanges.len()));
     let mut found: Vec<Record> = Vec::new();
     let mut answers = rest.iter().filter(|e| answer(e)).filter_map(|e| match &e.outcome {
@@ -406,15 +416,17 @@ fn find(history: &History, around: &Circumstances<'_>, keys: &[crate::crm::Perso
     let by_index = !found.is_empty();
     if !by_index {
         // Each answer is the answer to the question that the answers before it lead to.
-        let Some(search) = answers.next() else {
-            return look(CrmOp::FindPerson { keys: keys.to_vec(), properties: properties.to_vec() });
-        };
-        // The search shows who; a read by id (consistent, with history) shows what is there and who set it.
-        let Ok(search) = search else { return Next::Done(Receipt::default().or_now(around.now)) };
-        let mut asked: Vec<String> = Vec::new();
-        for record in search.records.iter().filter(|r| !r.archived) {
-            if asked.len() < CANDIDATES_MAX && !asked.contains(&record.id) {
-                asked.push(record.id.clone());
+        let mut asked: Vec<String> = record.map(str::to_owned).into_iter().collect();
+        if record.is_none() || !keys.is_empty() {
+            let Some(search) = answers.next() else {
+                return look(CrmOp::FindPerson { keys: keys.to_vec(), properties: properties.to_vec() });
+            };
+            // The search shows who; a read by id (consistent, with history) shows what is there and who set it.
+            let Ok(search) = search else { return Next::Done(Receipt::default().or_now(around.now)) };
+            for record in search.records.iter().filter(|r| !r.archived) {
+                if asked.len() < CANDIDATES_MAX && !asked.contains(&record.id) {
+                    asked.push(record.id.clone());
+                }
             }
         }
         let mut n = 0;

@@ -24,6 +24,7 @@ pub mod identity;
 pub mod inquiry;
 pub mod ledger;
 pub mod money;
+pub mod offer;
 pub mod plan;
 pub mod problem;
 pub mod proof;
@@ -34,6 +35,7 @@ pub mod roster;
 pub mod signal;
 pub mod standing;
 pub mod upcast;
+pub mod workflow;
 
 /// The version of the deciding code, kept with every decision so that a replay knows which rules it must reproduce.
 pub const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -61,8 +61,8 @@ pub enum Source {
     /// What the caller said; the evidence is its quote.
     #[default]
     Words,
-    /// A provider of data, by its name.
-    Provider(String),
+    /// A provider of data, by its name, and as of when by its own word. Of several the oldest date.
+    Provider { name: String, as_of: Timestamp },
     /// What Ringback itself decided or was told about the call: owner, due time, source, location.
     Decision,
     /// What a person typed in place of the proposal.
@@ -74,13 +74,21 @@ impl Source {
     pub fn words(&self) -> String {
         match self {
             Self::Words => "the caller's words".into(),
-            Self::Provider(name) => format!("the provider {name}"),
+            Self::Provider { name, .. } => format!("the provider {name}"),
             Self::Decision => "Ringback's decision".into(),
             Self::Person => "a person".into(),
         }
     }
 
-    fn is_words(&self) -> bool {
+    /// As of when a provider offered it.
+    pub fn as_of(&self) -> Option<Timestamp> {
+        match self {
+            Self::Provider { as_of, .. } => Some(*as_of),
+            Self::Words | Self::Decision | Self::Person => None,
+        }
+    }
+
+    pub(crate) fn is_words(&self) -> bool {
         *self == Self::Words
     }
 }

@@ -3,6 +3,7 @@
 //! Providers send several messages about one call, in any order, repeatedly, with loose types. A source (`connect`) turns each message
 //! into signals; [`crate::call`] folds them by rank, not by arrival.
 
+use crate::offer::Offer;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,8 @@ pub enum SignalKind {
     Modified,
     /// A web form or a bare request, without a call.
     Form,
+    /// A provider of data offers something about a person or a record; no call.
+    Offer,
 }
 
 /// How the call ended, as far as one message can say.
@@ -106,6 +109,9 @@ pub struct Signal {
     pub after_hours: Option<bool>,
     /// Free fields a generic mapping named, kept as text.
     pub extra: Vec<(String, String)>,
+    /// What is offered, for [`SignalKind::Offer`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offer>,
 }
 
 impl Signal {
@@ -133,6 +139,7 @@ impl Signal {
             spam: false,
             after_hours: None,
             extra: Vec::new(),
+            offer: None,
         }
     }
 }

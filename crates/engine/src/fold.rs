@@ -6,6 +6,7 @@
 
 use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::inquire::{self, Loaded, MEETINGS_MAX, corrupt, put_documents, timer_row};
+use crate::workflow;
 use crate::{Engine, Error, instant, micros};
 use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
@@ -159,14 +160,28 @@ impl Engine {
                 .store()
                 .write(Site::Fold, move |tx| {
                     Box::pin(async move {
-                        let mut last = None;
+                        let (mut last, mut aside) = (None, None);
                         for (signal, (call_id, inquiry_id)) in signals.iter().zip(ids) {
+                            if let Some(offer) = &signal.offer {
+                                aside = workflow::take(tx, &facts, &row, offer, &inquiry_id, now).await?;
+                                continue;
+                            }
                             let unit = Folding { facts: &facts, row: &row, now };
                             last = Some(unit.fold(tx, signal, call_id, inquiry_id).await?);
                         }
                         let call = last.as_ref().map(CallId::as_str);
                         // Another node folded it meanwhile: what this unit did is rolled back.
-                        if !store::signal_settle_if(tx, &row.account, &row.id, "stored", "folded", call, None).await? {
+                        if !store::signal_settle_if(
+                            tx,
+                            &row.account,
+                            &row.id,
+                            "stored",
+                            "folded",
+                            call,
+                            aside.as_deref(),
+                        )
+                        .await?
+                        {
                             return Err(store::Error::Rows { expected: 1, actual: 0, what: "SIGNAL_SETTLE_IF" });
                         }
                         Ok(())

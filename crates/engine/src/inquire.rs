@@ -1,7 +1,7 @@
 //! Moving inquiries: load, let `core` decide, store everything the step says in one unit of work.
 
 use crate::facts::{AccountFacts, ConnectionFacts};
-use crate::{Engine, Error, micros, writes};
+use crate::{Engine, Error, micros, workflow, writes};
 use jiff::Timestamp;
 use ringback_core::contract::Contract;
 use ringback_core::crm::Record;
@@ -16,6 +16,7 @@ use ringback_core::upcast::{self, Form};
 use ringback_store::{
     self as store, DocumentNew, EffectRow, EntryRow, FieldWriteRow, InquiryRow, PlanRow, ReviewRow, Site, Tx,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The due time of an effect that waits for another: it becomes due when that one settles.
@@ -78,6 +79,8 @@ pub(crate) struct Decided {
     told: Told,
     /// What its entries say of written properties.
     writes: Vec<FieldWriteRow>,
+    /// Providers of a prospect that a person has approved by these events.
+    approved: BTreeSet<String>,
 }
 
 /// What one event leads to outside of the inquiry's own row.
@@ -110,6 +113,7 @@ pub(crate) fn decide(
 ) -> Result<Decided, store::Error> {
     let account = facts.account.as_str();
     let before = loaded.inquiry.urgent();
+    let was_approved = workflow::approved(&loaded.inquiry);
     let (inquiry_id, opened_at) = (loaded.inquiry.id.clone(), loaded.inquiry.opened_at);
     let mut seq = end.as_ref().map_or(0, |e| e.seq);
     let mut drafts = extra;
@@ -140,7 +144,12 @@ pub(crate) fn decide(
     let row = inquiry_row(account, &loaded, now)?;
     let hurries = loaded.inquiry.urgent() && !before;
     let writes = writes::of_entries(&told.entries, &loaded.inquiry, facts);
-    Ok(Decided { inquiry: loaded.inquiry, row, known: loaded.version.is_some(), hurries, steps, told, writes })
+    let mut approved = BTreeSet::new();
+    if workflow::approved(&loaded.inquiry) && !was_approved {
+        approved.extend(loaded.inquiry.offers.iter().map(|offer| offer.provider.clone()));
+    }
+    let known = loaded.version.is_some();
+    Ok(Decided { inquiry: loaded.inquiry, row, known, hurries, steps, told, writes, approved })
 }
 
 impl Decided {
@@ -168,6 +177,7 @@ impl Decided {
         if self.hurries {
             store::effects_hurry(tx, account, &self.row.id).await?;
         }
+        workflow::count_approved(tx, account, &self.approved, now).await?;
         self.told.store(tx).await?;
         if !self.writes.is_empty() {
             store::field_writes_put_once(tx, &self.writes).await?;
@@ -252,7 +262,7 @@ fn event_draft(event: &Event, before: &Inquiry, facts: &AccountFacts) -> Draft {
         .with("standing", facts.standing.counting(&facts.contract))
         .with("what", event.word())
         .seal_words("event", Some(&json));
-    if before.calls.is_empty() {
+    if before.calls.is_empty() && before.offers.is_empty() {
         let birth = serde_json::to_string(before).unwrap_or_default();
         return draft.seal_words("born", Some(&birth));
     }
@@ -516,15 +526,17 @@ fn inquiry_row(account: &str, loaded: &Loaded, now: Timestamp) -> Result<Inquiry
         snapshot: serde_json::to_string(inquiry).map_err(|e| corrupt("inquiry", inquiry.id.as_str(), e))?,
         version: loaded.version.unwrap_or(0),
         state: match inquiry.state {
+            _ if inquiry.workflow().is_some() => workflow::ITEM.into(),
             State::Open => "open".into(),
             State::Closed { .. } => "closed".into(),
         },
         // While it is open its key is taken; once closed the caller's next call opens another.
-        open_key: loaded.open_key.clone().filter(|_| open),
+        // What a workflow began keeps its key for good: one item for each workflow and record.
+        open_key: loaded.open_key.clone().filter(|_| open || inquiry.workflow().is_some()),
         location: inquiry.location.as_ref().map(|l| l.as_str().to_owned()),
         person_key: inquiry.person.clone(),
         urgency: Some(inquiry.urgency()),
-        category: inquiry.last_call().map(|c| c.category.clone()),
+        category: inquiry.workflow().map(workflow::category).or(inquiry.last_call().map(|c| c.category.clone())),
         owner: inquiry.owner.as_ref().map(|o| o.staff.as_str().to_owned()),
         tier: i64::from(inquiry.tier),
         due_at: inquiry.next_callback_at.or(inquiry.clock.as_ref().map(|c| c.due_at)).map(micros),
@@ -532,6 +544,8 @@ fn inquiry_row(account: &str, loaded: &Loaded, now: Timestamp) -> Result<Inquiry
         opened_at: micros(inquiry.opened_at),
         closed_at: match inquiry.state {
             State::Closed { at, .. } => Some(micros(at)),
+            // Nobody has to call back: it was never open in that sense.
+            State::Open if inquiry.workflow().is_some() => Some(micros(inquiry.opened_at)),
             State::Open => None,
         },
         updated_at: micros(now),

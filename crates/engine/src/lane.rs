@@ -290,7 +290,7 @@ impl Engine {
         let traits = traits_of(held);
         let (contact, known) = self.around(facts, &effect, traits).await?;
         let indexed = match &effect.desired {
-            Desired::FindPerson { keys, .. } if kept.history.exchanges.len() < 12 => {
+            Desired::FindPerson { keys, record: None, .. } if kept.history.exchanges.len() < 12 => {
                 self.indexed(facts, held, keys).await?
             }
             _ => Vec::new(),

@@ -42,6 +42,7 @@ pub mod trace;
 pub mod tryout;
 pub mod volume;
 pub mod worker;
+mod workflow;
 mod writes;
 
 use clock::{Chance, Clock};

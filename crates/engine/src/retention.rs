@@ -2,7 +2,7 @@
 
 use crate::audit::{ERASED, documents_of};
 use crate::inquire::{ChainEnd, Kept, corrupt, entry_rows};
-use crate::{Engine, Error, acknowledge, micros, setup};
+use crate::{Engine, Error, acknowledge, micros, setup, workflow};
 use jiff::Timestamp;
 use ringback_core::call::{Call, Caller};
 use ringback_core::effect::{Desired, Effect};
@@ -13,6 +13,7 @@ use ringback_core::ledger::{Draft, Retention, Salt};
 use ringback_core::plan::{Plan, Verdict};
 use ringback_core::signal::Attribution;
 use ringback_core::upcast::{self, Form};
+use ringback_core::workflow::Origin;
 use ringback_store::{self as store, Before, EffectRow, EntryRow, InquiryRow, Site, Tx};
 use serde::Serialize;
 use serde_json::Value;
@@ -24,6 +25,8 @@ const EXPIRE_PER_STEP_MAX: u32 = 500;
 const PAGE: u32 = 100;
 /// Days before its transcript was kept that an inquiry may have been opened.
 const OPEN_DAYS_MAX: i64 = 180;
+/// Inquiries of one person that are looked through for those that workflows began.
+const OF_PERSON_MAX: u32 = 1_000;
 /// How often erasing is tried again when an inquiry moves meanwhile.
 const MEETINGS_MAX: usize = 12;
 /// What stands where a vendor's words stood.
@@ -185,13 +188,8 @@ impl Engine {
     /// Documents that entries of other people's inquiries name. Reads the whole ledger of the account: erasing is rare and must be right.
     async fn documents_of_others(&self, account: &AccountId, person: &str) -> Result<HashSet<String>, Error> {
         let (id, key) = (account.as_str().to_owned(), person.to_owned());
-        let own: HashSet<String> = self
-            .store()
-            .read(move |tx| Box::pin(async move { store::calls_of_person(tx, &id, &key).await }))
-            .await?
-            .into_iter()
-            .filter_map(|call| call.inquiry)
-            .collect();
+        let own: BTreeSet<String> =
+            self.store().read(move |tx| Box::pin(async move { inquiries_about(tx, &id, &key).await })).await?;
         let (mut others, mut after) = (HashSet::new(), String::new());
         loop {
             let (id, from) = (account.as_str().to_owned(), after.clone());
@@ -217,6 +215,12 @@ impl Engine {
 
 fn named(row: &EntryRow) -> BTreeSet<String> {
     serde_json::from_str::<Value>(&row.body).map(|body| documents_of(&body)).unwrap_or_default()
+}
+
+/// The signal that brought what a provider offered, where that is what an entry tells.
+fn offered(row: &EntryRow) -> Option<String> {
+    let body: Value = serde_json::from_str(&row.body).ok().filter(|_| row.kind == "offer")?;
+    Some(body.get("signal")?.as_str()?.to_owned())
 }
 
 /// The erasure of one person within one unit of work.
@@ -252,8 +256,7 @@ impl Work<'_> {
     }
 
     async fn inquiries(&mut self, person: &str) -> Result<BTreeSet<String>, store::Error> {
-        let calls = store::calls_of_person(self.tx, self.account, person).await?;
-        Ok(calls.into_iter().filter_map(|call| call.inquiry).collect())
+        inquiries_about(self.tx, self.account, person).await
     }
 
     async fn erase(&mut self, person: &str, others: &HashSet<String>) -> Result<(), store::Error> {
@@ -273,6 +276,9 @@ impl Work<'_> {
         for inquiry in inquiries {
             let rows = store::entries_of(self.tx, self.account, &inquiry).await?;
             documents.extend(rows.iter().flat_map(named));
+            for signal in rows.iter().filter_map(offered) {
+                documents.extend(self.documents_of_signal(&signal).await?);
+            }
             let corrections = store::corrections_of(self.tx, self.account, &inquiry).await?;
             documents.extend(corrections.into_iter().filter_map(|correction| correction.value_doc));
             self.mark(&inquiry, rows.last()).await?;
@@ -309,6 +315,13 @@ impl Work<'_> {
         Ok(documents)
     }
 
+    /// A raw request and its repeats.
+    async fn documents_of_signal(&mut self, signal: &str) -> Result<Vec<String>, store::Error> {
+        let own = store::signal_get(self.tx, self.account, signal).await?;
+        let repeats = store::signals_repeating(self.tx, self.account, signal).await?;
+        Ok(own.into_iter().chain(repeats).map(|row| row.document).collect())
+    }
+
     /// The entry that says that the words of all entries before it were erased.
     async fn mark(&mut self, inquiry: &str, last: Option<&EntryRow>) -> Result<(), store::Error> {
         let draft = Draft::new(ERASED).with("why", self.why);
@@ -326,6 +339,10 @@ impl Work<'_> {
             scrub_inquiry(&mut inquiry);
             row.snapshot = write_stored("inquiry", id, &inquiry)?;
             row.person_key = None;
+            if row.state == workflow::ITEM {
+                // What is offered later is about somebody unknown again.
+                row.open_key = None;
+            }
             row.updated_at = micros(self.now);
             unless_moved(store::inquiry_update_if(self.tx, &row).await?)?;
         }
@@ -395,6 +412,15 @@ impl Work<'_> {
     }
 }
 
+/// Inquiries of somebody's calls, and what workflows began about the same number.
+async fn inquiries_about(tx: &mut Tx, account: &str, person: &str) -> Result<BTreeSet<String>, store::Error> {
+    let calls = store::calls_of_person(tx, account, person).await?;
+    let mut found: BTreeSet<String> = calls.into_iter().filter_map(|call| call.inquiry).collect();
+    let all = store::inquiries_of_person(tx, account, person, OF_PERSON_MAX).await?;
+    found.extend(all.into_iter().filter(|row| row.state == workflow::ITEM).map(|row| row.id));
+    Ok(found)
+}
+
 fn settled(row: &EffectRow) -> bool {
     matches!(row.state.as_str(), "done" | "dead" | "superseded")
 }
@@ -450,6 +476,12 @@ fn scrub_inquiry(inquiry: &mut Inquiry) {
     }
     // Which fields were claimed, how surely and where stays in the entries.
     inquiry.claims.clear();
+    inquiry.offers.clear();
+    inquiry.aside.clear();
+    if let Origin::Workflow { subject, .. } = &mut inquiry.origin {
+        subject.phone = None;
+        subject.email = None;
+    }
     inquiry.snapshot = None;
     if let Some(found) = &mut inquiry.matched {
         found.candidates.clear();

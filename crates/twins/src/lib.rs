@@ -15,6 +15,7 @@ mod chance;
 mod civil;
 pub mod crms;
 pub mod dynamics;
+pub mod enrichment;
 pub mod fault;
 pub mod gohighlevel;
 pub mod hook;

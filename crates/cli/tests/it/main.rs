@@ -34,3 +34,5 @@ mod story;
 mod trouble;
 #[cfg(test)]
 mod twilio;
+#[cfg(test)]
+mod workflows;

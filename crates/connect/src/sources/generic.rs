@@ -146,33 +146,7 @@ impl Source for Generic {
     }
 
     fn screen(&self, raw: &RawRequest, connection: &Connection) -> Result<(), Intake> {
-        if raw.method != "POST" {
-            let cause = format!("This hook is sent to, and the request is a {}", cut(&raw.method, 20));
-            return Err(invalid(405, "RB-0112", cause, "Use POST"));
-        }
-        let kind = media_type(raw);
-        if !kind.as_deref().is_some_and(is_json_type) {
-            let cause = format!("The content type is {}", kind.as_deref().map_or("missing".into(), |k| cut(k, 80)));
-            return Err(invalid(415, "RB-0101", cause, "Send application/json"));
-        }
-        size(raw, body_max_bytes(connection))?;
-        if json_depth(&raw.body) > DEPTH_MAX {
-            let cure = format!("Nest at most {DEPTH_MAX} levels");
-            return Err(invalid(400, "RB-0104", "The body nests too deep".into(), &cure));
-        }
-        let body: Value = serde_json::from_slice(&raw.body).map_err(|e| {
-            invalid(
-                400,
-                "RB-0103",
-                format!("The body is not JSON: {}", cut(&e.to_string(), 120)),
-                "Send one JSON object in UTF-8",
-            )
-        })?;
-        if !ABOUT.events.iter().any(|(name, _)| *name == raw.event) {
-            let names: Vec<&str> = ABOUT.events.iter().map(|(name, _)| *name).collect();
-            let cause = format!("{} is no event of this hook", cut(&raw.event, 60));
-            return Err(invalid(404, "RB-0106", cause, &format!("Use one of: {}", names.join(", "))));
-        }
+        let body = screened(raw, connection, ABOUT.events)?;
         let map = Map { body: &body, connection };
         if !["call_id", "caller", "email"].iter().any(|f| map.text(f).is_some()) {
             let cure = format!(
@@ -186,13 +160,54 @@ impl Source for Generic {
     }
 
     fn delivery(&self, raw: &RawRequest) -> Option<String> {
-        let id = raw.header("webhook-id").or_else(|| raw.header("svix-id"))?;
-        (!id.is_empty()).then(|| cut(id, 200))
+        delivery(raw)
     }
 
     fn check(&self, connection: &Connection) -> Vec<Problem> {
         check(connection)
     }
+}
+
+/// The sender's own name of a delivery, by Standard Webhooks.
+pub(crate) fn delivery(raw: &RawRequest) -> Option<String> {
+    let id = raw.header("webhook-id").or_else(|| raw.header("svix-id"))?;
+    (!id.is_empty()).then(|| cut(id, 200))
+}
+
+/// The body of a request that is acceptable at all: a post of JSON within the bounds, to an event of the hook.
+pub(crate) fn screened(
+    raw: &RawRequest,
+    connection: &Connection,
+    events: &[(&'static str, &'static str)],
+) -> Result<Value, Intake> {
+    if raw.method != "POST" {
+        let cause = format!("This hook is sent to, and the request is a {}", cut(&raw.method, 20));
+        return Err(invalid(405, "RB-0112", cause, "Use POST"));
+    }
+    let kind = media_type(raw);
+    if !kind.as_deref().is_some_and(is_json_type) {
+        let cause = format!("The content type is {}", kind.as_deref().map_or("missing".into(), |k| cut(k, 80)));
+        return Err(invalid(415, "RB-0101", cause, "Send application/json"));
+    }
+    size(raw, body_max_bytes(connection))?;
+    if json_depth(&raw.body) > DEPTH_MAX {
+        let cure = format!("Nest at most {DEPTH_MAX} levels");
+        return Err(invalid(400, "RB-0104", "The body nests too deep".into(), &cure));
+    }
+    let body: Value = serde_json::from_slice(&raw.body).map_err(|e| {
+        invalid(
+            400,
+            "RB-0103",
+            format!("The body is not JSON: {}", cut(&e.to_string(), 120)),
+            "Send one JSON object in UTF-8",
+        )
+    })?;
+    if !events.iter().any(|(name, _)| *name == raw.event) {
+        let names: Vec<&str> = events.iter().map(|(name, _)| *name).collect();
+        let cause = format!("{} is no event of this hook", cut(&raw.event, 60));
+        return Err(invalid(404, "RB-0106", cause, &format!("Use one of: {}", names.join(", "))));
+    }
+    Ok(body)
 }
 
 /// A refusal that the sender can mend.
@@ -227,7 +242,7 @@ pub(crate) fn strict_answer(intake: &Intake) -> HttpReply {
     }
 }
 
-fn body_max_bytes(connection: &Connection) -> usize {
+pub(crate) fn body_max_bytes(connection: &Connection) -> usize {
     connection.setting("body_max_bytes").and_then(|n| n.parse().ok()).unwrap_or(BODY_MAX_BYTES)
 }
 
@@ -423,12 +438,7 @@ fn known_ending(word: &str) -> Option<Ending> {
 
 fn check(connection: &Connection) -> Vec<Problem> {
     let mut problems = check_endings(connection);
-    if scheme(connection).is_none() {
-        let cause = format!("signature is {}", connection.setting("signature").unwrap_or_default());
-        let cure =
-            "Write standard-webhooks, hmac-sha256-hex:<header>, hmac-sha256-base64:<header>, bearer or token:<header>";
-        problems.push(Problem::new("RB-0110", cause, cure));
-    }
+    problems.extend(check_signing(connection));
     for (name, value) in &connection.settings {
         let Some(field) = name.strip_prefix("map.") else { continue };
         if !value.starts_with('/') {
@@ -439,6 +449,18 @@ fn check(connection: &Connection) -> Vec<Problem> {
             let cure = format!("Use one of {}, or map.extra.<name>", FIELDS.join(", "));
             problems.push(Problem::new("RB-0111", format!("{name} maps a field that does not exist"), cure));
         }
+    }
+    problems
+}
+
+/// How requests are signed and how large they may be; shared with every sender of JSON.
+pub(crate) fn check_signing(connection: &Connection) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if scheme(connection).is_none() {
+        let cause = format!("signature is {}", connection.setting("signature").unwrap_or_default());
+        let cure =
+            "Write standard-webhooks, hmac-sha256-hex:<header>, hmac-sha256-base64:<header>, bearer or token:<header>";
+        problems.push(Problem::new("RB-0110", cause, cure));
     }
     if connection.setting("body_max_bytes").is_some_and(|n| n.parse::<usize>().is_err()) {
         problems.push(Problem::new("RB-0110", "body_max_bytes is no number", "Write a number of bytes"));

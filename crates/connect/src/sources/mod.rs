@@ -2,5 +2,6 @@
 
 pub mod callrail;
 pub mod csv;
+pub mod enrichment;
 pub mod generic;
 pub mod twilio;

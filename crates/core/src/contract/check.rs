@@ -6,6 +6,7 @@ use crate::crm::{Object, PropertySpec, PropertyType};
 use crate::followup::condition::Condition;
 use crate::problem::Problem;
 use crate::roster::Roster;
+use crate::workflow::{Workflow, fed_by_workflows};
 use std::collections::BTreeMap;
 
 /// The longest winner sentence, in characters.
@@ -141,6 +142,71 @@ pub(super) fn check(contract: &Contract, places: &Places) -> Vec<Problem> {
     found.extend(contradictions(contract, places));
     found.extend(cycles(contract, places));
     found.extend(unsaid(contract, places));
+    found.extend(workflows(contract, places));
+    found
+}
+
+/// What does not fit between a workflow and the clauses it feeds: a clause that is not there, that is fed from elsewhere, or that no workflow
+/// feeds; and a switch that could bring nothing about.
+fn workflows(contract: &Contract, places: &Places) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let mut say = |path: &str, cause: String, cure: String| {
+        let problem = Problem::new("RB-0227", cause, cure);
+        found.push(match places.of(path) {
+            Some(at) => problem.at(at),
+            None => problem,
+        });
+    };
+    for (workflow, rule) in &contract.workflows {
+        let word = workflow.word();
+        let path = |key: &str| format!("workflow.{word}.{key}");
+        for name in &rule.fields {
+            match contract.fields.get(name) {
+                None if places.has(&format!("field.{name}")) => {}
+                None => {
+                    let near = super::did_you_mean(name, contract.fields.keys().map(String::as_str));
+                    let cure = near
+                        .map_or_else(|| format!("add [field.{name}] or remove it"), |n| format!("did you mean {n}?"));
+                    say(&path("fields"), format!("workflow.{word} feeds {name}, which has no clause"), cure);
+                }
+                Some(clause) if !workflow.feeds(&clause.from) => {
+                    let cause = format!("workflow.{word} feeds field.{name}, which is fed from {}", clause.from);
+                    let own: Vec<String> =
+                        workflow.about().outputs.iter().map(|o| format!("\"workflow.{o}\"")).collect();
+                    let cure = if own.is_empty() {
+                        "write from = \"offer.<the provider's name for it>\" into the clause".to_owned()
+                    } else {
+                        format!(
+                            "write from = {} or \"offer.<the provider's name for it>\" into the clause",
+                            own.join(", ")
+                        )
+                    };
+                    say(&path("fields"), cause, cure);
+                }
+                Some(clause) if clause.object != Object::Contact => {
+                    let cause =
+                        format!("workflow.{word} feeds {}, and workflows write to contacts alone", clause.target());
+                    say(&path("fields"), cause, "map the clause to a property of the contact".into());
+                }
+                Some(_) => {}
+            }
+        }
+        if rule.on && rule.fields.is_empty() && *workflow != Workflow::HotLeadRouting {
+            let cause = format!("workflow.{word} is on and feeds no clause, so nothing could come of it");
+            say(&path("on"), cause, "name the clauses it may feed: fields = [\"…\"]".into());
+        }
+        if rule.on && *workflow == Workflow::Lifecycle && rule.stages.is_empty() {
+            let cause = "workflow.lifecycle is on and knows no stage to recommend".to_owned();
+            let cure = "say from which score each is recommended: stages = { marketingqualifiedlead = 0.60 }";
+            say(&path("on"), cause, cure.into());
+        }
+    }
+    for (name, clause) in contract.fields.iter().filter(|(_, clause)| fed_by_workflows(&clause.from)) {
+        if !contract.workflows.values().any(|rule| rule.fields.contains(name)) {
+            let cause = format!("field.{name} is fed from {}, and no workflow feeds it", clause.from);
+            say(&format!("field.{name}.from"), cause, "name it in the fields of a workflow".into());
+        }
+    }
     found
 }
 

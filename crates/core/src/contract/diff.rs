@@ -1,6 +1,7 @@
 //! What changes from one contract to another, in sentences, and which way: more by itself, or less.
 
 use super::model::*;
+use crate::workflow::{Workflow, WorkflowRule};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -110,6 +111,7 @@ pub fn diff(before: &Contract, after: &Contract) -> Vec<Change> {
     locations(before, after, &mut found);
     suppress(&before.suppress, &after.suppress, &mut found);
     found.same("page", "Who is told and how", &before.page, &after.page);
+    workflows(before, after, &mut found);
     if before.tests != after.tests {
         found.say(
             "test",
@@ -118,6 +120,46 @@ pub fn diff(before: &Contract, after: &Contract) -> Vec<Change> {
         );
     }
     found.0
+}
+
+fn workflows(before: &Contract, after: &Contract, found: &mut Found) {
+    for about in Workflow::all() {
+        let clause = format!("workflow.{}", about.word);
+        let of = |c: &Contract| c.workflows.get(&about.workflow).cloned();
+        let (a, b) = (of(before), of(after));
+        let on = |rule: &Option<WorkflowRule>| rule.as_ref().is_some_and(|r| r.on);
+        match (on(&a), on(&b)) {
+            (false, true) => {
+                let level = b.as_ref().map_or(Autonomy::Suggest, |r| r.level);
+                let text = format!("{} is on, at the level {}: {}.", about.title, word_of(&level), about.may);
+                found.say(&format!("{clause}.on"), Way::Loosens, text);
+            }
+            (true, false) => {
+                found.say(&format!("{clause}.on"), Way::Tightens, format!("{} is off.", about.title));
+            }
+            (true, true) => {
+                let (Some(a), Some(b)) = (&a, &b) else { continue };
+                let what = format!("The level of {}", about.title);
+                found.word(&format!("{clause}.level"), Way::rising(&a.level, &b.level), &what, &a.level, &b.level);
+                let plain =
+                    |r: &WorkflowRule| WorkflowRule { level: Autonomy::Suggest, fields: Vec::new(), ..r.clone() };
+                found.same(&clause, &format!("What {} goes by", about.title), &plain(a), &plain(b));
+                found.set(
+                    &format!("{clause}.fields"),
+                    &set(&a.fields),
+                    &set(&b.fields),
+                    Way::Tightens,
+                    Way::Loosens,
+                    |name, more| {
+                        format!("{} {} {name}.", about.title, if more { "now feeds" } else { "no longer feeds" })
+                    },
+                );
+            }
+            (false, false) => {
+                found.same(&clause, &format!("{}, which is off,", about.title), &a, &b);
+            }
+        }
+    }
 }
 
 fn suppress(before: &Suppress, after: &Suppress, found: &mut Found) {

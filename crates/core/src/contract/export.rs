@@ -31,6 +31,7 @@ fn row(name: &str, rule: &FieldRule) -> [String; 10] {
         Truth::Crm => "the CRM",
         Truth::Human => "people",
         Truth::Decision => "Ringback's decision",
+        Truth::Provider => "a provider of data",
     };
     let missing = match &rule.on_missing {
         OnMissing::Leave => "left as it is".to_owned(),

@@ -3,6 +3,7 @@
 use crate::crm::{Object, PropertySpec, PropertyType};
 use crate::identity::PersonProperties;
 use crate::money::Money;
+use crate::workflow::{Workflow, WorkflowRule};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ pub struct Contract {
     pub locations: BTreeMap<String, LocationRules>,
     pub suppress: Suppress,
     pub page: Page,
+    /// `[workflow.<name>]`: the neighbouring workflows; one that is not named is off.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub workflows: BTreeMap<Workflow, WorkflowRule>,
     /// `[[test]]` tables, kept as they are written.
     pub tests: Vec<ContractTest>,
 }
@@ -204,6 +208,8 @@ pub enum Truth {
     Human,
     /// What Ringback itself decided (owner, due time, next action).
     Decision,
+    /// What a provider of data offers.
+    Provider,
 }
 
 /// What the machine may do with a field (F-098, F-101).

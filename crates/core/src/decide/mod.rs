@@ -8,11 +8,13 @@ mod held;
 mod judge;
 mod known;
 mod memory;
+mod offered;
 mod suppress;
 
 pub use digest::change_digest;
 pub(crate) use known::owner_facts;
 pub use memory::stands_by;
+pub(crate) use suppress::suppressed_by;
 pub use suppress::{Holds, Known, Suppressed, holds, ownership_held, suppressed, suppression};
 
 use crate::claim::ClaimValue;
@@ -23,11 +25,23 @@ use crate::inquiry::{Approval, Choice, Facts, Inquiry, ReviewKind};
 use crate::money::Money;
 use crate::plan::{Actor, Source, Verdict, VerdictKind};
 use crate::standing::CLAUSE_PAUSED;
+use crate::workflow::{self, Weighed};
 
 /// Verdicts for every clause of the contract that this inquiry concerns, and the claims that no clause gives a home (F-083).
 pub fn decide(inquiry: &Inquiry, facts: &Facts<'_>) -> (Vec<Verdict>, Vec<String>) {
+    decide_weighed(inquiry, facts, &workflow::weigh(inquiry, facts))
+}
+
+/// The same, given what the workflows wish for.
+pub(crate) fn decide_weighed(inquiry: &Inquiry, facts: &Facts<'_>, weighed: &Weighed) -> (Vec<Verdict>, Vec<String>) {
     let contract = facts.contract;
-    let verdicts = contract.fields.iter().filter_map(|(name, rule)| verdict(inquiry, facts, name, rule)).collect();
+    let of_calls = inquiry.workflow().is_none();
+    let one = |(name, rule): (&String, &FieldRule)| match weighed.wishes.get(name) {
+        Some(wish) => Some(offered::verdict(inquiry, facts, name, rule, wish)),
+        None if of_calls && !workflow::fed_by_workflows(&rule.from) => verdict(inquiry, facts, name, rule),
+        None => None,
+    };
+    let verdicts = contract.fields.iter().filter_map(one).collect();
     let homeless = |field: &&String| {
         !contract.fields.values().any(|r| r.from == **field)
             && !INTERNAL.contains(&field.as_str())
@@ -47,6 +61,7 @@ struct Case<'a> {
     is: Option<String>,
     confidence: Option<u16>,
     evidence: Option<crate::plan::Evidence>,
+    source: Source,
 }
 
 impl Case<'_> {
@@ -63,7 +78,7 @@ impl Case<'_> {
             confidence: self.confidence,
             evidence: self.evidence.clone(),
             actor: Actor::Machine,
-            source: if self.evidence.is_some() { Source::Words } else { Source::Decision },
+            source: self.source.clone(),
         }
     }
 }
@@ -76,7 +91,9 @@ fn verdict(inquiry: &Inquiry, facts: &Facts<'_>, name: &str, rule: &FieldRule) -
     let value = held.map(|h| typed(&h.claim.value)).or_else(|| decided.clone().map(FieldValue::Text));
     let confidence = held.map(|h| h.claim.confidence.0).or(decided.as_ref().map(|_| 1000));
     let was = current(inquiry, rule);
-    let mut case = Case { name, rule, was, is: None, confidence, evidence: held.map(|h| h.evidence.clone()) };
+    let source = if held.is_some() { Source::Words } else { Source::Decision };
+    let evidence = held.map(|h| h.evidence.clone());
+    let mut case = Case { name, rule, was, is: None, confidence, evidence, source };
     let levels = Levels::of(inquiry, facts, slug, name);
     let Some(value) = value else {
         let default = held::back(missing(&case, inquiry, facts, levels)?, inquiry, facts);

@@ -82,6 +82,11 @@ pub fn holds(class: SuppressClass) -> Holds {
 
 /// The classes that hold for this inquiry's caller.
 pub fn suppressed(inquiry: &Inquiry, facts: &Facts<'_>) -> Vec<Suppressed> {
+    suppressed_by(inquiry, facts, &facts.contract.suppress)
+}
+
+/// The same under other rules than the contract's own.
+pub(crate) fn suppressed_by(inquiry: &Inquiry, facts: &Facts<'_>, rules: &Suppress) -> Vec<Suppressed> {
     let known = Known {
         flags: &inquiry.flags(),
         customer: inquiry.matched.as_ref().is_some_and(|m| m.kind == MatchKind::Customer),
@@ -89,7 +94,7 @@ pub fn suppressed(inquiry: &Inquiry, facts: &Facts<'_>) -> Vec<Suppressed> {
         deals: inquiry.snapshot.as_ref().map_or(&[], |s| &s.deals),
         words: facts.crm.map(|(_, words)| words),
     };
-    suppression(&known, &facts.contract.suppress)
+    suppression(&known, rules)
 }
 
 /// Why no owner may change, if that is so.

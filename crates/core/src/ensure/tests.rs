@@ -228,7 +228,7 @@ fn a_value_that_somebody_changed_meanwhile_is_not_overwritten() {
 #[test]
 fn a_find_reads_every_candidate_and_their_deals() {
     let keys = vec![PersonKey::Phone { e164: "+16025550142".into(), national: "6025550142".into() }];
-    let find = Desired::FindPerson { keys, properties: vec!["phone".into()] };
+    let find = Desired::FindPerson { keys, properties: vec!["phone".into()], record: None };
     let id = |id: &str| Record { id: id.into(), ..Record::default() };
     let told = Told::new().then(Purpose::Look, done(vec![id("1"), id("2")]));
     let Next::Exchange { operation: CrmOp::ReadById { id: first, .. }, .. } = told.later(&find) else { panic!() };
@@ -584,7 +584,7 @@ fn no_answer_keeps_an_effect_going_for_ever() {
     ];
     let keys = vec![PersonKey::Phone { e164: "+16025550142".into(), national: "6025550142".into() }];
     let all = [
-        Desired::FindPerson { keys, properties: vec!["phone".into()] },
+        Desired::FindPerson { keys, properties: vec!["phone".into()], record: None },
         contact(&[("LastName", "Caller +16025550142")]),
         task(),
         Desired::ActivityIfMade {

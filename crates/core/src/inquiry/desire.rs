@@ -11,6 +11,7 @@ use crate::identity::{self, MatchFacts, MatchKind, Phone};
 use crate::plan::VerdictKind;
 use crate::roster::{KnownNumber, Location};
 use crate::standing::{CLAUSE_PAUSED, Standing};
+use crate::workflow::{self, Workflow};
 
 /// A wish, before it is bound to ids.
 pub(super) struct Wish {
@@ -124,6 +125,9 @@ pub(super) fn reach(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>) 
     let Some(kind) = inquiry.matched.as_ref().map(|m| m.kind).filter(|_| facts.crm.is_some()) else {
         return Reach::default();
     };
+    if let Some(workflow) = inquiry.workflow() {
+        return item_reach(workflow, kind, inquiry, verdicts);
+    }
     // Anonymous, ambiguous and suppliers: nothing in the CRM until a person has said who it is (X-14, X-26, F-075).
     let known = inquiry.contact.is_some() || kind == MatchKind::New;
     match level(inquiry, facts) {
@@ -140,6 +144,15 @@ pub(super) fn reach(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>) 
     }
 }
 
+/// What a workflow began writes only what was judged to be written: to the record that is there, and to a new one where that is its work.
+/// Levels, samples and whose value stands there are in the verdicts.
+fn item_reach(workflow: Workflow, kind: MatchKind, inquiry: &Inquiry, verdicts: &[Verdict]) -> Reach {
+    let written = |v: &Verdict| v.kind == VerdictKind::Write && v.to.starts_with("contact.");
+    let makes = workflow == Workflow::OutboundCreation && kind == MatchKind::New;
+    let contact = (inquiry.contact.is_some() || makes) && verdicts.iter().any(written);
+    Reach { contact, own_records: false }
+}
+
 /// The key of a person's contact: the same person has the same key in every inquiry, so that two of them cannot make two contacts.
 pub(super) fn contact_key(inquiry: &Inquiry) -> String {
     let of = inquiry.person.as_deref().unwrap_or(inquiry.id.stem());
@@ -154,6 +167,9 @@ pub(super) fn person_values(inquiry: &Inquiry, words: &CrmWords) -> Properties {
     if let Some(e164) = &inquiry.e164 {
         properties.insert(words.contact_phone.into(), e164.clone());
         properties.insert(words.contact_name.into(), placeholder_name(e164));
+    }
+    if let Some(email) = inquiry.subject().and_then(|(_, subject)| subject.email.as_ref()) {
+        properties.insert(words.contact_email.into(), email.clone());
     }
     properties
 }
@@ -174,7 +190,13 @@ fn known(inquiry: &Inquiry, facts: &Facts<'_>) -> Option<KnownNumber> {
 fn find(inquiry: &Inquiry, facts: &Facts<'_>, lane: &LaneId, words: &CrmWords) -> Option<Wish> {
     // Nobody is looked up by nothing (F-044), and suppliers are not leads (F-075).
     let keys = person_keys(inquiry);
-    if inquiry.e164.is_none() || known(inquiry, facts) == Some(KnownNumber::Vendor) {
+    let record = inquiry.subject().and_then(|(_, subject)| subject.record.clone());
+    let named = record.is_some() || (inquiry.workflow().is_some() && !keys.is_empty());
+    if (inquiry.e164.is_none() && !named) || known(inquiry, facts) == Some(KnownNumber::Vendor) {
+        return None;
+    }
+    // Who is switched off looks nobody up.
+    if inquiry.workflow().is_some_and(|w| !facts.contract.workflows.get(&w).is_some_and(|rule| rule.on)) {
         return None;
     }
     let made = inquiry.contact.is_some() || picked_new(inquiry);
@@ -183,7 +205,7 @@ fn find(inquiry: &Inquiry, facts: &Facts<'_>, lane: &LaneId, words: &CrmWords) -
         return None;
     }
     let properties = asked_of_contacts(facts.contract, words);
-    let desired = Desired::FindPerson { keys, properties };
+    let desired = Desired::FindPerson { keys, properties, record };
     Some(Wish { target: "find".into(), lane: lane.clone(), desired, whole: None })
 }
 
@@ -216,6 +238,9 @@ fn picked_new(inquiry: &Inquiry) -> bool {
 
 /// Who is it, from what the CRM showed? `None` while nobody has looked: nothing is created blind (F-033).
 pub(super) fn matched(inquiry: &Inquiry, facts: &Facts<'_>) -> Option<Match> {
+    if let Some((_, subject)) = inquiry.subject() {
+        return workflow::matched(inquiry, subject, facts);
+    }
     let rules = &facts.contract.matching;
     let region = place(inquiry, facts).map_or("US", |l| l.region.as_str());
     let phone = match (&inquiry.e164, &inquiry.national) {
@@ -304,7 +329,8 @@ pub(super) fn candidate_labels(candidates: &[Record], facts: &Facts<'_>) -> Vec<
 /// does the record of somebody new: what is approved makes it.
 pub(super) fn asks_fields(inquiry: &Inquiry, facts: &Facts<'_>) -> bool {
     let new = inquiry.matched.as_ref().is_some_and(|m| m.kind == MatchKind::New);
-    let waits = new && level(inquiry, facts) == Autonomy::Suggest;
+    let makes = inquiry.workflow() == Some(Workflow::OutboundCreation);
+    let waits = new && (makes || level(inquiry, facts) == Autonomy::Suggest);
     inquiry.contact.is_some() || facts.crm.is_none() || waits
 }
 
@@ -341,6 +367,8 @@ pub(super) fn field_reviews(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Fac
         sentence: facts.contract.explain(&verdict.field).unwrap_or_default(),
         contract: Some(facts.contract_ref.clone()),
         candidates: Vec::new(),
+        workflow: workflow::asking(inquiry, facts, &verdict.field),
+        source: verdict.source.clone(),
     };
     verdicts.iter().filter(|v| v.kind == VerdictKind::Review).map(question).collect()
 }

@@ -8,6 +8,7 @@
 mod desire;
 mod foresee;
 mod mode;
+mod offered;
 mod step;
 mod undo;
 
@@ -24,14 +25,16 @@ use crate::crm::{CrmWords, Record};
 use crate::effect::LaneId;
 use crate::ensure::{Receipt, not_held};
 use crate::followup::clock::{Clock, Urgency};
-use crate::id::{AccountId, CallId, EffectId, InquiryId, LocationId, ReviewId, StaffId, UserId};
+use crate::id::{AccountId, CallId, EffectId, InquiryId, LocationId, ReviewId, SignalId, StaffId, UserId};
 use crate::identity::{Candidate, Match};
 use crate::ledger::{Draft, Salt};
-use crate::plan::{Actor, ContractRef, Evidence, Plan, Verdict};
+use crate::offer::{HeldOffer, Offer, Subject};
+use crate::plan::{Actor, ContractRef, Evidence, Plan, Source, Verdict};
 use crate::rollback::{Hold, Telling, Undo};
 use crate::roster::Roster;
 use crate::signal::{Attribution, Direction, Ending};
 use crate::standing::Standing;
+use crate::workflow::{Origin, Workflow};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -382,6 +385,12 @@ pub struct Review {
     /// For [`ReviewKind::Match`]: the keys of each record that agree with the caller's, and those that do not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate>,
+    /// The neighbouring workflow that asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<Workflow>,
+    /// Where the proposed value came from: of a provider, by name and as of when.
+    #[serde(default, skip_serializing_if = "Source::is_words")]
+    pub source: Source,
 }
 
 impl Review {
@@ -560,6 +569,23 @@ pub struct Inquiry {
     /// What staff are told of rollbacks through this inquiry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tellings: Vec<Telling>,
+    /// What it began with.
+    #[serde(default, skip_serializing_if = "Origin::is_calls")]
+    pub origin: Origin,
+    /// What providers offer about this person or record. No claim: nobody said it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offers: Vec<HeldOffer>,
+    /// So many prospects of the same provider people had approved when the latest offer came.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub approved_before: u32,
+    /// What a workflow does not take up, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub aside: BTreeMap<Workflow, String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Something that happened. Closed set; each carries what a replay needs.
@@ -610,6 +636,14 @@ pub enum Event {
     Told { telling: Telling },
     /// Before an answer counts, the record was read again: this is what it holds now. Exogenous.
     Seen { record: Record, read_at: Timestamp },
+    /// A provider of data offers something about this person or record. Exogenous.
+    Offered {
+        offer: Offer,
+        signal: SignalId,
+        /// So many prospects of this provider people have approved so far.
+        #[serde(default, skip_serializing_if = "is_none")]
+        approved_before: u32,
+    },
     /// Contract or roster changed: decide again on the same knowledge. Exogenous.
     FactsChanged,
 }
@@ -637,6 +671,7 @@ impl Event {
             Self::Paused { .. } => "paused",
             Self::Withheld { .. } => "withheld",
             Self::Seen { .. } => "seen",
+            Self::Offered { .. } => "offered",
             Self::FactsChanged => "facts_changed",
         }
     }
@@ -768,12 +803,45 @@ impl Inquiry {
             moves: 0,
             undos: BTreeMap::new(),
             tellings: Vec::new(),
+            origin: Origin::Calls,
+            offers: Vec::new(),
+            approved_before: 0,
+            aside: BTreeMap::new(),
         }
     }
 
-    /// Still somebody's to call back.
+    /// What a workflow takes up about that person or record. `phone` is the subject's number, where it has one that can be matched: E.164 and
+    /// national.
+    pub fn of_workflow(
+        id: InquiryId,
+        account: AccountId,
+        (workflow, subject): (Workflow, Subject),
+        person: Option<String>,
+        phone: Option<(String, String)>,
+        now: Timestamp,
+    ) -> Self {
+        let mut inquiry = Self::new(id, &Call::new(CallId::from_text(""), account, now), person, now);
+        (inquiry.e164, inquiry.national) = phone.map_or((None, None), |(e164, national)| (Some(e164), Some(national)));
+        inquiry.origin = Origin::Workflow { workflow, subject };
+        inquiry
+    }
+
+    /// The workflow that began it; `None` for a caller's.
+    pub fn workflow(&self) -> Option<Workflow> {
+        self.subject().map(|(workflow, _)| workflow)
+    }
+
+    /// The workflow that began it, and about whom.
+    pub fn subject(&self) -> Option<(Workflow, &Subject)> {
+        match &self.origin {
+            Origin::Calls => None,
+            Origin::Workflow { workflow, subject } => Some((*workflow, subject)),
+        }
+    }
+
+    /// Still somebody's to call back. What a workflow began never is.
     pub fn open(&self) -> bool {
-        self.state == State::Open
+        self.state == State::Open && self.origin.is_calls()
     }
 
     /// The claim of a field if it is sure enough to steer anything.

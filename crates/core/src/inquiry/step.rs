@@ -14,6 +14,7 @@ use crate::followup::owner::{self, Assignment, OwnerFacts};
 use crate::identity::{self, MatchKind};
 use crate::plan::{Actor, PLAN_SCHEMA, VerdictKind};
 use crate::roster::KnownNumber;
+use crate::workflow;
 use jiff::SignedDuration;
 use std::marker::PhantomData;
 
@@ -21,7 +22,7 @@ use std::marker::PhantomData;
 pub(super) const NEXT_CALLBACK_MINUTES: i64 = 120;
 
 /// The choice that several records are several people.
-const APART: &str = "apart";
+pub(super) const APART: &str = "apart";
 
 /// Moves an inquiry by one event. Total and deterministic.
 pub fn step(inquiry: Inquiry, event: &Event, facts: &Facts<'_>, now: Timestamp) -> Step {
@@ -101,6 +102,9 @@ pub(super) struct WrittenField {
     pub(super) clause: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) evidence: Option<Evidence>,
+    /// As of when a provider offered it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) as_of: Option<Timestamp>,
 }
 
 pub(super) struct Moving<'a, M> {
@@ -139,7 +143,9 @@ impl<'a, M: Mode> Moving<'a, M> {
 
     /// What is written, kept, asked.
     fn verdicts(&mut self) -> Vec<Verdict> {
-        let (verdicts, unmapped) = crate::decide::decide(&self.inquiry, self.facts);
+        let weighed = workflow::weigh(&self.inquiry, self.facts);
+        let (verdicts, unmapped) = crate::decide::decide_weighed(&self.inquiry, self.facts, &weighed);
+        self.set_aside(weighed.aside);
         self.inquiry.unmapped = unmapped;
         self.ask(&verdicts);
         verdicts
@@ -181,6 +187,7 @@ impl<'a, M: Mode> Moving<'a, M> {
             Event::Undo { undo } => self.take_undo(undo),
             Event::Told { telling } => self.take_telling(telling),
             Event::Seen { record, read_at } => self.take_sight(record, *read_at),
+            Event::Offered { offer, signal, approved_before } => self.take_offer(offer, signal, *approved_before),
             Event::FactsChanged => {
                 tell!(self, Draft::new("facts_changed").with("contract", self.facts.contract_ref));
             }
@@ -389,6 +396,7 @@ impl<'a, M: Mode> Moving<'a, M> {
             .with("workflow_version", self.inquiry.contract.as_ref().map(|c| c.version))
             .with("contract", self.inquiry.contract.as_ref().map(|c| c.id.clone()))
             .with("trigger", &trigger)
+            .with("neighbour", self.inquiry.workflow().map(Workflow::word))
             .with("effect", effect)
             .with("read_at", receipt.read_at);
         let mut fields = serde_json::Map::new();
@@ -403,6 +411,7 @@ impl<'a, M: Mode> Moving<'a, M> {
                 reason: verdict.map(|v| v.reason.clone()),
                 clause: verdict.map_or_else(|| format!("workflow.{word}"), |v| v.clause.clone()),
                 evidence: verdict.and_then(|v| v.evidence.clone()),
+                as_of: verdict.and_then(|v| v.source.as_of()),
             };
             fields.insert(property.clone(), serde_json::to_value(field).unwrap_or_default());
             if let Some(was) = was.filter(|was| !was.is_empty()) {
@@ -415,6 +424,9 @@ impl<'a, M: Mode> Moving<'a, M> {
 
     fn trigger(&self, target: &str) -> Option<String> {
         let stem = target.strip_prefix("call:");
+        if self.inquiry.workflow().is_some() {
+            return self.inquiry.offers.last().map(|o| format!("offer of {} ({})", o.provider, o.event));
+        }
         let call = match stem {
             Some(stem) => self.inquiry.calls.iter().find(|c| c.id.stem() == stem),
             None => self.inquiry.first_missed().or(self.inquiry.calls.first()),
@@ -536,7 +548,9 @@ impl<'a, M: Mode> Moving<'a, M> {
             (ReviewKind::UnknownLocation, Choice::Pick { id }) => {
                 self.inquiry.location = Some(LocationId::from_text(id.clone()));
             }
-            (ReviewKind::Doubled, Choice::Pick { id }) if asked.choices.iter().any(|(of, _)| of == id) => {
+            (ReviewKind::Doubled, Choice::Pick { id })
+                if self.inquiry.workflow().is_none() && asked.choices.iter().any(|(of, _)| of == id) =>
+            {
                 self.write_to(id);
             }
             _ => {}
@@ -653,7 +667,7 @@ impl<'a, M: Mode> Moving<'a, M> {
         self.closed.extend(gone.into_iter().map(|r| r.id));
     }
 
-    fn void_reviews(&mut self, kinds: &[ReviewKind]) {
+    pub(super) fn void_reviews(&mut self, kinds: &[ReviewKind]) {
         let (gone, kept): (Vec<Review>, Vec<Review>) =
             self.inquiry.reviews.drain(..).partition(|r| kinds.contains(&r.kind));
         self.closed.extend(gone.into_iter().map(|r| r.id));
@@ -675,7 +689,8 @@ impl<'a, M: Mode> Moving<'a, M> {
 
     /// Who is it? Decided anew whenever what is known changed and nothing has been written for the caller yet.
     fn match_caller(&mut self) {
-        if self.inquiry.contact.is_some() || self.inquiry.matched.is_some() {
+        let known = self.inquiry.contact.is_some() && self.inquiry.workflow().is_none();
+        if known || self.inquiry.matched.is_some() {
             return;
         }
         let Some(found) = desire::matched(&self.inquiry, self.facts) else { return };
@@ -693,9 +708,13 @@ impl<'a, M: Mode> Moving<'a, M> {
             && let Some(held) =
                 self.inquiry.snapshot.as_ref().and_then(|s| s.candidates.iter().find(|c| c.id == *record))
         {
-            let (record_held, ours) = (held.clone(), self.remembered(record));
-            let seen_at = self.inquiry.snapshot.as_ref().map(|s| s.read_at);
-            self.inquiry.contact = Some(Contact { record: record.clone(), made: false, record_held, ours, seen_at });
+            let (held, seen_at) = (held.clone(), self.inquiry.snapshot.as_ref().map(|s| s.read_at));
+            if self.inquiry.contact.is_some() {
+                self.shows(&held, seen_at.unwrap_or(self.now));
+            } else {
+                let (record, ours) = (record.clone(), self.remembered(record));
+                self.inquiry.contact = Some(Contact { record, made: false, record_held: held, ours, seen_at });
+            }
         }
         self.inquiry.matched = Some(found);
     }
@@ -908,9 +927,10 @@ impl<'a, M: Mode> Moving<'a, M> {
     }
 
     fn ask_about_caller(&mut self) {
-        if !self.inquiry.open() {
+        if !self.inquiry.open() && self.inquiry.workflow().is_none() {
             return;
         }
+        self.ask_for_workflows();
         match self.inquiry.matched.as_ref() {
             Some(found) if found.kind == MatchKind::Ambiguous => {
                 let mut choices: Vec<(String, String)> = self
@@ -918,11 +938,19 @@ impl<'a, M: Mode> Moving<'a, M> {
                     .snapshot
                     .as_ref()
                     .map_or_else(Vec::new, |s| desire::candidate_labels(&s.candidates, self.facts));
-                choices.push(("new".into(), "somebody else: make a new contact".into()));
+                choices.push(match self.inquiry.workflow() {
+                    None | Some(Workflow::OutboundCreation) => {
+                        ("new".into(), "somebody else: make a new contact".into())
+                    }
+                    Some(_) => ("none".into(), "none of them: leave them as they are".into()),
+                });
                 let why = found.why.clone();
                 self.question(ReviewKind::Match, &why, "match", choices);
             }
             _ => self.void_reviews(&[ReviewKind::Match]),
+        }
+        if self.inquiry.workflow().is_some() {
+            return;
         }
         if self.inquiry.callback_number().is_none() {
             let why = "there is no number to call back; nothing is written to the CRM until a person names the caller";
@@ -937,7 +965,7 @@ impl<'a, M: Mode> Moving<'a, M> {
     }
 
     /// Opens a question of that kind, once; a question that was answered is not asked again on the same grounds.
-    fn question(&mut self, kind: ReviewKind, reason: &str, clause: &str, choices: Vec<(String, String)>) {
+    pub(super) fn question(&mut self, kind: ReviewKind, reason: &str, clause: &str, choices: Vec<(String, String)>) {
         let mut sorted: Vec<&str> = choices.iter().map(|(id, _)| id.as_str()).collect();
         sorted.sort_unstable();
         let grounds = format!("{}|{}|{}", self.inquiry.id, kind.word(), sorted.join(","));
@@ -974,8 +1002,10 @@ impl<'a, M: Mode> Moving<'a, M> {
                 .as_ref()
                 .filter(|_| kind == ReviewKind::Match)
                 .map_or_else(Vec::new, |m| m.candidates.clone()),
+            workflow: self.inquiry.workflow(),
+            source: Source::Words,
         };
-        self.open_review(review);
+        self.open_review(self.of_workflow(review));
     }
 
     fn open_review(&mut self, mut review: Review) {
@@ -991,6 +1021,7 @@ impl<'a, M: Mode> Moving<'a, M> {
                 .with("clause", &review.clause)
                 .with("reason", &review.reason)
                 .with("digest", &review.digest)
+                .with("workflow", review.workflow)
                 .seal("proposed", review.proposed.as_deref())
                 .seal("current", review.current.as_deref()),
         );
@@ -1177,6 +1208,9 @@ pub(super) fn person_keys(inquiry: &Inquiry) -> Vec<PersonKey> {
     }
     if let Some(email) = inquiry.claims.get("email").filter(|c| c.claim.confidence.0 >= 900) {
         keys.push(PersonKey::Email { address: email.claim.value.text() });
+    }
+    if let Some(address) = inquiry.subject().and_then(|(_, subject)| subject.email.clone()) {
+        keys.push(PersonKey::Email { address });
     }
     keys
 }

@@ -123,6 +123,7 @@ impl<M: Mode> Moving<'_, M> {
                 reason: Some(format!("rollback {} put back what stood there before", undo.rollback)),
                 clause: clause.clone(),
                 evidence: None,
+                as_of: None,
             };
             fields.insert(property.clone(), serde_json::to_value(field).unwrap_or_default());
             write = write.seal(&format!("old.{property}"), receipt.was.get(property).map(String::as_str));

@@ -300,7 +300,7 @@ pub(crate) mod support {
             properties
         }
 
-        async fn settle_find(&self, _inquiry: &InquiryId, effect: &EffectId) {
+        pub(crate) async fn settle_find(&self, _inquiry: &InquiryId, effect: &EffectId) {
             let (account, id, now) = (self.account.as_str().to_owned(), effect.clone(), micros(self.engine.now()));
             self.write(move |tx| {
                 Box::pin(async move {

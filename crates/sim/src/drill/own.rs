@@ -497,6 +497,7 @@ pub(super) fn sources_of(contract: &Contract) -> BTreeMap<&'static str, usize> {
             Truth::Crm => "the CRM",
             Truth::Human => "a person",
             Truth::Decision => "Ringback's decision",
+            Truth::Provider => "a provider of data",
         };
         *by.entry(source).or_default() += 1;
     }

@@ -137,11 +137,11 @@ statements! {
         person_key = $8, urgency = $9, category = $10, owner = $11, tier = $12, due_at = $13, queue = $14, closed_at = $15, updated_at = $16 \
         WHERE account = $1 AND id = $2 AND version = $3";
     INQUIRIES_QUEUE = concat!(queue_head!(), "ORDER BY due_at NULLS LAST, opened_at, id LIMIT $2");
-    INQUIRIES_LIST = concat!("SELECT ", columns!(), " FROM inquiries WHERE account = $1 AND (CAST($2 AS TEXT) IS NULL OR state = $2) \
+    INQUIRIES_LIST = concat!("SELECT ", columns!(), " FROM inquiries WHERE account = $1 AND ((CAST($2 AS TEXT) IS NULL AND state <> 'item') OR state = $2) \
         AND (opened_at, id) < ($3, $4) ORDER BY opened_at DESC, id DESC LIMIT $5");
     INQUIRIES_OPENED = "SELECT id, location, person_key, opened_at FROM inquiries WHERE account = $1 AND opened_at >= $2 \
-        AND (opened_at, id) < ($3, $4) ORDER BY opened_at DESC, id DESC LIMIT $5";
-    INQUIRIES_OPENED_COUNT = "SELECT COUNT(*) AS n FROM inquiries WHERE account = $1 AND opened_at >= $2";
+        AND state <> 'item' AND (opened_at, id) < ($3, $4) ORDER BY opened_at DESC, id DESC LIMIT $5";
+    INQUIRIES_OPENED_COUNT = "SELECT COUNT(*) AS n FROM inquiries WHERE account = $1 AND opened_at >= $2 AND state <> 'item'";
     INQUIRIES_OF_PERSON = concat!("SELECT ", columns!(), " FROM inquiries WHERE account = $1 AND person_key = $2 \
         ORDER BY opened_at + 0 DESC, id DESC LIMIT $3");
     INQUIRIES_COUNT = "SELECT state, COUNT(*) AS n FROM inquiries WHERE account = $1 GROUP BY state ORDER BY state";
@@ -223,7 +223,7 @@ pub async fn inquiries_queue(
     }
 }
 
-/// Inquiries by opening, newest first, of one state or of all.
+/// Inquiries by opening, newest first, of one state or of all that callers opened; what workflows began has the state `item`.
 pub async fn inquiries_list(
     tx: &mut Tx,
     account: &str,

@@ -166,7 +166,7 @@ fn schemas() -> Value {
             "id": text(), "inquiry": text(), "kind": text(), "field": maybe(), "proposed": maybe(), "current": maybe(),
             "confidence": { "type": ["integer", "null"] }, "quote": maybe(), "reason": text(), "clause": text(),
             "choices": { "type": "array" }, "digest": text(), "because": text(), "sentence": text(),
-            "set_by": any(), "contract": any(), "candidates": { "type": "array", "items": any() } } },
+            "set_by": any(), "contract": any(), "candidates": { "type": "array", "items": any() }, "workflow": maybe(), "source": any() } },
         "Decision": { "type": "object", "required": ["digest", "choice"], "properties": {
             "digest": text(), "choice": { "enum": ["approve", "edit", "reject", "pick"] },
             "value": { "type": "string", "description": "for edit" }, "reason": { "type": "string", "description": "for reject" },

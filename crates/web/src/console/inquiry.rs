@@ -31,6 +31,8 @@ struct FieldLine {
     is: String,
     quote: Option<String>,
     anchor: Option<String>,
+    /// Who offered it, and as of when; empty: no provider did.
+    given: String,
     sure: String,
     verdict: &'static str,
     tone: &'static str,
@@ -122,7 +124,8 @@ pub(crate) async fn page(State(app): State<App>, session: Session, Path(id): Pat
     let told = app.engine.entries(&session.account, &inquiry.id).await?;
     let receipts = receipts(&app, &session, &inquiry).await?;
     let card = card(&inquiry, &around);
-    let title = card.name.clone().or_else(|| card.phone.clone()).unwrap_or_else(|| t("card.no_caller").to_owned());
+    let title = card.name.clone().or_else(|| card.phone.clone()).or_else(|| super::reviews::subject(&inquiry));
+    let title = title.unwrap_or_else(|| t("card.no_caller").to_owned());
     let stages = stages(&inquiry);
     let shell = Shell::of(&app, &session, "inquiry", &title).await?;
     let question =
@@ -368,8 +371,9 @@ fn field_lines(
             is: plain(&v.is).unwrap_or_else(|| t("field.nothing").to_owned()),
             quote: held.map(|h| h.quote.clone()).filter(|q| !q.is_empty()),
             anchor: v.evidence.as_ref().map(|e| anchor(e.document.as_str(), e.start)),
-            sure: match (v.confidence, &v.evidence) {
-                (Some(sure), Some(_)) => cards::percent(sure),
+            given: super::reviews::offered_by(&v.source, now, wall),
+            sure: match v.confidence {
+                Some(sure) if v.evidence.is_some() || v.source.as_of().is_some() => cards::percent(sure),
                 _ => t("field.decided").to_owned(),
             },
             ask: inquiry
@@ -438,6 +442,10 @@ fn not_done(inquiry: &Inquiry) -> Vec<NotDone> {
             other => other.to_owned(),
         };
         all.push(NotDone { what: field_word(&note.field), why, next: t("not_done.ask") });
+    }
+    for (workflow, why) in &inquiry.aside {
+        let what = workflow.about().title.to_owned();
+        all.push(NotDone { what, why: why.clone(), next: t("not_done.rule") });
     }
     for field in &inquiry.unmapped {
         let why = t("not_done.unmapped").to_owned();

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use ringback_core::contract::Contract;
 use ringback_core::id::{InquiryId, ReviewId};
 use ringback_core::inquiry::{Choice, Foreseen, Inquiry, RejectCode, Review, ReviewKind, StandsBy};
+use ringback_core::plan::Source;
 use ringback_engine::Error;
 use ringback_engine::inquire::act_of;
 use ringback_engine::reviews::{Asked, Became, Late, Overtaken, Questions, TOGETHER_MAX};
@@ -39,6 +40,10 @@ struct Question {
     question: String,
     about: String,
     place: String,
+    /// The neighbouring workflow that asks; empty: what a caller said is asked about.
+    workflow: String,
+    /// Who offered the proposed value, and as of when; empty: no provider did.
+    provider: String,
     /// Where the question does not name it.
     proposed: Option<String>,
     /// The CRM holds a value, or nothing, where the proposed one would stand.
@@ -191,6 +196,7 @@ pub(crate) fn question(review: &Review, contract: Option<&Contract>, now: Timest
             let first = letters.next().map(char::to_uppercase).into_iter().flatten();
             format!("{}: {value}?", first.chain(letters).collect::<String>())
         }
+        ReviewKind::Match if review.workflow.is_some() => t("review.match_record").to_owned(),
         ReviewKind::Match => t("review.match").to_owned(),
         ReviewKind::NoNumber => t("review.no_number").to_owned(),
         ReviewKind::AmbiguousVoicemail => t("review.ambiguous_voicemail").to_owned(),
@@ -350,6 +356,13 @@ pub(crate) fn because_word(because: &str) -> String {
         "autonomy" => "because.autonomy",
         "below_write_threshold" => "because.below_write_threshold",
         "not_empty" => "because.not_empty",
+        "owner_decides" => "because.owner_decides",
+        "providers_disagree" => "because.providers_disagree",
+        "sample" => "because.sample",
+        "stage_change" => "because.stage_change",
+        "unclear_identity" => "because.unclear_identity",
+        "unclear_source" => "because.unclear_source",
+        "weak_key" => "because.weak_key",
         "person_set_it" => "because.person_set_it",
         "protected" => "because.protected",
         "rolled_back" => "because.rolled_back",
@@ -462,6 +475,13 @@ fn around(text: Option<&str>, review: &Review) -> (String, String, String) {
     (before, part(start, end), after)
 }
 
+/// Whom a workflow's question is about, where no number and no name says so.
+pub(super) fn subject(inquiry: &Inquiry) -> Option<String> {
+    let (_, subject) = inquiry.subject()?;
+    let record = || inquiry.contact.as_ref().map(|c| &c.record).or(subject.record.as_ref());
+    subject.email.clone().or_else(|| Some(format!("{} {}", t("review.record"), record()?)))
+}
+
 /// What a yes and a no do where the step itself has nothing to show.
 fn plainly(kind: ReviewKind) -> (&'static str, &'static str) {
     match kind {
@@ -472,6 +492,24 @@ fn plainly(kind: ReviewKind) -> (&'static str, &'static str) {
         ReviewKind::AmbiguousVoicemail => (t("review.voicemail_yes"), t("review.voicemail_no")),
         ReviewKind::UnknownLocation => (t("review.location_yes"), t("review.location_no")),
         ReviewKind::Doubled => (t("review.doubled_yes"), t("review.doubled_no")),
+    }
+}
+
+/// How the call ended and who it was; a workflow's record had no call.
+fn about(inquiry: &Inquiry) -> String {
+    let known = super::cards::known(inquiry);
+    if inquiry.workflow().is_some() {
+        return known;
+    }
+    let call = inquiry.last_call().map(|c| t(category(&c.category)).to_owned()).unwrap_or_default();
+    format!("{call} · {known}")
+}
+
+/// Who offered a value, and as of when; empty where no provider did.
+pub(super) fn offered_by(source: &Source, now: Timestamp, wall: &Wall) -> String {
+    match source {
+        Source::Provider { name, as_of } => format!("{name}, {} {}", t("review.as_of"), wall.moment(*as_of, now)),
+        Source::Words | Source::Decision | Source::Person => String::new(),
     }
 }
 
@@ -488,9 +526,8 @@ fn line(
     let from = feeds(contract, review.field.as_deref().unwrap_or_default());
     let value = |v: &String| value_word(from, v, now, &wall);
     let place = inquiry.location.as_ref().and_then(|l| session.roster.location(l)).map(|l| l.name.clone());
-    let who = super::cards::name(inquiry).or_else(|| super::cards::phone(inquiry));
+    let who = super::cards::name(inquiry).or_else(|| super::cards::phone(inquiry)).or_else(|| subject(inquiry));
     let (before, quote, after) = around(text, review);
-    let call = inquiry.last_call().map(|c| t(category(&c.category)).to_owned()).unwrap_or_default();
     let (yes, no) = plainly(review.kind);
     let field = review.kind == ReviewKind::Field;
     let current = review.current.as_ref().filter(|c| !c.trim().is_empty()).map(value);
@@ -529,14 +566,16 @@ fn line(
         inquiry: inquiry.id.as_str().to_owned(),
         who: who.unwrap_or_else(|| t("card.no_caller").to_owned()),
         question: question(review, contract, now, &wall),
-        about: format!("{call} · {}", super::cards::known(inquiry)),
+        about: about(inquiry),
+        workflow: review.workflow.map_or_else(String::new, |w| w.about().title.to_owned()),
+        provider: offered_by(&review.source, now, &wall),
         place: place.unwrap_or_else(|| t("card.no_location").to_owned()),
         proposed: review.proposed.as_ref().filter(|_| !field).map(value),
         holds: review.proposed.is_some(),
         set_by: review.set_by.as_ref().map(|set| set_by_words(set, now, &wall)),
         current,
         // A decision of Ringback itself is not something the caller said.
-        sure: review.confidence.filter(|_| review.evidence.is_some()).map(percent),
+        sure: review.confidence.filter(|_| review.evidence.is_some() || review.source.as_of().is_some()).map(percent),
         before,
         quote,
         after,

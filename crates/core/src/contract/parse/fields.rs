@@ -15,8 +15,13 @@ const OBJECTS: &[(&str, Object)] = &[
     ("deal", Object::Deal),
     ("company", Object::Company),
 ];
-const TRUTH: &[(&str, Truth)] =
-    &[("call", Truth::Call), ("crm", Truth::Crm), ("human", Truth::Human), ("decision", Truth::Decision)];
+const TRUTH: &[(&str, Truth)] = &[
+    ("call", Truth::Call),
+    ("crm", Truth::Crm),
+    ("human", Truth::Human),
+    ("decision", Truth::Decision),
+    ("provider", Truth::Provider),
+];
 const MACHINE: &[(&str, Machine)] = &[
     ("update", Machine::Update),
     ("fill_empty", Machine::FillEmpty),
@@ -151,7 +156,10 @@ impl Reader {
             ("means", "means = \"…\", what it is, in words"),
             ("to", "to = \"contact.rb_…\", the CRM's internal name"),
             ("type", "type = \"text\" or another type"),
-            ("truth", "truth = \"call\", \"crm\", \"human\" or \"decision\", where the true value comes from"),
+            (
+                "truth",
+                "truth = \"call\", \"crm\", \"human\", \"decision\" or \"provider\", where the true value comes from",
+            ),
             ("winner", "winner = \"…\", one sentence that says who wins a conflict and why"),
             ("machine", "machine = \"suggest\", or \"update\", \"fill_empty\", \"never\""),
         ];

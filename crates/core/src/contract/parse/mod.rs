@@ -8,6 +8,7 @@ mod fields;
 mod owner;
 mod records;
 mod tests;
+mod workflows;
 
 use super::check::check;
 use super::did_you_mean;
@@ -395,6 +396,7 @@ impl Reader {
             "location",
             "suppress",
             "page",
+            "workflow",
             "test",
         ];
         let this = self;
@@ -423,6 +425,7 @@ impl Reader {
         let locations = this.locations(root, clock.as_ref());
         let suppress = this.suppress(root);
         let page = this.page(root);
+        let workflows = this.workflows(root);
         // Also those whose clause is wrong: that is told there.
         let named = root.get("field").and_then(|(all, _)| all.as_table());
         let names: Vec<&str> = named.iter().flat_map(|t| t.keys()).map(|k| k.get_ref().as_ref()).collect();
@@ -443,6 +446,7 @@ impl Reader {
                 locations,
                 suppress,
                 page,
+                workflows,
                 tests,
             })
         })();

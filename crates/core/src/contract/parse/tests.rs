@@ -3,6 +3,7 @@
 use super::{Reader, Section};
 use crate::contract::model::*;
 use crate::contract::trial;
+use crate::workflow::Workflow;
 use jiff::civil::DateTime;
 use toml::de::{DeTable, DeValue};
 use trial::say::{self as words, Takes};
@@ -89,6 +90,17 @@ impl Reader {
                 self.thousandths(&ours, key.get_ref());
             }
         }
+        if section.get("offers").is_some()
+            && let Some(offers) = self.section(section, "offers")
+        {
+            for (key, value) in offers.table {
+                if value.get_ref().as_str().is_none() {
+                    self.wrong_kind(&offers, key.get_ref(), "text in quotes", value.get_ref(), value.span());
+                }
+            }
+        }
+        let words: Vec<(&str, ())> = Workflow::all().iter().map(|a| (a.word, ())).collect();
+        self.word(section, "workflow", &words);
         let tags: Vec<(&str, ())> = TAGS.iter().map(|c| (c.word(), ())).collect();
         for (text, at) in texts_of(section, "tags") {
             self.pick(&section.path("tags"), text, at, &tags);
@@ -206,7 +218,7 @@ impl Reader {
 
     /// Each key has the kind of value it takes; tables are read by themselves, words of closed sets too.
     fn kinds(&mut self, section: &Section, keys: &[(&str, Takes)]) {
-        const CLOSED: [&str; 6] = ["autonomy", "set_by", "category", "match", "contact", "caller"];
+        const CLOSED: [&str; 7] = ["autonomy", "set_by", "category", "match", "contact", "caller", "workflow"];
         for (key, takes) in keys.iter().filter(|(k, _)| !CLOSED.contains(k)) {
             match takes {
                 Takes::Text => {

@@ -16,10 +16,12 @@ use crate::inquiry::{
     Choice, Event, Facts, Inquiry, InquiryCall, Progress, Remembered, ReviewKind, State, Step, TimerKind, Wrote, step,
 };
 use crate::ledger::{Retention, Salt};
+use crate::offer::{Offer, Offered, Subject};
 use crate::plan::{Actor, ContractRef, Verdict};
 use crate::problem::Problem;
 use crate::signal::{Direction, Ending};
 use crate::standing::Standing;
+use crate::workflow::Workflow;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -159,6 +161,14 @@ impl<'a> Scene<'a> {
             claims: self.given.claims.clone(),
             confidence: self.given.confidence,
         };
+        if let Some(workflow) = self.given.workflow {
+            play.begun(workflow);
+            play.found(house::records(self.contract, self.given, self.words), self.memory(&lane));
+            play.answered();
+            let inquiry = play.inquiry.unwrap_or_else(|| nobody(self.at));
+            let held = suppressed(&inquiry, &facts).first().map(|s| s.why.to_owned());
+            return Came { verdicts: inquiry.verdicts.clone(), inquiry, held, quoted: false };
+        }
         if let Some(earlier) = &self.given.earlier {
             let category = if earlier.call.is_some() { "voicemail" } else { "ring_no_answer" };
             play.now = self.at.checked_sub(SignedDuration::from_mins(10)).unwrap_or(self.at);
@@ -173,14 +183,13 @@ impl<'a> Scene<'a> {
         play.call(2, &whole, category, &self.given.flags, here.as_ref());
         let memory = self.memory(&lane);
         play.found(house::records(self.contract, self.given, self.words), memory);
+        play.offered(crate::workflow::ENRICHED);
         let before = play.inquiry.clone();
         play.made();
         play.answered();
         play.look_again();
         let quoted = play.quoted;
-        let inquiry = play
-            .inquiry
-            .unwrap_or_else(|| Inquiry::new(InquiryId::from_text("inq_test"), &blank(self.at), None, self.at));
+        let inquiry = play.inquiry.unwrap_or_else(|| nobody(self.at));
         let decided = !self.given.approved.is_empty() || !self.given.rejected.is_empty();
         let verdicts = before.filter(|_| !decided).map_or_else(|| inquiry.verdicts.clone(), |b| b.verdicts);
         let held = suppressed(&inquiry, &facts).first().map(|s| s.why.to_owned());
@@ -192,6 +201,10 @@ impl<'a> Scene<'a> {
 fn quotes(desired: &Desired, words: &CrmWords) -> bool {
     let Desired::Activity { properties, .. } = desired else { return false };
     [words.call_body, words.task_body].iter().filter_map(|body| properties.get(*body)).any(|text| text.contains('“'))
+}
+
+fn nobody(at: Timestamp) -> Inquiry {
+    Inquiry::new(InquiryId::from_text("inq_test"), &blank(at), None, at)
 }
 
 fn blank(at: Timestamp) -> Call {
@@ -252,6 +265,45 @@ impl Play<'_> {
         if said.call.is_some() || !said.claims.is_empty() || !flags.is_empty() {
             self.read(&call, said, flags);
         }
+    }
+
+    /// A workflow takes up the record that the CRM holds, or somebody by number where it holds none.
+    fn begun(&mut self, workflow: Workflow) {
+        let account = AccountId::from_text("acct_test");
+        let phone = match identity::phone(CALLER, "US") {
+            identity::Phone::E164 { e164, national, .. } => Some((e164, national)),
+            _ => None,
+        };
+        let record = self.scene.given.crm.as_ref().map(|_| "901".to_owned());
+        let subject = Subject { record, phone: phone.as_ref().map(|(e164, _)| e164.clone()), email: None };
+        let person = Some(identity::person_key(&self.facts.salt.0, &account, CALLER));
+        let id = InquiryId::from_text("inq_test");
+        let mut inquiry = Inquiry::of_workflow(id, account, (workflow, subject), person, phone, self.now);
+        inquiry.location = self.facts.roster.locations.first().map(|l| l.id.clone());
+        self.inquiry = Some(inquiry);
+        self.offered(workflow.about().event.unwrap_or_default());
+    }
+
+    /// What a provider offers, as of the moment of the test.
+    fn offered(&mut self, event: &str) {
+        let given = self.scene.given;
+        if given.offers.is_empty() {
+            return;
+        }
+        let confidence = thousandths(given.confidence.unwrap_or(SURE));
+        let field = |(name, value): (&String, &String)| Offered {
+            name: name.clone(),
+            value: value.clone(),
+            confidence,
+            as_of: self.now,
+        };
+        let offer = Offer {
+            provider: given.provider.clone().unwrap_or_else(|| "acme".to_owned()),
+            event: event.to_owned(),
+            subject: Subject::default(),
+            fields: given.offers.iter().map(field).collect(),
+        };
+        self.step(&Event::Offered { offer, signal: SignalId::from_text("sig_test"), approved_before: 0 });
     }
 
     /// The words are read as the program reads them; values that the test gives stand behind them with a quote of their own.

@@ -1,6 +1,7 @@
 //! What a test may say. The words here are the words of the text; [`crate::contract::parse`] refuses all others at their line.
 
 use crate::contract::Autonomy;
+use crate::workflow::Workflow;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -51,6 +52,12 @@ pub struct Given {
     pub approved: Vec<String>,
     /// Fields whose suggestion a person has refused.
     pub rejected: Vec<String>,
+    /// The neighbouring workflow that takes a record up, instead of a call that comes in.
+    pub workflow: Option<Workflow>,
+    /// What a provider offers, by its name for it; as sure as `confidence` says. With a call: about its caller.
+    pub offers: BTreeMap<String, String>,
+    /// Who offers it; `acme` where nothing is said.
+    pub provider: Option<String>,
 }
 
 /// Words of one call.
@@ -181,6 +188,9 @@ pub(in crate::contract) const GIVEN: &[(&str, Takes)] = &[
     ("later", Takes::Text),
     ("approved", Takes::Texts),
     ("rejected", Takes::Texts),
+    ("workflow", Takes::Text),
+    ("offers", Takes::Table),
+    ("provider", Takes::Text),
 ];
 
 /// Keys of `then` that are no fields.
