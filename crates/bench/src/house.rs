@@ -190,6 +190,13 @@ impl House {
     }
 }
 
+/// An engine with a seeded account that talks to nobody.
+pub(crate) async fn quiet(directory: &Path) -> Result<Engine> {
+    let directory = directory.to_owned();
+    let house = House::open(&Plan { directory, crm_url: None, concurrency: 1, store: None, node: 1 }).await?;
+    Ok(house.engine)
+}
+
 /// One account with one location, one line, three people, CallRail, HubSpot and the contract that is shipped.
 async fn seed(engine: &Engine, crm_url: Option<String>) -> Result<()> {
     let at = engine.now().as_microsecond();

@@ -3,6 +3,12 @@
 //! Nothing is written and nothing is asked of a vendor. Memory is bounded: a page is dropped when it is counted; what stays is one look into the CRM per
 //! caller, by which older inquiries of the same caller learn what a person set there later.
 
+mod record;
+mod trial;
+
+pub use record::{Recorded, Recorder};
+pub use trial::{Cases, Page, Trial};
+
 use crate::audit::ERASED;
 use crate::facts::{AccountFacts, NO_CONTRACT};
 use crate::{Engine, Error, instant, micros};
@@ -150,13 +156,8 @@ impl Engine {
         window: &Window,
         tell: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Backtest, Error> {
-        let facts = self.facts(account).await?;
-        let named = ContractRef { id: ContractId::from_text("ctr_draft"), name: draft.name.clone(), version: 0 };
-        let draft = Arc::new((draft.clone(), named));
-        let Some(words) = facts.under(&draft.0, &draft.1).and_then(|f| f.crm).map(|(_, words)| words) else {
-            return Err(Error::Refused(format!("there is no CRM connection {}", draft.0.crm)));
-        };
-        let past = Arc::new(self.past(account, words).await?);
+        let work = self.work(account, draft).await?;
+        let facts = work.facts.clone();
         let (since, until) = (micros(window.since), self.now());
         let id = account.as_str().to_owned();
         let all = self
@@ -164,7 +165,6 @@ impl Engine {
             .read(move |tx| Box::pin(async move { store::inquiries_opened_count(tx, &id, since).await }))
             .await?;
         let of = u64::try_from(all).unwrap_or(0);
-        let work = Work { facts: facts.clone(), past, draft, later: HashMap::new(), report: Report::default() };
         let draft = work.draft.0.name.clone();
         let mut running = tokio::task::spawn_blocking(move || work);
         let (mut before, mut done, mut room, mut more) =
@@ -194,6 +194,18 @@ impl Engine {
         };
         let in_force = facts.contract_ref.clone();
         Ok(Backtest { since: window.since, until, in_force, draft, more, report: work.report })
+    }
+
+    /// What pages are rehearsed with.
+    async fn work(&self, account: &AccountId, draft: &Contract) -> Result<Work, Error> {
+        let facts = self.facts(account).await?;
+        let named = ContractRef { id: ContractId::from_text("ctr_draft"), name: draft.name.clone(), version: 0 };
+        let draft = Arc::new((draft.clone(), named));
+        let Some(words) = facts.under(&draft.0, &draft.1).and_then(|f| f.crm).map(|(_, words)| words) else {
+            return Err(Error::Refused(format!("there is no CRM connection {}", draft.0.crm)));
+        };
+        let past = Arc::new(self.past(account, words).await?);
+        Ok(Work { facts, past, draft, later: HashMap::new(), report: Report::default() })
     }
 
     /// Every version, with what it asked the CRM for.

@@ -1,0 +1,184 @@
+//! `backtest`: recorded calls are decided again under a draft of the contract, as fast as one core allows.
+//!
+//! What is recorded: per call the events *call*, *read* (where a message was left), *found*, a receipt for everything that was planned, and *called back*, each
+//! decided by the real step and stored as the engine stores it (entries, documents, plans, effects), [`UNIT`] histories to a commit. No webhook
+//! is sent and no vendor asked: their answers are made up here. Of ten callers three are in the CRM; of four calls three leave words; after
+//! 80,000 calls the numbers come again.
+//! The draft writes at lower thresholds than the contract in force.
+//!
+//! `calls_per_second_per_core` is the deciding alone: cases that are read already, moved through every step under the draft.
+//! `calls_per_second_per_core_whole` is a whole backtest by processor time: rows, decoding, *both* contracts, counting. A core is a second of processor time
+//! of this process, all its threads together.
+
+use crate::drain::number;
+use crate::figures::{Watch, cpu_seconds, fresh_directory, round};
+use crate::house::{ACCOUNT, LINE, quiet};
+use anyhow::{Context, Result, ensure};
+use jiff::SignedDuration;
+use ringback_core::contract::{self, Autonomy, Contract};
+use ringback_core::crm::{Record, SetBy, Setter};
+use ringback_core::id::{AccountId, UserId};
+use ringback_core::inquiry::{CallbackResult, Event};
+use ringback_core::signal::{Ending, Signal, SignalKind};
+use ringback_engine::Engine;
+use ringback_engine::backtest::{Cases, Page, Recorded, Recorder, Window};
+use serde_json::{Value, json};
+
+/// Histories stored in one unit.
+const UNIT: usize = 250;
+/// Pages that are measured at once: processor time is counted in hundredths.
+const PAGES: usize = 10;
+/// Seconds between two calls.
+const APART_SECONDS: i64 = 20;
+
+const MESSAGES: [&str; 4] = [
+    "Hi, this is Maria Lopez. We have no heat since last night, please call me back as soon as you can.",
+    "Hello, my name is John Carter, I need a quote for a new water heater, my budget is about 2500 dollars. Call me tomorrow at 3 pm.",
+    "There is water all over the kitchen, it is an emergency, please send somebody right now!",
+    "Hi, this is Tom. No rush, just wanted to ask about the yearly maintenance. My email is tom.hill@example.com. Thanks.",
+];
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Recorded calls
+    #[arg(long, default_value_t = 100_000)]
+    calls: usize,
+}
+
+/// Processor seconds that something took.
+fn spent<T>(into: &mut f64, act: impl FnOnce() -> T) -> Result<T> {
+    let before = cpu_seconds()?;
+    let done = act();
+    *into += cpu_seconds()? - before;
+    Ok(done)
+}
+
+/// Measures and prints.
+pub(crate) async fn run(args: &Args) -> Result<()> {
+    let directory = fresh_directory("backtest")?;
+    let engine = quiet(&directory).await?;
+    let measured = measure(&engine, args.calls).await;
+    engine.store().clone().close().await;
+    let figures = measured?;
+    std::fs::remove_dir_all(&directory)?;
+    println!("{figures}");
+    Ok(())
+}
+
+/// The contract in force, writing more by itself.
+fn draft() -> Result<Contract> {
+    let mut draft = contract::parse(contract::DEFAULT_TEXT).0.context("the contract cannot be read")?;
+    draft.autonomy = Autonomy::Auto;
+    for rule in draft.fields.values_mut() {
+        rule.write_at = rule.write_at.min(600);
+        rule.review_at = rule.review_at.min(300);
+    }
+    Ok(draft)
+}
+
+async fn measure(engine: &Engine, calls: usize) -> Result<Value> {
+    let account = AccountId::from_text(ACCOUNT);
+    let watch = Watch::start();
+    record(engine, &account, calls).await?;
+    let recorded_seconds = watch.seconds();
+    eprintln!("{calls} calls recorded in {recorded_seconds:.1} s");
+
+    let draft = draft()?;
+    let since = engine.now().checked_sub(SignedDuration::from_hours(24 * 400))?;
+    let window = Window { since, location: None, inquiries_max: None };
+    let (watch, before) = (Watch::start(), cpu_seconds()?);
+    let whole = engine.backtest(&account, &draft, &window, &|_| {}).await?;
+    let (whole_seconds, whole_cpu) = (watch.seconds(), cpu_seconds()? - before);
+    let report = &whole.report;
+    ensure!(report.inquiries == calls as u64 && report.unreadable == 0 && report.expired == 0, "{report:?}");
+
+    let mut trial = engine.trial(&account, &draft).await?;
+    let (mut rows_cpu, mut decode_cpu, mut decide_cpu) = (0.0, 0.0, 0.0);
+    let (mut decided, mut verdicts) = (0, 0);
+    loop {
+        let before = cpu_seconds()?;
+        let mut pages: Vec<Page> = Vec::with_capacity(PAGES);
+        while pages.len() < PAGES {
+            let Some(page) = engine.trial_page(&mut trial, since).await? else { break };
+            pages.push(page);
+        }
+        rows_cpu += cpu_seconds()? - before;
+        if pages.is_empty() {
+            break;
+        }
+        let cases: Vec<Cases> = spent(&mut decode_cpu, || pages.into_iter().map(|page| trial.decode(page)).collect())?;
+        for (calls, found) in spent(&mut decide_cpu, || cases.iter().map(|c| trial.rehearse(c)).collect::<Vec<_>>())? {
+            decided += calls;
+            verdicts += found;
+        }
+    }
+    ensure!(decided == report.calls, "{decided} of {} calls were decided", report.calls);
+    let rate = |cpu: f64| (report.calls as f64 / cpu).round();
+    for (what, cpu) in
+        [("rows", rows_cpu), ("decoding", decode_cpu), ("deciding", decide_cpu), ("whole backtest", whole_cpu)]
+    {
+        eprintln!("{what}: {:.0} calls/s per core ({cpu:.2} s of processor)", rate(cpu));
+    }
+    let total = &report.total;
+    Ok(json!({
+        "calls": report.calls,
+        "recorded_seconds": round(recorded_seconds),
+        "whole_seconds": round(whole_seconds),
+        "calls_per_second_per_core": rate(decide_cpu),
+        "calls_per_second_per_core_whole": rate(whole_cpu),
+        "calls_per_second_per_core_rows": rate(rows_cpu),
+        "calls_per_second_per_core_decode": rate(decode_cpu),
+        "verdicts": verdicts,
+        "written_now": total.written_now.n,
+        "written_draft": total.written_draft.n,
+        "more_written": total.more_written.n,
+        "fewer_written": total.fewer_written.n,
+        "newly_reviewed": total.newly_reviewed.n,
+        "no_longer_reviewed": total.no_longer_reviewed.n,
+        "unknown": total.unknown,
+    }))
+}
+
+async fn record(engine: &Engine, account: &AccountId, calls: usize) -> Result<()> {
+    let recorder = engine.recorder(account).await?;
+    let apart = APART_SECONDS * i64::try_from(calls)?;
+    let start = engine.now().checked_sub(SignedDuration::from_secs(apart))?;
+    let mut unit = Vec::with_capacity(UNIT);
+    for n in 0..calls {
+        let at = start.checked_add(SignedDuration::from_secs(APART_SECONDS * i64::try_from(n)?))?;
+        unit.push(one(&recorder, n, at)?.context("a missed call opens no inquiry")?);
+        if unit.len() == UNIT || n + 1 == calls {
+            engine.keep(account, std::mem::take(&mut unit)).await?;
+        }
+    }
+    Ok(())
+}
+
+fn one(recorder: &Recorder, n: usize, at: jiff::Timestamp) -> Result<Option<Recorded>> {
+    let caller = number(n / 80_000, n);
+    let words = (n % 4 != 3).then(|| MESSAGES.get(n / 4 % MESSAGES.len()).copied()).flatten();
+    let mut signal = Signal::new(SignalKind::Ended, vec![format!("CAL{n}")]);
+    signal.ending = if words.is_some() { Ending::Voicemail } else { Ending::Busy };
+    signal.caller = Some(caller.clone());
+    signal.dialled = Some(LINE.into());
+    signal.started_at = Some(at);
+    signal.duration_seconds = Some(20);
+    let records: Vec<Record> = (n % 10 < 3).then(|| known(n, &caller)).into_iter().collect();
+    let reached =
+        Event::CalledBack { result: CallbackResult::Reached, note: None, by: UserId::from_text("user_bench") };
+    let received_at = at.checked_add(SignedDuration::from_secs(30))?;
+    Ok(recorder.history(n, &signal, received_at, words, &records, reached)?)
+}
+
+/// The caller as the CRM holds them; a person has set the name, and sometimes the urgency.
+fn known(n: usize, caller: &str) -> Record {
+    let urgency = if n.is_multiple_of(2) { "" } else { "low" };
+    let properties = [("firstname", "Ana"), ("lastname", "Ruiz"), ("phone", caller), ("rb_urgency", urgency)];
+    let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let by = |(name, value): &(String, String)| {
+        let set_by = SetBy { value: value.clone(), at: None, who: Setter::Person, source: "CRM_UI".into() };
+        (name.clone(), set_by)
+    };
+    let set_by = properties.iter().map(by).collect();
+    Record { id: format!("c{n}"), properties: properties.into(), set_by, ..Record::default() }
+}
