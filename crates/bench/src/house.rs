@@ -190,10 +190,10 @@ impl House {
     }
 }
 
-/// An engine with a seeded account that talks to nobody.
-pub(crate) async fn quiet(directory: &Path) -> Result<Engine> {
-    let directory = directory.to_owned();
-    let house = House::open(&Plan { directory, crm_url: None, concurrency: 1, store: None, node: 1 }).await?;
+/// An engine that talks to nobody, with an account that is seeded if it is `new`.
+pub(crate) async fn quiet(directory: &Path, new: bool) -> Result<Engine> {
+    let (directory, node) = (directory.to_owned(), if new { 1 } else { 2 });
+    let house = House::open(&Plan { directory, crm_url: None, concurrency: 1, store: None, node }).await?;
     Ok(house.engine)
 }
 

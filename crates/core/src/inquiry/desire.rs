@@ -120,7 +120,8 @@ pub(crate) struct Reach {
 }
 
 /// Which records are written to, given who it is and how much happens by itself.
-pub(super) fn reach(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>) -> Reach {
+/// `approved`: a person wants a value in the contact.
+pub(super) fn reach(inquiry: &Inquiry, approved: impl FnOnce() -> bool, facts: &Facts<'_>) -> Reach {
     let Some(kind) = inquiry.matched.as_ref().map(|m| m.kind).filter(|_| facts.crm.is_some()) else {
         return Reach::default();
     };
@@ -131,9 +132,7 @@ pub(super) fn reach(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>) 
         Autonomy::Observe => Reach::default(),
         // What a person has approved, and the record that it needs.
         Autonomy::Suggest => {
-            let approved =
-                |v: &Verdict| v.kind == VerdictKind::Write && v.actor != Actor::Machine && v.to.starts_with("contact.");
-            let contact = known && (inquiry.contact.is_some() || verdicts.iter().any(approved));
+            let contact = known && (inquiry.contact.is_some() || approved());
             Reach { contact, own_records: false }
         }
         Autonomy::AutoLowRisk | Autonomy::Auto => Reach { contact: known, own_records: known },
@@ -193,7 +192,7 @@ pub(crate) fn asked_about_people(contract: &Contract) -> Vec<String> {
     let suppress = &contract.suppress;
     properties.extend(suppress.strategic.iter().chain(suppress.marked.values()).map(|s| s.property.clone()));
     let asked = contract.asked();
-    properties.extend(asked.iter().filter_map(|n| n.strip_prefix("record.")).map(str::to_owned));
+    properties.extend(asked.into_iter().filter_map(|n| n.strip_prefix("record.")).map(str::to_owned));
     properties
 }
 
@@ -449,7 +448,9 @@ impl Writing<'_> {
 
     fn all(&self) -> Vec<Wish> {
         let mut wishes = Vec::new();
-        let reach = reach(self.inquiry, self.verdicts, self.facts);
+        let approved =
+            |v: &Verdict| v.kind == VerdictKind::Write && v.actor != Actor::Machine && v.to.starts_with("contact.");
+        let reach = reach(self.inquiry, || self.verdicts.iter().any(approved), self.facts);
         let contact = match &self.inquiry.contact {
             _ if !reach.contact => return wishes,
             Some(contact) => {

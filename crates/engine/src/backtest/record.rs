@@ -40,7 +40,7 @@ impl Engine {
     }
 
     /// Stores histories in one unit of work; [`ringback_store::Error::Conflict`] when an id or an open caller is there already.
-    pub async fn keep(&self, account: &AccountId, histories: Vec<Recorded>) -> Result<(), Error> {
+    pub async fn keep_histories(&self, account: &AccountId, histories: Vec<Recorded>) -> Result<(), Error> {
         let (account, days) = (account.as_str().to_owned(), self.facts(account).await?.days);
         let stored = self.store().write(Site::Setup, move |tx| {
             Box::pin(async move {
