@@ -520,7 +520,8 @@ pub(crate) fn read_words(
     text: &str,
 ) -> Event {
     let location = inquiry.location.as_ref().and_then(|l| facts.roster.location(l));
-    let zone = location.and_then(|l| jiff::tz::TimeZone::get(&l.calendar.zone).ok()).unwrap_or(jiff::tz::TimeZone::UTC);
+    let zone =
+        location.and_then(|l| jiff::tz::TimeZone::get(l.calendar.zone()).ok()).unwrap_or(jiff::tz::TimeZone::UTC);
     let context = ReadContext {
         anchor: call.started_at,
         zone: &zone,

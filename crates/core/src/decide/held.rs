@@ -7,18 +7,17 @@ use crate::rollback::Hold;
 use jiff::Timestamp;
 
 /// Turns what would be written, or asked on other grounds, into a question that names the rollback.
-pub(super) fn back<'c>(mut ruling: Ruling<'c>, inquiry: &Inquiry, facts: &Facts<'_>) -> Ruling<'c> {
+pub(super) fn back(ruling: &mut Ruling<'_>, inquiry: &Inquiry, facts: &Facts<'_>) {
     if facts.holds.is_empty() || !matches!(ruling.kind, VerdictKind::Write | VerdictKind::Review) {
-        return ruling;
+        return;
     }
     let verdict = ruling.clone().verdict(inquiry);
-    let Some(hold) = of(&verdict, inquiry, facts) else { return ruling };
+    let Some(hold) = of(&verdict, inquiry, facts) else { return };
     let reason = format!(
         "this was taken back by rollback {} and waits for a person until that is lifted; {}",
         hold.rollback, verdict.reason
     );
     (ruling.kind, ruling.because, ruling.reason) = (VerdictKind::Review, "rolled_back", reason.into());
-    ruling
 }
 
 /// Since when a person's answer counts, where the verdict is held back.

@@ -39,8 +39,11 @@ pub fn decide(inquiry: &Inquiry, facts: &Facts<'_>) -> (Vec<Verdict>, Vec<String
 pub(crate) fn rulings<'c>(inquiry: &Inquiry, facts: &Facts<'_>, contract: &'c Contract) -> Vec<Ruling<'c>> {
     let ground = Ground::of(inquiry, facts);
     let mut found = Vec::with_capacity(contract.fields.len());
-    let clauses = contract.fields.iter().enumerate();
-    found.extend(clauses.filter_map(|(n, (name, rule))| ground.ruling(n, name, rule)));
+    for (n, (name, rule)) in contract.fields.iter().enumerate() {
+        if let Some(ruling) = ground.ruling(n, name, rule) {
+            found.push(ruling);
+        }
+    }
     found
 }
 
@@ -136,8 +139,9 @@ impl<'g> Ground<'g> {
         let mut case = Case { ground: self, n, name, rule, was, is: None, confidence, said: held.is_some() };
         let levels = Levels::of(self, rule);
         let Some(value) = value else {
-            let default = held::back(missing(case, inquiry, facts, levels)?, inquiry, facts);
-            return Some(paused(approved(default, inquiry, facts), facts));
+            let mut default = missing(case, inquiry, facts, levels)?;
+            self.after(&mut default);
+            return Some(default);
         };
         let value = cast(value, rule);
         match fit(value, &rule.kind, self.location.map(|l| l.currency.as_str())) {
@@ -148,14 +152,22 @@ impl<'g> Ground<'g> {
             }
         }
         let ruled = judge::judge(&case, inquiry, facts, levels);
-        let ruling = held::back(case.ruled(ruled), inquiry, facts);
-        Some(paused(approved(ruling, inquiry, facts), facts))
+        let mut ruling = case.ruled(ruled);
+        self.after(&mut ruling);
+        Some(ruling)
+    }
+
+    /// What stands above the clauses.
+    fn after(&self, ruling: &mut Ruling<'_>) {
+        held::back(ruling, self.inquiry, self.facts);
+        approved(ruling, self.inquiry, self.facts);
+        paused(ruling, self.facts);
     }
 }
 
 /// What would be written is kept while its clause is paused. What a person is asked is asked all the same: the answer counts when the field
 /// is back.
-fn paused<'c>(mut ruling: Ruling<'c>, facts: &Facts<'_>) -> Ruling<'c> {
+fn paused(ruling: &mut Ruling<'_>, facts: &Facts<'_>) {
     if let Some(pause) = facts.standing.paused(ruling.name, ruling.rule)
         && ruling.kind == VerdictKind::Write
     {
@@ -164,7 +176,6 @@ fn paused<'c>(mut ruling: Ruling<'c>, facts: &Facts<'_>) -> Ruling<'c> {
         ruling.reason = Reason::from(format!("this clause is paused: {}", pause.cause));
         ruling.clause = Clause::OfField("to");
     }
-    ruling
 }
 
 /// How much happens by itself.
@@ -252,17 +263,17 @@ fn current(inquiry: &Inquiry, rule: &FieldRule) -> Option<String> {
 }
 
 /// A person's answer to exactly this change turns its verdict.
-fn approved<'c>(mut ruling: Ruling<'c>, inquiry: &Inquiry, facts: &Facts<'_>) -> Ruling<'c> {
+fn approved(ruling: &mut Ruling<'_>, inquiry: &Inquiry, facts: &Facts<'_>) {
     let answers = |a: &&Approval| a.kind == ReviewKind::Field;
     if ruling.kind != VerdictKind::Review || !inquiry.approvals.iter().any(|a| answers(&a)) {
-        return ruling;
+        return;
     }
     let verdict = ruling.clone().verdict(inquiry);
     let digest = change_digest(&verdict, inquiry, facts);
     // What was approved before it was taken back is no answer any more.
     let since = held::since(&verdict, inquiry, facts);
     let answer = |a: &&Approval| answers(a) && a.digest == digest && since.is_none_or(|since| a.at >= since);
-    let Some(approval) = inquiry.approvals.iter().rev().find(answer) else { return ruling };
+    let Some(approval) = inquiry.approvals.iter().rev().find(answer) else { return };
     match &approval.choice {
         Choice::Approve => {
             ruling.kind = VerdictKind::Write;
@@ -281,10 +292,9 @@ fn approved<'c>(mut ruling: Ruling<'c>, inquiry: &Inquiry, facts: &Facts<'_>) ->
             let why = approval.choice.why_not().unwrap_or_default();
             ruling.reason = Reason::from(format!("a person said no: {why}"));
         }
-        Choice::Pick { .. } => return ruling,
+        Choice::Pick { .. } => return,
     }
     ruling.because = "decided_by_person";
-    ruling
 }
 
 /// What Ringback itself decided, for clauses that map it (F-089).
