@@ -190,6 +190,13 @@ impl House {
     }
 }
 
+/// An engine that talks to nobody, with an account that is seeded if it is `new`.
+pub(crate) async fn quiet(directory: &Path, new: bool) -> Result<Engine> {
+    let (directory, node) = (directory.to_owned(), if new { 1 } else { 2 });
+    let house = House::open(&Plan { directory, crm_url: None, concurrency: 1, store: None, node }).await?;
+    Ok(house.engine)
+}
+
 /// One account with one location, one line, three people, CallRail, HubSpot and the contract that is shipped.
 async fn seed(engine: &Engine, crm_url: Option<String>) -> Result<()> {
     let at = engine.now().as_microsecond();

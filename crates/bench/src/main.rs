@@ -1,11 +1,12 @@
 //! The measurements, printed as ratios to limits measured in the same run on the same machine, so that a figure means something on any.
 //!
-//! Start at [`ingest`], [`recover`], [`drain`] and [`start`]. Each starts this program again for every part (loader, server, twin), so that each part has
-//! a process of its own and they meet over loopback with connections kept alive. A part says what it is asked over its standard input and
-//! output ([`part`]). Everything for people goes to standard error; standard output ends with one JSON object.
+//! Start at [`ingest`], [`recover`], [`drain`], [`start`] and [`backtest`]. The last needs one process; the others start this program again for every
+//! part (loader, server, twin), so that each part has a process of its own and they meet over loopback with connections kept alive. A part says what
+//! it is asked over its standard input and output ([`part`]). Everything for people goes to standard error; standard output ends with one JSON object.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measurement prints its figures")]
 
+mod backtest;
 mod drain;
 mod figures;
 mod house;
@@ -42,6 +43,8 @@ enum What {
     Drain(drain::Args),
     /// Idle memory, and time from the start on an existing database to the first acknowledged webhook
     Start(start::Args),
+    /// Recorded calls decided again under a draft of the contract, per second of one core
+    Backtest(backtest::Args),
     /// One process of a measurement; not for people
     #[command(hide = true, subcommand)]
     Part(Part),
@@ -85,6 +88,7 @@ fn main() -> Result<()> {
         What::Recover(args) => part::runtime(1)?.block_on(recover::run(&args)),
         What::Drain(args) => part::runtime(SERVER_THREADS)?.block_on(drain::run(&args)),
         What::Start(args) => part::runtime(1)?.block_on(start::run(&args)),
+        What::Backtest(args) => part::runtime(SERVER_THREADS)?.block_on(backtest::run(&args)),
         What::Part(Part::Loader { path }) => part::runtime(1)?.block_on(loader::run(&path)),
         What::Part(Part::House { directory, crm_url, concurrency, store, node }) => {
             let plan = house::Plan { directory, crm_url, concurrency, store, node };

@@ -5,16 +5,20 @@
 //! question about a value stays open. People's answers about values are not replayed: they are what the outcome is judged by.
 //! Unknown is a value here too: a property that was not read then is told as unknown, never as empty.
 
+mod both;
 mod words;
 
 use crate::contract::{Contract, FieldRule};
 use crate::crm::{CrmWords, Object, Record, Setter};
+use crate::decide::Ruling;
 use crate::ensure::same;
 use crate::id::{InquiryId, UserId};
-use crate::inquiry::{self, Choice, Event, Facts, Inquiry, Reach, Remembered, ReviewKind};
+use crate::inquiry::{self, Choice, Contact, Course, Event, Facts, Inquiry, Remembered, ReviewKind};
 use crate::plan::{Verdict, VerdictKind};
+use both::both;
 use jiff::Timestamp;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -132,62 +136,67 @@ pub fn sight(contract: &Contract, words: &CrmWords) -> BTreeSet<String> {
 }
 
 /// What was decided at one moment of a rehearsal.
-#[derive(Debug)]
-struct Decided {
+struct Decided<'c> {
     at: Timestamp,
-    reach: Reach,
-    asks: bool,
-    verdicts: Vec<Verdict>,
+    of: inquiry::Rehearsed<'c>,
 }
 
 /// A case under one contract.
-#[derive(Debug)]
-pub struct Rehearsed {
-    /// At the end.
-    pub inquiry: Inquiry,
-    decided: Vec<Decided>,
+pub struct Rehearsed<'c> {
+    /// At the end, but for the contact.
+    pub inquiry: Arc<Inquiry>,
+    /// The caller's record at the end, as this contract leaves it.
+    contact: Option<Contact>,
+    decided: Vec<Decided<'c>>,
     sight: Option<usize>,
 }
 
 /// What became of one field in a rehearsal.
 #[derive(Debug, Clone, Copy)]
-pub struct Outcome<'r> {
+struct Outcome<'r> {
     /// The last value that would stand in the CRM.
-    pub wrote: Option<(&'r Verdict, Timestamp)>,
+    wrote: Option<(&'r Ruling<'r>, Timestamp)>,
     /// The last question that would have been put to a person.
-    pub asked: Option<(&'r Verdict, Timestamp)>,
+    asked: Option<(&'r Ruling<'r>, Timestamp)>,
     /// What was decided last.
-    pub last: &'r Verdict,
+    last: &'r Ruling<'r>,
 }
 
-impl Rehearsed {
+impl<'r> Outcome<'r> {
+    /// What answers for it: the write, else the question, else whatever was decided last.
+    fn shown(&self) -> &'r Ruling<'r> {
+        self.wrote.or(self.asked).map_or(self.last, |(ruling, _)| ruling)
+    }
+}
+
+impl Rehearsed<'_> {
     /// What was decided last about every field.
-    pub fn verdicts(&self) -> &[Verdict] {
-        self.decided.last().map_or(&[], |d| &d.verdicts)
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        let last = self.decided.last().map_or(&[][..], |d| &d.of.rulings);
+        last.iter().map(|ruling| ruling.clone().verdict(&self.inquiry)).collect()
     }
 
-    /// What became of every field, by its name.
-    fn outcomes(&self) -> Vec<(&str, Outcome<'_>)> {
-        let mut found: Vec<(&str, Outcome<'_>)> = Vec::with_capacity(self.verdicts().len());
-        for decided in &self.decided {
-            for verdict in &decided.verdicts {
-                let at = found.binary_search_by(|(name, _)| (*name).cmp(verdict.field.as_str()));
-                let at = at.unwrap_or_else(|at| {
-                    found.insert(at, (&verdict.field, Outcome { wrote: None, asked: None, last: verdict }));
-                    at
-                });
-                let Some((_, outcome)) = found.get_mut(at) else { continue };
-                outcome.last = verdict;
-                let reached = match verdict.to.split_once('.') {
-                    Some(("contact", _)) => decided.reach.contact,
-                    _ => decided.reach.own_records,
-                };
-                let says = verdict.is.as_ref().is_some_and(|is| !is.is_empty());
-                if verdict.kind == VerdictKind::Write && reached && says {
-                    outcome.wrote = Some((verdict, decided.at));
+    /// How many decisions about values were made.
+    pub fn rulings(&self) -> usize {
+        self.decided.iter().map(|d| d.of.rulings.len()).sum()
+    }
+
+    /// What became of every field, by its place in the contract.
+    fn outcomes(&self, fields: usize) -> Vec<Option<Outcome<'_>>> {
+        let mut found: Vec<Option<Outcome<'_>>> = vec![None; fields];
+        for Decided { at, of } in &self.decided {
+            for ruling in &of.rulings {
+                let Some(slot) = found.get_mut(ruling.n) else { continue };
+                let outcome = slot.get_or_insert(Outcome { wrote: None, asked: None, last: ruling });
+                outcome.last = ruling;
+                let reached =
+                    if ruling.rule.object == Object::Contact { of.reach.contact } else { of.reach.own_records };
+                let says = ruling.is.as_ref().is_some_and(|is| !is.is_empty());
+                if ruling.kind == VerdictKind::Write && reached && says {
+                    outcome.wrote = Some((ruling, *at));
                 }
-                if verdict.kind == VerdictKind::Review && decided.asks {
-                    outcome.asked = Some((verdict, decided.at));
+                if ruling.kind == VerdictKind::Review && of.asks {
+                    outcome.asked = Some((ruling, *at));
                 }
             }
         }
@@ -195,43 +204,65 @@ impl Rehearsed {
     }
 
     /// That field of a record that was there before was not read then, so what would have been decided about it is not known.
-    fn unknown(&self, side: &Side<'_>, to: &str) -> bool {
-        if self.inquiry.contact.as_ref().is_none_or(|c| c.made) {
+    fn unknown(&self, side: &Side<'_>, rule: &FieldRule) -> bool {
+        if rule.object != Object::Contact || self.contact.as_ref().is_none_or(|c| c.made) {
             return false;
         }
         let Some(blind) = self.sight.and_then(|n| side.blind.get(n)) else { return false };
-        to.strip_prefix("contact.").is_some_and(|property| blind.people || blind.properties.contains(property))
+        blind.people || blind.properties.contains(&rule.property)
+    }
+}
+
+/// The event of something that happened, as this inquiry takes it in; `None` where it answers a question that is not asked here.
+fn event_of<'e>(what: &'e What, inquiry: &Inquiry) -> Option<Cow<'e, Event>> {
+    match what {
+        What::Event(event) | What::Found(event, _) => Some(Cow::Borrowed(event)),
+        What::Answered { kind, choice, by } => {
+            let review = inquiry.reviews.iter().find(|r| r.kind == *kind)?.id.clone();
+            Some(Cow::Owned(Event::Decided { review, choice: choice.clone(), by: by.clone() }))
+        }
     }
 }
 
 /// Moves a case through the steps under one contract.
-pub fn rehearse(case: &Case, side: &Side<'_>) -> Rehearsed {
-    let mut inquiry = case.born.clone();
-    let (mut decided, mut sight) = (Vec::new(), None);
+pub fn rehearse<'c>(case: &Case, side: &Side<'c>) -> Rehearsed<'c> {
+    let mut run = Run::of(Course::of(case.born.clone()));
     for (n, one) in case.happened.iter().enumerate() {
-        let answer;
-        let event = match &one.what {
-            What::Event(event) => event,
-            What::Found(event, n) => {
-                sight = Some(*n);
-                event
-            }
-            What::Answered { kind, choice, by } => {
-                let Some(review) = inquiry.reviews.iter().find(|r| r.kind == *kind).map(|r| r.id.clone()) else {
-                    continue;
-                };
-                answer = Event::Decided { review, choice: choice.clone(), by: by.clone() };
-                &answer
-            }
-        };
-        let last = n + 1 == case.happened.len();
-        let (moved, rehearsed) = inquiry::rehearse(inquiry, event, &side.facts, one.at, last);
-        inquiry = moved;
-        if let Some(inquiry::Rehearsed { verdicts, reach, asks }) = rehearsed {
-            decided.push(Decided { at: one.at, reach, asks, verdicts });
+        run.go(one, side, n + 1 == case.happened.len());
+    }
+    run.end()
+}
+
+/// A case on its way under one contract.
+struct Run<'c> {
+    course: Course,
+    decided: Vec<Decided<'c>>,
+    sight: Option<usize>,
+}
+
+impl<'c> Run<'c> {
+    fn of(course: Course) -> Self {
+        Self { course, decided: Vec::with_capacity(4), sight: None }
+    }
+
+    fn go(&mut self, one: &Happened, side: &Side<'c>, last: bool) {
+        if let What::Found(_, n) = one.what {
+            self.sight = Some(n);
+        }
+        let Some(event) = event_of(&one.what, &self.course.inquiry) else { return };
+        self.course.move_on(&event, &side.facts, one.at);
+        // Before it is known who it is nothing can be done with a value.
+        if self.course.inquiry.matched.is_some() || last {
+            let rulings = self.course.rulings(&side.facts, side.contract(), one.at);
+            let of = self.course.bring_about(rulings, &side.facts, one.at);
+            self.decided.push(Decided { at: one.at, of });
         }
     }
-    Rehearsed { inquiry, decided, sight }
+
+    fn end(mut self) -> Rehearsed<'c> {
+        let contact = self.course.inquiry.contact.take();
+        Rehearsed { inquiry: Arc::new(self.course.inquiry), contact, decided: self.decided, sight: self.sight }
+    }
 }
 
 /// A number of differences, and what people later made of the values they are about.
@@ -323,12 +354,12 @@ pub struct Decision {
 impl Decision {
     /// What answers for a difference: the write, else the question, else whatever was decided last.
     fn of(outcome: Option<Outcome<'_>>) -> Self {
-        let shown = outcome.map(|o| o.wrote.or(o.asked).map_or(o.last, |(v, _)| v));
+        let shown = outcome.map(|o| o.shown());
         Self {
-            verdict: shown.map_or("none", |v| v.kind.word()),
-            value: shown.and_then(|v| v.is.clone()),
-            clause: shown.map(|v| v.clause.clone()),
-            reason: shown.map(|v| v.reason.clone()),
+            verdict: shown.map_or("none", |r| r.kind.word()),
+            value: shown.and_then(|r| r.is.clone()),
+            clause: shown.map(|r| r.clause.words(r.name)),
+            reason: shown.map(|r| r.reason.words()),
         }
     }
 }
@@ -419,54 +450,118 @@ impl Report {
     /// Keeps an example where there is room for it.
     fn show(&mut self, bucket: Bucket, field: &str, example: impl FnOnce() -> Example) {
         let held = self.examples.entry(bucket).or_default();
-        let of_field = held.iter().filter(|e| e.field == field).count();
-        if held.len() < EXAMPLES_MAX && of_field < EXAMPLES_OF_FIELD_MAX {
+        if held.len() < EXAMPLES_MAX && held.iter().filter(|e| e.field == field).count() < EXAMPLES_OF_FIELD_MAX {
             held.push(example());
         }
     }
+}
+
+/// A clause that one of both contracts has, or both.
+struct Line<'c> {
+    name: &'c str,
+    /// Its place in each.
+    now: Option<usize>,
+    draft: Option<usize>,
+    counts: Counts,
+    /// Something was decided about it.
+    decided: bool,
+}
+
+/// The comparison of a draft with the contract in force, case by case.
+pub struct Comparison<'c> {
+    now: &'c Side<'c>,
+    draft: &'c Side<'c>,
+    /// What happens up to the values is the same under both.
+    alike: bool,
+    lines: Vec<Line<'c>>,
+    report: Report,
+}
+
+impl<'c> Comparison<'c> {
+    /// Of two contracts of one account.
+    pub fn new(now: &'c Side<'c>, draft: &'c Side<'c>) -> Self {
+        let (a, b) = (&now.contract().fields, &draft.contract().fields);
+        let names: BTreeSet<&'c String> = a.keys().chain(b.keys()).collect();
+        let place = |of: &BTreeMap<String, FieldRule>, name: &String| of.keys().position(|n| n == name);
+        let line = |name: &'c String| {
+            let (now, draft) = (place(a, name), place(b, name));
+            Line { name, now, draft, counts: Counts::default(), decided: false }
+        };
+        let lines = names.into_iter().map(line).collect();
+        Self { now, draft, alike: now.runs_alike(draft), lines, report: Report::default() }
+    }
 
     /// Rehearses a case under the contract in force and under the draft, and counts what differs.
-    pub fn compare(&mut self, case: &Case, now: &Side<'_>, draft: &Side<'_>) {
-        let (a, b) = (rehearse(case, now), rehearse(case, draft));
-        self.inquiries += 1;
-        self.calls += b.inquiry.calls.len() as u64;
-        let owner = |r: &Rehearsed| r.inquiry.owner.as_ref().map(|o| o.staff.clone());
-        self.owner_differs += u64::from(owner(&a) != owner(&b));
-        let who = |r: &Rehearsed| r.inquiry.matched.as_ref().map(|m| (m.kind, m.record.clone()));
-        self.match_differs += u64::from(who(&a) != who(&b));
-        let (was, is) = (a.outcomes(), b.outcomes());
-        let (mut was, mut is) = (was.into_iter().peekable(), is.into_iter().peekable());
-        loop {
-            let next = match (was.peek(), is.peek()) {
-                (Some((x, _)), Some((y, _))) => (*x).min(*y),
-                (Some((x, _)), None) => *x,
-                (None, Some((y, _))) => *y,
-                (None, None) => break,
-            };
-            let one = was.next_if(|(name, _)| *name == next).map(|(_, o)| o);
-            let other = is.next_if(|(name, _)| *name == next).map(|(_, o)| o);
-            let pair = Pair { case, field: next, a: (&a, now, one), b: (&b, draft, other) };
-            self.count(&pair);
+    pub fn take(&mut self, case: &Case) {
+        let (a, b) = both(case, self.now, self.draft, self.alike);
+        self.report.inquiries += 1;
+        self.report.calls += b.inquiry.calls.len() as u64;
+        let same = Arc::ptr_eq(&a.inquiry, &b.inquiry);
+        let owner = |r: &Rehearsed<'_>| r.inquiry.owner.as_ref().map(|o| o.staff.clone());
+        self.report.owner_differs += u64::from(!same && owner(&a) != owner(&b));
+        let who = |r: &Rehearsed<'_>| r.inquiry.matched.as_ref().map(|m| (m.kind, m.record.clone()));
+        self.report.match_differs += u64::from(!same && who(&a) != who(&b));
+        let was = a.outcomes(self.now.contract().fields.len());
+        let is = b.outcomes(self.draft.contract().fields.len());
+        for line in &mut self.lines {
+            let one = line.now.and_then(|n| was.get(n).copied().flatten());
+            let other = line.draft.and_then(|n| is.get(n).copied().flatten());
+            if one.is_none() && other.is_none() {
+                continue;
+            }
+            let pair = Pair { case, field: line.name, a: (&a, self.now, one), b: (&b, self.draft, other) };
+            line.decided = true;
+            line.counts.absorb(&pair.count(&mut self.report));
         }
     }
 
-    fn count<'p>(&mut self, pair: &Pair<'p>) {
+    /// A case that cannot be rehearsed because its words are gone.
+    pub fn expired(&mut self) {
+        self.report.expired += 1;
+    }
+
+    /// A case that cannot be read.
+    pub fn unreadable(&mut self) {
+        self.report.unreadable += 1;
+    }
+
+    /// What was found.
+    pub fn report(self) -> Report {
+        let mut report = self.report;
+        for line in self.lines.into_iter().filter(|l| l.decided) {
+            report.total.absorb(&line.counts);
+            report.fields.insert(line.name.to_owned(), line.counts);
+        }
+        report
+    }
+}
+
+/// One field of one case under both contracts.
+struct Pair<'p> {
+    case: &'p Case,
+    field: &'p str,
+    a: (&'p Rehearsed<'p>, &'p Side<'p>, Option<Outcome<'p>>),
+    b: (&'p Rehearsed<'p>, &'p Side<'p>, Option<Outcome<'p>>),
+}
+
+impl<'p> Pair<'p> {
+    /// How they differ; examples go into the report.
+    fn count(&self, report: &mut Report) -> Counts {
         let mut counts = Counts::default();
-        let (a, b) = (pair.a.2, pair.b.2);
+        let (a, b) = (self.a.2, self.b.2);
         let acts = |o: Option<Outcome<'_>>| o.is_some_and(|o| o.wrote.is_some() || o.asked.is_some());
-        let blind = |(rehearsed, side, outcome): (&Rehearsed, &Side<'_>, Option<Outcome<'_>>)| {
-            acts(outcome) && outcome.is_some_and(|o| rehearsed.unknown(side, &o.last.to))
+        let blind = |(rehearsed, side, outcome): (&Rehearsed<'_>, &Side<'_>, Option<Outcome<'_>>)| {
+            acts(outcome) && outcome.is_some_and(|o| rehearsed.unknown(side, o.last.rule))
         };
-        if blind(pair.a) || blind(pair.b) {
+        if blind(self.a) || blind(self.b) {
             counts.unknown = 1;
-            self.keep(pair, &counts);
-            self.show(Bucket::Unknown, pair.field, || pair.example(None));
-            return;
+            report.show(Bucket::Unknown, self.field, || self.example(None));
+            return counts;
         }
         let wrote = |o: Option<Outcome<'_>>| o.and_then(|o| o.wrote).is_some();
         let asked = |o: Option<Outcome<'_>>| o.and_then(|o| o.asked).is_some();
-        let value = |o: Option<Outcome<'p>>| o.and_then(|o| o.wrote).and_then(|(v, _)| v.is.as_deref()).unwrap_or("");
-        let (judged_a, judged_b) = (pair.judge(false), pair.judge(true));
+        let value = |o: Option<Outcome<'p>>| o.and_then(|o| o.wrote).and_then(|(r, _)| r.is.as_deref()).unwrap_or("");
+        let (judged_a, judged_b) = (self.judge(false), self.judge(true));
         if wrote(a) {
             counts.written_now.add(judged_a.as_ref());
         }
@@ -477,7 +572,7 @@ impl Report {
         counts.reviewed_draft = u64::from(asked(b));
         let mut differs = |bucket: Bucket, tally: &mut Tally, person: &Option<Person>| {
             tally.add(person.as_ref());
-            self.show(bucket, pair.field, || pair.example(person.clone()));
+            report.show(bucket, self.field, || self.example(person.clone()));
         };
         match (wrote(a), wrote(b)) {
             (false, true) => differs(Bucket::MoreWritten, &mut counts.more_written, &judged_b),
@@ -493,58 +588,36 @@ impl Report {
             _ => {}
         }
         let wrong = counts.more_written.corrected + counts.otherwise_written.corrected > 0;
-        if wrong && self.wrong.is_none() {
-            self.wrong = Some(pair.example(judged_b));
+        if wrong && report.wrong.is_none() {
+            report.wrong = Some(self.example(judged_b));
         }
-        self.keep(pair, &counts);
+        counts
     }
 
-    fn keep(&mut self, pair: &Pair<'_>, counts: &Counts) {
-        self.total.absorb(counts);
-        if let Some(held) = self.fields.get_mut(pair.field) {
-            held.absorb(counts);
-        } else {
-            self.fields.insert(pair.field.to_owned(), *counts);
-        }
-    }
-}
-
-/// One field of one case under both contracts.
-struct Pair<'p> {
-    case: &'p Case,
-    field: &'p str,
-    a: (&'p Rehearsed, &'p Side<'p>, Option<Outcome<'p>>),
-    b: (&'p Rehearsed, &'p Side<'p>, Option<Outcome<'p>>),
-}
-
-impl Pair<'_> {
     /// What a person made of the value that one of them writes or proposes.
     fn judge(&self, draft: bool) -> Option<Person> {
-        let (rehearsed, side, outcome) = if draft { self.b } else { self.a };
+        let (rehearsed, _, outcome) = if draft { self.b } else { self.a };
         let outcome = outcome?;
-        let (verdict, at) = outcome.wrote.or(outcome.asked)?;
-        let rule = side.contract().fields.get(self.field)?;
-        answered(self.case, verdict, rule).or_else(|| set_in_crm(self.case, rehearsed, verdict, rule, at))
+        let (ruling, at) = outcome.wrote.or(outcome.asked)?;
+        answered(self.case, ruling).or_else(|| set_in_crm(self.case, rehearsed, ruling, at))
     }
 
     fn example(&self, person: Option<Person>) -> Example {
-        let shown = |o: Option<Outcome<'_>>| o.map(|o| o.wrote.or(o.asked).map_or(o.last, |(v, _)| v).clone());
         let (a, b) = (self.a.2, self.b.2);
         // What the draft decides is shown, or what it does not decide any more.
-        let (of, rehearsed, side) = match shown(b) {
-            Some(verdict) => (Some(verdict), self.b.0, self.b.1),
-            None => (shown(a), self.a.0, self.a.1),
+        let (of, rehearsed) = match b {
+            Some(b) => (Some(b.shown()), self.b.0),
+            None => (a.map(|a| a.shown()), self.a.0),
         };
-        let rule = side.contract().fields.get(self.field);
-        let quote = rule.and_then(|r| rehearsed.inquiry.claims.get(&r.from)).map(|c| c.quote.clone());
+        let quote = of.and_then(|r| rehearsed.inquiry.claims.get(&r.rule.from)).map(|c| c.quote.clone());
         let at = |o: Option<Outcome<'_>>| o.and_then(|o| o.wrote.or(o.asked)).map(|(_, at)| at);
         Example {
             inquiry: self.case.born.id.clone(),
             field: self.field.to_owned(),
-            to: of.as_ref().map_or_else(String::new, |v| v.to.clone()),
+            to: of.map_or_else(String::new, |r| r.rule.target()),
             at: at(b).or(at(a)).unwrap_or(self.case.born.opened_at),
-            was: of.as_ref().and_then(|v| v.was.clone()),
-            confidence: of.as_ref().and_then(|v| v.confidence),
+            was: of.and_then(|r| r.was.clone()),
+            confidence: of.and_then(|r| r.confidence),
             quote,
             now: Decision::of(a),
             draft: Decision::of(b),
@@ -554,9 +627,13 @@ impl Pair<'_> {
 }
 
 /// What a person answered about that value in the review queue: the latest answer about this place, or about what was said.
-fn answered(case: &Case, verdict: &Verdict, rule: &FieldRule) -> Option<Person> {
-    let is = verdict.is.as_deref()?;
-    let about = |s: &&Said| s.to == verdict.to || (verdict.evidence.is_some() && s.from == rule.from);
+fn answered(case: &Case, ruling: &Ruling<'_>) -> Option<Person> {
+    let is = ruling.is.as_deref()?;
+    let there = |to: &str| {
+        let place = to.split_once('.');
+        place.is_some_and(|(object, name)| object == ruling.rule.object.as_str() && name == ruling.rule.property)
+    };
+    let about = |s: &&Said| there(&s.to) || (ruling.said && s.from == ruling.rule.from);
     let said = case.said.iter().filter(about).max_by_key(|s| s.at)?;
     let alike = same(&said.value, is);
     let (agrees, value) = match said.choice {
@@ -569,15 +646,10 @@ fn answered(case: &Case, verdict: &Verdict, rule: &FieldRule) -> Option<Person> 
 }
 
 /// What a person set in the CRM after that moment, as a later look showed it.
-fn set_in_crm(
-    case: &Case,
-    rehearsed: &Rehearsed,
-    verdict: &Verdict,
-    rule: &FieldRule,
-    at: Timestamp,
-) -> Option<Person> {
-    let contact = rehearsed.inquiry.contact.as_ref().filter(|_| rule.object == Object::Contact)?;
-    let is = verdict.is.as_deref()?;
+fn set_in_crm(case: &Case, rehearsed: &Rehearsed<'_>, ruling: &Ruling<'_>, at: Timestamp) -> Option<Person> {
+    let rule = ruling.rule;
+    let contact = rehearsed.contact.as_ref().filter(|_| rule.object == Object::Contact)?;
+    let is = ruling.is.as_deref()?;
     let of =
         |r: &&Record| r.id == contact.record || r.properties.get("rb_key").is_some_and(|key| *key == contact.record);
     let one = |seen: &Arc<Seen>| {
@@ -596,7 +668,7 @@ fn set_in_crm(
         };
         let since = told.and_then(|t| t.at).unwrap_or(seen.at);
         // What stood there before is no later word.
-        let news = verdict.was.as_deref().is_none_or(|was| !same(was, stands)) && since > at;
+        let news = ruling.was.as_deref().is_none_or(|was| !same(was, stands)) && since > at;
         let person = Person { agrees: same(stands, is), value: Some(stands.clone()), at: since, how: How::SetInCrm };
         (by_person && news && seen.at > at).then_some(person)
     };

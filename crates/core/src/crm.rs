@@ -507,8 +507,8 @@ pub struct CrmWords {
 impl CrmWords {
     /// The protected kind of a property by this vendor's words, whatever the contract calls it. Our own properties and records are none.
     pub fn protected_kind(&self, object: Object, property: &str) -> Option<Protected> {
-        let ours = property.to_ascii_lowercase().starts_with("rb_");
-        if ours || matches!(object, Object::Call | Object::Task | Object::Note) {
+        let ours = || property.get(..3).is_some_and(|p| p.eq_ignore_ascii_case("rb_"));
+        if matches!(object, Object::Call | Object::Task | Object::Note) || ours() {
             return None;
         }
         let is = |word: &str| match word.strip_suffix('*') {

@@ -1,13 +1,20 @@
 //! Trying a draft of a contract on the calls that were recorded: pages of inquiries, newest first, read and rehearsed side by side.
 //!
-//! Nothing is written and nothing is asked of a vendor. Memory is bounded: a page is dropped when it is counted; what stays is one look into the CRM per
-//! caller, by which older inquiries of the same caller learn what a person set there later.
+//! Nothing is written and nothing is asked of a vendor. Pages are decoded and rehearsed on all cores, and taken in in their order. Memory is bounded:
+//! a few pages are under way, and one is dropped when it is counted; what stays is one look into the CRM per caller, by which older inquiries of
+//! the same caller learn what a person set there later.
+
+mod record;
+mod trial;
+
+pub use record::{Recorded, Recorder};
+pub use trial::{Cases, Page, Trial};
 
 use crate::audit::ERASED;
 use crate::facts::{AccountFacts, NO_CONTRACT};
 use crate::{Engine, Error, instant, micros};
 use jiff::Timestamp;
-use ringback_core::backtest::{self, Answer, Case, Happened, Report, Said, Seen, Side, What};
+use ringback_core::backtest::{self, Answer, Case, Comparison, Happened, Report, Said, Seen, Side, What};
 use ringback_core::contract::Contract;
 use ringback_core::crm::CrmWords;
 use ringback_core::id::{AccountId, ContractId, LocationId, UserId};
@@ -17,8 +24,9 @@ use ringback_core::rollback::{Back, Undo};
 use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, Before, HappenedRow, OpenedRow};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 /// Inquiries read at once.
 const PAGE: u32 = 500;
@@ -131,13 +139,80 @@ enum Lost {
     Unreadable,
 }
 
-/// Everything a page is rehearsed with, and what is carried from page to page.
+/// Everything a page is rehearsed with.
 struct Work {
     facts: Arc<AccountFacts>,
-    past: Arc<Past>,
-    draft: Arc<(Contract, ContractRef)>,
-    later: HashMap<String, Vec<Arc<Seen>>>,
+    past: Past,
+    draft: (Contract, ContractRef),
+}
+
+/// An inquiry of a page, decoded.
+struct Read {
+    person: Option<String>,
+    case: Result<(Case, Vec<Arc<Seen>>), Lost>,
+}
+
+/// The pages that are under way, in their order.
+struct Pages {
+    work: Arc<Work>,
+    decoding: VecDeque<JoinHandle<Vec<Read>>>,
+    rehearsing: VecDeque<JoinHandle<Report>>,
+    /// The most pages of each kind.
+    max: usize,
+    later: Later,
     report: Report,
+}
+
+impl Pages {
+    fn of(work: Work) -> Self {
+        let max = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let (decoding, rehearsing) = (VecDeque::new(), VecDeque::new());
+        Self { work: Arc::new(work), decoding, rehearsing, max, later: Later::default(), report: Report::default() }
+    }
+
+    /// Takes a page in, and waits while too many are under way.
+    async fn take(&mut self, raw: Raw) -> Result<(), Error> {
+        let work = self.work.clone();
+        self.decoding.push_back(tokio::task::spawn_blocking(move || work.decode(raw)));
+        while self.decoding.len() > self.max {
+            self.rehearse().await?;
+        }
+        Ok(())
+    }
+
+    /// Rehearses the oldest page that is decoded. What later looks showed of a caller is known, for the newest pages come first.
+    async fn rehearse(&mut self) -> Result<(), Error> {
+        let Some(page) = self.decoding.pop_front() else { return Ok(()) };
+        let mut page = ended(page.await)?;
+        for Read { person, case } in &mut page {
+            if let Ok((case, looks)) = case {
+                self.later.show(person.as_deref(), std::mem::take(looks), case);
+            }
+        }
+        let work = self.work.clone();
+        self.rehearsing.push_back(tokio::task::spawn_blocking(move || work.compare(&page)));
+        while self.rehearsing.len() > self.max {
+            self.count().await?;
+        }
+        Ok(())
+    }
+
+    async fn count(&mut self) -> Result<(), Error> {
+        if let Some(page) = self.rehearsing.pop_front() {
+            self.report.absorb(ended(page.await)?);
+        }
+        Ok(())
+    }
+
+    async fn end(mut self) -> Result<Report, Error> {
+        while !self.decoding.is_empty() {
+            self.rehearse().await?;
+        }
+        while !self.rehearsing.is_empty() {
+            self.count().await?;
+        }
+        Ok(self.report)
+    }
 }
 
 impl Engine {
@@ -150,13 +225,8 @@ impl Engine {
         window: &Window,
         tell: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Backtest, Error> {
-        let facts = self.facts(account).await?;
-        let named = ContractRef { id: ContractId::from_text("ctr_draft"), name: draft.name.clone(), version: 0 };
-        let draft = Arc::new((draft.clone(), named));
-        let Some(words) = facts.under(&draft.0, &draft.1).and_then(|f| f.crm).map(|(_, words)| words) else {
-            return Err(Error::Refused(format!("there is no CRM connection {}", draft.0.crm)));
-        };
-        let past = Arc::new(self.past(account, words).await?);
+        let work = self.work(account, draft).await?;
+        let facts = work.facts.clone();
         let (since, until) = (micros(window.since), self.now());
         let id = account.as_str().to_owned();
         let all = self
@@ -164,16 +234,13 @@ impl Engine {
             .read(move |tx| Box::pin(async move { store::inquiries_opened_count(tx, &id, since).await }))
             .await?;
         let of = u64::try_from(all).unwrap_or(0);
-        let work = Work { facts: facts.clone(), past, draft, later: HashMap::new(), report: Report::default() };
         let draft = work.draft.0.name.clone();
-        let mut running = tokio::task::spawn_blocking(move || work);
+        let mut pages = Pages::of(work);
         let (mut before, mut done, mut room, mut more) =
             (Before::end(), 0, window.inquiries_max.unwrap_or(u64::MAX), false);
-        let work = loop {
-            // The next page is read while the one before is rehearsed.
+        loop {
             let mut raw = self.read_page(account, since, &before).await?;
-            let mut work = ended(running.await)?;
-            let Some(last) = raw.opened.last() else { break work };
+            let Some(last) = raw.opened.last() else { break };
             before = Before { at: last.opened_at, id: last.id.clone() };
             done += raw.opened.len() as u64;
             if let Some(location) = &window.location {
@@ -183,17 +250,26 @@ impl Engine {
             raw.opened.truncate(usize::try_from(room).unwrap_or(usize::MAX));
             room -= raw.opened.len() as u64;
             tell(Progress { done, of: of.max(done) });
-            running = tokio::task::spawn_blocking(move || {
-                work.page(raw);
-                work
-            });
+            pages.take(raw).await?;
             if room == 0 {
                 more |= done < of;
-                break ended(running.await)?;
+                break;
             }
-        };
+        }
         let in_force = facts.contract_ref.clone();
-        Ok(Backtest { since: window.since, until, in_force, draft, more, report: work.report })
+        Ok(Backtest { since: window.since, until, in_force, draft, more, report: pages.end().await? })
+    }
+
+    /// What pages are rehearsed with.
+    async fn work(&self, account: &AccountId, draft: &Contract) -> Result<Work, Error> {
+        let facts = self.facts(account).await?;
+        let named = ContractRef { id: ContractId::from_text("ctr_draft"), name: draft.name.clone(), version: 0 };
+        let draft = (draft.clone(), named);
+        let Some(words) = facts.under(&draft.0, &draft.1).and_then(|f| f.crm).map(|(_, words)| words) else {
+            return Err(Error::Refused(format!("there is no CRM connection {}", draft.0.crm)));
+        };
+        let past = self.past(account, words).await?;
+        Ok(Work { facts, past, draft })
     }
 
     /// Every version, with what it asked the CRM for.
@@ -261,42 +337,51 @@ impl Past {
 }
 
 impl Work {
-    /// Rehearses a page and counts; the newest first, so that what a caller's record showed later is known.
-    fn page(&mut self, raw: Raw) {
+    fn decode(&self, raw: Raw) -> Vec<Read> {
         let Raw { opened, mut happened, documents } = raw;
-        let facts = self.facts.clone();
-        let draft = self.draft.clone();
-        let Some(under) = facts.under(&draft.0, &draft.1) else { return };
-        let past = self.past.clone();
-        let now = Side::new(facts.facts(), &past.sights);
-        let draft = Side::new(under, &past.sights);
-        for row in opened {
+        let read = |row: OpenedRow| {
             let rows = happened.remove(&row.id).unwrap_or_default();
-            match read_case(&rows, &documents, &past) {
-                Ok((mut case, looks)) => {
-                    self.remember(row.person_key.as_deref(), looks, &mut case);
-                    self.report.compare(&case, &now, &draft);
-                }
-                Err(Lost::Expired) => self.report.expired += 1,
-                Err(Lost::Unreadable) => self.report.unreadable += 1,
-            }
-        }
+            Read { person: row.person_key, case: read_case(&rows, &documents, &self.past) }
+        };
+        opened.into_iter().map(read).collect()
     }
 
+    /// Rehearses a page and counts.
+    fn compare(&self, page: &[Read]) -> Report {
+        let Some(under) = self.facts.under(&self.draft.0, &self.draft.1) else { return Report::default() };
+        let now = Side::new(self.facts.facts(), &self.past.sights);
+        let draft = Side::new(under, &self.past.sights);
+        let mut comparison = Comparison::new(&now, &draft);
+        for read in page {
+            match &read.case {
+                Ok((case, _)) => comparison.take(case),
+                Err(Lost::Expired) => comparison.expired(),
+                Err(Lost::Unreadable) => comparison.unreadable(),
+            }
+        }
+        comparison.report()
+    }
+}
+
+/// What later inquiries showed of callers.
+#[derive(Default)]
+struct Later(HashMap<String, Vec<Arc<Seen>>>);
+
+impl Later {
     /// Gives a case what later looks showed of its caller, and keeps its own looks for the inquiries before it.
-    fn remember(&mut self, person: Option<&str>, looks: Vec<Arc<Seen>>, case: &mut Case) {
+    fn show(&mut self, person: Option<&str>, looks: Vec<Arc<Seen>>, case: &mut Case) {
         let Some(person) = person else {
             case.seen = looks;
             return;
         };
         case.seen.clone_from(&looks);
-        if let Some(held) = self.later.get(person) {
+        if let Some(held) = self.0.get(person) {
             case.seen.extend(held.iter().cloned());
         }
-        if looks.is_empty() || (self.later.len() >= CALLERS_MAX && !self.later.contains_key(person)) {
+        if looks.is_empty() || (self.0.len() >= CALLERS_MAX && !self.0.contains_key(person)) {
             return;
         }
-        let held = self.later.entry(person.to_owned()).or_default();
+        let held = self.0.entry(person.to_owned()).or_default();
         let room = LOOKS_MAX.saturating_sub(held.len());
         held.extend(looks.into_iter().take(room));
     }

@@ -12,7 +12,7 @@ use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use ringback_connect::calls;
 use ringback_connect::sources::csv;
-use ringback_core::call::{self, Call, Caller, FoldFacts, Place};
+use ringback_core::call::{self, Call, Caller, FoldFacts, Place, Transcript};
 use ringback_core::claim::{self, ReadContext};
 use ringback_core::http::RawRequest;
 use ringback_core::id::{AccountId, CallId, ConnectionId, InquiryId, LocationId, SignalId};
@@ -496,7 +496,7 @@ fn opens(facts: &AccountFacts, call: &Call, after_form: bool) -> bool {
     category == "unknown" || facts.contract.eligible.categories.iter().any(|c| c == category)
 }
 
-fn person_of(facts: &AccountFacts, call: &Call) -> Option<String> {
+pub(crate) fn person_of(facts: &AccountFacts, call: &Call) -> Option<String> {
     match &call.caller {
         Caller::Number { e164, .. } => Some(identity::person_key(&facts.salt.0, &facts.account, e164)),
         _ => None,
@@ -540,24 +540,35 @@ async fn events_of(
     for transcript in unread {
         let document = store::document_get(tx, facts.account.as_str(), transcript.document.as_str()).await?;
         let Some(text) = document.and_then(|d| d.body) else { continue };
-        let location = inquiry.location.as_ref().and_then(|l| facts.roster.location(l));
-        let zone =
-            location.and_then(|l| jiff::tz::TimeZone::get(&l.calendar.zone).ok()).unwrap_or(jiff::tz::TimeZone::UTC);
-        let context = ReadContext {
-            anchor: call.started_at,
-            zone: &zone,
-            region: location.map_or("US", |l| l.region.as_str()),
-            caller_digits: call.caller.e164(),
-        };
-        let (reading, summary) = claim::read_call(&text, call.conversation(), &context);
-        let words: Vec<char> = text.chars().collect();
-        let quote = |span: claim::Span| {
-            words.get(span.start as usize..span.end as usize).map(|w| w.iter().collect()).unwrap_or_default()
-        };
-        let quotes = reading.claims.iter().map(|c| quote(c.quote)).collect();
-        events.push(Event::Read { call: call.id.clone(), transcript, reading, summary, quotes });
+        events.push(read_words(facts, inquiry, &call, transcript, &text));
     }
     Ok(events)
+}
+
+/// What was said in a call, as news for its inquiry.
+pub(crate) fn read_words(
+    facts: &AccountFacts,
+    inquiry: &Inquiry,
+    call: &InquiryCall,
+    transcript: Transcript,
+    text: &str,
+) -> Event {
+    let location = inquiry.location.as_ref().and_then(|l| facts.roster.location(l));
+    let zone =
+        location.and_then(|l| jiff::tz::TimeZone::get(l.calendar.zone()).ok()).unwrap_or(jiff::tz::TimeZone::UTC);
+    let context = ReadContext {
+        anchor: call.started_at,
+        zone: &zone,
+        region: location.map_or("US", |l| l.region.as_str()),
+        caller_digits: call.caller.e164(),
+    };
+    let (reading, summary) = claim::read_call(text, call.conversation(), &context);
+    let words: Vec<char> = text.chars().collect();
+    let quote = |span: claim::Span| {
+        words.get(span.start as usize..span.end as usize).map(|w| w.iter().collect()).unwrap_or_default()
+    };
+    let quotes = reading.claims.iter().map(|c| quote(c.quote)).collect();
+    Event::Read { call: call.id.clone(), transcript, reading, summary, quotes }
 }
 
 fn call_row(call: &Call, facts: &AccountFacts, version: i64, now: Timestamp) -> Result<CallRow, store::Error> {

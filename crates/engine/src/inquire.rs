@@ -153,6 +153,16 @@ pub(crate) fn decide(
 }
 
 impl Decided {
+    /// The end of the chain when this is stored.
+    pub(crate) fn end(&self) -> Option<ChainEnd> {
+        self.told.entries.last().map(|e| ChainEnd { seq: e.seq, hash: e.hash.clone() })
+    }
+
+    /// What it plans.
+    pub(crate) fn effects(&self) -> impl Iterator<Item = &Effect> {
+        self.steps.iter().filter_map(|s| s.plan.as_ref()).flat_map(|p| &p.effects).map(|(_, effect)| effect)
+    }
+
     /// Stores all of it in this unit. [`store::Error::Conflict`] when the inquiry has moved since it was read: read and decide again.
     pub(crate) async fn store(&self, tx: &mut Tx, now: Timestamp) -> Result<(), store::Error> {
         let account = self.row.account.as_str();

@@ -54,7 +54,7 @@ pub fn check(bytes: &[u8], pinned: Option<&str>) -> Result<file::Sound, file::Un
 pub fn zone(facts: &AccountFacts) -> String {
     let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
     for location in &facts.roster.locations {
-        *zones.entry(location.calendar.zone.as_str()).or_default() += 1;
+        *zones.entry(location.calendar.zone()).or_default() += 1;
     }
     // Of equally many the first by name: the same on every node.
     let most = zones.iter().max_by(|a, b| a.1.cmp(b.1).then(b.0.cmp(a.0)));
@@ -245,7 +245,7 @@ fn entries(
         body.insert("name".into(), json!(name));
         body.insert("sentence".into(), json!(counts.sentence()));
         if let Some(place) = facts.roster.locations.iter().find(|l| l.slug == *slug) {
-            body.insert("zone".into(), json!(place.calendar.zone));
+            body.insert("zone".into(), json!(place.calendar.zone()));
         }
         entries.push(Entry { kind: LOCATION, body: Value::Object(body) });
     }

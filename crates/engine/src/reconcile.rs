@@ -556,7 +556,7 @@ fn slug(facts: &AccountFacts, id: Option<&ringback_core::id::LocationId>) -> Str
 /// Where moments about that location are told; else where the account's days begin.
 fn zone(facts: &AccountFacts, id: Option<&ringback_core::id::LocationId>) -> String {
     let place = id.and_then(|id| facts.roster.location(id));
-    place.map_or_else(|| crate::prove::zone(facts), |l| l.calendar.zone.clone())
+    place.map_or_else(|| crate::prove::zone(facts), |l| l.calendar.zone().to_owned())
 }
 
 /// A listed call that no call of ours answers for.

@@ -26,7 +26,7 @@ impl Hours {
         let blocks: Vec<Block> = self.blocks.iter().filter_map(|b| b.parse().ok()).collect();
         let week = if self.weekends { Week::every_day(&blocks) } else { Week::weekdays(&blocks) };
         let holiday = |date: &Date| Holiday { date: *date, name: "closed".into(), hours: Vec::new() };
-        Calendar { holidays: self.holidays.iter().map(holiday).collect(), ..Calendar::new(self.zone, week) }
+        Calendar::new(self.zone, week).with_holidays(self.holidays.iter().map(holiday).collect())
     }
 
     fn tz(&self) -> TimeZone {

@@ -58,15 +58,15 @@ impl Session {
     /// The clock of a location; else the one by which most of the locations live, as the days of the proofs do.
     pub(crate) fn wall(&self, location: Option<&LocationId>) -> Wall {
         let place = location.and_then(|id| self.roster.location(id)).or_else(|| self.common_place());
-        place.map_or_else(|| Wall::new("UTC", "en-GB"), |l| Wall::new(&l.calendar.zone, &l.locale))
+        place.map_or_else(|| Wall::new("UTC", "en-GB"), |l| Wall::new(l.calendar.zone(), &l.locale))
     }
 
     /// A location of the zone that most of those have that may be seen; of equally many the first zone by name.
     fn common_place(&self) -> Option<&Location> {
         let places = self.places();
-        let of = |zone: &str| places.iter().filter(|l| l.calendar.zone == zone).count();
+        let of = |zone: &str| places.iter().filter(|l| l.calendar.zone() == zone).count();
         let first = |a: &&&Location, b: &&&Location| {
-            let (a, b) = (a.calendar.zone.as_str(), b.calendar.zone.as_str());
+            let (a, b) = (a.calendar.zone(), b.calendar.zone());
             of(a).cmp(&of(b)).then(b.cmp(a))
         };
         places.iter().max_by(first).copied()
@@ -75,7 +75,7 @@ impl Session {
     /// Do the locations that may be seen live by several clocks?
     pub(crate) fn several_zones(&self) -> bool {
         let places = self.places();
-        places.iter().any(|l| Some(&l.calendar.zone) != places.first().map(|f| &f.calendar.zone))
+        places.iter().any(|l| Some(l.calendar.zone()) != places.first().map(|f| f.calendar.zone()))
     }
 
     /// May this person do that?

@@ -104,7 +104,7 @@ fn crms(account: &Account) -> impl Iterator<Item = &Wanted> {
 }
 
 fn zone(account: &Account) -> &str {
-    account.roster.locations.first().map_or("UTC", |l| l.calendar.zone.as_str())
+    account.roster.locations.first().map_or("UTC", |l| l.calendar.zone())
 }
 
 /// The table for people.

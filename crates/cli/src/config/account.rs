@@ -129,7 +129,7 @@ pub(crate) fn account(context: &Context, section: &Section, seen: &mut Seen) -> 
     }
     let names = Names { slugs: locations.iter().map(|l| l.slug.clone()).collect(), complete };
     let region = locations.first().map_or_else(|| "US".to_owned(), |l| l.region.clone());
-    let zone = locations.first().map_or_else(|| "UTC".to_owned(), |l| l.calendar.zone.clone());
+    let zone = locations.first().map_or_else(|| "UTC".to_owned(), |l| l.calendar.zone().to_owned());
     let lines = lines(context, section, &names, &region, &mut inside);
     let staff = staff(context, section, &names, &zone, &mut inside);
     let known_numbers = known_numbers(section, &region);
@@ -195,7 +195,7 @@ fn locations(context: &Context, account: &Section, seen: &mut Seen) -> Vec<Locat
         let week = section.section("hours").map(|hours| week(context, &hours));
         let holidays = holidays(context, &section);
         let (Some(slug), Some(zone), Some(week)) = (slug, zone, week) else { continue };
-        let calendar = Calendar { zone, week, holidays };
+        let calendar = Calendar::new(zone, week).with_holidays(holidays);
         for problem in calendar.problems() {
             let key = if problem.code == "RB-0201" { "zone" } else { "hours" };
             context.notes.push(problem.at(section.place(key)));

@@ -32,7 +32,10 @@ fn told(crm: &dyn Crm, properties: &[(&str, &str)], settings: &[(&str, &str)]) -
     }
 }
 
-fn judge(vendor: &str, table: &[(&[(&str, &str)], Result<Said, Passed>)]) {
+/// Properties of a record, and what is read of them.
+type Row<'a> = (&'a [(&'a str, &'a str)], Result<Said, Passed>);
+
+fn judge(vendor: &str, table: &[Row<'_>]) {
     let crm = ringback_connect::crm(vendor).unwrap();
     for (properties, expect) in table {
         let got = told(crm, properties, &[]).map(|s| (s.direction, s.ending, s.kind));

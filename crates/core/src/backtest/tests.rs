@@ -76,7 +76,7 @@ fn settle(house: &House, mut done: inquiry::Step, now: Timestamp) -> Inquiry {
 struct Both<'h> {
     house: &'h House,
     live: Inquiry,
-    rehearsed: Inquiry,
+    rehearsed: Course,
     now: Timestamp,
 }
 
@@ -86,20 +86,24 @@ impl Both<'_> {
         let done = step(self.live.clone(), event, &facts, self.now);
         let event = match event {
             Event::Decided { choice, by, .. } => {
-                let Some(review) = self.rehearsed.reviews.iter().find(|r| r.kind == ReviewKind::Match) else {
+                let Some(review) = self.rehearsed.inquiry.reviews.iter().find(|r| r.kind == ReviewKind::Match) else {
                     panic!("the rehearsal asks who it is, too");
                 };
                 &Event::Decided { review: review.id.clone(), choice: choice.clone(), by: by.clone() }
             }
             event => event,
         };
-        let (rehearsed, decided) = inquiry::rehearse(self.rehearsed.clone(), event, &facts, self.now, true);
-        let decided = decided.unwrap();
-        prop_assert_eq!(&done.inquiry.verdicts, &decided.verdicts);
-        let (a, b) = (&done.inquiry, &rehearsed);
+        self.rehearsed.move_on(event, &facts, self.now);
+        let rulings = self.rehearsed.rulings(&facts, &self.house.contract, self.now);
+        let verdicts: Vec<Verdict> =
+            rulings.iter().map(|ruling| ruling.clone().verdict(&self.rehearsed.inquiry)).collect();
+        let decided = self.rehearsed.bring_about(rulings, &facts, self.now);
+        prop_assert_eq!(&done.inquiry.verdicts, &verdicts);
+        let (a, b) = (&done.inquiry, &self.rehearsed.inquiry);
         prop_assert_eq!(&a.matched, &b.matched);
         prop_assert_eq!(&a.owner, &b.owner);
-        prop_assert_eq!((&a.unmapped, &a.state, &a.location), (&b.unmapped, &b.state, &b.location));
+        prop_assert_eq!((&a.state, &a.location), (&b.state, &b.location));
+        prop_assert_eq!(&a.unmapped, &crate::decide::unmapped(b, &self.house.contract));
         prop_assert_eq!(a.clock.as_ref().map(|c| c.due_at), b.clock.as_ref().map(|c| c.due_at));
         // What would be planned is what is taken to be done.
         let plans = |name: &str| done.plan.iter().flat_map(|p| &p.effects).any(|e| e.target.starts_with(name));
@@ -108,10 +112,9 @@ impl Both<'_> {
         let asked = done.inquiry.reviews.iter().any(|r| r.kind == ReviewKind::Field);
         prop_assert!(!asked || decided.asks);
         self.live = settle(self.house, done, self.now);
-        self.rehearsed = rehearsed;
         // Who holds what, after the writes.
         let held = |i: &Inquiry| i.contact.as_ref().map(|c| (c.made, c.ours.keys().cloned().collect::<Vec<_>>()));
-        prop_assert_eq!(held(&self.live), held(&self.rehearsed));
+        prop_assert_eq!(held(&self.live), held(&self.rehearsed.inquiry));
         Ok(())
     }
 
@@ -133,7 +136,7 @@ fn lockstep(world: &World, turns: &[Turn]) -> Result<(), TestCaseError> {
     let (house, records, memory) = build(world);
     let first = house.call(1, OPEN, Ending::Voicemail, CALLER);
     let (live, now) = (house.open(&first), first.first_received_at);
-    let mut both = Both { house: &house, rehearsed: live.clone(), live, now };
+    let mut both = Both { house: &house, rehearsed: Course::of(live.clone()), live, now };
     both.rings(1, Some(world.message))?;
     let by = UserId::from_text("user_1");
     for (n, turn) in turns.iter().enumerate() {
@@ -200,9 +203,10 @@ fn voicemail(house: &House, records: Vec<Record>) -> Case {
 
 fn report(now: &House, draft: &House, case: &Case) -> Report {
     let sights = [sight(&now.contract, &WORDS)];
-    let mut report = Report::default();
-    report.compare(case, &Side::new(now.facts(), &sights), &Side::new(draft.facts(), &sights));
-    report
+    let (now, draft) = (Side::new(now.facts(), &sights), Side::new(draft.facts(), &sights));
+    let mut comparison = Comparison::new(&now, &draft);
+    comparison.take(case);
+    comparison.report()
 }
 
 fn urgency(report: &Report) -> Counts {
@@ -359,6 +363,126 @@ fn examples_have_room_for_several_fields() {
         assert!(examples.len() <= EXAMPLES_MAX);
         for one in examples {
             assert!(examples.iter().filter(|e| e.field == one.field).count() <= EXAMPLES_OF_FIELD_MAX);
+        }
+    }
+}
+
+/// How both contracts differ beyond what their clauses say of values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Twist {
+    None,
+    /// The owner turns on a property that a clause fills.
+    OwnerAsksRecord,
+    OwnerAsksField,
+    Clock,
+    Matching,
+    Tie,
+    ReviewWhen,
+    OtherClaim,
+}
+
+fn twist(contract: &mut Contract, twist: Twist) {
+    let rule = |when: &str| crate::contract::OwnerRule {
+        priority: 1,
+        when: when.into(),
+        to: crate::contract::OwnerTarget::Staff("staff_sam".into()),
+    };
+    match twist {
+        Twist::None => {}
+        Twist::OwnerAsksRecord => contract.owner.rules.insert(0, rule(r#"record.rb_urgency in ["high", "nurture"]"#)),
+        Twist::OwnerAsksField => contract.owner.rules.insert(0, rule(r#"field.budget != "unknown""#)),
+        Twist::Clock => contract.clock.new_lead = crate::contract::Term::Minutes(77),
+        Twist::Matching => contract.matching.link.clear(),
+        Twist::Tie => contract.owner.rules.push(rule(r#"inquiry.urgency == "high""#)),
+        Twist::ReviewWhen => {
+            for rule in contract.fields.values_mut() {
+                rule.review_when = Some(r#"record.rb_urgency == "high" || "complaint" in inquiry.flags"#.into());
+            }
+        }
+        Twist::OtherClaim => contract.fields.get_mut("budget").unwrap().from = "caller_name".into(),
+    }
+}
+
+fn twists() -> impl Strategy<Value = Twist> {
+    let all = [
+        Twist::OwnerAsksRecord,
+        Twist::OwnerAsksField,
+        Twist::Clock,
+        Twist::Matching,
+        Twist::Tie,
+        Twist::ReviewWhen,
+        Twist::OtherClaim,
+    ];
+    prop_oneof![2 => Just(Twist::None), 3 => prop::sample::select(all.to_vec())]
+}
+
+/// The turns as they would have been recorded.
+fn recorded(house: &House, records: &[Record], memory: &[Remembered], message: usize, turns: &[Turn]) -> Case {
+    let by = UserId::from_text("user_1");
+    let mut call = house.call(1, OPEN, Ending::Voicemail, CALLER);
+    let (born, mut now) = (house.open(&call), call.first_received_at);
+    let told = Event::Call { call: InquiryCall::of(&call, None) };
+    let mut happened = vec![Happened { at: now, what: What::Event(told) }];
+    happened.push(Happened { at: now, what: What::Event(house.said(&mut call, MESSAGES[message])) });
+    for (n, turn) in turns.iter().enumerate() {
+        now = now.checked_add(SignedDuration::from_mins(7)).unwrap();
+        let what = match turn {
+            Turn::Look => {
+                let effect = crate::id::EffectId::from_text("eff_1.1");
+                let (records, memory) = (records.to_vec(), memory.to_vec());
+                What::Found(Event::Found { effect, read_at: now, records, memory }, 0)
+            }
+            Turn::Again(words) => {
+                let n = u32::try_from(n).unwrap() + 2;
+                let mut call = house.call(n, &now.to_string(), Ending::Voicemail, CALLER);
+                let told = Event::Call { call: InquiryCall::of(&call, None) };
+                happened.push(Happened { at: now, what: What::Event(told) });
+                let Some(words) = words else { continue };
+                What::Event(house.said(&mut call, MESSAGES[*words]))
+            }
+            Turn::Pick(new) => {
+                let id = if *new { "new" } else { "512" }.to_owned();
+                What::Answered { kind: ReviewKind::Match, choice: Choice::Pick { id }, by: by.clone() }
+            }
+            Turn::Assign => What::Event(Event::Assigned { to: StaffId::from_text("staff_cora"), by: by.clone() }),
+            Turn::CalledBack(result) => What::Event(Event::CalledBack { result: *result, note: None, by: by.clone() }),
+        };
+        happened.push(Happened { at: now, what });
+    }
+    Case { born, happened, said: Vec::new(), seen: Vec::new() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Two contracts at once decide what each of them decides alone.
+    #[test]
+    fn what_two_contracts_share_is_done_once_and_is_the_same(
+        (world, other) in (worlds(), worlds()),
+        turns in turns(),
+        (for_both, for_draft) in (twists(), twists()),
+    ) {
+        let (mut house, records, memory) = build(&world);
+        let mut draft = build(&other).0.contract;
+        twist(&mut house.contract, for_both);
+        twist(&mut draft, for_both);
+        twist(&mut draft, for_draft);
+        let case = recorded(&house, &records, &memory, world.message, &turns);
+        let sights = [sight(&house.contract, &WORDS)];
+        let now = Side::new(house.facts(), &sights);
+        let draft = Side::new(Facts { contract: &draft, ..house.facts() }, &sights);
+        let alike = now.runs_alike(&draft);
+        let same_rules = matches!(for_draft, Twist::None | Twist::ReviewWhen);
+        prop_assert!(alike || !same_rules, "{:?}", for_draft);
+        let (a, b) = both(&case, &now, &draft, alike);
+        for (shared, alone) in [(&a, &rehearse(&case, &now)), (&b, &rehearse(&case, &draft))] {
+            let tell = |of: &Rehearsed<'_>| {
+                let one = |d: &Decided<'_>| format!("{} {:?} {} {:?}", d.at, d.of.reach, d.of.asks, d.of.rulings);
+                of.decided.iter().map(one).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(tell(shared), tell(alone));
+            prop_assert_eq!(&shared.contact, &alone.contact);
+            prop_assert_eq!((&shared.inquiry, shared.sight), (&alone.inquiry, alone.sight));
         }
     }
 }

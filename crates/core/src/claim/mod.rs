@@ -33,6 +33,7 @@ mod words;
 
 use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 pub use check::check;
 pub use summary::{Summary, SummarySentence, summary};
@@ -131,12 +132,17 @@ impl ClaimValue {
     /// The value in plain words, as a text field or a log line takes it. A complete telephone number in E.164, days and
     /// hours in ISO 8601, money as a decimal number and its currency.
     pub fn text(&self) -> String {
-        match self {
+        self.words().into_owned()
+    }
+
+    /// The same, where it lies if it is text already.
+    pub fn words(&self) -> Cow<'_, str> {
+        Cow::Owned(match self {
             ClaimValue::Text(text)
             | ClaimValue::DateText(text)
             | ClaimValue::Choice(text)
-            | ClaimValue::Email(text) => text.clone(),
-            ClaimValue::Phone { digits, e164 } => e164.clone().unwrap_or_else(|| digits.clone()),
+            | ClaimValue::Email(text) => return Cow::Borrowed(text),
+            ClaimValue::Phone { digits, e164 } => return Cow::Borrowed(e164.as_ref().unwrap_or(digits)),
             ClaimValue::Money { minor, currency, upper_minor, .. } => match upper_minor {
                 Some(upper) => format!("{}-{} {currency}", decimal(*minor, currency), decimal(*upper, currency)),
                 None => format!("{} {currency}", decimal(*minor, currency)),
@@ -145,7 +151,7 @@ impl ClaimValue {
             ClaimValue::Time { at, .. } => at.strftime("%H:%M").to_string(),
             ClaimValue::DateTime(at) => at.strftime("%Y-%m-%dT%H:%M").to_string(),
             ClaimValue::Flag(set) => set.to_string(),
-        }
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What changes from one contract to another, in sentences, and which way: more by itself, or less.
 
 use super::model::*;
+use crate::followup::condition::When;
 use crate::workflow::{Workflow, WorkflowRule};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -342,7 +343,7 @@ fn field(clause: &str, name: &str, a: &FieldRule, b: &FieldRule, found: &mut Fou
             (Some(_), None) => Way::Loosens,
             _ => Way::Neither,
         };
-        let told = |w: &Option<String>| w.as_ref().map_or("for no condition".to_owned(), |w| format!("whenever {w}"));
+        let told = |w: &Option<When>| w.as_ref().map_or("for no condition".to_owned(), |w| format!("whenever {w}"));
         let text = format!("For {name} a person is asked {}, before {}.", told(&b.review_when), told(&a.review_when));
         found.say(&key("review_when"), way, text);
     }

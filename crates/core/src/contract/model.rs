@@ -1,6 +1,7 @@
 //! What a contract says, as values.
 
 use crate::crm::{Object, PropertySpec, PropertyType};
+use crate::followup::condition::When;
 use crate::identity::PersonProperties;
 use crate::money::Money;
 use crate::workflow::{Workflow, WorkflowRule};
@@ -331,7 +332,7 @@ pub struct FieldRule {
     pub on_missing: OnMissing,
     /// A condition under which a person is asked whatever the machine may do otherwise (F-113); the names of [`crate::followup::condition`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub review_when: Option<String>,
+    pub review_when: Option<When>,
     /// What taking a write back puts in its place.
     #[serde(default, skip_serializing_if = "RollbackRule::is_plain")]
     pub rollback: RollbackRule,
@@ -411,7 +412,7 @@ pub struct OwnerRule {
     /// 1 is asked first.
     pub priority: u16,
     /// A condition in the subset of CEL that [`crate::followup::condition`] reads.
-    pub when: String,
+    pub when: When,
     pub to: OwnerTarget,
 }
 
@@ -701,9 +702,13 @@ impl Contract {
     /// How much may happen by itself at that location, and for that field where one is named. What is said of a location or a field takes the place of
     /// the contract's own level; where both are said, the narrower of the two holds.
     pub fn autonomy_for(&self, location_slug: &str, field: Option<&str>) -> Autonomy {
+        self.autonomy_of(location_slug, field.and_then(|f| self.fields.get(f)))
+    }
+
+    /// The same for a clause at hand.
+    pub(crate) fn autonomy_of(&self, location_slug: &str, rule: Option<&FieldRule>) -> Autonomy {
         let place = self.locations.get(location_slug).and_then(|l| l.autonomy);
-        let clause = field.and_then(|f| self.fields.get(f)).and_then(|f| f.autonomy);
-        match (place, clause) {
+        match (place, rule.and_then(|r| r.autonomy)) {
             (Some(place), Some(clause)) => place.min(clause),
             (one, other) => one.or(other).unwrap_or(self.autonomy),
         }
@@ -727,15 +732,10 @@ impl Contract {
     }
 
     /// Names of facts beyond the plain ones that conditions of this contract ask for: `record.<property>`, `field.<name>`.
-    pub fn asked(&self) -> BTreeSet<String> {
+    pub fn asked(&self) -> BTreeSet<&str> {
         let conditions =
             self.owner.rules.iter().map(|r| &r.when).chain(self.fields.values().filter_map(|f| f.review_when.as_ref()));
-        let more = |text: &&String| text.contains("record.") || text.contains("field.");
-        conditions
-            .filter(more)
-            .filter_map(|t| crate::followup::condition::Condition::parse(t).ok())
-            .flat_map(|c| c.more())
-            .collect()
+        conditions.flat_map(super::super::followup::condition::When::more).map(String::as_str).collect()
     }
 
     /// The properties of Ringback's own (`rb_…`) that this contract writes or suggests, to be made when the CRM is set up.
@@ -892,18 +892,18 @@ pub const TEXT_CHARS_MAX: usize = 65_536;
 
 /// The text a CRM takes for that value in a field of that type. `currency` is the location's: money of another one does not fit, because
 /// a bare number in a CRM is read in its own currency.
-pub fn fit(value: &FieldValue, kind: &FieldType, currency: Option<&str>) -> Result<String, Mismatch> {
+pub fn fit(value: FieldValue, kind: &FieldType, currency: Option<&str>) -> Result<String, Mismatch> {
     let mismatch = |class: &str, why: String| Err(Mismatch { class: class.to_owned(), why });
     match (kind, value) {
         (FieldType::Choice(options), FieldValue::Choice(word)) => {
-            if options.contains(word) {
-                return Ok(word.clone());
+            if options.contains(&word) {
+                return Ok(word);
             }
             mismatch("option", format!("{word:?} is none of the options {}", options.join(", ")))
         }
         (FieldType::Number, FieldValue::Number(digits)) => {
-            if is_plain_number(digits) {
-                return Ok(digits.clone());
+            if is_plain_number(&digits) {
+                return Ok(digits);
             }
             mismatch("shape", "it is not a plain decimal number".to_owned())
         }
@@ -914,15 +914,15 @@ pub fn fit(value: &FieldValue, kind: &FieldType, currency: Option<&str>) -> Resu
             _ => Ok(money.plain()),
         },
         (FieldType::Date, FieldValue::Date(date)) => Ok(date.to_string()),
-        (FieldType::DateTime, FieldValue::DateTime(at)) => Ok(crate::crm::written_instant(*at)),
+        (FieldType::DateTime, FieldValue::DateTime(at)) => Ok(crate::crm::written_instant(at)),
         (FieldType::Bool, FieldValue::Bool(yes)) => Ok(yes.to_string()),
         (FieldType::Phone, FieldValue::Phone(e164)) => {
-            if crate::identity::is_e164(e164) {
-                return Ok(e164.clone());
+            if crate::identity::is_e164(&e164) {
+                return Ok(e164);
             }
             mismatch("shape", "it is not a number in international form".to_owned())
         }
-        (FieldType::Email, FieldValue::Email(address)) => match crate::identity::email(address) {
+        (FieldType::Email, FieldValue::Email(address)) => match crate::identity::email(&address) {
             Some(address) => Ok(address),
             None => mismatch("shape", "it is not an e-mail address".to_owned()),
         },
@@ -964,16 +964,16 @@ pub fn typed(text: &str, kind: &FieldType, region: &str) -> Result<String, Misma
         },
         FieldType::Email => FieldValue::Email(text.to_owned()),
     };
-    fit(&value, kind, None)
+    fit(value, kind, None)
 }
 
-fn as_text(value: &FieldValue) -> String {
+fn as_text(value: FieldValue) -> String {
     match value {
         FieldValue::Text(t)
         | FieldValue::Choice(t)
         | FieldValue::Number(t)
         | FieldValue::Phone(t)
-        | FieldValue::Email(t) => t.clone(),
+        | FieldValue::Email(t) => t,
         FieldValue::Money(money) => money.to_string(),
         FieldValue::Date(date) => date.to_string(),
         FieldValue::DateTime(at) => at.to_string(),

@@ -499,7 +499,7 @@ fn a_value_that_does_not_fit_is_never_forced() {
         (FieldValue::Email("jo at example".into()), FieldType::Email, Err("shape")),
         (text(&"x".repeat(TEXT_CHARS_MAX + 1)), FieldType::Text, Err("length")),
     ] {
-        let found = fit(&value, &kind, Some("USD"));
+        let found = fit(value.clone(), &kind, Some("USD"));
         let found = found.as_ref().map(String::as_str).map_err(|m| m.class.as_str());
         assert_eq!(found, expect, "{kind:?}");
     }

@@ -1,21 +1,23 @@
 //! What was rolled back is not done again by itself: it is put before a person until one lifts it (F-319).
 
+use super::Ruling;
 use crate::inquiry::{Facts, Inquiry};
 use crate::plan::{Verdict, VerdictKind};
 use crate::rollback::Hold;
 use jiff::Timestamp;
 
 /// Turns what would be written, or asked on other grounds, into a question that names the rollback.
-pub(super) fn back(verdict: Verdict, inquiry: &Inquiry, facts: &Facts<'_>) -> Verdict {
-    if !matches!(verdict.kind, VerdictKind::Write | VerdictKind::Review) {
-        return verdict;
+pub(super) fn back(ruling: &mut Ruling<'_>, inquiry: &Inquiry, facts: &Facts<'_>) {
+    if facts.holds.is_empty() || !matches!(ruling.kind, VerdictKind::Write | VerdictKind::Review) {
+        return;
     }
-    let Some(hold) = of(&verdict, inquiry, facts) else { return verdict };
+    let verdict = ruling.clone().verdict(inquiry);
+    let Some(hold) = of(&verdict, inquiry, facts) else { return };
     let reason = format!(
         "this was taken back by rollback {} and waits for a person until that is lifted; {}",
         hold.rollback, verdict.reason
     );
-    Verdict { kind: VerdictKind::Review, because: "rolled_back".into(), reason, ..verdict }
+    (ruling.kind, ruling.because, ruling.reason) = (VerdictKind::Review, "rolled_back", reason.into());
 }
 
 /// Since when a person's answer counts, where the verdict is held back.

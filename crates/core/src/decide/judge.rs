@@ -2,16 +2,17 @@
 
 use super::known::holds_now;
 use super::memory::{Holder, holder};
-use super::suppress::{found_writes_held, ownership_held};
-use super::{Case, Levels, contact_is_ours, own_record, percent, protected};
+use super::ruling::{Clause, Reason};
+use super::suppress::ownership_held;
+use super::{Case, Levels, Ruled, contact_is_ours, own_record, protected};
 use crate::contract::{Autonomy, Machine, Protected, Truth};
 use crate::inquiry::{Facts, Inquiry};
-use crate::plan::{Verdict, VerdictKind};
+use crate::plan::VerdictKind;
 
 /// What is told of where a contact came from; nobody has to decide it, and it goes into no contact that was there before.
 const WHENCE: [&str; 4] = ["source", "campaign", "location", "vertical"];
 
-pub(super) fn judge(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>, levels: Levels) -> Verdict {
+pub(super) fn judge<'c>(case: &Case<'_, 'c>, inquiry: &Inquiry, facts: &Facts<'_>, levels: Levels) -> Ruled<'c> {
     use VerdictKind::{Keep, Suppress, Write};
     let rule = case.rule;
     let sure = case.confidence.unwrap_or(0);
@@ -25,7 +26,7 @@ pub(super) fn judge(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>, level
         return case.rule(Keep, "already_so", "the CRM already holds this value", "winner");
     }
     if sure < rule.review_at {
-        let reason = format!("{}: below {} it is not even suggested", percent(sure), percent(rule.review_at));
+        let reason = Reason::NotSuggested(sure, rule.review_at);
         return case.rule(Keep, "below_review_threshold", reason, "review_at");
     }
     if own_record(rule) && levels.place < Autonomy::AutoLowRisk {
@@ -37,20 +38,22 @@ pub(super) fn judge(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>, level
     if own_record(rule) {
         return ours(case, levels, sure);
     }
-    if WHENCE.contains(&rule.from.as_str()) && case.evidence.is_none() {
+    if WHENCE.contains(&rule.from.as_str()) && !case.said {
         return whence(case, inquiry, facts, levels);
     }
     if let Some(stands) = standing(case, inquiry, facts, sure) {
         return stands;
     }
     if sure < rule.write_at {
-        let reason = format!("{}: below {} a person is asked", percent(sure), percent(rule.write_at));
+        let reason = Reason::Asked(sure, rule.write_at);
         return case.rule(VerdictKind::Review, "below_write_threshold", reason, "write_at");
     }
-    if let Some(why) = found_writes_held(inquiry, facts).filter(|_| !contact_is_ours(inquiry)) {
-        let reason = format!("{why}: a person is asked before this record changes");
-        return Verdict {
-            clause: "suppress.classes".into(),
+    if !contact_is_ours(inquiry)
+        && let Some(why) = case.ground.found_writes_held()
+    {
+        let reason = Reason::Held(why, "a person is asked before this record changes");
+        return Ruled {
+            clause: Clause::Whole("suppress.classes"),
             ..case.rule(VerdictKind::Review, "suppressed", reason, "winner")
         };
     }
@@ -65,7 +68,7 @@ pub(super) fn judge(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>, level
 }
 
 /// What only a person may decide, whatever the level and whosever the record is.
-fn a_persons(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>) -> Option<Verdict> {
+fn a_persons<'c>(case: &Case<'_, 'c>, inquiry: &Inquiry, facts: &Facts<'_>) -> Option<Ruled<'c>> {
     use VerdictKind::{Keep, Review, Suppress};
     let rule = case.rule;
     let kind = protected(facts, rule);
@@ -76,8 +79,8 @@ fn a_persons(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>) -> Option<Ve
             return Some(case.rule(Keep, "unowned", reason, "protected"));
         }
         if let Some(why) = ownership_held(inquiry, facts) {
-            let held = case.rule(Suppress, "suppressed", format!("{why}: no owner changes"), "protected");
-            return Some(Verdict { clause: "suppress.classes".into(), ..held });
+            let held = case.rule(Suppress, "suppressed", Reason::Held(why, "no owner changes"), "protected");
+            return Some(Ruled { clause: Clause::Whole("suppress.classes"), ..held });
         }
     }
     if kind.is_some() {
@@ -88,25 +91,24 @@ fn a_persons(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>) -> Option<Ve
         let reason = "changes reporting or trust: a person decides";
         return Some(case.rule(Review, "accountability", reason, "accountability"));
     }
-    if let Some(when) = rule.review_when.as_deref().filter(|w| holds_now(w, inquiry, facts)) {
-        let reason = format!("a person is asked whenever {when}");
-        return Some(case.rule(Review, "review_when", reason, "review_when"));
+    if let Some(when) = rule.review_when.as_ref().filter(|w| holds_now(w, inquiry, facts)) {
+        return Some(case.rule(Review, "review_when", Reason::Whenever(when), "review_when"));
     }
     (rule.machine == Machine::Suggest).then(|| case.rule(Review, "suggest_only", &rule.winner, "machine"))
 }
 
 /// A field of a record that we make for the call.
-fn ours(case: &Case<'_>, levels: Levels, sure: u16) -> Verdict {
+fn ours<'c>(case: &Case<'_, 'c>, levels: Levels, sure: u16) -> Ruled<'c> {
     if levels.field == Autonomy::Suggest {
         return case.rule(VerdictKind::Review, "autonomy", "this field waits for a person", "autonomy");
     }
     if sure >= case.rule.write_at {
         return case.rule(VerdictKind::Write, "own_record", &case.rule.winner, "winner");
     }
-    case.rule(VerdictKind::Keep, "below_write_threshold", format!("{}: not sure enough", percent(sure)), "write_at")
+    case.rule(VerdictKind::Keep, "below_write_threshold", Reason::NotSure(sure), "write_at")
 }
 
-fn whence(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>, levels: Levels) -> Verdict {
+fn whence<'c>(case: &Case<'_, 'c>, inquiry: &Inquiry, facts: &Facts<'_>, levels: Levels) -> Ruled<'c> {
     use VerdictKind::{Keep, Write};
     let rule = case.rule;
     if !contact_is_ours(inquiry) {
@@ -124,17 +126,17 @@ fn whence(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>, levels: Levels)
 }
 
 /// Something stands there already: who set it decides.
-fn standing(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>, sure: u16) -> Option<Verdict> {
+fn standing<'c>(case: &Case<'_, 'c>, inquiry: &Inquiry, facts: &Facts<'_>, sure: u16) -> Option<Ruled<'c>> {
     use VerdictKind::{Keep, Review};
     let rule = case.rule;
     match holder(case, inquiry, facts) {
         Holder::Nobody => return None,
         Holder::Person => {
-            return Some(case.rule(Review, "person_set_it", format!("a person set it; {}", rule.winner), "winner"));
+            return Some(case.rule(Review, "person_set_it", Reason::PersonSet(&rule.winner), "winner"));
         }
         // Less sure never takes the place of surer (F-117).
         Holder::Ours(Some(before)) if sure < before => {
-            let reason = format!("{}: what stands there was {} sure", percent(sure), percent(before));
+            let reason = Reason::LessSure(sure, before);
             return Some(case.rule(Keep, "less_sure", reason, "winner"));
         }
         Holder::Ours(_) | Holder::Other => {}

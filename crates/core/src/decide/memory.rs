@@ -22,7 +22,7 @@ pub(super) enum Holder {
 
 /// Compares what stands there with what we last wrote to that record and property. Most vendors do not tell who set a value; whatever is
 /// not ours then counts as a person's.
-pub(super) fn holder(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>) -> Holder {
+pub(super) fn holder(case: &Case<'_, '_>, inquiry: &Inquiry, facts: &Facts<'_>) -> Holder {
     match stands_by(case.rule, case.was.as_deref(), inquiry, facts) {
         None => Holder::Nobody,
         Some(StandsBy::Machine { confidence, .. }) => Holder::Ours(confidence),

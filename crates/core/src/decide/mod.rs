@@ -9,23 +9,28 @@ mod judge;
 mod known;
 mod memory;
 mod offered;
+mod ruling;
 mod suppress;
 
 pub use digest::change_digest;
 pub(crate) use known::owner_facts;
 pub use memory::stands_by;
+pub(crate) use ruling::Ruling;
 pub(crate) use suppress::suppressed_by;
 pub use suppress::{Holds, Known, Suppressed, holds, ownership_held, suppressed, suppression};
 
 use crate::claim::ClaimValue;
-use crate::contract::{Autonomy, FieldRule, FieldValue, Machine, OnMissing, Protected, fit};
+use crate::contract::{Autonomy, Contract, FieldRule, FieldType, FieldValue, Machine, OnMissing, Protected, fit};
 use crate::crm::Object;
 use crate::identity::MatchKind;
 use crate::inquiry::{Approval, Choice, Facts, Inquiry, ReviewKind};
 use crate::money::Money;
 use crate::plan::{Actor, Source, Verdict, VerdictKind};
+use crate::roster::Location;
 use crate::standing::CLAUSE_PAUSED;
 use crate::workflow::{self, Weighed};
+use ruling::{Clause, Reason};
+use std::cell::OnceCell;
 
 /// Verdicts for every clause of the contract that this inquiry concerns, and the claims that no clause gives a home (F-083).
 pub fn decide(inquiry: &Inquiry, facts: &Facts<'_>) -> (Vec<Verdict>, Vec<String>) {
@@ -34,95 +39,160 @@ pub fn decide(inquiry: &Inquiry, facts: &Facts<'_>) -> (Vec<Verdict>, Vec<String
 
 /// The same, given what the workflows wish for.
 pub(crate) fn decide_weighed(inquiry: &Inquiry, facts: &Facts<'_>, weighed: &Weighed) -> (Vec<Verdict>, Vec<String>) {
-    let contract = facts.contract;
+    let rulings = rulings(inquiry, facts, facts.contract, weighed);
+    (rulings.into_iter().map(|ruling| ruling.verdict(inquiry)).collect(), unmapped(inquiry, facts.contract))
+}
+
+/// The same decisions before they are put into words. `contract` is that of the facts; the decisions outlive these.
+pub(crate) fn rulings<'c>(
+    inquiry: &Inquiry,
+    facts: &Facts<'_>,
+    contract: &'c Contract,
+    weighed: &Weighed,
+) -> Vec<Ruling<'c>> {
+    let ground = Ground::of(inquiry, facts);
     let of_calls = inquiry.workflow().is_none();
-    let one = |(name, rule): (&String, &FieldRule)| match weighed.wishes.get(name) {
-        Some(wish) => Some(offered::verdict(inquiry, facts, name, rule, wish)),
-        None if of_calls && !workflow::fed_by_workflows(&rule.from) => verdict(inquiry, facts, name, rule),
-        None => None,
-    };
-    let verdicts = contract.fields.iter().filter_map(one).collect();
+    let mut found = Vec::with_capacity(contract.fields.len());
+    for (n, (name, rule)) in contract.fields.iter().enumerate() {
+        found.extend(match weighed.wishes.get(name) {
+            Some(wish) => Some(offered::ruling(&ground, n, name, rule, wish)),
+            None if of_calls && !workflow::fed_by_workflows(&rule.from) => ground.ruling(n, name, rule),
+            None => None,
+        });
+    }
+    found
+}
+
+/// Claims that no clause gives a home.
+pub(crate) fn unmapped(inquiry: &Inquiry, contract: &Contract) -> Vec<String> {
     let homeless = |field: &&String| {
         !contract.fields.values().any(|r| r.from == **field)
             && !INTERNAL.contains(&field.as_str())
             && !field.starts_with("flag.")
     };
-    let unmapped = inquiry.claims.keys().filter(homeless).cloned().collect();
-    (verdicts, unmapped)
+    inquiry.claims.keys().filter(homeless).cloned().collect()
 }
 
 /// Claims that steer the work itself and need no CRM field to be of use.
 const INTERNAL: &[&str] = &["callback_number"];
 
-struct Case<'a> {
-    name: &'a str,
-    rule: &'a FieldRule,
+/// What the decisions of one moment have in common.
+struct Ground<'g> {
+    inquiry: &'g Inquiry,
+    facts: &'g Facts<'g>,
+    location: Option<&'g Location>,
+    /// How much happens by itself at the place of the call.
+    place: Autonomy,
+    /// Why the machine may not write to the record that was there before, if that is so; asked for when it matters.
+    found_writes_held: OnceCell<Option<&'static str>>,
+}
+
+struct Case<'g, 'c> {
+    ground: &'g Ground<'g>,
+    /// The clause's place among the fields of the contract.
+    n: usize,
+    name: &'c str,
+    rule: &'c FieldRule,
     was: Option<String>,
     is: Option<String>,
     confidence: Option<u16>,
-    evidence: Option<crate::plan::Evidence>,
+    /// The caller said it.
+    said: bool,
     source: Source,
 }
 
-impl Case<'_> {
-    fn rule(&self, kind: VerdictKind, because: &str, reason: impl Into<String>, clause: &str) -> Verdict {
-        Verdict {
-            field: self.name.to_owned(),
-            to: self.rule.target(),
-            kind,
-            because: because.to_owned(),
-            reason: reason.into(),
-            clause: format!("field.{}.{clause}", self.name),
-            was: self.was.clone(),
-            is: self.is.clone(),
-            confidence: self.confidence,
-            evidence: self.evidence.clone(),
-            actor: Actor::Machine,
-            source: self.source.clone(),
-        }
+/// Which of the questions answered, and what.
+struct Ruled<'c> {
+    kind: VerdictKind,
+    because: &'static str,
+    reason: Reason<'c>,
+    clause: Clause,
+}
+
+impl<'c> Case<'_, 'c> {
+    #[expect(clippy::unused_self, reason = "an answer belongs to its case")]
+    fn rule(
+        &self,
+        kind: VerdictKind,
+        because: &'static str,
+        reason: impl Into<Reason<'c>>,
+        clause: &'static str,
+    ) -> Ruled<'c> {
+        Ruled { kind, because, reason: reason.into(), clause: Clause::OfField(clause) }
+    }
+
+    fn ruled(self, ruled: Ruled<'c>) -> Ruling<'c> {
+        let Ruled { kind, because, reason, clause } = ruled;
+        let Self { n, name, rule, was, is, confidence, said, source, .. } = self;
+        let actor = Actor::Machine;
+        Ruling { n, name, rule, kind, because, reason, clause, was, is, confidence, said, actor, source }
     }
 }
 
-fn verdict(inquiry: &Inquiry, facts: &Facts<'_>, name: &str, rule: &FieldRule) -> Option<Verdict> {
-    let location = inquiry.location.as_ref().and_then(|l| facts.roster.location(l));
-    let slug = location.map_or("", |l| l.slug.as_str());
-    let held = inquiry.claims.get(&rule.from);
-    let decided = decision(inquiry, facts, rule);
-    let value = held.map(|h| typed(&h.claim.value)).or_else(|| decided.clone().map(FieldValue::Text));
-    let confidence = held.map(|h| h.claim.confidence.0).or(decided.as_ref().map(|_| 1000));
-    let was = current(inquiry, rule);
-    let source = if held.is_some() { Source::Words } else { Source::Decision };
-    let evidence = held.map(|h| h.evidence.clone());
-    let mut case = Case { name, rule, was, is: None, confidence, evidence, source };
-    let levels = Levels::of(inquiry, facts, slug, name);
-    let Some(value) = value else {
-        let default = held::back(missing(&case, inquiry, facts, levels)?, inquiry, facts);
-        return Some(paused(approved(default, inquiry, facts), facts, rule));
-    };
-    let value = cast(value, rule);
-    match fit(&value, &rule.kind, location.map(|l| l.currency.as_str())) {
-        Ok(text) => case.is = Some(text),
-        Err(mismatch) => {
-            let reason = format!("type mismatch: {}", mismatch.why);
-            return Some(case.rule(VerdictKind::Keep, "type_mismatch", reason, "type"));
-        }
+impl<'g> Ground<'g> {
+    fn of(inquiry: &'g Inquiry, facts: &'g Facts<'g>) -> Self {
+        let location = inquiry.location.as_ref().and_then(|l| facts.roster.location(l));
+        let place = facts.autonomy(location.map_or("", |l| l.slug.as_str()), None);
+        Self { inquiry, facts, location, place, found_writes_held: OnceCell::new() }
     }
-    let verdict = held::back(judge::judge(&case, inquiry, facts, levels), inquiry, facts);
-    Some(paused(approved(verdict, inquiry, facts), facts, rule))
+
+    fn found_writes_held(&self) -> Option<&'static str> {
+        *self.found_writes_held.get_or_init(|| suppress::found_writes_held(self.inquiry, self.facts))
+    }
+
+    fn ruling<'c>(&self, n: usize, name: &'c str, rule: &'c FieldRule) -> Option<Ruling<'c>> {
+        let (inquiry, facts) = (self.inquiry, self.facts);
+        let held = inquiry.claims.get(&rule.from);
+        let value = match held {
+            Some(held) => Some(typed(&held.claim.value)),
+            None => decision(self, rule),
+        };
+        if value.is_none() && rule.on_missing == OnMissing::Leave {
+            return None;
+        }
+        let confidence = held.map(|h| h.claim.confidence.0).or(value.as_ref().map(|_| 1000));
+        let was = current(inquiry, rule);
+        let said = held.is_some();
+        let source = if said { Source::Words } else { Source::Decision };
+        let mut case = Case { ground: self, n, name, rule, was, is: None, confidence, said, source };
+        let levels = Levels::of(self, rule);
+        let Some(value) = value else {
+            let mut default = missing(case, inquiry, facts, levels)?;
+            self.after(&mut default);
+            return Some(default);
+        };
+        let value = cast(value, rule);
+        match fit(value, &rule.kind, self.location.map(|l| l.currency.as_str())) {
+            Ok(text) => case.is = Some(text),
+            Err(mismatch) => {
+                let ruled = case.rule(VerdictKind::Keep, "type_mismatch", Reason::Mismatch(mismatch.why), "type");
+                return Some(case.ruled(ruled));
+            }
+        }
+        let ruled = judge::judge(&case, inquiry, facts, levels);
+        let mut ruling = case.ruled(ruled);
+        self.after(&mut ruling);
+        Some(ruling)
+    }
+
+    /// What stands above the clauses.
+    fn after(&self, ruling: &mut Ruling<'_>) {
+        held::back(ruling, self.inquiry, self.facts);
+        approved(ruling, self.inquiry, self.facts);
+        paused(ruling, self.facts);
+    }
 }
 
 /// What would be written is kept while its clause is paused. What a person is asked is asked all the same: the answer counts when the field
 /// is back.
-fn paused(verdict: Verdict, facts: &Facts<'_>, rule: &FieldRule) -> Verdict {
-    match facts.standing.paused(&verdict.field, rule) {
-        Some(pause) if verdict.kind == VerdictKind::Write => Verdict {
-            kind: VerdictKind::Keep,
-            because: CLAUSE_PAUSED.to_owned(),
-            reason: format!("this clause is paused: {}", pause.cause),
-            clause: format!("field.{}.to", verdict.field),
-            ..verdict
-        },
-        _ => verdict,
+fn paused(ruling: &mut Ruling<'_>, facts: &Facts<'_>) {
+    if let Some(pause) = facts.standing.paused(ruling.name, ruling.rule)
+        && ruling.kind == VerdictKind::Write
+    {
+        ruling.kind = VerdictKind::Keep;
+        ruling.because = CLAUSE_PAUSED;
+        ruling.reason = Reason::from(format!("this clause is paused: {}", pause.cause));
+        ruling.clause = Clause::OfField("to");
     }
 }
 
@@ -136,11 +206,14 @@ struct Levels {
 }
 
 impl Levels {
-    fn of(inquiry: &Inquiry, facts: &Facts<'_>, slug: &str, name: &str) -> Self {
-        let place = facts.autonomy(slug, None);
-        let field = facts.autonomy(slug, Some(name));
+    fn of(ground: &Ground<'_>, rule: &FieldRule) -> Self {
+        let place = ground.place;
+        let slug = ground.location.map_or("", |l| l.slug.as_str());
+        let facts = ground.facts;
+        let most = || facts.contract.autonomy_of(slug, Some(rule)).min(facts.standing.levels.at(slug));
+        let field = rule.autonomy.map_or(place, |_| most());
         // Who only observes writes nothing at all, and where every write waits for a person, so does a record that would have to be made.
-        let waits = place == Autonomy::Observe || (place == Autonomy::Suggest && inquiry.contact.is_none());
+        let waits = place == Autonomy::Observe || (place == Autonomy::Suggest && ground.inquiry.contact.is_none());
         Self { place, field: if waits { field.min(place) } else { field } }
     }
 }
@@ -164,30 +237,35 @@ fn protected(facts: &Facts<'_>, rule: &FieldRule) -> Option<Protected> {
 }
 
 /// Nothing was said: a default, a flag, or nothing; never a block and never a half-filled record (F-085).
-fn missing(case: &Case<'_>, inquiry: &Inquiry, facts: &Facts<'_>, levels: Levels) -> Option<Verdict> {
+fn missing<'c>(case: Case<'_, 'c>, inquiry: &Inquiry, facts: &Facts<'_>, levels: Levels) -> Option<Ruling<'c>> {
     let rule = case.rule;
     match &rule.on_missing {
         OnMissing::Leave => None,
         OnMissing::Flag => {
-            Some(case.rule(VerdictKind::Keep, "missing", "nothing was said; the record is flagged", "on_missing"))
+            let reason = "nothing was said; the record is flagged";
+            let ruled = case.rule(VerdictKind::Keep, "missing", reason, "on_missing");
+            Some(case.ruled(ruled))
         }
         OnMissing::Default(text) => {
             let new = inquiry.matched.as_ref().is_some_and(|m| m.kind == MatchKind::New);
-            let asks = protected(facts, rule).is_some()
-                || rule.accountability
-                || rule.review_when.as_deref().is_some_and(|when| known::holds_now(when, inquiry, facts));
-            let acts = matches!(rule.machine, Machine::Update | Machine::FillEmpty) && !asks;
+            let asks = || {
+                protected(facts, rule).is_some()
+                    || rule.accountability
+                    || rule.review_when.as_ref().is_some_and(|when| known::holds_now(when, inquiry, facts))
+            };
+            let acts = matches!(rule.machine, Machine::Update | Machine::FillEmpty) && !asks();
             let reach =
                 if own_record(rule) { levels.field > Autonomy::Suggest } else { new && levels.field == Autonomy::Auto };
             let may = levels.place >= Autonomy::AutoLowRisk && reach;
             if !(acts && may) || case.was.as_ref().is_some_and(|w| !w.is_empty()) {
                 return None;
             }
-            let mut verdict =
-                case.rule(VerdictKind::Write, "default", "nothing was said; the contract's default", "on_missing");
-            verdict.is = Some(text.clone());
-            verdict.confidence = None;
-            Some(verdict)
+            let reason = "nothing was said; the contract's default";
+            let ruled = case.rule(VerdictKind::Write, "default", reason, "on_missing");
+            let mut ruling = case.ruled(ruled);
+            ruling.is = Some(text.clone());
+            ruling.confidence = None;
+            Some(ruling)
         }
     }
 }
@@ -205,43 +283,44 @@ fn current(inquiry: &Inquiry, rule: &FieldRule) -> Option<String> {
 }
 
 /// A person's answer to exactly this change turns its verdict.
-fn approved(mut verdict: Verdict, inquiry: &Inquiry, facts: &Facts<'_>) -> Verdict {
-    if verdict.kind != VerdictKind::Review {
-        return verdict;
+fn approved(ruling: &mut Ruling<'_>, inquiry: &Inquiry, facts: &Facts<'_>) {
+    let answers = |a: &&Approval| a.kind == ReviewKind::Field;
+    if ruling.kind != VerdictKind::Review || !inquiry.approvals.iter().any(|a| answers(&a)) {
+        return;
     }
+    let verdict = ruling.clone().verdict(inquiry);
     let digest = change_digest(&verdict, inquiry, facts);
     // What was approved before it was taken back is no answer any more.
     let since = held::since(&verdict, inquiry, facts);
-    let answer =
-        |a: &&Approval| a.kind == ReviewKind::Field && a.digest == digest && since.is_none_or(|since| a.at >= since);
-    let Some(approval) = inquiry.approvals.iter().rev().find(answer) else { return verdict };
+    let answer = |a: &&Approval| answers(a) && a.digest == digest && since.is_none_or(|since| a.at >= since);
+    let Some(approval) = inquiry.approvals.iter().rev().find(answer) else { return };
     match &approval.choice {
         Choice::Approve => {
-            verdict.kind = VerdictKind::Write;
-            verdict.actor = Actor::ApprovedMachine;
-            verdict.reason = format!("approved by a person ({})", verdict.reason);
+            ruling.kind = VerdictKind::Write;
+            ruling.actor = Actor::ApprovedMachine;
+            ruling.reason = Reason::from(format!("approved by a person ({})", verdict.reason));
         }
         Choice::Edit { value } => {
-            verdict.kind = VerdictKind::Write;
-            verdict.actor = Actor::Person;
-            verdict.is = Some(value.clone());
-            verdict.source = Source::Person;
-            verdict.reason = "a person put another value".into();
+            ruling.kind = VerdictKind::Write;
+            ruling.actor = Actor::Person;
+            ruling.is = Some(value.clone());
+            ruling.source = Source::Person;
+            ruling.reason = "a person put another value".into();
         }
         Choice::Reject { .. } => {
-            verdict.kind = VerdictKind::Keep;
+            ruling.kind = VerdictKind::Keep;
             let why = approval.choice.why_not().unwrap_or_default();
-            verdict.reason = format!("a person said no: {why}");
+            ruling.reason = Reason::from(format!("a person said no: {why}"));
         }
-        Choice::Pick { .. } => return verdict,
+        Choice::Pick { .. } => return,
     }
-    verdict.because = "decided_by_person".into();
-    verdict
+    ruling.because = "decided_by_person";
 }
 
 /// What Ringback itself decided, for clauses that map it (F-089).
-fn decision(inquiry: &Inquiry, facts: &Facts<'_>, rule: &FieldRule) -> Option<String> {
-    match rule.from.as_str() {
+fn decision(ground: &Ground<'_>, rule: &FieldRule) -> Option<FieldValue> {
+    let (inquiry, facts) = (ground.inquiry, ground.facts);
+    let text = match rule.from.as_str() {
         // The CRM's own owner property takes the CRM's id of that person; any other field takes the name.
         "owner" if rule.property == owner_property(facts) => {
             let staff = facts.roster.person(&inquiry.owner.as_ref()?.staff)?;
@@ -249,19 +328,22 @@ fn decision(inquiry: &Inquiry, facts: &Facts<'_>, rule: &FieldRule) -> Option<St
         }
         "owner" => inquiry.owner.as_ref().map(|o| o.name.clone()),
         "next_action" => Some(if inquiry.open() { "call_back" } else { "none" }.to_owned()),
+        "due_at" if rule.kind == FieldType::DateTime => {
+            return inquiry.clock.as_ref().map(|c| FieldValue::DateTime(c.due_at));
+        }
         "due_at" => inquiry.clock.as_ref().map(|c| c.due_at.to_string()),
         "category" => inquiry.last_call().map(|c| c.category.clone()),
-        "location" => inquiry.location.as_ref().and_then(|l| facts.roster.location(l)).map(|l| l.name.clone()),
-        "vertical" => inquiry.location.as_ref().and_then(|l| facts.roster.location(l)).and_then(|l| l.vertical.clone()),
+        "location" => ground.location.map(|l| l.name.clone()),
+        "vertical" => ground.location.and_then(|l| l.vertical.clone()),
         "source" => inquiry.first_missed().and_then(|c| c.attribution.source.clone()),
         "campaign" => inquiry.first_missed().and_then(|c| c.attribution.campaign.clone()),
         _ => None,
-    }
+    };
+    text.map(FieldValue::Text)
 }
 
 /// Decided words take the shape of the field they go to; what the caller said is never cast.
 fn cast(value: FieldValue, rule: &FieldRule) -> FieldValue {
-    use crate::contract::FieldType;
     match (value, &rule.kind) {
         (FieldValue::Text(text), FieldType::Choice(_)) => FieldValue::Choice(text),
         // Digits are the same number in both; whatever is not plainly one does not fit and is not forced (F-081).
@@ -287,10 +369,6 @@ fn typed(value: &ClaimValue) -> FieldValue {
         ClaimValue::Flag(yes) => FieldValue::Bool(*yes),
         other => FieldValue::Text(other.text()),
     }
-}
-
-fn percent(thousandths: u16) -> String {
-    format!("{}.{} %", thousandths / 10, thousandths % 10)
 }
 
 #[cfg(test)]

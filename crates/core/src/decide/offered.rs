@@ -1,44 +1,45 @@
 //! What a workflow wishes for, judged by the same questions as what a caller said.
 
-use super::{Case, Levels, approved, current, held, judge, paused};
+use super::ruling::{Clause, Reason};
+use super::{Case, Ground, Levels, Ruling, current, judge};
 use crate::contract::{FieldRule, typed};
-use crate::inquiry::{Facts, Inquiry};
-use crate::plan::{Verdict, VerdictKind};
+use crate::plan::VerdictKind;
 use crate::workflow::Wish;
 
-/// The verdict on a wish. The workflow's level narrows the contract's, and what its control rule keeps for people is asked before it would
+/// What is decided of a wish. The workflow's level narrows the contract's, and what its control rule keeps for people is asked before it would
 /// be written.
-pub(super) fn verdict(inquiry: &Inquiry, facts: &Facts<'_>, name: &str, rule: &FieldRule, wish: &Wish) -> Verdict {
-    let location = inquiry.location.as_ref().and_then(|l| facts.roster.location(l));
+pub(super) fn ruling<'c>(ground: &Ground<'_>, n: usize, name: &'c str, rule: &'c FieldRule, wish: &Wish) -> Ruling<'c> {
+    let (inquiry, facts) = (ground.inquiry, ground.facts);
     let was = current(inquiry, rule);
     let (confidence, source) = (Some(wish.confidence), wish.source.clone());
-    let mut case = Case { name, rule, was, is: None, confidence, evidence: None, source };
-    match typed(&wish.value, &rule.kind, location.map_or("US", |l| l.region.as_str())) {
+    let mut case = Case { ground, n, name, rule, was, is: None, confidence, said: false, source };
+    match typed(&wish.value, &rule.kind, ground.location.map_or("US", |l| l.region.as_str())) {
         Ok(text) => case.is = Some(text),
         Err(mismatch) => {
-            let reason = format!("type mismatch: {}", mismatch.why);
-            return case.rule(VerdictKind::Keep, "type_mismatch", reason, "type");
+            let ruled = case.rule(VerdictKind::Keep, "type_mismatch", Reason::Mismatch(mismatch.why), "type");
+            return case.ruled(ruled);
         }
     }
-    let levels = Levels::of(inquiry, facts, location.map_or("", |l| l.slug.as_str()), name);
+    let levels = Levels::of(ground, rule);
     let levels = Levels { field: levels.field.min(wish.level), ..levels };
-    let judged = control(judge::judge(&case, inquiry, facts, levels), wish);
-    paused(approved(held::back(judged, inquiry, facts), inquiry, facts), facts, rule)
+    let ruled = judge::judge(&case, inquiry, facts, levels);
+    let mut ruling = case.ruled(ruled);
+    control(&mut ruling, wish);
+    ground.after(&mut ruling);
+    ruling
 }
 
-fn control(verdict: Verdict, wish: &Wish) -> Verdict {
-    match &wish.asks {
-        Some((because, why)) if verdict.kind == VerdictKind::Write => Verdict {
-            kind: VerdictKind::Review,
-            because: (*because).to_owned(),
-            reason: why.clone(),
-            clause: format!("field.{}.from", verdict.field),
-            ..verdict
-        },
-        // Asked on other grounds too: whoever decides knows both.
-        Some((_, why)) if verdict.kind == VerdictKind::Review => {
-            Verdict { reason: format!("{}; {why}", verdict.reason), ..verdict }
+fn control(ruling: &mut Ruling<'_>, wish: &Wish) {
+    let Some((because, why)) = &wish.asks else { return };
+    match ruling.kind {
+        VerdictKind::Write => {
+            ruling.kind = VerdictKind::Review;
+            ruling.because = because;
+            ruling.reason = why.clone().into();
+            ruling.clause = Clause::OfField("from");
         }
-        _ => verdict,
+        // Asked on other grounds too: whoever decides knows both.
+        VerdictKind::Review => ruling.reason = format!("{}; {why}", ruling.reason.words()).into(),
+        VerdictKind::Keep | VerdictKind::Suppress => {}
     }
 }

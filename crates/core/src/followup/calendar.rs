@@ -13,10 +13,12 @@
 use crate::problem::Problem;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 /// How far ahead an opening is looked for, in days. A location without one within a year has none.
 pub const SEARCH_DAYS_MAX: u16 = 366;
@@ -142,30 +144,90 @@ pub struct Holiday {
     pub hours: Vec<Block>,
 }
 
-/// Zone, weekly hours and holidays of a location (or the shift of a person).
+/// Zone, weekly hours and holidays of a location (or the shift of a person). It is never changed; other hours are another calendar.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calendar {
-    /// IANA name: `America/Phoenix`.
-    pub zone: String,
-    pub week: Week,
+    zone: String,
+    week: Week,
     #[serde(default)]
-    pub holidays: Vec<Holiday>,
+    holidays: Vec<Holiday>,
+    #[serde(skip)]
+    known: Known,
 }
 
 /// One stretch of open time: `[start, end)`.
 type OpenSpan = (Timestamp, Timestamp);
 
+/// What was worked out of a calendar before. It follows from the calendar, so nobody sees whether it is there: it neither tells calendars
+/// apart nor is it stored.
+#[derive(Default)]
+struct Known {
+    tz: OnceLock<Option<TimeZone>>,
+    days: OnceLock<Days>,
+}
+
+/// The open spans of days around the first that was asked for.
+struct Days {
+    from: usize,
+    spans: Box<[OnceLock<Box<[OpenSpan]>>]>,
+}
+
+/// So many slots are kept, by [`slot`]: about nineteen months before the first day that was asked for, and as many after it.
+const SLOTS: usize = 2 * 600;
+
+/// A number for a date, rising with it, with a gap at the end of shorter months.
+fn slot(date: Date) -> usize {
+    let year = usize::try_from(i32::from(date.year()) + 10_000).unwrap_or(0);
+    let (month, day) = (usize::try_from(date.month()).unwrap_or(0), usize::try_from(date.day()).unwrap_or(0));
+    (year * 12 + month) * 31 + day
+}
+
+fn each(spans: Cow<'_, [OpenSpan]>) -> impl Iterator<Item = OpenSpan> + '_ {
+    (0..spans.len()).filter_map(move |n| spans.get(n).copied())
+}
+
+impl Clone for Known {
+    fn clone(&self) -> Self {
+        Self { tz: self.tz.clone(), days: OnceLock::new() }
+    }
+}
+
+impl PartialEq for Known {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Known {}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
+}
+
 impl Calendar {
     /// A calendar of that zone with these weekly hours and no holidays.
     pub fn new(zone: impl Into<String>, week: Week) -> Self {
-        Self { zone: zone.into(), week, holidays: Vec::new() }
+        Self { zone: zone.into(), week, holidays: Vec::new(), known: Known::default() }
+    }
+
+    /// The same hours with these holidays in place of any others.
+    #[must_use]
+    pub fn with_holidays(self, holidays: Vec<Holiday>) -> Self {
+        Self { holidays, known: Known::default(), ..self }
+    }
+
+    /// The zone's IANA name: `America/Phoenix`.
+    pub fn zone(&self) -> &str {
+        &self.zone
     }
 
     /// What is wrong with this calendar, for configuration time; empty means usable.
     pub fn problems(&self) -> Vec<Problem> {
         let mut found = Vec::new();
-        if self.tz().is_none() {
+        if self.read_tz().is_none() {
             found.push(Problem::new(
                 "RB-0201",
                 format!("the time zone {:?} is not in the IANA database", self.zone),
@@ -230,10 +292,15 @@ impl Calendar {
 
     /// The zone, or `None` where the name is unknown (which [`Calendar::problems`] refuses before anything runs).
     pub fn tz(&self) -> Option<TimeZone> {
-        if self.zone.is_empty() || self.zone == "Etc/Unknown" {
-            return None;
-        }
-        TimeZone::get(&self.zone).ok()
+        self.read_tz().cloned()
+    }
+
+    fn read_tz(&self) -> Option<&TimeZone> {
+        let read = || {
+            let named = !self.zone.is_empty() && self.zone != "Etc/Unknown";
+            named.then(|| TimeZone::get(&self.zone).ok()).flatten()
+        };
+        self.known.tz.get_or_init(read).as_ref()
     }
 
     /// Open at that instant.
@@ -298,7 +365,7 @@ impl Calendar {
     /// The last closing of the business day that `at` belongs to: the day whose blocks are still to end, else the next day that
     /// opens. A location that never closes ends its day at midnight. `None` beyond [`SEARCH_DAYS_MAX`].
     pub fn end_of_business_day(&self, at: Timestamp) -> Option<Timestamp> {
-        let tz = self.tz()?;
+        let tz = self.read_tz()?;
         let today = tz.to_datetime(at).date();
         for (date, spans) in self.days(tz, at) {
             let last = spans.iter().map(|s| s.1).max();
@@ -316,23 +383,38 @@ impl Calendar {
 
     /// The end of the block containing `at`, without looking whether another begins right there.
     fn closes_at_raw(&self, at: Timestamp) -> Option<Timestamp> {
-        let tz = self.tz()?;
-        self.days(tz, at).take(3).flat_map(|(_, spans)| spans).find(|(s, e)| *s <= at && at < *e).map(|(_, e)| e)
+        let tz = self.read_tz()?;
+        let running = |spans: &[OpenSpan]| spans.iter().find(|(s, e)| *s <= at && at < *e).map(|(_, e)| *e);
+        self.days(tz, at).take(3).find_map(|(_, spans)| running(&spans))
     }
 
     /// Open spans that end after `at`, in order of start.
     fn spans(&self, at: Timestamp) -> Option<impl Iterator<Item = OpenSpan> + '_> {
-        let tz = self.tz()?;
-        Some(self.days(tz, at).flat_map(|(_, spans)| spans).filter(move |(_, end)| *end > at))
+        let tz = self.read_tz()?;
+        Some(self.days(tz, at).flat_map(|(_, spans)| each(spans)).filter(move |(_, end)| *end > at))
     }
 
     /// The days around `at` with their open spans in order, from the day before (its blocks may run past midnight) on.
-    fn days(&self, tz: TimeZone, at: Timestamp) -> impl Iterator<Item = (Date, Vec<OpenSpan>)> + '_ {
+    fn days<'c>(&'c self, tz: &'c TimeZone, at: Timestamp) -> impl Iterator<Item = (Date, Cow<'c, [OpenSpan]>)> {
         let today = tz.to_datetime(at).date();
-        (-1..=i32::from(SEARCH_DAYS_MAX)).filter_map(move |offset| {
-            let date = today.checked_add(offset.days()).ok()?;
-            Some((date, self.spans_of(&tz, date)))
-        })
+        let yesterday = today.yesterday().ok();
+        let ahead = usize::from(SEARCH_DAYS_MAX) + 1;
+        let dates = std::iter::successors(Some(today), |date| date.tomorrow().ok()).take(ahead);
+        yesterday.into_iter().chain(dates).map(|date| (date, self.spans_on(tz, date)))
+    }
+
+    /// The open spans of a day, worked out once if it is near to those that are asked for.
+    fn spans_on<'c>(&'c self, tz: &TimeZone, date: Date) -> Cow<'c, [OpenSpan]> {
+        let slot = slot(date);
+        let around = || Days {
+            from: slot.saturating_sub(SLOTS / 2),
+            spans: std::iter::repeat_with(OnceLock::new).take(SLOTS).collect(),
+        };
+        let days = self.known.days.get_or_init(around);
+        match slot.checked_sub(days.from).and_then(|n| days.spans.get(n)) {
+            Some(held) => Cow::Borrowed(held.get_or_init(|| self.spans_of(tz, date).into())),
+            None => Cow::Owned(self.spans_of(tz, date)),
+        }
     }
 
     fn holiday(&self, date: Date) -> Option<&Holiday> {
@@ -371,6 +453,7 @@ fn wall(tz: &TimeZone, date: Date, minute: u16) -> Option<Timestamp> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use jiff::ToSpan;
     use proptest::prelude::*;
 
     fn at(text: &str) -> Timestamp {
@@ -414,9 +497,9 @@ pub(crate) mod tests {
 
     #[test]
     fn several_blocks_a_day_weekends_and_holidays() {
-        let mut shop = Calendar::new(NY, Week::weekdays(&blocks("08:00-12:00 13:00-17:00")));
         // Memorial Day, a Monday, and a short day before Christmas.
-        shop.holidays = vec![holiday("2026-05-25", ""), holiday("2026-12-24", "09:00-11:00")];
+        let holidays = vec![holiday("2026-05-25", ""), holiday("2026-12-24", "09:00-11:00")];
+        let shop = Calendar::new(NY, Week::weekdays(&blocks("08:00-12:00 13:00-17:00"))).with_holidays(holidays);
         assert_eq!(shop.problems(), Vec::new());
         let day = |t: &str| at(&format!("{t}[{NY}]"));
         for (now, open, next, closes, end) in [
@@ -450,7 +533,7 @@ pub(crate) mod tests {
     fn clocks_change_in_spring_and_autumn_on_both_sides_of_the_earth() {
         let round = |zone: &str| Calendar::new(zone, Week::every_day(&blocks("00:00-24:00")));
         let hours =
-            |c: &Calendar, from: &str, h| show(c.add_open_time(at(from), SignedDuration::from_hours(h)), &c.zone);
+            |c: &Calendar, from: &str, h| show(c.add_open_time(at(from), SignedDuration::from_hours(h)), c.zone());
         let ny = round(NY);
         // 8 March 2026 has 23 hours in New York, 1 November has 25.
         assert_eq!(hours(&ny, "2026-03-08T00:00[America/New_York]", 3), "2026-03-08 04:00 -0400");
@@ -563,7 +646,7 @@ pub(crate) mod tests {
                 .into_iter()
                 .map(|(n, hours)| Holiday { date: first.checked_add(n.days()).unwrap(), name: String::new(), hours })
                 .collect();
-            Calendar { zone: zone.to_owned(), week, holidays }
+            Calendar::new(zone, week).with_holidays(holidays)
         })
     }
 
@@ -586,6 +669,30 @@ pub(crate) mod tests {
                 now = end;
             }
             prop_assert_eq!(counted, wanted);
+        }
+
+        #[test]
+        fn what_was_asked_before_changes_no_answer(
+            calendar in any_calendar(),
+            seconds in prop::collection::vec(1_600_000_000i64..1_950_000_000, 1..12),
+        ) {
+            let all = |calendar: &Calendar, second: i64| {
+                let now = Timestamp::from_second(second).unwrap();
+                let added = calendar.add_open_time(now, SignedDuration::from_mins(777));
+                let (next, closes) = (calendar.next_opening(now), calendar.closes_at(now));
+                (calendar.is_open(now), next, closes, calendar.end_of_business_day(now), added)
+            };
+            let written = serde_json::to_string(&calendar).unwrap();
+            for second in seconds {
+                let fresh: Calendar = serde_json::from_str(&written).unwrap();
+                prop_assert_eq!(all(&calendar, second), all(&fresh, second));
+                prop_assert_eq!(&calendar, &fresh);
+                prop_assert_eq!(&serde_json::to_string(&calendar).unwrap(), &written);
+                // Other holidays are another calendar, whatever this one knows.
+                let other = calendar.clone().with_holidays(Vec::new());
+                let plain = Calendar::new(calendar.zone(), calendar.week.clone());
+                prop_assert_eq!(all(&other, second), all(&plain, second));
+            }
         }
 
         #[test]

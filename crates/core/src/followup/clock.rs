@@ -188,7 +188,7 @@ pub fn clock(
     }
     let late = now.duration_since(started_at).as_secs();
     let late_cause = (late > SOURCE_LATE_SECONDS).then_some(LateCause::SourceLate { seconds: late });
-    Clock { started_at, due_at, rule, zone: calendar.zone.clone(), counts_in, late_cause }
+    Clock { started_at, due_at, rule, zone: calendar.zone().to_owned(), counts_in, late_cause }
 }
 
 fn row((rule, term): (ClockRule, Term), start: Timestamp, calendar: &Calendar) -> (ClockRule, Timestamp, CountsIn) {

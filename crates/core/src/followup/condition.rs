@@ -8,7 +8,10 @@
 //! for length and depth, and evaluation cannot fail.
 
 use super::owner::NAMES;
-use std::ops::Range;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::sync::{Arc, OnceLock};
 
 /// The longest condition, in bytes.
 pub const CONDITION_BYTES_MAX: usize = 4_096;
@@ -19,19 +22,127 @@ pub const CONDITION_COST_MAX: usize = 500;
 /// What looking for words in a text costs.
 const LOOK_COST: usize = 20;
 
-/// A value of a fact or a literal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fact {
-    Text(String),
+/// A value of a fact or a literal. A fact is looked at where it lies, for conditions are asked in every step of every inquiry.
+#[derive(Debug, Clone)]
+pub enum Fact<'a> {
+    Text(&'a str),
     Number(i64),
     Bool(bool),
-    List(Vec<Fact>),
+    Texts(&'a [&'a str]),
+    List(Vec<Fact<'a>>),
+}
+
+impl PartialEq for Fact<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::Number(a), Self::Number(b)) => a == b,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Texts(a), Self::Texts(b)) => a == b,
+            (Self::List(a), Self::List(b)) => a == b,
+            (Self::Texts(a), Self::List(b)) | (Self::List(b), Self::Texts(a)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| *b == Self::Text(a))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Fact<'_> {
+    fn holds(&self, one: &Fact<'_>) -> bool {
+        match (self, one) {
+            (Self::Texts(all), Fact::Text(one)) => all.contains(one),
+            (Self::List(all), one) => all.contains(one),
+            _ => false,
+        }
+    }
 }
 
 /// Where a condition's names come from.
 pub trait Facts {
     /// The value of a dotted name; `None` for a name that does not exist.
-    fn get(&self, name: &str) -> Option<Fact>;
+    fn get(&self, name: &str) -> Option<Fact<'_>>;
+}
+
+/// A condition as a contract writes it. It is its text and nothing else; that the text is read once, however often it is asked, nobody sees.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct When {
+    text: Arc<str>,
+    read: OnceLock<Option<Arc<Asked>>>,
+}
+
+/// A text that was read.
+#[derive(Debug)]
+struct Asked {
+    condition: Condition,
+    /// See [`Condition::more`].
+    more: Vec<String>,
+}
+
+impl When {
+    fn read(&self) -> Option<&Asked> {
+        let read = || {
+            let condition = Condition::parse(&self.text).ok()?;
+            Some(Arc::new(Asked { more: condition.more(), condition }))
+        };
+        self.read.get_or_init(read).as_deref()
+    }
+
+    /// Whether it holds; `None` for a text that is no condition.
+    pub fn holds(&self, facts: &dyn Facts) -> Option<bool> {
+        self.read().map(|asked| asked.condition.holds(facts))
+    }
+
+    /// The names it asks for beyond the plain ones: `record.<property>`, `field.<name>`.
+    pub fn more(&self) -> &[String] {
+        self.read().map_or(&[], |asked| &asked.more)
+    }
+}
+
+impl From<String> for When {
+    fn from(text: String) -> Self {
+        Self { text: text.into(), read: OnceLock::new() }
+    }
+}
+
+impl From<&str> for When {
+    fn from(text: &str) -> Self {
+        Self { text: text.into(), read: OnceLock::new() }
+    }
+}
+
+impl From<When> for String {
+    fn from(when: When) -> Self {
+        when.text.as_ref().to_owned()
+    }
+}
+
+impl Deref for When {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl PartialEq for When {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for When {}
+
+impl fmt::Debug for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text.fmt(f)
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 /// What is wrong with a condition.
@@ -53,7 +164,9 @@ pub struct Condition {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Expr {
-    Value(Fact),
+    Text(String),
+    Number(i64),
+    Bool(bool),
     List(Vec<Expr>),
     Name(String),
     Not(Box<Expr>),
@@ -143,7 +256,7 @@ impl Condition {
 
     /// Whether it holds. A name the facts do not have makes its comparison false.
     pub fn holds(&self, facts: &dyn Facts) -> bool {
-        eval(&self.root, facts) == Some(Fact::Bool(true))
+        truth(&self.root, facts)
     }
 }
 
@@ -155,7 +268,7 @@ fn of_record_or_field(name: &str) -> bool {
 
 fn cost(expr: &Expr) -> usize {
     match expr {
-        Expr::Value(_) | Expr::Name(_) => 1,
+        Expr::Text(_) | Expr::Number(_) | Expr::Bool(_) | Expr::Name(_) => 1,
         Expr::List(items) => 1 + items.iter().map(cost).sum::<usize>(),
         Expr::Not(inner) => 1 + cost(inner),
         Expr::Two(_, a, b) => 1 + cost(a) + cost(b),
@@ -165,7 +278,7 @@ fn cost(expr: &Expr) -> usize {
 
 fn names(expr: &Expr, found: &mut Vec<String>) {
     match expr {
-        Expr::Value(_) => {}
+        Expr::Text(_) | Expr::Number(_) | Expr::Bool(_) => {}
         Expr::Name(name) => found.push(name.clone()),
         Expr::List(items) => items.iter().for_each(|i| names(i, found)),
         Expr::Not(inner) => names(inner, found),
@@ -179,10 +292,15 @@ fn names(expr: &Expr, found: &mut Vec<String>) {
 /// The word for what nobody knows.
 pub const UNKNOWN: &str = "unknown";
 
-fn eval(expr: &Expr, facts: &dyn Facts) -> Option<Fact> {
-    let truth = |e: &Expr| eval(e, facts) == Some(Fact::Bool(true));
+fn truth(expr: &Expr, facts: &dyn Facts) -> bool {
+    matches!(eval(expr, facts), Some(Fact::Bool(true)))
+}
+
+fn eval<'e>(expr: &'e Expr, facts: &'e dyn Facts) -> Option<Fact<'e>> {
     match expr {
-        Expr::Value(value) => Some(value.clone()),
+        Expr::Text(text) => Some(Fact::Text(text)),
+        Expr::Number(number) => Some(Fact::Number(*number)),
+        Expr::Bool(yes) => Some(Fact::Bool(*yes)),
         Expr::List(items) => Some(Fact::List(items.iter().filter_map(|i| eval(i, facts)).collect())),
         Expr::Name(name) => facts.get(name),
         Expr::Not(inner) => match eval(inner, facts)? {
@@ -191,11 +309,18 @@ fn eval(expr: &Expr, facts: &dyn Facts) -> Option<Fact> {
         },
         Expr::Holds(a, b) => match (eval(a, facts)?, eval(b, facts)?) {
             // The word for what nobody knows holds no words.
-            (Fact::Text(text), Fact::Text(words)) => Some(Fact::Bool(text != UNKNOWN && text.contains(&words))),
+            (Fact::Text(text), Fact::Text(words)) => Some(Fact::Bool(text != UNKNOWN && text.contains(words))),
             _ => None,
         },
-        Expr::Two(Op::Or, a, b) => Some(Fact::Bool(truth(a) || truth(b))),
-        Expr::Two(Op::And, a, b) => Some(Fact::Bool(truth(a) && truth(b))),
+        Expr::Two(Op::Or, a, b) => Some(Fact::Bool(truth(a, facts) || truth(b, facts))),
+        Expr::Two(Op::And, a, b) => Some(Fact::Bool(truth(a, facts) && truth(b, facts))),
+        Expr::Two(Op::In, a, b) => {
+            let one = eval(a, facts)?;
+            Some(Fact::Bool(match b.as_ref() {
+                Expr::List(items) => items.iter().any(|i| eval(i, facts).is_some_and(|i| i == one)),
+                other => eval(other, facts)?.holds(&one),
+            }))
+        }
         Expr::Two(op, a, b) => {
             let (a, b) = (eval(a, facts)?, eval(b, facts)?);
             let order = match (&a, &b) {
@@ -210,8 +335,7 @@ fn eval(expr: &Expr, facts: &dyn Facts) -> Option<Fact> {
                 Op::Le => order?.is_le(),
                 Op::Gt => order?.is_gt(),
                 Op::Ge => order?.is_ge(),
-                Op::In => matches!(&b, Fact::List(items) if items.contains(&a)),
-                Op::Or | Op::And => false,
+                Op::In | Op::Or | Op::And => false,
             }))
         }
     }
@@ -377,8 +501,8 @@ impl Reader<'_> {
         };
         self.next += 1;
         match token.tok {
-            Tok::Text(value) => Ok((Expr::Value(Fact::Text(value)), Kind::Text, token.at)),
-            Tok::Number(value) => Ok((Expr::Value(Fact::Number(value)), Kind::Number, token.at)),
+            Tok::Text(value) => Ok((Expr::Text(value), Kind::Text, token.at)),
+            Tok::Number(value) => Ok((Expr::Number(value), Kind::Number, token.at)),
             Tok::Word(word) if word.ends_with(".contains") && self.take("(") => {
                 let of = word.strip_suffix(".contains").unwrap_or(&word).to_owned();
                 let (text, kind, at) = name(of.clone(), token.at.start..token.at.start + of.len())?;
@@ -419,7 +543,7 @@ impl Reader<'_> {
 
 fn name(word: String, at: Range<usize>) -> Read {
     match word.as_str() {
-        "true" | "false" => return Ok((Expr::Value(Fact::Bool(word == "true")), Kind::Bool, at)),
+        "true" | "false" => return Ok((Expr::Bool(word == "true"), Kind::Bool, at)),
         "in" => return Err(error("in stands where a value belongs", "put a name or \"text\" before it", at)),
         _ => {}
     }
@@ -465,16 +589,11 @@ fn both(op: Op, (a, ka, at_a): (Expr, Kind, Range<usize>), (b, kb, at_b): (Expr,
 }
 
 fn element(list: &Expr) -> Option<Kind> {
-    let of = |fact: &Fact| match fact {
-        Fact::Text(_) => Kind::Text,
-        Fact::Number(_) => Kind::Number,
-        Fact::Bool(_) => Kind::Bool,
-        Fact::List(_) => Kind::List,
-    };
     match list {
         Expr::List(items) => items.first().and_then(|i| match i {
-            Expr::Value(fact) => Some(of(fact)),
-            Expr::Name(_) => Some(Kind::Text),
+            Expr::Text(_) | Expr::Name(_) => Some(Kind::Text),
+            Expr::Number(_) => Some(Kind::Number),
+            Expr::Bool(_) => Some(Kind::Bool),
             _ => None,
         }),
         Expr::Name(_) => Some(Kind::Text),
@@ -490,13 +609,13 @@ mod tests {
 
     struct Phoenix;
     impl Facts for Phoenix {
-        fn get(&self, name: &str) -> Option<Fact> {
+        fn get(&self, name: &str) -> Option<Fact<'_>> {
             Some(match name {
-                "call.location" => Fact::Text("phoenix".into()),
+                "call.location" => Fact::Text("phoenix"),
                 "call.after_hours" => Fact::Bool(true),
-                "inquiry.flags" => Fact::List(vec![Fact::Text("complaint".into())]),
-                "inquiry.urgency" => Fact::Text("high".into()),
-                _ => Fact::Text("unknown".into()),
+                "inquiry.flags" => Fact::Texts(&["complaint"]),
+                "inquiry.urgency" => Fact::Text("high"),
+                _ => Fact::Text("unknown"),
             })
         }
     }
@@ -510,6 +629,13 @@ mod tests {
             (r#"(call.location == "x" || call.location == "phoenix") && !call.after_hours"#, false),
             (r#""complaint" in inquiry.flags"#, true),
             (r#""vendor" in inquiry.flags"#, false),
+            (r#"inquiry.flags == ["complaint"]"#, true),
+            (r#"["complaint"] == inquiry.flags"#, true),
+            (r#"inquiry.flags == ["complaint", "vendor"]"#, false),
+            (r#"inquiry.flags != []"#, true),
+            (r#"call.location in ["tucson", call.location]"#, true),
+            ("2 in [1, 2]", true),
+            ("true in [false]", false),
             (r#"call.source != "unknown""#, false),
             (r#"!(match.kind == "customer")"#, true),
             ("true", true),
@@ -563,6 +689,23 @@ mod tests {
         assert_eq!(few.more(), ["record.note", "field.budget"]);
         assert_eq!(Condition::parse("record.note.contains(5)").unwrap_err().code, "RB-0210");
         assert_eq!(Condition::parse("call.after_hours.contains(\"a\")").unwrap_err().code, "RB-0210");
+    }
+
+    #[test]
+    fn a_condition_is_its_text_however_often_it_was_asked() {
+        let mut when = When::from(r#"call.location == "phoenix" && record.territory != "x""#);
+        let fresh = when.clone();
+        assert_eq!((when.holds(&Phoenix), when.more()), (Some(true), ["record.territory".to_owned()].as_slice()));
+        // Neither in what it equals nor in how it is stored can be seen that it was read.
+        assert_eq!(when, fresh);
+        assert_eq!(serde_json::to_string(&when).unwrap(), serde_json::to_string(&fresh).unwrap());
+        assert_eq!(serde_json::from_str::<When>(&serde_json::to_string(&when).unwrap()).unwrap(), when);
+        // Another text is another condition, also in the place of one that was read.
+        when = r#"call.location == "tucson""#.into();
+        assert_eq!((when.holds(&Phoenix), when.more().len()), (Some(false), 0));
+        assert_ne!(when, fresh);
+        let nonsense = When::from("call.locatoin");
+        assert_eq!((nonsense.holds(&Phoenix), nonsense.holds(&Phoenix), nonsense.more().len()), (None, None, 0));
     }
 
     proptest! {

@@ -4,43 +4,42 @@
 //! a rule names somebody else than the matched record's owner, the callback goes to the rule's person and the change of the record is
 //! only suggested.
 
-use super::condition::{Condition, Fact, Facts, UNKNOWN};
+use super::condition::{Fact, Facts, UNKNOWN};
 use crate::contract::{OwnerRules, OwnerTarget, Tie};
 use crate::id::{LocationId, StaffId};
 use crate::identity::MatchKind;
 use crate::roster::{Roster, Staff};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// What owner rules may ask about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnerFacts {
+/// What owner rules may ask about, looked at where it lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnerFacts<'i> {
     /// The location whose number was called.
-    pub location: LocationId,
+    pub location: Option<&'i LocationId>,
     /// `voicemail`, `ring_no_answer`, …
-    pub category: String,
+    pub category: &'i str,
     pub after_hours: bool,
     /// What kind of line was called (`sales`, `service`).
-    pub line_kind: Option<String>,
-    pub source: Option<String>,
-    pub campaign: Option<String>,
+    pub line_kind: Option<&'i str>,
+    pub source: Option<&'i str>,
+    pub campaign: Option<&'i str>,
     /// `emergency` … `unknown`.
-    pub urgency: String,
-    pub intent: Option<String>,
-    pub reason_code: Option<String>,
-    pub service: Option<String>,
+    pub urgency: Cow<'i, str>,
+    pub intent: Option<Cow<'i, str>>,
+    pub reason_code: Option<Cow<'i, str>>,
+    pub service: Option<Cow<'i, str>>,
     /// Handling flags without their prefix: `complaint`.
-    pub flags: Vec<String>,
+    pub flags: Vec<&'i str>,
     pub match_kind: MatchKind,
     /// The CRM's owner id of the matched record.
-    pub record_owner: Option<String>,
+    pub record_owner: Option<&'i str>,
     /// What the location sells.
-    #[serde(default)]
-    pub vertical: Option<String>,
+    pub vertical: Option<&'i str>,
     /// What the rules ask for beyond these, by its name (`record.territory`, `field.budget`); what nobody knows is absent.
-    #[serde(default)]
-    pub more: BTreeMap<String, String>,
+    pub more: BTreeMap<&'i str, Cow<'i, str>>,
 }
 
 /// The names that conditions may use, with an example of what each holds. Facts nobody knows are the text `unknown`.
@@ -90,14 +89,14 @@ pub struct Assignment {
 }
 
 /// Picks the owner at that moment. Total: every input has an answer.
-pub fn assign(rules: &OwnerRules, facts: &OwnerFacts, roster: &Roster, at: Timestamp) -> Assignment {
+pub fn assign(rules: &OwnerRules, facts: &OwnerFacts<'_>, roster: &Roster, at: Timestamp) -> Assignment {
     let view = View { facts, roster };
     let mut hits: Vec<(usize, &crate::contract::OwnerRule)> = rules
         .rules
         .iter()
         .enumerate()
         // A condition that cannot be read was refused when the contract was applied; here it applies to nothing.
-        .filter(|(_, rule)| Condition::parse(&rule.when).is_ok_and(|c| c.holds(&view)))
+        .filter(|(_, rule)| rule.when.holds(&view) == Some(true))
         .collect();
     hits.sort_by_key(|(place, rule)| (rule.priority, *place));
     let mut passed_over = Vec::new();
@@ -139,7 +138,7 @@ fn note_passed(mut assignment: Assignment, passed_over: &[String]) -> Assignment
 fn settle(
     rules: &OwnerRules,
     named: &[(usize, Found)],
-    facts: &OwnerFacts,
+    facts: &OwnerFacts<'_>,
     roster: &Roster,
     at: Timestamp,
 ) -> Option<Assignment> {
@@ -184,7 +183,7 @@ fn unowned(clause: String, why: String) -> Assignment {
     }
 }
 
-fn one(found: &Found, clause: String, facts: &OwnerFacts, roster: &Roster, reason: &str) -> Assignment {
+fn one(found: &Found, clause: String, facts: &OwnerFacts<'_>, roster: &Roster, reason: &str) -> Assignment {
     let name = &found.staff.name;
     let why = match found.instead_of {
         Some(meant) => {
@@ -194,7 +193,7 @@ fn one(found: &Found, clause: String, facts: &OwnerFacts, roster: &Roster, reaso
         None if found.on_shift => format!("{reason}: {name}"),
         None => format!("{reason}: {name}, who is off shift, as nobody else is there"),
     };
-    let record_owner = facts.record_owner.as_deref();
+    let record_owner = facts.record_owner;
     let other_owner = record_owner.is_some_and(|id| {
         found.staff.crm_owner.as_deref() != Some(id)
             && found.instead_of.and_then(|m| m.crm_owner.as_deref()) != Some(id)
@@ -224,13 +223,13 @@ struct Found<'a> {
     on_shift: bool,
 }
 
-fn find<'a>(target: &OwnerTarget, facts: &OwnerFacts, roster: &'a Roster, at: Timestamp) -> Option<Found<'a>> {
+fn find<'a>(target: &OwnerTarget, facts: &OwnerFacts<'_>, roster: &'a Roster, at: Timestamp) -> Option<Found<'a>> {
     let there = |s: &Staff| on_shift(s, facts, roster, at);
-    let here = |s: &Staff| s.locations.is_empty() || s.locations.contains(&facts.location);
+    let here = |s: &Staff| s.locations.is_empty() || facts.location.is_some_and(|l| s.locations.contains(l));
     let group: Vec<&Staff> = match target {
         OwnerTarget::Staff(id) => return single(roster.staff.iter().find(|s| s.id.as_str() == id)?, facts, roster, at),
         OwnerTarget::RecordOwner => {
-            let id = facts.record_owner.as_deref()?;
+            let id = facts.record_owner?;
             return single(roster.staff.iter().find(|s| s.crm_owner.as_deref() == Some(id))?, facts, roster, at);
         }
         OwnerTarget::Role(role) => {
@@ -251,11 +250,11 @@ fn find<'a>(target: &OwnerTarget, facts: &OwnerFacts, roster: &'a Roster, at: Ti
 }
 
 /// That person while on shift, else the backup: location tier 1, then tier 2, then the person all the same unless away.
-fn single<'a>(meant: &'a Staff, facts: &OwnerFacts, roster: &'a Roster, at: Timestamp) -> Option<Found<'a>> {
+fn single<'a>(meant: &'a Staff, facts: &OwnerFacts<'_>, roster: &'a Roster, at: Timestamp) -> Option<Found<'a>> {
     if on_shift(meant, facts, roster, at) {
         return Some(Found { staff: meant, instead_of: None, on_shift: true });
     }
-    let here = |s: &&Staff| s.locations.is_empty() || s.locations.contains(&facts.location);
+    let here = |s: &&Staff| s.locations.is_empty() || facts.location.is_some_and(|l| s.locations.contains(l));
     let of_tier = |tier: u8| {
         roster.staff.iter().filter(here).find(|s| s.tier == tier && s.id != meant.id && on_shift(s, facts, roster, at))
     };
@@ -271,43 +270,52 @@ fn single<'a>(meant: &'a Staff, facts: &OwnerFacts, roster: &'a Roster, at: Time
 }
 
 /// On shift: not away, and inside the own shift, or (without one) while the location is open.
-pub fn on_shift(staff: &Staff, facts: &OwnerFacts, roster: &Roster, at: Timestamp) -> bool {
+pub fn on_shift(staff: &Staff, facts: &OwnerFacts<'_>, roster: &Roster, at: Timestamp) -> bool {
     if staff.away {
         return false;
     }
     match &staff.shift {
         Some(shift) => shift.is_open(at),
-        None => roster.location(&facts.location).is_some_and(|l| l.calendar.is_open(at)),
+        None => facts.location.and_then(|l| roster.location(l)).is_some_and(|l| l.calendar.is_open(at)),
     }
 }
 
 /// Facts as conditions ask for them.
 pub(crate) struct View<'a> {
-    pub(crate) facts: &'a OwnerFacts,
+    pub(crate) facts: &'a OwnerFacts<'a>,
     pub(crate) roster: &'a Roster,
 }
 
 impl Facts for View<'_> {
-    fn get(&self, name: &str) -> Option<Fact> {
+    fn get(&self, name: &str) -> Option<Fact<'_>> {
         let f = self.facts;
-        let text = |t: &str| Some(Fact::Text(t.to_owned()));
-        let known = |t: &Option<String>| Some(Fact::Text(t.clone().unwrap_or_else(|| UNKNOWN.to_owned())));
+        fn text(t: &str) -> Option<Fact<'_>> {
+            Some(Fact::Text(t))
+        }
+        fn plain(t: Option<&str>) -> Option<Fact<'_>> {
+            text(t.unwrap_or(UNKNOWN))
+        }
+        fn known<'v>(t: Option<&'v Cow<'_, str>>) -> Option<Fact<'v>> {
+            text(t.map_or(UNKNOWN, |t| t.as_ref()))
+        }
         match name {
-            "call.location" => text(self.roster.location(&f.location).map_or(UNKNOWN, |l| l.slug.as_str())),
-            "call.category" => text(&f.category),
+            "call.location" => {
+                text(f.location.and_then(|l| self.roster.location(l)).map_or(UNKNOWN, |l| l.slug.as_str()))
+            }
+            "call.category" => text(f.category),
             "call.after_hours" => Some(Fact::Bool(f.after_hours)),
-            "call.line_kind" => known(&f.line_kind),
-            "call.source" => known(&f.source),
-            "call.campaign" => known(&f.campaign),
-            "call.vertical" => known(&f.vertical),
+            "call.line_kind" => plain(f.line_kind),
+            "call.source" => plain(f.source),
+            "call.campaign" => plain(f.campaign),
+            "call.vertical" => plain(f.vertical),
             "inquiry.urgency" => text(&f.urgency),
-            "inquiry.intent" => known(&f.intent),
-            "inquiry.reason_code" => known(&f.reason_code),
-            "inquiry.service" => known(&f.service),
-            "inquiry.flags" => Some(Fact::List(f.flags.iter().cloned().map(Fact::Text).collect())),
+            "inquiry.intent" => known(f.intent.as_ref()),
+            "inquiry.reason_code" => known(f.reason_code.as_ref()),
+            "inquiry.service" => known(f.service.as_ref()),
+            "inquiry.flags" => Some(Fact::Texts(&f.flags)),
             "match.kind" => text(f.match_kind.as_str()),
-            "match.record_owner" => known(&f.record_owner),
-            other => known(&f.more.get(other).cloned()),
+            "match.record_owner" => plain(f.record_owner),
+            other => known(f.more.get(other)),
         }
     }
 }
@@ -318,6 +326,7 @@ mod tests {
     use crate::contract::OwnerRule;
     use crate::followup::calendar::{Block, Calendar, Week};
     use crate::roster::Location;
+    use std::sync::LazyLock;
 
     fn hours(text: &str) -> Calendar {
         let block: Block = text.parse().unwrap();
@@ -359,10 +368,12 @@ mod tests {
             ..Roster::default()
         }
     }
-    fn facts() -> OwnerFacts {
+    static PHOENIX: LazyLock<LocationId> = LazyLock::new(|| LocationId::from_text("loc_phx"));
+
+    fn facts() -> OwnerFacts<'static> {
         OwnerFacts {
-            location: LocationId::from_text("loc_phx"),
-            category: "voicemail".into(),
+            location: Some(&PHOENIX),
+            category: "voicemail",
             after_hours: false,
             line_kind: None,
             source: None,
@@ -371,9 +382,9 @@ mod tests {
             intent: None,
             reason_code: None,
             service: None,
-            flags: vec!["complaint".into()],
+            flags: vec!["complaint"],
             match_kind: MatchKind::Customer,
-            record_owner: Some("102".into()),
+            record_owner: Some("102"),
             vertical: None,
             more: BTreeMap::new(),
         }
@@ -381,7 +392,7 @@ mod tests {
     fn rules(tie: Tie, list: &[(u16, &str, &str)]) -> OwnerRules {
         let rule = |(priority, when, to): &(u16, &str, &str)| OwnerRule {
             priority: *priority,
-            when: (*when).to_owned(),
+            when: (*when).into(),
             to: to.parse().unwrap(),
         };
         OwnerRules { tie, rules: list.iter().map(rule).collect(), otherwise: OwnerTarget::LocationTier(1) }

@@ -121,12 +121,13 @@ pub(crate) struct Reach {
 }
 
 /// Which records are written to, given who it is and how much happens by itself.
-pub(super) fn reach(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>) -> Reach {
+/// `written`: a value is to be written to the contact; with `true`, one that a person wants there.
+pub(super) fn reach(inquiry: &Inquiry, written: impl Fn(bool) -> bool, facts: &Facts<'_>) -> Reach {
     let Some(kind) = inquiry.matched.as_ref().map(|m| m.kind).filter(|_| facts.crm.is_some()) else {
         return Reach::default();
     };
     if let Some(workflow) = inquiry.workflow() {
-        return item_reach(workflow, kind, inquiry, verdicts);
+        return item_reach(workflow, kind, inquiry, || written(false));
     }
     // Anonymous, ambiguous and suppliers: nothing in the CRM until a person has said who it is (X-14, X-26, F-075).
     let known = inquiry.contact.is_some() || kind == MatchKind::New;
@@ -135,9 +136,7 @@ pub(super) fn reach(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>) 
         Autonomy::Observe => Reach::default(),
         // What a person has approved, and the record that it needs.
         Autonomy::Suggest => {
-            let approved =
-                |v: &Verdict| v.kind == VerdictKind::Write && v.actor != Actor::Machine && v.to.starts_with("contact.");
-            let contact = known && (inquiry.contact.is_some() || verdicts.iter().any(approved));
+            let contact = known && (inquiry.contact.is_some() || written(true));
             Reach { contact, own_records: false }
         }
         Autonomy::AutoLowRisk | Autonomy::Auto => Reach { contact: known, own_records: known },
@@ -146,10 +145,9 @@ pub(super) fn reach(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Facts<'_>) 
 
 /// What a workflow began writes only what was judged to be written: to the record that is there, and to a new one where that is its work.
 /// Levels, samples and whose value stands there are in the verdicts.
-fn item_reach(workflow: Workflow, kind: MatchKind, inquiry: &Inquiry, verdicts: &[Verdict]) -> Reach {
-    let written = |v: &Verdict| v.kind == VerdictKind::Write && v.to.starts_with("contact.");
+fn item_reach(workflow: Workflow, kind: MatchKind, inquiry: &Inquiry, written: impl FnOnce() -> bool) -> Reach {
     let makes = workflow == Workflow::OutboundCreation && kind == MatchKind::New;
-    let contact = (inquiry.contact.is_some() || makes) && verdicts.iter().any(written);
+    let contact = (inquiry.contact.is_some() || makes) && written();
     Reach { contact, own_records: false }
 }
 
@@ -215,7 +213,7 @@ pub(crate) fn asked_about_people(contract: &Contract) -> Vec<String> {
     let suppress = &contract.suppress;
     properties.extend(suppress.strategic.iter().chain(suppress.marked.values()).map(|s| s.property.clone()));
     let asked = contract.asked();
-    properties.extend(asked.iter().filter_map(|n| n.strip_prefix("record.")).map(str::to_owned));
+    properties.extend(asked.into_iter().filter_map(|n| n.strip_prefix("record.")).map(str::to_owned));
     properties
 }
 
@@ -477,7 +475,10 @@ impl Writing<'_> {
 
     fn all(&self) -> Vec<Wish> {
         let mut wishes = Vec::new();
-        let reach = reach(self.inquiry, self.verdicts, self.facts);
+        let writes = |v: &&Verdict| v.kind == VerdictKind::Write && v.to.starts_with("contact.");
+        let written =
+            |by_person: bool| self.verdicts.iter().filter(writes).any(|v| !by_person || v.actor != Actor::Machine);
+        let reach = reach(self.inquiry, written, self.facts);
         let contact = match &self.inquiry.contact {
             _ if !reach.contact => return wishes,
             Some(contact) => {

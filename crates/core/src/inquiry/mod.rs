@@ -15,7 +15,7 @@ mod undo;
 pub use desire::asked_of_contacts;
 pub(crate) use desire::{Reach, asked_about_people};
 pub use foresee::{Foreseen, Written, foresee};
-pub(crate) use step::{Rehearsed, rehearse};
+pub(crate) use step::{Course, Rehearsed};
 pub use step::{step, wants_reading};
 
 use crate::call::{Call, CallFlag, Caller, Transcript};
@@ -37,7 +37,9 @@ use crate::standing::Standing;
 use crate::workflow::{Origin, Workflow};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// Version of the stored form of [`Inquiry`] and [`Event`].
 pub const INQUIRY_SCHEMA: u32 = 1;
@@ -851,37 +853,55 @@ impl Inquiry {
 
     /// How soon the caller needs somebody, from the caller's own words; `unknown` without a quote (F-066).
     pub fn urgency(&self) -> String {
-        self.steering("urgency").map_or_else(|| "unknown".into(), |c| c.claim.value.text())
+        self.urgency_word().into_owned()
+    }
+
+    pub(crate) fn urgency_word(&self) -> Cow<'_, str> {
+        self.steering("urgency").map_or(Cow::Borrowed("unknown"), |c| c.claim.value.words())
     }
 
     /// Goes before everything that is not.
     pub fn urgent(&self) -> bool {
-        matches!(self.urgency().as_str(), "emergency" | "high")
+        matches!(self.urgency_word().as_ref(), "emergency" | "high")
     }
 
     /// Handling flags that stand, without their prefix.
     pub fn flags(&self) -> BTreeSet<String> {
-        self.claims
-            .iter()
-            .filter(|(_, c)| c.claim.confidence.0 >= STEER_AT)
-            .filter_map(|(f, _)| f.strip_prefix("flag.").map(str::to_owned))
-            .collect()
+        self.standing_flags().map(str::to_owned).collect()
+    }
+
+    /// The same where they lie, in the order of their names.
+    pub(crate) fn standing_flags(&self) -> impl Iterator<Item = &str> {
+        const PREFIX: &str = "flag.";
+        let flags = self
+            .claims
+            .range::<str, _>((Bound::Included(PREFIX), Bound::Unbounded))
+            .map_while(|(f, c)| Some((f.strip_prefix(PREFIX)?, c)));
+        flags.filter(|(_, c)| c.claim.confidence.0 >= STEER_AT).map(|(f, _)| f)
+    }
+
+    pub(crate) fn has_flag(&self, name: &str) -> bool {
+        self.standing_flags().any(|f| f == name)
     }
 
     /// The number to call: what the caller said, else what the telephone showed.
     pub fn callback_number(&self) -> Option<String> {
-        let said = self.steering("callback_number").map(|c| c.claim.value.text()).filter(|n| n.starts_with('+'));
-        said.or_else(|| self.e164.clone())
+        self.number_to_call().map(Cow::into_owned)
+    }
+
+    pub(crate) fn number_to_call(&self) -> Option<Cow<'_, str>> {
+        let said = self.steering("callback_number").map(|c| c.claim.value.words()).filter(|n| n.starts_with('+'));
+        said.or_else(|| self.e164.as_deref().map(Cow::Borrowed))
     }
 
     /// The latest call.
     pub fn last_call(&self) -> Option<&InquiryCall> {
-        self.calls.iter().max_by_key(|c| (c.started_at, c.id.clone()))
+        self.calls.iter().max_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)))
     }
 
     /// The first call that people of the business missed.
     pub fn first_missed(&self) -> Option<&InquiryCall> {
-        self.calls.iter().filter(|c| c.waits()).min_by_key(|c| (c.started_at, c.id.clone()))
+        self.calls.iter().filter(|c| c.waits()).min_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)))
     }
 
     /// The six stages with their state; the first failing one names where it hangs. Each answers for its own check only: what was never

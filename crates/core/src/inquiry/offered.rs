@@ -47,7 +47,7 @@ impl<M: Mode> Moving<'_, M> {
 
     /// Recommendations that are no value of a field: another owner for a hot lead, and which of several records stays.
     pub(super) fn ask_for_workflows(&mut self) {
-        match workflow::owner_question(&self.inquiry, self.facts) {
+        match workflow::owner_question(self.inquiry, self.facts) {
             Some((why, choices)) => {
                 let clause = "workflow.hot_lead_routing";
                 self.question(ReviewKind::OwnerChange, &why, clause, choices);
@@ -59,7 +59,7 @@ impl<M: Mode> Moving<'_, M> {
         }
         let on = self.facts.contract.workflows.get(&Workflow::DuplicateCleanup).is_some_and(|rule| rule.on);
         let record = self.inquiry.contact.as_ref().filter(|_| on).map(|c| c.record.clone());
-        let others = record.as_ref().map_or_else(Vec::new, |r| workflow::others(&self.inquiry, r, self.facts));
+        let others = record.as_ref().map_or_else(Vec::new, |r| workflow::others(self.inquiry, r, self.facts));
         let Some(record) = record.filter(|_| !others.is_empty()) else {
             self.void_reviews(&[ReviewKind::Doubled]);
             return;
@@ -80,7 +80,7 @@ impl<M: Mode> Moving<'_, M> {
             ReviewKind::OwnerChange => review.workflow = Some(Workflow::HotLeadRouting),
             ReviewKind::Doubled if review.workflow.is_some() => {
                 let record = self.inquiry.contact.as_ref().map_or("", |c| c.record.as_str());
-                review.candidates = workflow::others(&self.inquiry, record, self.facts);
+                review.candidates = workflow::others(self.inquiry, record, self.facts);
             }
             _ => {}
         }

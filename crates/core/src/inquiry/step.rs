@@ -1,22 +1,22 @@
 //! Moving an inquiry by one event.
 
 use super::desire::{self, Reach};
-use super::mode::{Live, Mode, Rehearsal, tell};
+use super::mode::{ClockOf, Live, Mode, Rehearsal, tell};
 use super::undo::UNDO;
 use super::*;
+use crate::contract::Contract;
 use crate::crm::{Object, PersonKey};
-use crate::decide::owner_facts;
+use crate::decide::{Ruling, owner_facts};
 use crate::effect::{EFFECT_SCHEMA, Effect, Need, OWN_STAMPS};
 use crate::ensure::DEAL_MARK;
 use crate::followup::calendar::Calendar;
 use crate::followup::clock::{self, Cohort, Urgency};
-use crate::followup::owner::{self, Assignment, OwnerFacts};
+use crate::followup::owner::{self, Assignment};
 use crate::identity::{self, MatchKind};
 use crate::plan::{Actor, PLAN_SCHEMA, VerdictKind};
 use crate::roster::KnownNumber;
 use crate::workflow;
 use jiff::SignedDuration;
-use std::marker::PhantomData;
 
 /// After an unanswered or declined callback the next one is proposed this much later.
 pub(super) const NEXT_CALLBACK_MINUTES: i64 = 120;
@@ -25,22 +25,17 @@ pub(super) const NEXT_CALLBACK_MINUTES: i64 = 120;
 pub(super) const APART: &str = "apart";
 
 /// Moves an inquiry by one event. Total and deterministic.
-pub fn step(inquiry: Inquiry, event: &Event, facts: &Facts<'_>, now: Timestamp) -> Step {
+pub fn step(mut inquiry: Inquiry, event: &Event, facts: &Facts<'_>, now: Timestamp) -> Step {
     let urgency_before = inquiry.urgency();
     let in_force = holds_of(facts, now);
     let facts = &Facts { holds: &in_force, ..*facts };
-    let mut moving: Moving<'_, Live> = Moving::new(inquiry, facts, now);
+    let mut live = Live;
+    let mut moving = Moving::new(&mut inquiry, facts, now, &mut live);
     let verdicts = moving.decide(event);
     let plan = moving.plan(verdicts);
     moving.note_urgency(urgency_before);
-    Step {
-        inquiry: moving.inquiry,
-        drafts: moving.drafts,
-        plan,
-        timers: moving.timers,
-        opened_reviews: moving.opened,
-        closed_reviews: moving.closed,
-    }
+    let Moving { drafts, timers, opened, closed, .. } = moving;
+    Step { inquiry, drafts, plan, timers, opened_reviews: opened, closed_reviews: closed }
 }
 
 /// What rollbacks have put before a person at that moment.
@@ -48,36 +43,70 @@ fn holds_of(facts: &Facts<'_>, now: Timestamp) -> Vec<Hold> {
     facts.holds.iter().filter(|h| h.in_force(now)).cloned().collect()
 }
 
-/// What a rehearsed step decided, and what of it would be brought about.
-pub(crate) struct Rehearsed {
-    pub(crate) verdicts: Vec<Verdict>,
+/// What was decided at one moment of a rehearsal, and what of it would be brought about.
+pub(crate) struct Rehearsed<'c> {
+    pub(crate) rulings: Vec<Ruling<'c>>,
     pub(crate) reach: Reach,
     /// Questions about values are put to people by now.
     pub(crate) asks: bool,
 }
 
-/// The same step in rehearsal: what would be decided, with every write taken to succeed at once. Effects, receipts, timers and answers about values are
-/// not among its events. No verdicts are made where nothing could be done with them, unless they are asked for by `last`.
-pub(crate) fn rehearse(
-    inquiry: Inquiry,
-    event: &Event,
-    facts: &Facts<'_>,
-    now: Timestamp,
-    last: bool,
-) -> (Inquiry, Option<Rehearsed>) {
-    let in_force = holds_of(facts, now);
-    let facts = &Facts { holds: &in_force, ..*facts };
-    let mut moving: Moving<'_, Rehearsal> = Moving::new(inquiry, facts, now);
-    moving.move_on(event);
-    if moving.inquiry.matched.is_none() && !last {
-        moving.ask(&[]);
-        return (moving.inquiry, None);
+/// An inquiry in rehearsal: the same steps, with every write taken to succeed at once. Effects, receipts, timers and answers about values are
+/// not among its events.
+#[derive(Clone)]
+pub(crate) struct Course {
+    pub(crate) inquiry: Inquiry,
+    mode: Rehearsal,
+}
+
+impl Course {
+    /// Of an inquiry about which nothing is decided yet. One course is always moved under the same facts, but for the holds.
+    pub(crate) fn of(inquiry: Inquiry) -> Self {
+        Self { inquiry, mode: Rehearsal::default() }
     }
-    let verdicts = moving.verdicts();
-    let reach = moving.bring_about(&verdicts);
-    // As soon as the record is there it is asked about.
-    let asks = desire::asks_fields(&moving.inquiry, facts);
-    (moving.inquiry, Some(Rehearsed { verdicts, reach, asks }))
+
+    /// The first half of a step: who it is, when it is due, who calls back, what people are asked about that.
+    pub(crate) fn move_on(&mut self, event: &Event, facts: &Facts<'_>, now: Timestamp) {
+        let in_force = holds_of(facts, now);
+        let facts = &Facts { holds: &in_force, ..*facts };
+        let mut moving = Moving::new(&mut self.inquiry, facts, now, &mut self.mode);
+        moving.move_on(event);
+        moving.ask_about_caller();
+    }
+
+    /// The second half: what is written, kept, asked. `contract` is that of the facts. A rehearsal may leave it out while nothing can be done
+    /// with a value, for its outcome is read by nothing but what follows from it.
+    pub(crate) fn rulings<'c>(&self, facts: &Facts<'_>, contract: &'c Contract, now: Timestamp) -> Vec<Ruling<'c>> {
+        let in_force = holds_of(facts, now);
+        let facts = &Facts { holds: &in_force, ..*facts };
+        crate::decide::rulings(&self.inquiry, facts, contract, &workflow::weigh(&self.inquiry, facts))
+    }
+
+    /// Which records would be written to.
+    pub(crate) fn reach(&self, rulings: &[Ruling<'_>], facts: &Facts<'_>) -> Reach {
+        let writes = |r: &&Ruling<'_>| r.kind == VerdictKind::Write && r.rule.object == Object::Contact;
+        let written = |by_person: bool| rulings.iter().filter(writes).any(|r| !by_person || r.actor != Actor::Machine);
+        desire::reach(&self.inquiry, written, facts)
+    }
+
+    /// What was decided stands there at once.
+    pub(crate) fn bring_about<'c>(
+        &mut self,
+        rulings: Vec<Ruling<'c>>,
+        facts: &Facts<'_>,
+        now: Timestamp,
+    ) -> Rehearsed<'c> {
+        let reach = self.reach(&rulings, facts);
+        let mut moving = Moving::new(&mut self.inquiry, facts, now, &mut self.mode);
+        moving.bring_about(&rulings, reach);
+        self.reached(rulings, reach, facts)
+    }
+
+    /// What was decided, where the record is as it shall be already.
+    pub(crate) fn reached<'c>(&self, rulings: Vec<Ruling<'c>>, reach: Reach, facts: &Facts<'_>) -> Rehearsed<'c> {
+        // As soon as the record is there it is asked about.
+        Rehearsed { rulings, reach, asks: desire::asks_fields(&self.inquiry, facts) }
+    }
 }
 
 /// Transcripts of this call that have not been read into the inquiry yet.
@@ -108,20 +137,20 @@ pub(super) struct WrittenField {
 }
 
 pub(super) struct Moving<'a, M> {
-    pub(super) inquiry: Inquiry,
+    pub(super) inquiry: &'a mut Inquiry,
     pub(super) drafts: Vec<Draft>,
     timers: Vec<Timer>,
     opened: Vec<Review>,
     closed: Vec<ReviewId>,
     pub(super) facts: &'a Facts<'a>,
     pub(super) now: Timestamp,
-    mode: PhantomData<M>,
+    mode: &'a mut M,
 }
 
 impl<'a, M: Mode> Moving<'a, M> {
-    fn new(inquiry: Inquiry, facts: &'a Facts<'a>, now: Timestamp) -> Self {
+    fn new(inquiry: &'a mut Inquiry, facts: &'a Facts<'a>, now: Timestamp, mode: &'a mut M) -> Self {
         let (drafts, timers, opened, closed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { inquiry, drafts, timers, opened, closed, facts, now, mode: PhantomData }
+        Self { inquiry, drafts, timers, opened, closed, facts, now, mode }
     }
 
     /// Takes the event in and decides everything anew.
@@ -143,8 +172,8 @@ impl<'a, M: Mode> Moving<'a, M> {
 
     /// What is written, kept, asked.
     fn verdicts(&mut self) -> Vec<Verdict> {
-        let weighed = workflow::weigh(&self.inquiry, self.facts);
-        let (verdicts, unmapped) = crate::decide::decide_weighed(&self.inquiry, self.facts, &weighed);
+        let weighed = workflow::weigh(self.inquiry, self.facts);
+        let (verdicts, unmapped) = crate::decide::decide_weighed(self.inquiry, self.facts, &weighed);
         self.set_aside(weighed.aside);
         self.inquiry.unmapped = unmapped;
         self.ask(&verdicts);
@@ -668,6 +697,9 @@ impl<'a, M: Mode> Moving<'a, M> {
     }
 
     pub(super) fn void_reviews(&mut self, kinds: &[ReviewKind]) {
+        if self.inquiry.reviews.iter().all(|r| !kinds.contains(&r.kind)) {
+            return;
+        }
         let (gone, kept): (Vec<Review>, Vec<Review>) =
             self.inquiry.reviews.drain(..).partition(|r| kinds.contains(&r.kind));
         self.closed.extend(gone.into_iter().map(|r| r.id));
@@ -693,7 +725,7 @@ impl<'a, M: Mode> Moving<'a, M> {
         if known || self.inquiry.matched.is_some() {
             return;
         }
-        let Some(found) = desire::matched(&self.inquiry, self.facts) else { return };
+        let Some(found) = desire::matched(self.inquiry, self.facts) else { return };
         tell!(
             self,
             Draft::new("match")
@@ -721,7 +753,7 @@ impl<'a, M: Mode> Moving<'a, M> {
 
     fn cohort(&self) -> Cohort {
         let known = self.inquiry.e164.as_deref().and_then(|n| self.facts.roster.known(n));
-        if known == Some(KnownNumber::Vendor) || self.inquiry.flags().contains("vendor") {
+        if known == Some(KnownNumber::Vendor) || self.inquiry.has_flag("vendor") {
             return Cohort::Vendor;
         }
         match self.inquiry.matched.as_ref().map(|m| m.kind) {
@@ -738,18 +770,16 @@ impl<'a, M: Mode> Moving<'a, M> {
         }
         let (Some(calendar), Some(call)) = (self.calendar(), self.inquiry.first_missed()) else { return };
         let rules = self.facts.contract.clock_for(self.location().map_or("", |l| &l.slug));
-        let urgency: Urgency = self.inquiry.urgency().parse().unwrap_or_default();
+        let urgency: Urgency = self.inquiry.urgency_word().parse().unwrap_or_default();
         // The call that counts may have come after the one that opened the inquiry, if that one turned out to be answered.
         let heard_at = self.inquiry.opened_at.max(call.clock_from);
-        let mut clock = clock::clock(
-            call.clock_from,
-            heard_at,
-            calendar,
-            urgency,
-            self.cohort(),
-            call.after_hours.unwrap_or(false),
-            rules,
-        );
+        let after_hours = call.after_hours.unwrap_or(false);
+        let place = self.inquiry.location.as_ref();
+        let asked = ClockOf { place, from: call.clock_from, heard_at, urgency, cohort: self.cohort(), after_hours };
+        if self.mode.runs(&asked) {
+            return;
+        }
+        let mut clock = clock::clock(asked.from, heard_at, calendar, urgency, asked.cohort, after_hours, rules);
         if crate::mutant::on("clock_in_server_zone") {
             clock.due_at = clock.due_at.checked_add(SignedDuration::from_hours(7)).unwrap_or(clock.due_at);
         }
@@ -784,7 +814,7 @@ impl<'a, M: Mode> Moving<'a, M> {
     /// The flag that escalates without waiting for a timer (F-210).
     fn at_once(&self) -> Option<String> {
         let rules = self.facts.contract.clock_for(self.location().map_or("", |l| &l.slug));
-        let urgency: Urgency = self.inquiry.urgency().parse().unwrap_or_default();
+        let urgency: Urgency = self.inquiry.urgency_word().parse().unwrap_or_default();
         let flags = self.inquiry.flags();
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         clock::escalates_at_once(rules, urgency, &flags).map(str::to_owned)
@@ -794,7 +824,7 @@ impl<'a, M: Mode> Moving<'a, M> {
         if !self.inquiry.open() || self.inquiry.owner.as_ref().is_some_and(|o| o.by_person) {
             return;
         }
-        let Some(location) = self.inquiry.location.clone().filter(|l| self.facts.roster.location(l).is_some()) else {
+        if self.location().is_none() {
             self.inquiry.unowned_because = Some("no number or connection says which location was called".into());
             let choices =
                 self.facts.roster.locations.iter().map(|l| (l.id.as_str().to_owned(), l.name.clone())).collect();
@@ -805,10 +835,10 @@ impl<'a, M: Mode> Moving<'a, M> {
                 choices,
             );
             return;
-        };
+        }
         self.void_reviews(&[ReviewKind::UnknownLocation]);
-        let assignment =
-            owner::assign(&self.facts.contract.owner, &self.owner_facts(location), self.facts.roster, self.now);
+        let known = owner_facts(self.inquiry, self.facts, self.inquiry.location.as_ref());
+        let assignment = owner::assign(&self.facts.contract.owner, &known, self.facts.roster, self.now);
         self.apply_assignment(assignment);
     }
 
@@ -858,10 +888,6 @@ impl<'a, M: Mode> Moving<'a, M> {
         });
     }
 
-    fn owner_facts(&self, location: LocationId) -> OwnerFacts {
-        owner_facts(&self.inquiry, self.facts, location)
-    }
-
     /// Each tier climbs once, when it is due and nobody has touched the inquiry.
     fn climb(&mut self) {
         if !self.inquiry.open() || !self.untouched() {
@@ -898,15 +924,13 @@ impl<'a, M: Mode> Moving<'a, M> {
 
     /// Opens and closes questions so that exactly those stand that the state asks.
     fn ask(&mut self, verdicts: &[Verdict]) {
-        if M::LIVE {
-            self.ask_about_fields(verdicts);
-        }
+        self.ask_about_fields(verdicts);
         self.ask_about_caller();
     }
 
     fn ask_about_fields(&mut self, verdicts: &[Verdict]) {
         let disqualified = matches!(self.inquiry.state, State::Closed { outcome: Outcome::Disqualified, .. });
-        let wanted = if disqualified { Vec::new() } else { desire::field_reviews(&self.inquiry, verdicts, self.facts) };
+        let wanted = if disqualified { Vec::new() } else { desire::field_reviews(self.inquiry, verdicts, self.facts) };
         let (stand, gone): (Vec<Review>, Vec<Review>) = self
             .inquiry
             .reviews
@@ -952,13 +976,13 @@ impl<'a, M: Mode> Moving<'a, M> {
         if self.inquiry.workflow().is_some() {
             return;
         }
-        if self.inquiry.callback_number().is_none() {
+        if self.inquiry.number_to_call().is_none() {
             let why = "there is no number to call back; nothing is written to the CRM until a person names the caller";
             self.question(ReviewKind::NoNumber, why, "match.anonymous", Vec::new());
         } else {
             self.void_reviews(&[ReviewKind::NoNumber]);
         }
-        if self.inquiry.flags().contains("ambiguous_voicemail") {
+        if self.inquiry.has_flag("ambiguous_voicemail") {
             let why = "the message does not say what the caller wants, and nothing is guessed";
             self.question(ReviewKind::AmbiguousVoicemail, why, "intent.evidence", Vec::new());
         }
@@ -966,13 +990,14 @@ impl<'a, M: Mode> Moving<'a, M> {
 
     /// Opens a question of that kind, once; a question that was answered is not asked again on the same grounds.
     pub(super) fn question(&mut self, kind: ReviewKind, reason: &str, clause: &str, choices: Vec<(String, String)>) {
+        if self.inquiry.reviews.iter().any(|r| r.kind == kind) {
+            return;
+        }
         let mut sorted: Vec<&str> = choices.iter().map(|(id, _)| id.as_str()).collect();
         sorted.sort_unstable();
         let grounds = format!("{}|{}|{}", self.inquiry.id, kind.word(), sorted.join(","));
         let digest = M::commit(self.facts.salt, "review", grounds);
-        let asked = self.inquiry.reviews.iter().any(|r| r.kind == kind)
-            || self.inquiry.approvals.iter().any(|a| a.kind == kind && a.digest == digest);
-        if asked {
+        if self.inquiry.approvals.iter().any(|a| a.kind == kind && a.digest == digest) {
             return;
         }
         let claim = (kind == ReviewKind::AmbiguousVoicemail)
@@ -1031,7 +1056,7 @@ impl<'a, M: Mode> Moving<'a, M> {
 
     /// Compares what shall be with what was planned; where they differ, a new plan takes over.
     fn plan(&mut self, verdicts: Vec<Verdict>) -> Option<Plan> {
-        let wanted = desire::desired(&self.inquiry, &verdicts, self.facts, self.now);
+        let wanted = desire::desired(self.inquiry, &verdicts, self.facts, self.now);
         let mut effects = Vec::new();
         let mut supersedes = Vec::new();
         let n = self.inquiry.plans + 1;
@@ -1062,7 +1087,7 @@ impl<'a, M: Mode> Moving<'a, M> {
             if old.is_some_and(|o| same(o) && o.progress != Progress::Superseded && !orphaned(o)) {
                 continue;
             }
-            let mut needs = want.needs(&self.inquiry, &effects);
+            let mut needs = want.needs(self.inquiry, &effects);
             if let Some(old) = old.filter(|o| matches!(o.progress, Progress::Planned | Progress::Superseded)) {
                 supersedes.push(old.id.clone());
                 needs.push(Need { effect: old.id.clone(), settled: true });
@@ -1071,7 +1096,7 @@ impl<'a, M: Mode> Moving<'a, M> {
             self.inquiry.effects_made += 1;
             let id = self.inquiry.id.effect(self.inquiry.effects_made);
             let word = want.desired.word().to_owned();
-            let desired = want.desired.bind(&self.inquiry, &effects);
+            let desired = want.desired.bind(self.inquiry, &effects);
             let held = EffectRef {
                 id: id.clone(),
                 word,
@@ -1123,13 +1148,13 @@ impl<'a, M: Mode> Moving<'a, M> {
     }
 
     /// In rehearsal: every write that would be planned now stands there at once.
-    fn bring_about(&mut self, verdicts: &[Verdict]) -> Reach {
-        let reach = desire::reach(&self.inquiry, verdicts, self.facts);
-        let Some((lane, words)) = self.facts.crm.filter(|_| reach.contact) else { return reach };
+    fn bring_about(&mut self, rulings: &[Ruling<'_>], reach: Reach) {
+        let writes = |r: &&Ruling<'_>| r.kind == VerdictKind::Write && r.rule.object == Object::Contact;
+        let Some((lane, words)) = self.facts.crm.filter(|_| reach.contact) else { return };
         let now = self.now;
         if self.inquiry.contact.is_none() {
-            let key = desire::contact_key(&self.inquiry);
-            let properties = desire::person_values(&self.inquiry, words);
+            let key = desire::contact_key(self.inquiry);
+            let properties = desire::person_values(self.inquiry, words);
             let wrote = |(property, value): (&String, &String)| {
                 let value = value.clone();
                 (property.clone(), Wrote { crm: lane.clone(), value, confidence: None, actor: Actor::Machine, at: now })
@@ -1138,21 +1163,20 @@ impl<'a, M: Mode> Moving<'a, M> {
             let record_held = Record { id: key.clone(), properties, ..Record::default() };
             self.inquiry.contact = Some(Contact { record: key, made: true, record_held, ours, seen_at: Some(now) });
         }
-        let Some(contact) = self.inquiry.contact.as_mut() else { return reach };
-        for verdict in verdicts.iter().filter(|v| v.kind == VerdictKind::Write) {
-            let Some(property) = verdict.to.strip_prefix("contact.") else { continue };
-            let Some(value) = verdict.is.as_ref().filter(|is| !is.is_empty()) else { continue };
+        let Some(contact) = self.inquiry.contact.as_mut() else { return };
+        for ruling in rulings.iter().filter(writes) {
+            let property = &ruling.rule.property;
+            let Some(value) = ruling.is.as_ref().filter(|is| !is.is_empty()) else { continue };
             let held = &mut contact.record_held;
             if held.properties.get(property) == Some(value) {
                 continue;
             }
-            held.properties.insert(property.to_owned(), value.clone());
+            held.properties.insert(property.clone(), value.clone());
             held.set_by.remove(property);
-            let (confidence, actor) = (verdict.confidence, verdict.actor);
+            let (confidence, actor) = (ruling.confidence, ruling.actor);
             let wrote = Wrote { crm: lane.clone(), value: value.clone(), confidence, actor, at: now };
-            contact.ours.insert(property.to_owned(), wrote);
+            contact.ours.insert(property.clone(), wrote);
         }
-        reach
     }
 
     /// The plan, and each verdict in it.

@@ -121,7 +121,7 @@ async fn an_offer_begins_one_item_for_each_record_and_decides_the_same_again() {
     let read_at = world.engine.now();
     let found = Event::Found { effect: find, read_at, records: vec![shown], memory: Vec::new() };
     world.act(&item.id, found).await;
-    let asked = world.engine.open_reviews(&world.account, None, 10, &store::Before::end()).await.unwrap();
+    let asked = world.engine.open_reviews(&world.account, None, None, 10, &store::After::start()).await.unwrap().asked;
     assert_eq!(asked.len(), 1);
     assert_eq!((asked[0].review.kind, asked[0].review.workflow), (ReviewKind::Field, Some(Workflow::OutboundResearch)));
     let again = world.engine.replay(&world.account, &item.id).await.unwrap();

@@ -216,7 +216,7 @@ impl FromRequest<App> for Fields {
 
 /// `open until 5:00 PM`, `opens 8:00 AM`, `closed`.
 pub(crate) fn hours(place: &Location, now: jiff::Timestamp) -> String {
-    let wall = crate::when::Wall::new(&place.calendar.zone, &place.locale);
+    let wall = crate::when::Wall::new(place.calendar.zone(), &place.locale);
     if place.calendar.is_open(now) {
         let until = place.calendar.closes_at(now).map(|at| wall.moment(at, now));
         return until.map_or_else(|| t("hours.open").to_owned(), |at| format!("{} {at}", t("hours.until")));

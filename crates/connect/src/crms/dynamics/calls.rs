@@ -42,9 +42,9 @@ pub(super) fn told(record: &Record, person: Option<&Record>, connection: &Connec
     let number = word("phonenumber").map(str::to_owned);
     // The one number that is kept is the other side's.
     if direction == Direction::Outbound {
-        facts.to = number
+        facts.to = number;
     } else {
-        facts.from = number
+        facts.from = number;
     }
     facts.started_at = word("actualstart").and_then(|at| at.parse().ok());
     facts.ended_at = word("actualend").and_then(|at| at.parse().ok());

@@ -120,7 +120,7 @@ impl Reader {
         let on_missing = self.on_missing(section);
         let review_when = self.text(section, "review_when").map(|(when, at)| {
             self.condition(when, at);
-            when.to_owned()
+            when.into()
         });
         let rollback = self.word(section, "rollback", UNDO).unwrap_or_default();
         let accountability = self.flag(section, "accountability").unwrap_or(false);

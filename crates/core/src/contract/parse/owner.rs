@@ -32,7 +32,7 @@ impl Reader {
             }
             let to = self.parsed(&rule, "to", cure);
             if let (Some(priority), Some((when, _)), Some(to)) = (priority, when, to) {
-                rules.push(OwnerRule { priority, when: when.to_owned(), to });
+                rules.push(OwnerRule { priority, when: when.into(), to });
             }
         }
         Some(OwnerRules { tie, rules, otherwise: otherwise? })
