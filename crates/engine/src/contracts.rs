@@ -250,6 +250,8 @@ impl Prepared {
         let (why, base) = match (older, base) {
             (Some(former), _) => (Stands::Older, Some(former.version)),
             (None, None) => (Stands::Unsaid, None),
+            // What does not come into force anyhow asks nobody whether it may.
+            (None, Some(base)) if base != latest.map_or(0, |l| l.version) => (Stands::MovedOn, Some(base)),
             (None, Some(base)) => {
                 let calls_before = of_calls(all.clone()).map(|row| row.name);
                 let (stopped, begins) = self.stopped(tx, &all).await?;

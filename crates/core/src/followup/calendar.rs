@@ -586,13 +586,13 @@ pub(crate) mod tests {
 
     #[test]
     fn night_shifts_belong_to_the_day_they_start_and_end_at_a_holiday() {
-        let mut night = Calendar::new("America/Phoenix", Week::every_day(&blocks("22:00-06:00")));
+        let night = Calendar::new("America/Phoenix", Week::every_day(&blocks("22:00-06:00")));
         let p = |t: &str| at(&format!("{t}[America/Phoenix]"));
         let shown = |t| show(t, "America/Phoenix");
         assert!(night.is_open(p("2026-06-02T02:00")));
         assert_eq!(shown(night.end_of_business_day(p("2026-06-02T02:00"))), "2026-06-02 06:00 -0700");
         assert_eq!(shown(night.end_of_business_day(p("2026-06-02T07:00"))), "2026-06-03 06:00 -0700");
-        night.holidays.push(holiday("2026-06-03", ""));
+        let night = night.with_holidays(vec![holiday("2026-06-03", "")]);
         assert_eq!(shown(night.closes_at(p("2026-06-02T23:00"))), "2026-06-03 00:00 -0700");
         assert_eq!(shown(night.next_opening(p("2026-06-03T01:00"))), "2026-06-04 22:00 -0700");
     }
