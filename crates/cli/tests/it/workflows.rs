@@ -80,9 +80,9 @@ fn a_provider_is_heard_under_its_name_and_people_decide() {
     home.write("contract.toml", &format!("{contract}{RULES}"));
     let twin = home.twin();
     let record = person(&twin, "Dale Whitaker", "+13125550142", "dale@example.com");
-    let double = person(&twin, "D. Whitaker", "+13125550199", "dale@example.com");
+    let double = person(&twin, "D. Whitaker", "+13125550142", "whitaker@example.com");
     home.connect(&twin, PROVIDER);
-    let search = json!({ "filterGroups": [{ "filters": [{ "propertyName": "email", "operator": "EQ", "value": "dale@example.com" }] }] });
+    let search = json!({ "filterGroups": [{ "filters": [{ "propertyName": "hs_searchable_calculated_phone_number", "operator": "EQ", "value": "3125550142" }] }] });
     let headers = [("authorization", "Bearer pat-twin"), ("content-type", "application/json")];
     Served::until("the CRM's search shows both", || {
         twin.ask("POST", "/crm/v3/objects/contacts/search", &headers, search.to_string().as_bytes())
@@ -110,7 +110,7 @@ fn a_provider_is_heard_under_its_name_and_people_decide() {
     assert_eq!(told(&acme, "fit", "msg_5", &of).0, 202);
     assert_eq!(told(&acme, "fit", "msg_5", &of).0, 200, "the same delivery again");
     assert_eq!(told(&acme, "fit", "msg_6", &of).0, 202, "the same words again");
-    let like = [("record", record.as_str()), ("email", "dale@example.com")];
+    let like = [("record", record.as_str()), ("phone", "+13125550142")];
     assert_eq!(told(&acme, "similar", "msg_7", &like).0, 202);
     let asked = || home.json(&["review", "list", "--json"]).as_array().unwrap().clone();
     Served::until("both workflows ask", || served.rests() && asked().len() == 3);
@@ -122,7 +122,7 @@ fn a_provider_is_heard_under_its_name_and_people_decide() {
     assert_eq!(question["proposed"], "Industry: B2B SaaS (acme, 2026-02-01, 92 %)", "{research}");
     let which = asked().into_iter().find(|q| q["question"]["kind"] == "doubled").unwrap();
     assert_eq!(which["question"]["candidates"][0]["record"], double.as_str(), "{which}");
-    assert_eq!(which["question"]["candidates"][0]["agreed"], json!(["email"]), "{which}");
+    assert_eq!(which["question"]["candidates"][0]["agreed"], json!(["phone"]), "{which}");
     assert_eq!(of("duplicate_of")["question"]["because"], "autonomy", "at suggest the flag is asked about too");
 
     // Approved, it goes through the same lane, and is read back.
@@ -150,7 +150,7 @@ fn a_provider_is_heard_under_its_name_and_people_decide() {
     // Nobody has to call anybody back, and the whole decision is told with its provider.
     let token = home.token("read", None);
     let (_, open) = served.api(&token, "/api/v1/inquiries");
-    assert_eq!(open["items"].as_array().map(Vec::len), Some(0), "{open}");
+    assert_eq!(open["data"].as_array().map(Vec::len), Some(0), "{open}");
     let told = home.shown(&["verify", "--json"]);
     assert!(told.starts_with("exit 0"), "{told}");
 }

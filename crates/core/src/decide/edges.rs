@@ -289,3 +289,31 @@ fn an_answer_from_before_the_rollback_is_none_and_one_since_then_counts() {
         assert_eq!(super::edges::kind(&inquiry, &house, "lead_source"), Some(kind), "{at}");
     }
 }
+
+#[test]
+fn an_approval_is_bound_to_the_record_the_person_or_the_inquiry_it_was_about() {
+    let house = house(Autonomy::Auto);
+    let known = looked(&house, NO_HEAT, vec![record("901", &[("phone", CALLER)])]).0.inquiry;
+    let (ours, _) = made(&house);
+    let digest = |field: &str, inquiry: &Inquiry| {
+        let verdict = Verdict { field: field.into(), ..now(&known, &house, "urgency").unwrap() };
+        change_digest(&verdict, inquiry, &house.facts())
+    };
+    let other = |of: &Inquiry| Inquiry { id: InquiryId::from_text("inq_2"), ..of.clone() };
+    let somebody = |of: &Inquiry| Inquiry { person: Some("somebody".into()), ..of.clone() };
+    let record = |of: &Inquiry, id: &str| {
+        let mut of = of.clone();
+        of.contact.as_mut().unwrap().record = id.into();
+        of
+    };
+    let task = of_task(&house);
+    // A record that was there before is the record, whoever calls about it.
+    assert_eq!(digest("urgency", &known), digest("urgency", &somebody(&other(&known))));
+    assert_ne!(digest("urgency", &known), digest("urgency", &record(&known, "902")));
+    // One that we make is the person's, before and after it has an id.
+    assert_eq!(digest("urgency", &ours), digest("urgency", &record(&other(&ours), "902")));
+    assert_ne!(digest("urgency", &ours), digest("urgency", &somebody(&ours)));
+    // A task is the inquiry's.
+    assert_eq!(digest(&task, &known), digest(&task, &record(&somebody(&known), "902")));
+    assert_ne!(digest(&task, &known), digest(&task, &other(&known)));
+}

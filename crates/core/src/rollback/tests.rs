@@ -116,6 +116,18 @@ fn every_reason_to_spare_has_its_word() {
 }
 
 #[test]
+fn every_reason_to_spare_is_told_to_programs_and_to_people() {
+    use Spared::*;
+    let all = [LaterHuman, LaterWrite, Merged, Gone, Unread, CreatedRecord, Expired, Already, Never];
+    let sentences: std::collections::BTreeSet<&str> = all.iter().map(|why| why.words()).collect();
+    assert_eq!(sentences.len(), all.len(), "each says something else");
+    for why in all {
+        assert_eq!(serde_json::to_value(why).unwrap(), why.word());
+        assert!(why.words().split(' ').count() > 3, "{why:?}: {}", why.words());
+    }
+}
+
+#[test]
 fn what_was_taken_back_is_not_taken_back_again() {
     let history = [write(1, 2, "good", "bad"), by_rollback(2, "bad", "good")];
     assert_eq!(propose(&version(2), &history, &stands("good", None), About::default()), spared(Spared::Already));
@@ -323,4 +335,40 @@ fn a_record_that_is_gone_or_merged_is_spared_whole() {
         assert_eq!(receipt.spared.get("p"), Some(&why));
         assert!(receipt.properties.is_empty());
     }
+}
+
+/// An exchange that was answered so.
+fn answered(purpose: crate::ensure::Purpose, outcome: Outcome) -> Exchange {
+    Exchange { purpose, started_at: at(0), ended_at: Some(at(3)), outcome: Some(outcome), repeats: 0, asked: None }
+}
+
+#[test]
+fn who_set_a_value_is_asked_of_contacts_and_the_receipt_says_what_stood_there() {
+    let contact = restore(&[("p".into(), "ours".into(), "before".into())]);
+    let Desired::Restore { record, properties, was, .. } = contact.clone() else { panic!("not a restore") };
+    let deal = Desired::Restore { object: Object::Deal, record, properties, was };
+    for (desired, asks) in [(&contact, true), (&deal, false)] {
+        let Next::Exchange { operation, .. } = next(desired, &History::default(), &around(1)) else {
+            panic!("no look")
+        };
+        assert!(matches!(operation, CrmOp::ReadById { history, .. } if history == asks), "{operation:?}");
+    }
+    let properties: Properties = [("p".to_owned(), "before".to_owned())].into();
+    let held = Held { records: vec![Record { id: "512".into(), properties, ..Record::default() }], ..Held::default() };
+    let history = History { exchanges: vec![answered(crate::ensure::Purpose::Look, Outcome::Done { held })] };
+    let Next::Done(receipt) = next(&contact, &history, &around(9)) else { panic!("it does not end") };
+    assert_eq!((receipt.object, receipt.record.as_str()), (Some(Object::Contact), "512"));
+    assert_eq!(receipt.read_at, Some(at(3)), "when it was read, not when it was looked at");
+    assert_eq!((receipt.properties["p"].as_str(), receipt.was["p"].as_str()), ("before", "ours"));
+}
+
+#[test]
+fn a_value_that_another_record_has_by_now_goes_to_a_person_with_its_property() {
+    let desired = restore(&[("email".into(), "ours@x.example".into(), "before@x.example".into())]);
+    let why = crate::crm::Why { properties: vec!["email".into()], ..crate::crm::Why::new("duplicate", "it is taken") };
+    let outcome = Outcome::Duplicate { existing: vec!["9".into()], why };
+    let history = History { exchanges: vec![answered(crate::ensure::Purpose::Write, outcome)] };
+    let Next::DeadLetter(why) = next(&desired, &history, &around(60)) else { panic!("no dead letter") };
+    assert_eq!(why.properties, ["email"]);
+    assert!(why.words.contains("belongs to another record") && why.words.contains("it is taken"), "{}", why.words);
 }

@@ -115,6 +115,19 @@ async fn a_file_that_is_read_at_every_start_reverts_nothing_that_others_changed(
     assert_eq!(refusals, 0, "every start would tell the same again");
 }
 
+/// A file that would let more happen and does not know what is in force: it is told that, at every start, and nothing waits for it.
+#[tokio::test]
+async fn a_stale_file_that_raises_is_told_that_it_is_stale() {
+    let world = World::new().await;
+    let file = |text: &str| wish(text, Base::Settings, "settings", Some("/srv/contract.toml"));
+    assert_eq!(applied(&world, &file(&text(LATER))).await, 2);
+    assert_eq!(applied(&world, &wish(&autonomy("observe"), Base::Version(2), "user_ann", None)).await, 3);
+    let stale = file(&autonomy("suggest"));
+    let prepared = world.engine.prepare_contract(&world.account, &stale).await.unwrap();
+    let answer = world.write(move |tx| Box::pin(async move { prepared.put(tx).await })).await;
+    assert!(matches!(&answer, Answer::Refused(told) if told.why == Stands::MovedOn), "{answer:?}");
+}
+
 async fn kinds(world: &World) -> Vec<String> {
     world.engine.account_entries(&world.account).await.unwrap().into_iter().map(|told| told.kind).collect()
 }
