@@ -225,7 +225,7 @@ pub static KINDS: &[Kind] = &[
     Kind {
         id: "feed_waits",
         title: "Calls that are logged in the CRM are not read",
-        means: "A connection takes in the calls that a phone system logs in the CRM (calls_from_crm), and the CRM does not show them now.",
+        means: "A connection takes in the calls that a phone system logs in the CRM, and the CRM does not show them now.",
         by_itself: "It is asked again after 30 seconds, then ever more slowly up to every 10 minutes, and not before the CRM says so where it \
                     does. Reading goes on where it was left: nothing is lost, and nothing comes twice. Calls that providers send come in as before.",
         you: &[

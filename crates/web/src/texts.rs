@@ -370,7 +370,7 @@ static EN: &[(&str, &str)] = &[
     ("level.auto", "fields are written as their clauses allow"),
     ("level.auto-low-risk", "records for new callers, call logs and tasks are made; every other value is suggested"),
     ("level.choose", "How much may happen by itself:"),
-    ("level.everywhere", "Everywhere else"),
+    ("level.everywhere", "Everywhere"),
     ("level.not_ready", "The account is not ready to let more happen by itself; nothing was changed"),
     ("level.observe", "nothing is written to the CRM"),
     (

@@ -233,6 +233,8 @@ async fn what_one_account_holds_no_route_shows_or_changes_for_another() {
             // Of everything that was ever written: nobody may.
             Some("preview") => json!({}),
             Some("rollbacks") => json!({ "scope": {}, "digest": "x", "reason": "no" }),
+            // Who answers for a guarantee says why.
+            Some("level") => json!({ "level": "observe", "answer_for": [3] }),
             _ => Value::Null,
         };
         for target in targets {
@@ -351,8 +353,8 @@ async fn a_contract_is_applied_over_the_api_by_whoever_may_and_from_what_is_in_f
     let in_force = versions["data"].as_array().unwrap().last().unwrap().clone();
     let (base, text) = (in_force["version"].as_i64().unwrap(), in_force["text"].as_str().unwrap().to_owned());
     let text = text.replace(", { to = \"specialist\", after = \"20 min\" }", "");
-    let one = text.replacen("autonomy = \"auto-low-risk\"", "autonomy = \"observe\"", 1);
-    let two = text.replacen("autonomy = \"auto-low-risk\"", "autonomy = \"suggest\"", 1);
+    let one = text.replacen("autonomy = \"auto-low-risk\"", "autonomy = \"suggest\"", 1);
+    let two = text.replacen("autonomy = \"auto-low-risk\"", "autonomy = \"observe\"", 1);
     let post = |token: String, key: &'static str, text: &str, base: i64| {
         let body = json!({ "text": text, "base": base });
         let world = &world;
@@ -394,7 +396,7 @@ async fn a_contract_is_applied_over_the_api_by_whoever_may_and_from_what_is_in_f
     let csrf = world.csrf(&sam).await;
     let late = world.form("/contract", &sam, &body(&csrf, &two, base)).await;
     assert_eq!(late.status, StatusCode::CONFLICT);
-    for part in ["RB-0223", "What they changed", "observe"] {
+    for part in ["RB-0223", "What they changed", "suggest"] {
         assert!(late.body.contains(part), "{part}: {}", late.body);
     }
     let wrong = world.form("/contract", &sam, &body(&csrf, "contract = 1\nnonsense = 2\n", base + 1)).await;
@@ -405,6 +407,68 @@ async fn a_contract_is_applied_over_the_api_by_whoever_may_and_from_what_is_in_f
     let told = world.api(&admin, "/api/v1/audit").await.json();
     let kinds: Vec<&str> = told["data"].as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["contract", "contract_refused", "contract_refused", "contract"]);
+}
+
+/// Both doors of the level: lower is done at once and told in the account's chain; higher is refused with what stands in the way.
+#[tokio::test]
+async fn a_level_is_lowered_by_whoever_may_and_raised_by_nobody_while_a_guarantee_is_not_green() {
+    let world = World::new().await;
+    let store = world.engine.store();
+    let (admin, write) = (world.west.token(store, "admin", 7).await, world.west.token(store, "write", 8).await);
+    let post =
+        async |token: &str, key: &str, body: Value| world.api_post(token, "/api/v1/contract/level", key, &body).await;
+    let seen = world.api(&write, "/api/v1/contract/readiness").await.json();
+    assert_eq!(seen["guarantees"].as_array().unwrap().len(), 8, "{seen}");
+    assert_eq!((&seen["levels"][0]["place"], &seen["levels"][0]["holds"]), (&"".into(), &"auto-low-risk".into()));
+    assert_eq!(post(&write, "w", json!({ "level": "observe" })).await.status, StatusCode::FORBIDDEN);
+    let place = seen["levels"][1]["place"].as_str().unwrap().to_owned();
+    let lowered = post(&admin, "a", json!({ "level": "suggest", "location": place })).await;
+    assert_eq!(lowered.status, StatusCode::OK, "{}", lowered.body);
+    assert_eq!(lowered.json()["levels"][1]["holds"], "suggest", "{}", lowered.body);
+    let refused = post(&admin, "b", json!({ "level": "auto-low-risk", "location": place })).await;
+    assert_eq!((refused.status, refused.code().as_str()), (StatusCode::CONFLICT, "RB-0240"), "{}", refused.body);
+    let problems = refused.json()["problems"].to_string();
+    for part in ["guarantee 8 is red", "contract try --connection SANDBOX"] {
+        assert!(problems.contains(part), "{part}: {problems}");
+    }
+    let nowhere = post(&admin, "c", json!({ "level": "observe", "location": "nowhere" })).await;
+    assert_eq!(nowhere.status, StatusCode::NOT_FOUND, "{}", nowhere.body);
+
+    // The same in the console, at the top of the page; who only reads has no button.
+    let (sam, ada) = (world.sign_in("sam@example.com").await, world.sign_in("ada@example.com").await);
+    let levels = |body: &str| {
+        let from = body.find("id=\"levels\"").unwrap();
+        body[from..].split("</section>").next().unwrap().to_owned()
+    };
+    let shown = levels(&world.page(&sam, "/contract").await.body);
+    assert!(
+        shown.contains("action=\"/contract/level\"") && shown.contains("every write waits for a person"),
+        "{shown}"
+    );
+    assert!(!levels(&world.page(&ada, "/contract").await.body).contains("<form"), "an auditor reads");
+    let csrf = world.csrf(&ada).await;
+    let asked = |csrf: &str, level: &str| format!("csrf={csrf}&level={level}&place=");
+    let by_ada = world.form("/contract/level", &ada, &asked(&csrf, "observe")).await;
+    assert_eq!(by_ada.status, StatusCode::FORBIDDEN);
+    let csrf = world.csrf(&sam).await;
+    let stopped = world.form("/contract/level", &sam, &asked(&csrf, "observe")).await;
+    assert_eq!((stopped.status, stopped.to()), (StatusCode::SEE_OTHER, "/contract"), "{}", stopped.body);
+    let refused = world.form("/contract/level", &sam, &asked(&csrf, "auto")).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    for part in ["RB-0241", "suggest lies between", "RB-0240", "contract try --connection SANDBOX"] {
+        assert!(refused.body.contains(part), "{part}: {}", refused.body);
+    }
+    let shown = levels(&world.page(&sam, "/contract").await.body);
+    assert!(shown.contains("nothing is written to the CRM") && shown.contains("Sam Okafor"), "{shown}");
+    let told = world.api(&admin, "/api/v1/audit").await.json();
+    let changes: Vec<String> = told["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|e| e["kind"] == "level")
+        .map(|e| format!("{} {}", e["body"]["place"].as_str().unwrap(), e["body"]["is"].as_str().unwrap_or("-")))
+        .collect();
+    assert_eq!(changes, [format!("{place} suggest"), "everywhere observe".into(), format!("{place} -")]);
 }
 
 #[tokio::test]
@@ -863,7 +927,7 @@ async fn a_proof_is_shown_listed_and_taken_along() {
     assert_eq!(world.page(&sam, "/proof/2/print").await.status, StatusCode::NOT_FOUND);
     let north = world.north.token(world.engine.store(), "read", 10).await;
     assert_eq!(world.api(&north, "/api/v1/proofs/1").await.status, StatusCode::NOT_FOUND, "another account's");
-    assert_eq!(world.api(&token, "/api/v1/runbook").await.json()["data"].as_array().unwrap().len(), 14);
+    assert_eq!(world.api(&token, "/api/v1/runbook").await.json()["data"].as_array().unwrap().len(), 15);
 }
 
 #[tokio::test]
