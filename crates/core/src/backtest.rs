@@ -357,7 +357,7 @@ impl Decision {
         let shown = outcome.map(|o| o.shown());
         Self {
             verdict: shown.map_or("none", |r| r.kind.word()),
-            value: shown.and_then(|r| r.is.clone()),
+            value: shown.and_then(|r| r.is.as_deref().map(str::to_owned)),
             clause: shown.map(|r| r.clause.words(r.name)),
             reason: shown.map(|r| r.reason.words()),
         }

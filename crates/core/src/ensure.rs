@@ -1061,6 +1061,11 @@ pub fn same(held: &str, sent: &str) -> bool {
     if held == sent || held.trim() == sent.trim() {
         return true;
     }
+    // Most values are words, and no instant begins with a letter.
+    let wordy = |text: &str| text.starts_with(|c: char| c.is_ascii_alphabetic());
+    if wordy(held) || wordy(sent) {
+        return false;
+    }
     let instant = |text: &str| {
         text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond).or_else(|| {
             (text.len() >= 12 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()

@@ -4,8 +4,9 @@
 //! brings into being are derived from their parent instead ([`InquiryId::plan`] and friends), so that deciding the same thing twice
 //! names it the same.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::sync::Arc;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -31,22 +32,22 @@ pub fn stamp(now: jiff::Timestamp, random: [u8; 10]) -> String {
     base32(bytes)
 }
 
+// An id is copied into every claim, owner and question that names it, so its text is shared.
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
         impl $name {
             /// What stands before the underscore.
             pub const PREFIX: &'static str = $prefix;
             /// A new id from a moment and ten random bytes.
             pub fn new(now: jiff::Timestamp, random: [u8; 10]) -> Self {
-                Self(format!("{}_{}", $prefix, stamp(now, random)))
+                Self(format!("{}_{}", $prefix, stamp(now, random)).into())
             }
             /// Takes text as it is; for ids read from the store, a URL or a configuration file.
             pub fn from_text(text: impl Into<String>) -> Self {
-                Self(text.into())
+                Self(text.into().into())
             }
             /// The whole id as text.
             pub fn as_str(&self) -> &str {
@@ -54,7 +55,7 @@ macro_rules! ids {
             }
             /// The id without its prefix, for building keys that hold neither `:` nor `+` nor `_`.
             pub fn stem(&self) -> &str {
-                self.0.split_once('_').map_or(self.0.as_str(), |(_, stem)| stem)
+                self.0.split_once('_').map_or(self.as_str(), |(_, stem)| stem)
             }
         }
         impl fmt::Display for $name {
@@ -64,7 +65,15 @@ macro_rules! ids {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
         }
         impl From<&$name> for String {
-            fn from(id: &$name) -> String { id.0.clone() }
+            fn from(id: &$name) -> String { id.as_str().to_owned() }
+        }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> { to.serialize_str(&self.0) }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                String::deserialize(from).map(Self::from_text)
+            }
         }
     )*};
 }
@@ -107,15 +116,15 @@ ids! {
 impl InquiryId {
     /// The id of this inquiry's `n`th plan.
     pub fn plan(&self, n: u32) -> PlanId {
-        PlanId(format!("plan_{}.{n}", self.stem()))
+        PlanId::from_text(format!("plan_{}.{n}", self.stem()))
     }
     /// The id of this inquiry's `n`th effect.
     pub fn effect(&self, n: u32) -> EffectId {
-        EffectId(format!("eff_{}.{n}", self.stem()))
+        EffectId::from_text(format!("eff_{}.{n}", self.stem()))
     }
     /// The id of this inquiry's `n`th question for a person.
     pub fn review(&self, n: u32) -> ReviewId {
-        ReviewId(format!("rev_{}.{n}", self.stem()))
+        ReviewId::from_text(format!("rev_{}.{n}", self.stem()))
     }
 }
 

@@ -30,10 +30,10 @@ impl Side<'_> {
 
     /// What the owner's rules can see of the caller's record is the same.
     fn sees_alike(&self, one: Option<&Contact>, other: Option<&Contact>) -> bool {
-        let shows = |contact: Option<&Contact>, name: &str| {
+        fn shows<'c>(contact: Option<&'c Contact>, name: &str) -> Option<&'c String> {
             let held = contact.and_then(|c| c.record_held.properties.get(name));
-            held.filter(|v| !v.trim().is_empty()).cloned()
-        };
+            held.filter(|v| !v.trim().is_empty())
+        }
         let rules = self.contract().owner.rules.iter().flat_map(|r| r.when.more());
         let asked = rules.filter_map(|name| name.strip_prefix("record."));
         let owner = self.facts.crm.map(|(_, words)| words.contact_owner);

@@ -327,7 +327,7 @@ fn default_fits(text: &str, kind: &FieldType) -> bool {
     match kind {
         FieldType::Choice(options) => options.iter().any(|o| o == text),
         FieldType::Text => true,
-        FieldType::Number => fit(FieldValue::Number(text.to_owned()), kind, None).is_ok(),
+        FieldType::Number => fit(FieldValue::Number(text.into()), kind, None).is_ok(),
         FieldType::Bool => matches!(text, "true" | "false"),
         // A default amount, date, number or address would be an invention.
         FieldType::Money | FieldType::Date | FieldType::DateTime | FieldType::Phone | FieldType::Email => false,

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
@@ -844,25 +845,24 @@ fn sentence(name: &str, rule: &FieldRule) -> Sentence {
     Sentence { clause: format!("field.{name}"), target: rule.target(), kind, text }
 }
 
-/// A typed value on its way to a CRM property.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FieldValue {
-    Text(String),
+/// A typed value on its way to a CRM property. What is text already is looked at where it lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldValue<'v> {
+    Text(Cow<'v, str>),
     /// A word of a closed set.
-    Choice(String),
+    Choice(Cow<'v, str>),
     /// A plain decimal number as text: `12`, `-3.5`.
-    Number(String),
+    Number(Cow<'v, str>),
     Money(Money),
     Date(Date),
     DateTime(Timestamp),
     Bool(bool),
     /// E.164.
-    Phone(String),
-    Email(String),
+    Phone(Cow<'v, str>),
+    Email(Cow<'v, str>),
 }
 
-impl FieldValue {
+impl FieldValue<'_> {
     fn word(&self) -> &'static str {
         match self {
             Self::Text(_) => "text",
@@ -891,19 +891,19 @@ pub struct Mismatch {
 pub const TEXT_CHARS_MAX: usize = 65_536;
 
 /// The text a CRM takes for that value in a field of that type. `currency` is the location's: money of another one does not fit, because
-/// a bare number in a CRM is read in its own currency.
-pub fn fit(value: FieldValue, kind: &FieldType, currency: Option<&str>) -> Result<String, Mismatch> {
+/// a bare number in a CRM is read in its own currency. A word of a closed set comes back as the field's own.
+pub fn fit<'k>(value: FieldValue<'_>, kind: &'k FieldType, currency: Option<&str>) -> Result<Cow<'k, str>, Mismatch> {
     let mismatch = |class: &str, why: String| Err(Mismatch { class: class.to_owned(), why });
     match (kind, value) {
         (FieldType::Choice(options), FieldValue::Choice(word)) => {
-            if options.contains(&word) {
-                return Ok(word);
+            if let Some(option) = options.iter().find(|o| **o == word) {
+                return Ok(Cow::Borrowed(option));
             }
             mismatch("option", format!("{word:?} is none of the options {}", options.join(", ")))
         }
         (FieldType::Number, FieldValue::Number(digits)) => {
             if is_plain_number(&digits) {
-                return Ok(digits);
+                return Ok(owned(digits));
             }
             mismatch("shape", "it is not a plain decimal number".to_owned())
         }
@@ -911,26 +911,26 @@ pub fn fit(value: FieldValue, kind: &FieldType, currency: Option<&str>) -> Resul
             Some(currency) if currency != money.currency => {
                 mismatch("currency", format!("the amount is in {}, the field is in {currency}", money.currency))
             }
-            _ => Ok(money.plain()),
+            _ => Ok(money.plain().into()),
         },
-        (FieldType::Date, FieldValue::Date(date)) => Ok(date.to_string()),
-        (FieldType::DateTime, FieldValue::DateTime(at)) => Ok(crate::crm::written_instant(at)),
-        (FieldType::Bool, FieldValue::Bool(yes)) => Ok(yes.to_string()),
+        (FieldType::Date, FieldValue::Date(date)) => Ok(date.to_string().into()),
+        (FieldType::DateTime, FieldValue::DateTime(at)) => Ok(crate::crm::written_instant(at).into()),
+        (FieldType::Bool, FieldValue::Bool(yes)) => Ok(truth(yes).into()),
         (FieldType::Phone, FieldValue::Phone(e164)) => {
             if crate::identity::is_e164(&e164) {
-                return Ok(e164);
+                return Ok(owned(e164));
             }
             mismatch("shape", "it is not a number in international form".to_owned())
         }
         (FieldType::Email, FieldValue::Email(address)) => match crate::identity::email(&address) {
-            Some(address) => Ok(address),
+            Some(address) => Ok(address.into()),
             None => mismatch("shape", "it is not an e-mail address".to_owned()),
         },
         // A text field holds every value without loss; the other way round nothing is read out of text here.
         (FieldType::Text, value) => {
             let text = as_text(value);
-            if text.chars().count() <= TEXT_CHARS_MAX {
-                return Ok(text);
+            if text.len() <= TEXT_CHARS_MAX || text.chars().count() <= TEXT_CHARS_MAX {
+                return Ok(text.into());
             }
             mismatch("length", format!("it is longer than {TEXT_CHARS_MAX} characters"))
         }
@@ -943,8 +943,8 @@ pub fn typed(text: &str, kind: &FieldType, region: &str) -> Result<String, Misma
     let text = text.trim();
     let shape = |why: &str| Mismatch { class: "shape".to_owned(), why: why.to_owned() };
     let value = match kind {
-        FieldType::Text => FieldValue::Text(text.to_owned()),
-        FieldType::Choice(_) => FieldValue::Choice(text.to_owned()),
+        FieldType::Text => FieldValue::Text(text.into()),
+        FieldType::Choice(_) => FieldValue::Choice(text.into()),
         FieldType::Number | FieldType::Money if is_plain_number(text) => return Ok(text.to_owned()),
         FieldType::Number | FieldType::Money => {
             return Err(shape("it is no plain number; write digits only, such as 2500 or 2500.50"));
@@ -959,25 +959,33 @@ pub fn typed(text: &str, kind: &FieldType, region: &str) -> Result<String, Misma
         }
         FieldType::Bool => FieldValue::Bool(text.parse().map_err(|_| shape("it is neither true nor false"))?),
         FieldType::Phone => match crate::identity::phone(text, region) {
-            crate::identity::Phone::E164 { e164, .. } => FieldValue::Phone(e164),
+            crate::identity::Phone::E164 { e164, .. } => FieldValue::Phone(e164.into()),
             _ => return Err(shape("it is no number that can be called; write it with + and the country's code")),
         },
-        FieldType::Email => FieldValue::Email(text.to_owned()),
+        FieldType::Email => FieldValue::Email(text.into()),
     };
-    fit(value, kind, None)
+    fit(value, kind, None).map(Cow::into_owned)
 }
 
-fn as_text(value: FieldValue) -> String {
+fn owned<'k>(text: Cow<'_, str>) -> Cow<'k, str> {
+    Cow::Owned(text.into_owned())
+}
+
+fn truth(yes: bool) -> &'static str {
+    if yes { "true" } else { "false" }
+}
+
+fn as_text(value: FieldValue<'_>) -> String {
     match value {
         FieldValue::Text(t)
         | FieldValue::Choice(t)
         | FieldValue::Number(t)
         | FieldValue::Phone(t)
-        | FieldValue::Email(t) => t,
+        | FieldValue::Email(t) => t.into_owned(),
         FieldValue::Money(money) => money.to_string(),
         FieldValue::Date(date) => date.to_string(),
         FieldValue::DateTime(at) => at.to_string(),
-        FieldValue::Bool(yes) => yes.to_string(),
+        FieldValue::Bool(yes) => truth(yes).to_owned(),
     }
 }
 

@@ -468,7 +468,7 @@ fn the_roster_must_have_what_the_contract_names() {
 fn a_value_that_does_not_fit_is_never_forced() {
     let choice = FieldType::Choice(vec!["high".into(), "unknown".into()]);
     let money = |minor, currency: &str| FieldValue::Money(Money { minor, currency: currency.into() });
-    let text = |t: &str| FieldValue::Text(t.into());
+    let text = |t: &'static str| FieldValue::Text(t.into());
     for (value, kind, expect) in [
         (text("gate code 4711"), FieldType::Text, Ok("gate code 4711")),
         (FieldValue::Choice("high".into()), choice.clone(), Ok("high")),
@@ -497,10 +497,10 @@ fn a_value_that_does_not_fit_is_never_forced() {
         (FieldValue::Phone("602 555 0123".into()), FieldType::Phone, Err("shape")),
         (FieldValue::Email("Jo@Example.com".into()), FieldType::Email, Ok("jo@example.com")),
         (FieldValue::Email("jo at example".into()), FieldType::Email, Err("shape")),
-        (text(&"x".repeat(TEXT_CHARS_MAX + 1)), FieldType::Text, Err("length")),
+        (FieldValue::Text("x".repeat(TEXT_CHARS_MAX + 1).into()), FieldType::Text, Err("length")),
     ] {
         let found = fit(value.clone(), &kind, Some("USD"));
-        let found = found.as_ref().map(String::as_str).map_err(|m| m.class.as_str());
+        let found = found.as_ref().map(AsRef::as_ref).map_err(|m| m.class.as_str());
         assert_eq!(found, expect, "{kind:?}");
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn judge<'c>(case: &Case<'_, 'c>, inquiry: &Inquiry, facts: &Facts<'_
     if rule.machine == Machine::Never {
         return case.rule(Keep, "machine_never", "the machine never touches this field", "machine");
     }
-    if case.is == case.was && case.is.is_some() {
+    if case.is.is_some() && case.is.as_deref() == case.was.as_deref() {
         return case.rule(Keep, "already_so", "the CRM already holds this value", "winner");
     }
     if sure < rule.review_at {

@@ -30,6 +30,7 @@ use crate::roster::Location;
 use crate::standing::CLAUSE_PAUSED;
 use crate::workflow::{self, Weighed};
 use ruling::{Clause, Reason};
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 /// Verdicts for every clause of the contract that this inquiry concerns, and the claims that no clause gives a home (F-083).
@@ -54,11 +55,14 @@ pub(crate) fn rulings<'c>(
     let of_calls = inquiry.workflow().is_none();
     let mut found = Vec::with_capacity(contract.fields.len());
     for (n, (name, rule)) in contract.fields.iter().enumerate() {
-        found.extend(match weighed.wishes.get(name) {
+        let ruling = match weighed.wishes.get(name) {
             Some(wish) => Some(offered::ruling(&ground, n, name, rule, wish)),
             None if of_calls && !workflow::fed_by_workflows(&rule.from) => ground.ruling(n, name, rule),
             None => None,
-        });
+        };
+        if let Some(ruling) = ruling {
+            found.push(ruling);
+        }
     }
     found
 }
@@ -94,7 +98,7 @@ struct Case<'g, 'c> {
     name: &'c str,
     rule: &'c FieldRule,
     was: Option<String>,
-    is: Option<String>,
+    is: Option<Cow<'c, str>>,
     confidence: Option<u16>,
     /// The caller said it.
     said: bool,
@@ -263,7 +267,7 @@ fn missing<'c>(case: Case<'_, 'c>, inquiry: &Inquiry, facts: &Facts<'_>, levels:
             let reason = "nothing was said; the contract's default";
             let ruled = case.rule(VerdictKind::Write, "default", reason, "on_missing");
             let mut ruling = case.ruled(ruled);
-            ruling.is = Some(text.clone());
+            ruling.is = Some(Cow::Borrowed(text));
             ruling.confidence = None;
             Some(ruling)
         }
@@ -303,7 +307,7 @@ fn approved(ruling: &mut Ruling<'_>, inquiry: &Inquiry, facts: &Facts<'_>) {
         Choice::Edit { value } => {
             ruling.kind = VerdictKind::Write;
             ruling.actor = Actor::Person;
-            ruling.is = Some(value.clone());
+            ruling.is = Some(value.clone().into());
             ruling.source = Source::Person;
             ruling.reason = "a person put another value".into();
         }
@@ -318,32 +322,32 @@ fn approved(ruling: &mut Ruling<'_>, inquiry: &Inquiry, facts: &Facts<'_>) {
 }
 
 /// What Ringback itself decided, for clauses that map it (F-089).
-fn decision(ground: &Ground<'_>, rule: &FieldRule) -> Option<FieldValue> {
+fn decision<'g>(ground: &Ground<'g>, rule: &FieldRule) -> Option<FieldValue<'g>> {
     let (inquiry, facts) = (ground.inquiry, ground.facts);
     let text = match rule.from.as_str() {
         // The CRM's own owner property takes the CRM's id of that person; any other field takes the name.
         "owner" if rule.property == owner_property(facts) => {
             let staff = facts.roster.person(&inquiry.owner.as_ref()?.staff)?;
-            staff.crm_owner.clone()
+            staff.crm_owner.as_deref()
         }
-        "owner" => inquiry.owner.as_ref().map(|o| o.name.clone()),
-        "next_action" => Some(if inquiry.open() { "call_back" } else { "none" }.to_owned()),
+        "owner" => inquiry.owner.as_ref().map(|o| o.name.as_str()),
+        "next_action" => Some(if inquiry.open() { "call_back" } else { "none" }),
         "due_at" if rule.kind == FieldType::DateTime => {
             return inquiry.clock.as_ref().map(|c| FieldValue::DateTime(c.due_at));
         }
-        "due_at" => inquiry.clock.as_ref().map(|c| c.due_at.to_string()),
-        "category" => inquiry.last_call().map(|c| c.category.clone()),
-        "location" => ground.location.map(|l| l.name.clone()),
-        "vertical" => ground.location.and_then(|l| l.vertical.clone()),
-        "source" => inquiry.first_missed().and_then(|c| c.attribution.source.clone()),
-        "campaign" => inquiry.first_missed().and_then(|c| c.attribution.campaign.clone()),
+        "due_at" => return inquiry.clock.as_ref().map(|c| FieldValue::Text(c.due_at.to_string().into())),
+        "category" => inquiry.last_call().map(|c| c.category.as_str()),
+        "location" => ground.location.map(|l| l.name.as_str()),
+        "vertical" => ground.location.and_then(|l| l.vertical.as_deref()),
+        "source" => inquiry.first_missed().and_then(|c| c.attribution.source.as_deref()),
+        "campaign" => inquiry.first_missed().and_then(|c| c.attribution.campaign.as_deref()),
         _ => None,
     };
-    text.map(FieldValue::Text)
+    text.map(|text| FieldValue::Text(text.into()))
 }
 
 /// Decided words take the shape of the field they go to; what the caller said is never cast.
-fn cast(value: FieldValue, rule: &FieldRule) -> FieldValue {
+fn cast<'v>(value: FieldValue<'v>, rule: &FieldRule) -> FieldValue<'v> {
     match (value, &rule.kind) {
         (FieldValue::Text(text), FieldType::Choice(_)) => FieldValue::Choice(text),
         // Digits are the same number in both; whatever is not plainly one does not fit and is not forced (F-081).
@@ -357,17 +361,17 @@ fn cast(value: FieldValue, rule: &FieldRule) -> FieldValue {
 }
 
 /// A claim's value as the contract types it.
-fn typed(value: &ClaimValue) -> FieldValue {
+fn typed(value: &ClaimValue) -> FieldValue<'_> {
     match value {
-        ClaimValue::Choice(word) => FieldValue::Choice(word.clone()),
-        ClaimValue::Phone { e164: Some(e164), .. } => FieldValue::Phone(e164.clone()),
-        ClaimValue::Email(address) => FieldValue::Email(address.clone()),
+        ClaimValue::Choice(word) => FieldValue::Choice(word.into()),
+        ClaimValue::Phone { e164: Some(e164), .. } => FieldValue::Phone(e164.into()),
+        ClaimValue::Email(address) => FieldValue::Email(address.into()),
         ClaimValue::Money { minor, currency, upper_minor: None, .. } => {
             FieldValue::Money(Money { minor: *minor, currency: currency.clone() })
         }
         ClaimValue::Date(date) => FieldValue::Date(*date),
         ClaimValue::Flag(yes) => FieldValue::Bool(*yes),
-        other => FieldValue::Text(other.text()),
+        other => FieldValue::Text(other.words()),
     }
 }
 

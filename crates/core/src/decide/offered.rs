@@ -14,7 +14,7 @@ pub(super) fn ruling<'c>(ground: &Ground<'_>, n: usize, name: &'c str, rule: &'c
     let (confidence, source) = (Some(wish.confidence), wish.source.clone());
     let mut case = Case { ground, n, name, rule, was, is: None, confidence, said: false, source };
     match typed(&wish.value, &rule.kind, ground.location.map_or("US", |l| l.region.as_str())) {
-        Ok(text) => case.is = Some(text),
+        Ok(text) => case.is = Some(text.into()),
         Err(mismatch) => {
             let ruled = case.rule(VerdictKind::Keep, "type_mismatch", Reason::Mismatch(mismatch.why), "type");
             return case.ruled(ruled);

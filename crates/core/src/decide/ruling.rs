@@ -18,7 +18,8 @@ pub(crate) struct Ruling<'c> {
     pub(crate) reason: Reason<'c>,
     pub(crate) clause: Clause,
     pub(crate) was: Option<String>,
-    pub(crate) is: Option<String>,
+    /// A word of the contract where it stands, else what was said or decided.
+    pub(crate) is: Option<Cow<'c, str>>,
     pub(crate) confidence: Option<u16>,
     /// The caller said it: the evidence is the claim of [`FieldRule::from`].
     pub(crate) said: bool,
@@ -38,7 +39,7 @@ impl Ruling<'_> {
             reason: self.reason.words(),
             clause: self.clause.words(self.name),
             was: self.was,
-            is: self.is,
+            is: self.is.map(Cow::into_owned),
             confidence: self.confidence,
             evidence,
             actor: self.actor,

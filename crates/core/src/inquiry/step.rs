@@ -268,7 +268,10 @@ impl<'a, M: Mode> Moving<'a, M> {
         quotes: &[String],
     ) {
         if let Some(held) = self.inquiry.calls.iter_mut().find(|c| c.id == *call) {
-            held.summary = Some(summary.clone());
+            // For people to read; nothing is decided by it.
+            if M::LIVE {
+                held.summary = Some(summary.clone());
+            }
         }
         for (claim, quote) in reading.claims.iter().zip(quotes) {
             let evidence = Evidence {
@@ -1050,7 +1053,9 @@ impl<'a, M: Mode> Moving<'a, M> {
                 .seal("proposed", review.proposed.as_deref())
                 .seal("current", review.current.as_deref()),
         );
-        self.opened.push(review.clone());
+        if M::LIVE {
+            self.opened.push(review.clone());
+        }
         self.inquiry.reviews.push(review);
     }
 
@@ -1168,13 +1173,14 @@ impl<'a, M: Mode> Moving<'a, M> {
             let property = &ruling.rule.property;
             let Some(value) = ruling.is.as_ref().filter(|is| !is.is_empty()) else { continue };
             let held = &mut contact.record_held;
-            if held.properties.get(property) == Some(value) {
+            if held.properties.get(property).is_some_and(|held| held == value) {
                 continue;
             }
+            let value = value.clone().into_owned();
             held.properties.insert(property.clone(), value.clone());
             held.set_by.remove(property);
             let (confidence, actor) = (ruling.confidence, ruling.actor);
-            let wrote = Wrote { crm: lane.clone(), value: value.clone(), confidence, actor, at: now };
+            let wrote = Wrote { crm: lane.clone(), value, confidence, actor, at: now };
             contact.ours.insert(property.clone(), wrote);
         }
     }
