@@ -132,6 +132,19 @@ pub struct Limits {
     pub daily_unit: &'static str,
 }
 
+impl Limits {
+    /// Of a source that is never asked anything: it only sends.
+    pub const UNASKED: Self = Self {
+        burst_requests: 0,
+        burst_window_ms: 0,
+        daily_requests: 0,
+        search_per_second: 0,
+        batch_items_max: 1,
+        concurrent_requests_max: 0,
+        daily_unit: "requests",
+    };
+}
+
 /// Why a request was not accepted as the provider's own. It is quarantined whole, never processed, never thrown away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejected {

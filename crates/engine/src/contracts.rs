@@ -244,15 +244,10 @@ impl Prepared {
         if !clashes.is_empty() {
             return Ok(Answer::Clashes(clashes));
         }
-        let former = rows.iter().rev().find(|row| row.digest == self.new.digest);
-        let base = self.made_from(&rows);
-        let older = former.filter(|_| self.base == Base::Settings && base != latest.map(|l| l.version));
-        let (why, base) = match (older, base) {
-            (Some(former), _) => (Stands::Older, Some(former.version)),
-            (None, None) => (Stands::Unsaid, None),
+        let (why, base) = match self.stands(&rows) {
             // What does not come into force anyhow asks nobody whether it may.
-            (None, Some(base)) if base != latest.map_or(0, |l| l.version) => (Stands::MovedOn, Some(base)),
-            (None, Some(base)) => {
+            Err(refused) => refused,
+            Ok(base) => {
                 let calls_before = of_calls(all.clone()).map(|row| row.name);
                 let (stopped, begins) = self.stopped(tx, &all).await?;
                 if !stopped.is_empty() {
@@ -300,6 +295,21 @@ impl Prepared {
             Some(ready) => Ok((level::stopped(&turn.raises, ready), turn.begins)),
             None => Err(store::Error::Conflict),
         }
+    }
+
+    /// The version that it would follow, or how it stands to what is in force, with the version that it was made from.
+    fn stands(&self, rows: &[&ContractRow]) -> Result<i64, (Stands, Option<i64>)> {
+        let latest = rows.last().map_or(0, |row| row.version);
+        let base = self.made_from(rows);
+        if base == Some(latest) {
+            return Ok(latest);
+        }
+        let former = rows.iter().rev().find(|row| row.digest == self.new.digest);
+        Err(match (former.filter(|_| self.base == Base::Settings), base) {
+            (Some(former), _) => (Stands::Older, Some(former.version)),
+            (None, None) => (Stands::Unsaid, None),
+            (None, Some(base)) => (Stands::MovedOn, Some(base)),
+        })
     }
 
     /// The version that this was made from, if it is known.
@@ -502,17 +512,8 @@ impl Engine {
         let Some(latest) = rows.last().copied().filter(|latest| latest.digest != prepared.new.digest) else {
             return Ok(None);
         };
-        let base = prepared.made_from(&rows);
-        if base == Some(latest.version) {
-            return Ok(None);
-        }
-        let former = rows.iter().rev().find(|row| row.digest == prepared.new.digest);
-        let (why, base) = match (former, base) {
-            (Some(former), _) => (Stands::Older, Some(former.version)),
-            (None, None) => (Stands::Unsaid, None),
-            (None, Some(base)) => (Stands::MovedOn, Some(base)),
-        };
-        Ok(Some(refusal(why, base, &rows, latest, &wish.contract)))
+        let refused = prepared.stands(&rows).err();
+        Ok(refused.map(|(why, base)| refusal(why, base, &rows, latest, &wish.contract)))
     }
 }
 

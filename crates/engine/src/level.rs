@@ -148,7 +148,7 @@ pub(crate) async fn begin(
     now: i64,
 ) -> Result<(), store::Error> {
     let body = Body { level, by: by.to_owned(), answered: Vec::new() };
-    let text = serde_json::to_string(&body).unwrap_or_default();
+    let text = serde_json::to_string(&body).map_err(|e| store::Error::Bug(e.to_string()))?;
     store::roster_put(tx, account, LEVEL, &id(workflow, ""), &text, now).await.map(|_| ())
 }
 

@@ -494,8 +494,7 @@ impl Engine {
 impl Ours {
     /// A call that should have gone all the way.
     fn expected(&self) -> bool {
-        let answered = self.call.answered() && self.inquiry.is_none();
-        !answered && !self.call.answered() && (self.call.missed() || self.inquiry.is_some())
+        !self.call.answered() && (self.call.missed() || self.inquiry.is_some())
     }
 }
 

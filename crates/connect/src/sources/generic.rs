@@ -69,15 +69,7 @@ static ABOUT: About = About {
     auth: Auth::None,
     oauth: None,
     writes: None,
-    limits: Limits {
-        burst_requests: 0,
-        burst_window_ms: 0,
-        daily_requests: 0,
-        search_per_second: 0,
-        batch_items_max: 1,
-        concurrent_requests_max: 0,
-        daily_unit: "requests",
-    },
+    limits: Limits::UNASKED,
     events: &[
         ("call", "a call is over, or its words came"),
         ("ringing", "the phone rings"),

@@ -20,19 +20,19 @@ fn signal(kind: SignalKind, ending: Ending) -> Signal {
 }
 
 fn fold_all(signals: &[(usize, Signal)], received: i64) -> Call {
-    fold_from(&signals.iter().map(|(n, signal)| ("conn_1", *n, signal.clone())).collect::<Vec<_>>(), received)
+    let told: Vec<_> = signals.iter().map(|(n, signal)| ("conn_1", *n, signal.clone())).collect();
+    fold_from(&roster(), &told, received)
 }
 
-/// The signals of several connections.
-fn fold_from(signals: &[(&str, usize, Signal)], received: i64) -> Call {
-    let roster = roster();
+/// The signals of several connections, read by that roster.
+fn fold_from(roster: &Roster, signals: &[(&str, usize, Signal)], received: i64) -> Call {
     let mut call = Call::new(CallId::from_text("call_1"), AccountId::from_text("acct_1"), at(received));
     for (connection, n, signal) in signals {
         let connection = ConnectionId::from_text(*connection);
         let document = signal.transcript.as_ref().map(|t| DocumentId::from_text(format!("doc_{t}")));
         let id = SignalId::from_text(format!("sig_{n}"));
         let facts = FoldFacts {
-            roster: &roster,
+            roster,
             connection: &connection,
             connection_location: None,
             region: "US",
@@ -56,7 +56,7 @@ fn what_a_voice_agent_answered_still_waits_for_a_person() {
     let corrected = || signal(SignalKind::Modified, Ending::Answered);
     let told = |order: &[(&'static str, Signal)]| {
         let told: Vec<_> = order.iter().enumerate().map(|(n, (from, signal))| (*from, n, signal.clone())).collect();
-        fold_from(&told, 30)
+        fold_from(&roster(), &told, 30)
     };
     for order in [
         &[("agent", agent())][..],
@@ -87,24 +87,10 @@ fn what_answered_at_the_agents_line_is_the_agent_in_whatever_order_it_is_told() 
         campaign: None,
         landing_page: None,
     });
-    let connection = ConnectionId::from_text("conn_1");
     let answered = signal(SignalKind::Ended, Ending::Answered);
     let bare = Signal { dialled: None, ..answered.clone() };
-    for order in [[&answered, &bare], [&bare, &answered]] {
-        let mut call = Call::new(CallId::from_text("call_1"), AccountId::from_text("acct_1"), at(30));
-        for (n, signal) in order.into_iter().enumerate() {
-            let id = SignalId::from_text(format!("sig_{n}"));
-            let facts = FoldFacts {
-                roster: &roster,
-                connection: &connection,
-                connection_location: None,
-                region: "US",
-                signal: &id,
-                received_at: at(30),
-                transcript: None,
-            };
-            call = fold(call, signal, facts);
-        }
+    for [first, second] in [[&answered, &bare], [&bare, &answered]] {
+        let call = fold_from(&roster, &[("conn_1", 0, first.clone()), ("conn_1", 1, second.clone())], 30);
         assert_eq!(call.category(), "ai_answered");
         assert!(matches!(place(&call, Some("person"), None, false), Place::Inquiry { .. }));
     }

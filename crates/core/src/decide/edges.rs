@@ -255,6 +255,15 @@ fn what_was_taken_back_is_asked_where_the_rollback_was_about_it_and_nowhere_else
 }
 
 #[test]
+fn a_hold_asks_nobody_about_what_would_not_be_written_anyhow() {
+    let mut house = house(Autonomy::Auto);
+    let found = looked(&house, NO_HEAT, vec![record("901", &[("phone", CALLER)])]).0.inquiry;
+    house.holds = vec![taken_back(SINCE)];
+    let kept = now(&found, &house, "lead_source").unwrap();
+    assert_eq!((kept.kind, kept.because.as_str()), (VerdictKind::Keep, "found_record"));
+}
+
+#[test]
 fn a_hold_is_in_force_from_its_moment_until_it_is_lifted() {
     let hold = Hold { until: Some(when("2026-03-03T19:00:00Z")), ..taken_back(SINCE) };
     let before = |text: &str| when(text).checked_sub(SignedDuration::from_secs(1)).unwrap();

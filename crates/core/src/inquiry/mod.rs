@@ -105,11 +105,6 @@ impl InquiryCall {
         }
     }
 
-    /// Nobody at all spoke with the caller.
-    pub fn missed(&self) -> bool {
-        !self.conversation()
-    }
-
     /// Nobody of the business has spoken with the caller, so somebody still has to: a voice agent's word binds nobody.
     pub fn waits(&self) -> bool {
         self.ending != Ending::Answered

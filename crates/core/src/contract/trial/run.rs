@@ -313,7 +313,7 @@ impl Play<'_> {
         let zone = TimeZone::get(ZONE).unwrap_or(utc);
         let context =
             ReadContext { anchor: call.started_at, zone: &zone, region: "US", caller_digits: call.caller.e164() };
-        let mut reading = claim::read(&text, &context);
+        let (mut reading, _) = claim::read_call(&text, call.conversation(), &context);
         let given = said.claims.iter().map(|(field, claim)| {
             let (value, sure) = match claim {
                 GivenClaim::Value(value) => (value, said.confidence.unwrap_or(SURE)),
