@@ -58,3 +58,69 @@ fn what_a_representative_typed_stays_and_the_agents_call_asks_with_its_sentence(
     assert_eq!(Served::holds(&held[0], "rb_budget"), "4000");
     assert_eq!((twin.records("calls").len(), twin.records("tasks").len()), (1, 1), "logged, and somebody calls back");
 }
+
+/// A version that takes the campaign for the source; six leads get it before anybody sees; one was corrected by hand since.
+#[test]
+fn a_bad_version_is_taken_back_but_for_what_a_person_corrected_and_does_not_come_again() {
+    let home = Home::ready();
+    let twin = home.connected("");
+    let contract = std::fs::read_to_string(home.path().join("contract.toml")).unwrap();
+    let bad = contract.replacen("from    = \"source\"", "from    = \"campaign\"", 1);
+    assert_ne!(bad, contract);
+    home.write("bad.toml", &bad);
+    assert_eq!(home.json(&["contract", "apply", "bad.toml", "--json"])["version"], 2);
+    let served = home.serve();
+    let call = |n: u32, caller: u32| {
+        let body = json!({
+            "resource_id": format!("CAL{n:032}"), "answered": false, "voicemail": false, "direction": "inbound", "duration": "20",
+            "customer_phone_number": format!("+1312555014{caller}"), "tracking_phone_number": "+13125550100",
+            "start_time": "2026-03-04T18:12:07.000-06:00", "source": "Google Ads", "campaign": "drain-north",
+        });
+        let body = body.to_string().into_bytes();
+        let signature = ringback_twins::sign::callrail("a-signing-key", &body);
+        assert_eq!(served.ask("POST", "/hooks/callrail-main/post-call", &[("signature", &signature)], &body).0, 200);
+    };
+    for n in 1..=6 {
+        call(n, n);
+    }
+    let asked = || {
+        let mut all = home.json(&["review", "list", "--json"]).as_array().unwrap().clone();
+        all.retain(|q| q["question"]["field"] == "lead_source");
+        all
+    };
+    let sources = || twin.records("contacts").iter().map(|r| Served::holds(r, "rb_source")).collect::<Vec<_>>();
+    Served::until("all six are in the CRM", || served.rests() && twin.held() == [6; 3]);
+    Served::until("the wrong source is in all six", || served.rests() && sources() == ["drain-north"; 6]);
+    let corrected = twin.records("contacts")[2]["id"].clone();
+    let typed =
+        json!({ "type": "contacts", "id": corrected, "property": "rb_source", "value": "Google Ads", "user_id": "7" });
+    assert_eq!(twin.ask("POST", "/_twin/human_set", &[], typed.to_string().as_bytes()).0, 200);
+
+    let token = home.token("admin", None);
+    let scope = json!({ "contract": "missed-calls", "version": 2, "field": "lead_source" });
+    let (status, preview) = served.api_post(&token, "/api/v1/rollbacks/preview", &scope);
+    assert_eq!(status, 200, "{preview}");
+    let begin = json!({ "scope": scope, "digest": preview["digest"], "reason": "the campaign went into the source" });
+    let (status, begun) = served.api_post(&token, "/api/v1/rollbacks", &begin);
+    assert!(status < 300, "{status} {begun}");
+    let path = format!("/api/v1/rollbacks/{}", begun["id"].as_str().unwrap());
+    Served::until("it has come to its end", || served.api(&token, &path).1["state"] == "done");
+    let mut now = sources();
+    now.sort();
+    assert_eq!(now, ["", "", "", "", "", "Google Ads"], "five restored, one skipped");
+    let (_, told) = served.api(&token, &path);
+    assert_eq!((&told["back"], &told["left"]), (&json!(5), &json!(1)), "{told}");
+    assert!(told.to_string().contains("later_human"), "the one is listed with why: {told}");
+    assert_eq!(
+        (&told["agreed"]["tells"][0]["name"], &told["agreed"]["tells"][0]["records"]),
+        (&json!("Dana"), &json!(6))
+    );
+
+    // The same trigger again: a person is asked, with the rollback's name; nothing is written.
+    assert_eq!(home.json(&["verify", "--json"])["accounts"][0]["report"]["ok"], true);
+    call(7, 1);
+    Served::until("it is asked about", || {
+        served.rests() && asked().iter().any(|q| q["question"]["because"] == "rolled_back")
+    });
+    assert_eq!(sources().iter().filter(|s| s.is_empty()).count(), 5);
+}

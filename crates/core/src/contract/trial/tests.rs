@@ -36,6 +36,22 @@ fn a_failing_test_says_what_was_expected_and_what_came() {
 }
 
 #[test]
+fn of_what_a_voice_agent_took_only_the_callers_turns_are_read() {
+    let test = |words: &str, is: &str| {
+        let given = format!("category = \"ai_answered\", call = \"{words}\"");
+        told(&format!("[[test]]\nname = \"agent\"\ngiven = {{ {given} }}\nthen = {{ inquiry_urgency = \"{is}\" }}\n"))
+    };
+    for (words, is) in [
+        ("Agent: Is it an emergency, have you no heat?\\nCaller: No, a quote please.", "unknown"),
+        ("Agent: How can I help?\\nCaller: We have had no heat since last night.", "high"),
+        ("We have had no heat since last night.", "unknown"),
+    ] {
+        let trials = test(words, is);
+        assert!(trials[0].passed, "{words}: {trials:#?}");
+    }
+}
+
+#[test]
 fn the_level_of_a_rollout_fails_no_test_of_a_clause() {
     for level in ["observe", "suggest", "auto"] {
         let text = DEFAULT_TEXT.replacen("autonomy = \"auto-low-risk\"", &format!("autonomy = \"{level}\""), 1);
