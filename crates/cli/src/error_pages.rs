@@ -58,6 +58,7 @@ pub(crate) static PAGES: &[(&str, &str)] = &[
     ("RB-0224", include_str!("../../../docs/errors/RB-0224.md")),
     ("RB-0226", include_str!("../../../docs/errors/RB-0226.md")),
     ("RB-0227", include_str!("../../../docs/errors/RB-0227.md")),
+    ("RB-0228", include_str!("../../../docs/errors/RB-0228.md")),
     ("RB-0230", include_str!("../../../docs/errors/RB-0230.md")),
     ("RB-0231", include_str!("../../../docs/errors/RB-0231.md")),
     ("RB-0232", include_str!("../../../docs/errors/RB-0232.md")),

@@ -188,7 +188,7 @@ fn conflicts(seen: &Seen<'_>) -> Line {
 
 /// How a run in the sandbox is made. It names no connection that the business works with, and does not say for anybody that it may be written to.
 fn try_command(seen: &Seen<'_>) -> String {
-    format!("ringback contract try --connection {}", seen.sandbox.as_deref().unwrap_or("SANDBOX"))
+    format!("ringback contract try --connection {}", seen.sandbox.as_deref().unwrap_or("YOUR-SANDBOX"))
 }
 
 fn idempotent(seen: &Seen<'_>) -> Line {

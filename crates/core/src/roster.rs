@@ -74,6 +74,19 @@ pub struct Staff {
     pub away: bool,
 }
 
+impl Staff {
+    /// The short word that the settings and contracts use: the id without its kind.
+    pub fn slug(&self) -> &str {
+        let id = self.id.as_str();
+        id.strip_prefix(StaffId::PREFIX).and_then(|rest| rest.strip_prefix('_')).unwrap_or(id)
+    }
+
+    /// Is this whom a contract means by `staff:<named>`?
+    pub fn is_called(&self, named: &str) -> bool {
+        named == self.slug() || named == self.id.as_str()
+    }
+}
+
 /// The roster as one decision read it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roster {

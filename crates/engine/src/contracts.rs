@@ -5,9 +5,11 @@
 //! first has changed, instead of undoing it. What was applied, and what was refused for that, stands in the account's own chain.
 
 use crate::chain::Chain;
+use crate::facts::{AccountFacts, ConnectionFacts, PAGE_WEBHOOK};
 use crate::inquire::MEETINGS_MAX;
 use crate::{Engine, Error, instant, level, setup};
 use jiff::Timestamp;
+use ringback_connect::Crm;
 use ringback_core::contract::diff::{Change, diff};
 use ringback_core::contract::{self, Autonomy, Contract, FieldRule, Machine, trial};
 use ringback_core::id::{AccountId, ContractId};
@@ -206,6 +208,20 @@ pub enum Answer {
     Clashes(Vec<Problem>),
     /// What is in force stays, because this lets more happen by itself, and the account is not ready for that.
     NotReady(Vec<Problem>),
+}
+
+/// The connections that a contract names and the account does not have. An account without any is not set up yet.
+fn unconnected(contract: &Contract, facts: &AccountFacts) -> Vec<Problem> {
+    let active = facts.connections.values().filter(|c| c.state == "active");
+    let names = |of: &dyn Fn(&ConnectionFacts) -> bool| -> Vec<&str> {
+        active.clone().filter(|c| of(c)).map(|c| c.connection.name.as_str()).collect()
+    };
+    let crms = names(&|c| c.crm().is_some());
+    if crms.is_empty() {
+        return Vec::new();
+    }
+    let webhooks = names(&|c| c.connection.vendor == PAGE_WEBHOOK);
+    contract::check_connections(Some(&contract.crm), contract.page.webhook.as_deref(), &crms, &webhooks)
 }
 
 /// How a contract fits the CRM.
@@ -421,6 +437,22 @@ impl Engine {
         Ok(Prepared { ready, ..prepared })
     }
 
+    /// What keeps the contract of the settings from taking the place of the version that is in force, as far as the account's CRM shows it; nothing where it
+    /// says the same, where none is in force yet, or where the CRM cannot be asked. The first version comes into force all the same: what it maps and the
+    /// CRM does not have pauses that clause alone, and calls are not kept waiting.
+    pub async fn settings_misfits(&self, account: &AccountId, wish: &Wish) -> Result<Vec<Problem>, Error> {
+        let digest = wish.contract.digest();
+        let all = self.contract_versions(account).await?;
+        let latest = all.iter().rfind(|row| row.name == wish.contract.name);
+        if latest.is_none_or(|latest| latest.digest == digest) || self.file_stands(account, wish).await?.is_some() {
+            return Ok(Vec::new());
+        }
+        match self.fit_contract(account, &wish.contract, &wish.text).await? {
+            Fit::Problems(problems) => Ok(problems),
+            Fit::Fits | Fit::NotAsked(_) => Ok(Vec::new()),
+        }
+    }
+
     fn drafted(&self, account: &AccountId, wish: &Wish) -> Prepared {
         let (source, marked) = without_mark(&wish.text, &wish.contract.name);
         Prepared {
@@ -451,36 +483,52 @@ impl Engine {
             return Ok(Fit::Problems(beside));
         }
         let facts = self.facts(account).await?;
+        let unknown = contract::placed(unconnected(contract, &facts), text);
+        if !unknown.is_empty() {
+            return Ok(Fit::Problems(unknown));
+        }
         let named = facts.connections.values().find(|c| c.state == "active" && c.connection.name == contract.crm);
         let Some((held, crm)) = named.and_then(|held| Some((held, held.crm()?))) else {
-            return Ok(Fit::NotAsked(format!("there is no CRM connection {}", contract.crm)));
+            return Ok(Fit::NotAsked("no CRM is connected yet".to_owned()));
         };
-        let mut failed = contract::placed(contract::check_words(contract, crm.words()), text);
-        failed.extend(trial::refused(contract, crm.words(), text));
-        if !failed.is_empty() {
-            return Ok(Fit::Problems(failed));
+        let mut problems = contract::placed(contract::check_words(contract, crm.words()), text);
+        problems.extend(trial::refused(contract, crm.words(), text));
+        let live = self.misfits(account, contract, held, crm).await?;
+        match live {
+            Ok(misfits) => problems.extend(contract::placed(misfits, text)),
+            Err(why) if problems.is_empty() => return Ok(Fit::NotAsked(why)),
+            Err(_) => {}
         }
+        Ok(if problems.is_empty() { Fit::Fits } else { Fit::Problems(problems) })
+    }
+
+    /// What the CRM's own schema does not let the contract do, as it stands now; or why it could not be asked.
+    async fn misfits(
+        &self,
+        account: &AccountId,
+        contract: &Contract,
+        held: &ConnectionFacts,
+        crm: &'static dyn Crm,
+    ) -> Result<Result<Vec<Problem>, String>, Error> {
         if crm.acknowledges() {
-            return Ok(Fit::NotAsked(format!("{} is a receiver that shows no schema", contract.crm)));
+            return Ok(Err(format!("{} is a receiver that shows no schema", contract.crm)));
         }
         let clock = &self.inner.parts.clock;
         let schema = tokio::select! {
             biased;
             schema = setup::schema(self, account, &held.connection.id) => schema?,
             () = clock.sleep(Duration::from_secs(SCHEMA_SECONDS_MAX)) => {
-                return Ok(Fit::NotAsked(format!("{} did not show its properties in time", contract.crm)));
+                return Ok(Err(format!("{} did not show its properties in time", contract.crm)));
             }
         };
         let schema = match schema {
             Ok(schema) => schema,
-            Err(problem) => return Ok(Fit::NotAsked(problem.cause)),
+            Err(problem) => return Ok(Err(problem.cause)),
         };
         let made = |p: &Problem| {
             p.cause.contains(".rb_") && (p.code == "RB-0213" || setup::OBJECTS.iter().any(|o| crm.packs(*o)))
         };
-        let problems: Vec<Problem> =
-            contract::check_schema(contract, &schema).into_iter().filter(|p| !made(p)).collect();
-        Ok(if problems.is_empty() { Fit::Fits } else { Fit::Problems(contract::placed(problems, text)) })
+        Ok(Ok(contract::check_schema(contract, &schema).into_iter().filter(|p| !made(p)).collect()))
     }
 
     /// The latest version of every name, by name. Only the one of calls decides about inquiries of calls.

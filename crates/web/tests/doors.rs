@@ -428,7 +428,7 @@ async fn a_level_is_lowered_by_whoever_may_and_raised_by_nobody_while_a_guarante
     let refused = post(&admin, "b", json!({ "level": "auto-low-risk", "location": place })).await;
     assert_eq!((refused.status, refused.code().as_str()), (StatusCode::CONFLICT, "RB-0240"), "{}", refused.body);
     let problems = refused.json()["problems"].to_string();
-    for part in ["guarantee 8 is red", "contract try --connection SANDBOX"] {
+    for part in ["guarantee 8 is red", "contract try --connection YOUR-SANDBOX"] {
         assert!(problems.contains(part), "{part}: {problems}");
     }
     let nowhere = post(&admin, "c", json!({ "level": "observe", "location": "nowhere" })).await;
@@ -455,7 +455,7 @@ async fn a_level_is_lowered_by_whoever_may_and_raised_by_nobody_while_a_guarante
     assert_eq!((stopped.status, stopped.to()), (StatusCode::SEE_OTHER, "/contract"), "{}", stopped.body);
     let refused = world.form("/contract/level", &sam, &asked(&csrf, "auto")).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
-    for part in ["RB-0241", "suggest lies between", "RB-0240", "contract try --connection SANDBOX"] {
+    for part in ["RB-0241", "suggest lies between", "RB-0240", "contract try --connection YOUR-SANDBOX"] {
         assert!(refused.body.contains(part), "{part}: {}", refused.body);
     }
     let shown = levels(&world.page(&sam, "/contract").await.body);

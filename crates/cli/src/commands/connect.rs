@@ -1,6 +1,5 @@
 //! `connect`: set-up of a CRM.
 
-use crate::commands::contract::FILE_KEPT;
 use crate::commands::serve::hook_urls;
 use crate::config::{Account, Kind};
 use crate::house::House;
@@ -19,13 +18,7 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) 
     };
     let applied = house.apply().await?;
     let rules = applied.iter().any(|a| a.account == account.id().as_str() && a.contract.is_some());
-    for problem in applied.iter().flat_map(|a| &a.stopped) {
-        note(format!("{}: {} ({})", problem.code, problem.cause, problem.cure));
-    }
-    for kept in applied.iter().filter_map(|a| a.kept.as_ref()) {
-        let problem = kept.problem(FILE_KEPT);
-        note(format!("{}: {} ({})", problem.code, problem.cause, problem.cure));
-    }
+    applied.iter().flat_map(|a| a.notes()).for_each(note);
     let hooks: Vec<Value> =
         hook_urls(house.config()).into_iter().filter(|h| h["account"] == account.slug.as_str()).collect();
     if wanted.kind != Kind::Crm {

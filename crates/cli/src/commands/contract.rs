@@ -1,7 +1,7 @@
 //! `contract`: check, read aloud, apply, show.
 
 use crate::args::{Contract as Command, Mapping};
-use crate::config::{Account, Depth, bounded, load};
+use crate::config::{Account, Depth, bounded, connections_named, load};
 use crate::house::{self, House, pick_account};
 use crate::out::{Out, note, table};
 use crate::problems::{Exit, Fail, Source};
@@ -18,6 +18,8 @@ pub(crate) const FILE_KEPT: &str =
 
 /// The longest contract file, in bytes; parsing has its own, smaller bound and a better message.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Files that are looked at to name the contracts among them.
+const FILES_MAX: usize = 1_000;
 
 /// Runs one of the commands.
 pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &Command) -> Result<(), Fail> {
@@ -149,14 +151,33 @@ fn check(out: Out, config: &Path, named: Option<&str>, file: Option<&Path>) -> R
     let reading = if config.exists() { Some(load(config, Depth::Lookup)?) } else { None };
     let account = reading.as_ref().map(|r| pick_account(&r.config, named)).transpose()?;
     let path = meant(file, account)?;
-    let (_, contract) = read(&path, account)?;
-    let shown = json!({ "ok": true, "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(), "roster": account.is_some() });
+    let (text, contract) = read(&path, account)?;
+    tested(&path, &text, &contract, account)?;
+    tell_unfed(&contract);
+    let tests = contract.tests.len();
+    let told = if tests == 0 { "no tests of its own".to_owned() } else { format!("{tests} tests pass") };
+    let shown = json!({ "ok": true, "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(), "tests": tests, "roster": account.is_some() });
     out.result(&shown, || {
         let roster =
             if account.is_some() { "and fits the roster" } else { "(no settings here: the roster was not checked)" };
-        format!("{} can be used {roster}: {} fields", contract.name, contract.fields.len())
+        let live = if account.is_some() {
+            "\nWhether the CRM has its properties: `ringback contract check --live`"
+        } else {
+            ""
+        };
+        format!("{} can be used {roster}: {} fields, {told}{live}", contract.name, contract.fields.len())
     });
     Ok(())
+}
+
+/// Says which clauses will stay empty: that is no mistake, and seldom what was meant.
+fn tell_unfed(contract: &Contract) {
+    for name in contract::unfed(contract) {
+        note(format!(
+            "nothing feeds field.{name}, so it stays empty; write from = what feeds it: {}",
+            contract::feeds()
+        ));
+    }
 }
 
 /// The same, and against the CRM as it is now: what could not be asked is no success.
@@ -168,7 +189,11 @@ async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -
         Fit::Problems(problems) => problems,
         Fit::NotAsked(why) => {
             let cause = format!("the CRM's own properties were not compared: {why}");
-            let cure = format!("`ringback connect {}` sets the connection up; then check again", contract.crm);
+            let connections = account.connections.iter().map(|c| c.connection.name.as_str());
+            let cure = match connections.clone().any(|name| name == contract.crm) {
+                true => format!("`ringback connect {}` sets the connection up; then check again", contract.crm),
+                false => format!("write crm = one of {}", connections.collect::<Vec<_>>().join(", ")),
+            };
             return Err(Fail::new(Exit::Unavailable, "RB-0226", cause, cure));
         }
     };
@@ -176,6 +201,7 @@ async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -
     if let Some(fail) = Fail::of(Exit::Check, vec![(Some(source), problems)]) {
         return Err(fail);
     }
+    tell_unfed(&contract);
     let shown = json!({ "ok": true, "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(), "live": true });
     out.result(&shown, || {
         format!(
@@ -191,10 +217,16 @@ async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -
 /// The contract of a file, or everything that is wrong with it.
 pub(crate) fn read(path: &Path, account: Option<&Account>) -> Result<(String, Contract), Fail> {
     let text = bounded(path, FILE_BYTES_MAX).map_err(|error| {
-        let cause = format!("the contract {} cannot be read: {error}", path.display());
-        Fail::new(Exit::Usage, "RB-0310", cause, "name a file that is there")
+        let cause = match error.kind() {
+            std::io::ErrorKind::NotFound => format!("there is no file {}", path.display()),
+            _ => format!("the contract {} cannot be read: {error}", path.display()),
+        };
+        Fail::new(Exit::Usage, "RB-0310", cause, beside(path))
     })?;
     let (contract, mut problems) = contract::parse(&text);
+    if let Some(account) = account {
+        problems.extend(contract::placed(connections_named(account, &text), &text));
+    }
     if let Some((contract, account)) = contract.as_ref().zip(account) {
         problems.extend(contract::placed(contract::check_roster(contract, &account.roster), &text));
     }
@@ -209,6 +241,22 @@ pub(crate) fn read(path: &Path, account: Option<&Account>) -> Result<(String, Co
             Err(Fail::new(Exit::Check, "RB-0203", "the contract says nothing", "start from `ringback init`"))
         }
     }
+}
+
+/// The contracts that lie where one was looked for.
+fn beside(path: &Path) -> String {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().take(FILES_MAX);
+    let mut there: Vec<String> = files
+        .filter(|entry| entry.path().extension().is_some_and(|e| e == "toml"))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name != "ringback.toml")
+        .collect();
+    there.sort_unstable();
+    if there.is_empty() {
+        return "`ringback init` makes one, or name a file that is there".to_owned();
+    }
+    format!("there are {}", there.join(", "))
 }
 
 async fn in_force(config: &Path, named: Option<&str>) -> Result<Contract, Fail> {

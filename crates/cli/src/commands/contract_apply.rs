@@ -11,7 +11,7 @@ use crate::problems::{Exit, Fail, Source};
 use ringback_core::contract::Autonomy;
 use ringback_core::contract::diff::Change;
 use ringback_core::rights::Act;
-use ringback_engine::contracts::{Answer, Base, By, Fit, Refused, Wish};
+use ringback_engine::contracts::{Answer, Base, By, Fit, Refused, Stands, Wish};
 use serde_json::json;
 
 /// Who acts from a shell: whoever may read the key may do everything.
@@ -45,9 +45,13 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Appl
     let base = asked.base.map_or(Base::Unsaid, Base::Version);
     let source = Source { path: asked.file.display().to_string(), text: text.clone() };
     let wish = Wish { text, contract, base, by: By { who, file: Some(whole(&asked.file)) } };
+    let mut same = false;
     let (row, changes, decides_calls) = match house.engine.apply_contract(&id, &wish).await? {
         Answer::Applied { row, changes, decides_calls } => (row, changes, decides_calls),
-        Answer::Same(row) => (row, Vec::new(), true),
+        Answer::Same(row) => {
+            same = true;
+            (row, Vec::new(), true)
+        }
         Answer::Refused(refused) => return Err(moved_on(out, account, &refused)),
         Answer::Clashes(problems) => {
             return Fail::of(Exit::Check, vec![(Some(source), problems)]).map_or(Ok(()), Err);
@@ -59,10 +63,13 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Appl
     let lower = levels.iter().find(|l| l.place.is_empty()).filter(|l| l.contract.is_some_and(|says| says > l.holds));
     let shown = json!({
         "account": account.slug, "contract": row.name, "version": row.version, "digest": row.digest, "changes": changes,
-        "decides_calls": decides_calls, "holds": lower.map(|l| l.holds),
+        "same": same, "decides_calls": decides_calls, "holds": lower.map(|l| l.holds),
     });
     out.result(&shown, || {
-        let mut lines = vec![format!("{} is in force in version {}", row.name, row.version)];
+        let mut lines = vec![match same {
+            true => format!("nothing to do: this is what version {} of {} says, which is in force", row.version, row.name),
+            false => format!("{} is in force in version {}", row.name, row.version),
+        }];
         lines.extend(changes.iter().map(line));
         if !decides_calls {
             lines.push("It stands beside the contract of calls, which goes on as before.".to_owned());
@@ -82,7 +89,13 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Appl
 /// What the others changed stands on stdout, the refusal on stderr.
 fn moved_on(out: Out, account: &Account, refused: &Refused) -> Fail {
     let version = refused.in_force.version;
-    let problem = refused.problem(&format!("take what you need into the file, then apply it with --base {version}"));
+    let again = match refused.why {
+        Stands::Unsaid => format!("if you started from version {version}, say so: --base {version}"),
+        Stands::MovedOn | Stands::Older => {
+            format!("take what you need into the file, then apply it with --base {version}")
+        }
+    };
+    let problem = refused.problem(&again);
     out.result(&json!({ "ok": false, "account": account.slug, "problems": [problem], "refused": refused }), || {
         let mut lines = Vec::new();
         for one in &refused.since {

@@ -10,7 +10,9 @@ use crate::out::Out;
 use crate::problems::{Exit, Fail};
 use ringback_connect::calls;
 use ringback_core::contract;
+use ringback_core::crm::Object;
 use ringback_core::id::ConnectionId;
+use ringback_core::problem::Problem;
 use ringback_engine::clock::{Clock as _, SystemClock};
 use ringback_engine::feed::FeedSeen;
 use ringback_engine::{Engine, setup};
@@ -78,6 +80,11 @@ pub(crate) async fn run(out: Out, reading: &Reading, volume: Option<Volume>) -> 
     addresses(config, &mut found);
     store(config, &mut found).await;
     contract_files(config, &mut found).await;
+    for account in &config.accounts {
+        if let Some(wrong) = &account.wrong {
+            found.fail(&format!("{}/{}", account.slug, wrong.source.path), &wrong.fail());
+        }
+    }
     feeds(config, &mut found).await;
     clock(&mut found);
     match trial(reading).await {
@@ -110,14 +117,25 @@ pub(crate) async fn run(out: Out, reading: &Reading, volume: Option<Volume>) -> 
             lines.push("\nWhat waits:".to_owned());
             lines.extend(drains.iter().map(|drain| format!("  {}", volume::drain_shown(drain))));
         }
-        lines.push("\nProviders send to:".to_owned());
-        lines.extend(hooks.iter().map(|hook| format!("  {}", hook["url"].as_str().unwrap_or_default())));
+        if !hooks.is_empty() {
+            lines.push("\nProviders send to:".to_owned());
+            lines.extend(hooks.iter().map(|hook| format!("  {}", hook["url"].as_str().unwrap_or_default())));
+        }
         lines.join("\n")
     });
     if wrong == 0 {
         return Ok(());
     }
-    Err(Fail::new(Exit::Check, "RB-0317", format!("{wrong} findings"), "mend what is marked WRONG").told())
+    Err(Fail::new(
+        Exit::Check,
+        "RB-0317",
+        match wrong {
+            1 => "one finding".to_owned(),
+            n => format!("{n} findings"),
+        },
+        "mend what is marked WRONG",
+    )
+    .told())
 }
 
 /// The CRMs' limits against the calls, with a warning of each that does not hold them.
@@ -149,10 +167,12 @@ async fn outlooks(config: &Config, volume: Option<Volume>, found: &mut Findings)
 
 /// An engine that holds the settings as they are now, on a store that nobody else sees.
 async fn trial(reading: &Reading) -> Result<Engine, Fail> {
-    let config = &reading.config;
+    let mut config = reading.config.clone();
+    // Told by itself; the rest can be looked at without.
+    config.accounts.iter_mut().for_each(|account| account.wrong = None);
     let options = Options { durability: Durability::NoSync, ..Options::new("sqlite://:memory:") };
-    let engine = house::engine(config, Store::open(options).await?)?;
-    apply(&engine, config).await?;
+    let engine = house::engine(&config, Store::open(options).await?)?;
+    apply(&engine, &config).await?;
     Ok(engine)
 }
 
@@ -254,6 +274,9 @@ async fn contract_files(config: &Config, found: &mut Findings) {
             }
             Err(error) => found.fail(&account.slug, &error.into()),
         }
+        if let Err(error) = stands(&engine, account, found).await {
+            found.fail(&account.slug, &error.into());
+        }
         let Some(wish) = settings_wish(account) else { continue };
         match engine.file_stands(&account.id(), &wish).await {
             Ok(None) => {}
@@ -265,6 +288,36 @@ async fn contract_files(config: &Config, found: &mut Findings) {
         }
     }
     engine.store().clone().close().await;
+}
+
+/// Does what is in force write to a connection that is there, and does the file say something else, which the next start would bring into force?
+async fn stands(engine: &Engine, account: &Account, found: &mut Findings) -> Result<(), ringback_engine::Error> {
+    let id = account.id();
+    let Some((of, contract)) = engine.contract(&id).await? else { return Ok(()) };
+    let names = |kind: Kind| -> Vec<&str> {
+        account.connections.iter().filter(|c| c.kind == kind).map(|c| c.connection.name.as_str()).collect()
+    };
+    let (crms, webhooks) = (names(Kind::Crm), names(Kind::Sink));
+    for problem in contract::check_connections(Some(&contract.crm), contract.page.webhook.as_deref(), &crms, &webhooks)
+    {
+        let says = format!("{} version {}, in force: {} {}", of.name, of.version, problem.code, problem.cause);
+        found.bad(State::Wrong, &account.slug, says, problem.cure);
+    }
+    let Some(wish) = settings_wish(account).filter(|wish| wish.contract.name == of.name) else { return Ok(()) };
+    if wish.contract.digest() != contract.digest() && engine.file_stands(&id, &wish).await?.is_none() {
+        let file = account.contract_file.as_deref().map_or_else(String::new, |file| file.display().to_string());
+        let says = format!(
+            "{file} differs from version {}, and the next `serve` or `connect` brings it into force",
+            of.version
+        );
+        found.bad(
+            State::Warning,
+            &account.slug,
+            says,
+            format!("`ringback contract diff {} {file}` says what would change", of.version),
+        );
+    }
+    Ok(())
 }
 
 /// Which CRM's calls are read, when they were last, and what keeps them from it.
@@ -332,7 +385,7 @@ async fn connections(trial: &Engine, config: &Config, account: &Account, found: 
                     settings of a CRM where calls are logged";
         found.bad(State::Warning, &account.slug, "no calls can come in", cure);
     }
-    if account.contract.is_none() {
+    if account.contract.is_none() && account.wrong.is_none() {
         found.bad(State::Warning, &account.slug, NO_CONTRACT.0, NO_CONTRACT.1);
     }
     for wanted in &account.connections {
@@ -369,16 +422,19 @@ async fn crm(trial: &Engine, account: &Account, wanted: &Wanted, name: &str, fou
     found.ok(name, format!("answers, {} properties", schema.len()));
     let own =
         ringback_connect::crm(&wanted.connection.vendor).map(ringback_connect::Crm::own_properties).unwrap_or_default();
-    let lacking: Vec<&str> = own
+    let there = |object: &Object, property: &str| schema.iter().any(|(o, spec)| o == object && spec.name == property);
+    let lacking: Vec<String> = own
         .iter()
-        .filter(|(object, property, ..)| !schema.iter().any(|(o, spec)| o == object && spec.name == *property))
-        .map(|(_, property, ..)| *property)
+        .filter(|(object, property, ..)| !there(object, property))
+        .map(|(object, property, ..)| format!("{}.{property}", object.as_str()))
         .collect();
-    if lacking.is_empty() {
+    let connect = format!("`ringback connect {}` makes them", wanted.connection.name);
+    if lacking.len() == own.len() && !own.is_empty() {
+        found.bad(State::Wrong, name, "is not set up yet: Ringback's own properties are missing", connect.clone());
+    } else if lacking.is_empty() {
         found.ok(name, "has Ringback's own properties");
     } else {
-        let cure = format!("ringback connect {}", wanted.connection.name);
-        found.bad(State::Wrong, name, format!("lacks {}", lacking.join(", ")), cure);
+        found.bad(State::Wrong, name, format!("lacks {}", lacking.join(", ")), connect.clone());
     }
     let Some((_, contract)) = account.contract.as_ref().filter(|(_, c)| c.crm == wanted.connection.name) else {
         return;
@@ -386,7 +442,14 @@ async fn crm(trial: &Engine, account: &Account, wanted: &Wanted, name: &str, fou
     let mut problems = contract::check_schema(contract, &schema);
     let words = ringback_connect::crm(&wanted.connection.vendor).map(ringback_connect::Crm::words);
     problems.extend(words.into_iter().flat_map(|words| contract::check_words(contract, words)));
-    if problems.is_empty() {
+    // What set-up makes is told in one line.
+    let made = |p: &Problem| p.code == "RB-0213" && p.cause.contains(".rb_");
+    let to_make = problems.iter().filter(|p| made(p)).count();
+    problems.retain(|p| !made(p));
+    if to_make > 0 && lacking.len() < own.len() {
+        found.bad(State::Wrong, name, format!("lacks {to_make} properties that the contract writes"), connect);
+    }
+    if problems.is_empty() && to_make == 0 {
         found.ok(name, format!("fits the contract {}", contract.name));
     }
     for problem in problems {

@@ -1,7 +1,7 @@
 //! `serve`: hooks, workers and console until it is told to stop.
 
 use crate::commands::doctor::NO_CONTRACT;
-use crate::commands::{contract, user};
+use crate::commands::user;
 use crate::config::{Config, Depth, Kind, Reading, apply, load};
 use crate::house::{self, House};
 use crate::out::{Out, note};
@@ -71,13 +71,7 @@ impl Begun {
             if applied.contract.is_none() {
                 tracing::warn!(account = %applied.account, hint = NO_CONTRACT.1, "{}", NO_CONTRACT.0);
             }
-            for problem in &applied.stopped {
-                note(format!("{}: {}: {} ({})", applied.account, problem.code, problem.cause, problem.cure));
-            }
-            if let Some(kept) = &applied.kept {
-                let problem = kept.problem(contract::FILE_KEPT);
-                note(format!("{}: {}: {} ({})", applied.account, problem.code, problem.cause, problem.cure));
-            }
+            applied.notes().into_iter().for_each(note);
         }
         user::first_admins(&engine, config, &mut self.first).await?;
         Ok(engine)

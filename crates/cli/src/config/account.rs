@@ -2,12 +2,14 @@
 
 use super::read::{Context, check_url};
 use super::tree::{Section, near};
+use crate::problems::{Exit, Fail, Source};
 use jiff::civil::Date;
 use ringback_connect::{Connection, Secret};
 use ringback_core::contract::Contract;
 use ringback_core::followup::calendar::{Block, Calendar, Holiday, Week};
 use ringback_core::id::{AccountId, ConnectionId, LocationId, StaffId};
 use ringback_core::identity;
+use ringback_core::problem::Problem;
 use ringback_core::roster::{KnownNumber, Line, Location, Roster, Staff};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -27,9 +29,35 @@ pub(crate) struct Account {
     pub(crate) contract_file: Option<PathBuf>,
     #[serde(skip)]
     pub(crate) contract: Option<(String, Contract)>,
+    /// What is wrong with the contract's text. It keeps that text from coming into force, and nothing else.
+    #[serde(skip)]
+    pub(crate) wrong: Option<Wrong>,
     pub(crate) roster: Roster,
     #[serde(rename = "connection")]
     pub(crate) connections: Vec<Wanted>,
+}
+
+/// A contract's text with what is wrong with it.
+#[derive(Debug, Clone)]
+pub(crate) struct Wrong {
+    pub(crate) source: Source,
+    pub(crate) problems: Vec<Problem>,
+}
+
+impl PartialEq for Wrong {
+    fn eq(&self, other: &Self) -> bool {
+        self.source.text == other.source.text && self.problems == other.problems
+    }
+}
+
+impl Eq for Wrong {}
+
+impl Wrong {
+    /// The same as a refusal.
+    pub(crate) fn fail(&self) -> Fail {
+        let found = vec![(Some(self.source.clone()), self.problems.clone())];
+        Fail { exit: Exit::Usage, found, told: false }
+    }
 }
 
 impl Account {
@@ -140,7 +168,7 @@ pub(crate) fn account(context: &Context, section: &Section, seen: &mut Seen) -> 
         .filter_map(|c| connection(context, c, &account, &names, (&zone, &region), seen))
         .collect();
     let contract_file = section.text("contract").map(PathBuf::from);
-    Some(Account { slug: slug?, name: name?, contract_file, contract: None, roster, connections })
+    Some(Account { slug: slug?, name: name?, contract_file, contract: None, wrong: None, roster, connections })
 }
 
 /// Location slugs that may be named, and whether all of them could be read.

@@ -4,9 +4,11 @@
 //! same keeps its version, and one that did not see what others changed meanwhile stays out of force. What left the file is ended (roster) or paused (connections), never deleted: decisions were made on it.
 
 use super::{Account, Config, Kind, Wanted};
+use crate::commands::contract::FILE_KEPT;
 use crate::problems::Fail;
 use ringback_connect::{Connection, Secret};
-use ringback_core::id::base32;
+use ringback_core::contract::diff::{Change, Way};
+use ringback_core::id::{AccountId, base32};
 use ringback_core::problem::Problem;
 use ringback_core::roster::{Location, Roster};
 use ringback_engine::Engine;
@@ -30,11 +32,48 @@ pub(crate) struct Applied {
     pub(crate) connection_changes: usize,
     /// Name and version of the file's contract as it is in force.
     pub(crate) contract: Option<(String, i64)>,
+    /// It came into force now, and this is what it changes of the version before.
+    pub(crate) came: Option<Vec<Change>>,
     /// The file's contract is not what is in force, and why.
     pub(crate) kept: Option<Refused>,
-    /// The file's contract is not in force because one beside it feeds the same properties, or because the account is not ready for what it lets happen
-    /// by itself.
+    /// The file's contract is not in force because something is wrong with its text, because it does not fit the CRM, because one beside it feeds the same
+    /// properties, or because the account is not ready for what it lets happen by itself.
     pub(crate) stopped: Vec<Problem>,
+}
+
+impl Applied {
+    /// What people must know of the file's contract: that it came into force, with what it changes, or why it did not.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let (Some(changes), Some((name, version))) = (&self.came, &self.contract) {
+            let count = |way: Way| changes.iter().filter(|c| c.way == way).count();
+            let (looser, stricter) = (count(Way::Loosens), count(Way::Tightens));
+            let other = changes.len() - looser - stricter;
+            notes.push(match version {
+                1 => format!("{}: {name} came into force in version 1", self.account),
+                _ => format!(
+                    "{}: the contract's file said something else than version {}, and {name} came into force in version {version}: {looser} looser, {stricter} \
+                     stricter, {other} other (`ringback contract diff {} {version}`)",
+                    self.account,
+                    version - 1,
+                    version - 1
+                ),
+            });
+        }
+        let stays = |notes: &mut Vec<String>| {
+            if let Some((name, version)) = self.contract.as_ref().filter(|_| !self.stopped.is_empty()) {
+                notes.push(format!(
+                    "{}: {name} stays in force in version {version}; the contract's file was not applied, because",
+                    self.account
+                ));
+            }
+        };
+        stays(&mut notes);
+        let told = self.kept.iter().map(|kept| kept.problem(FILE_KEPT));
+        let problems = self.stopped.iter().cloned().chain(told);
+        notes.extend(problems.map(|p| format!("{}: {}: {} ({})", self.account, p.code, p.cause, p.cure)));
+        notes
+    }
 }
 
 /// Applies every account of the file.
@@ -44,18 +83,35 @@ pub(crate) async fn apply(engine: &Engine, config: &Config) -> Result<Vec<Applie
         let id = account.id();
         let (task, mut wanted) = (engine.clone(), account.clone());
         wanted.connections.extend(config.mail.as_ref().map(|_| mail_connection(account)));
+        let in_force = in_force(engine, &id).await?;
+        let mut stopped = match (&account.wrong, &in_force) {
+            // Before there is a version, nothing goes on without it.
+            (Some(wrong), None) => return Err(wrong.fail()),
+            (Some(wrong), Some(_)) => wrong.problems.clone(),
+            (None, _) => Vec::new(),
+        };
         let contract = match settings_wish(account) {
-            Some(wish) => Some(engine.prepare_contract(&id, &wish).await?),
+            Some(wish) => {
+                stopped.extend(engine.settings_misfits(&id, &wish).await?);
+                if stopped.is_empty() { Some(engine.prepare_contract(&id, &wish).await?) } else { None }
+            }
             None => None,
         };
         let applied = engine
             .store()
             .write(Site::Setup, move |tx| Box::pin(async move { one(tx, &task, &wanted, contract).await }))
             .await?;
+        let applied = if stopped.is_empty() { applied } else { Applied { contract: in_force, stopped, ..applied } };
         engine.facts_changed(&id);
         all.push(applied);
     }
     Ok(all)
+}
+
+/// Name and version of the contract that decides about calls.
+async fn in_force(engine: &Engine, id: &AccountId) -> Result<Option<(String, i64)>, Fail> {
+    let found = engine.contract(id).await?;
+    Ok(found.map(|(of, _)| (of.name, i64::from(of.version))))
 }
 
 /// The contract that the settings name, as a wish.
@@ -108,7 +164,11 @@ async fn one(
         Applied { account: account.to_owned(), new, roster_changes, connection_changes, ..Applied::default() };
     if let Some(contract) = contract {
         match contract.put(tx).await? {
-            Answer::Applied { row, .. } | Answer::Same(row) => applied.contract = Some((row.name, row.version)),
+            Answer::Applied { row, changes, .. } => {
+                applied.contract = Some((row.name, row.version));
+                applied.came = Some(changes);
+            }
+            Answer::Same(row) => applied.contract = Some((row.name, row.version)),
             Answer::Clashes(problems) | Answer::NotReady(problems) => applied.stopped = problems,
             Answer::Refused(refused) => {
                 applied.contract = Some((refused.in_force.name.clone(), refused.in_force.version));

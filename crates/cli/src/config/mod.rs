@@ -11,7 +11,7 @@ pub(crate) mod tree;
 pub(crate) use account::{Account, Kind, Wanted};
 #[cfg(test)]
 pub(crate) use read::read;
-pub(crate) use read::{Depth, Reading, bounded, load};
+pub(crate) use read::{Depth, Reading, bounded, connections_named, load};
 
 use ringback_connect::Secret;
 use serde::Serialize;

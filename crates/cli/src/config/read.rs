@@ -1,6 +1,6 @@
 //! From files and environment to [`Config`], with everything that is wrong at once.
 
-use super::account::{Seen, account};
+use super::account::{Seen, Wrong, account};
 use super::tree::{Notes, Section};
 use super::{Account, Config, Mail, Security};
 use crate::problems::{Exit, Fail, Source};
@@ -137,14 +137,13 @@ pub(crate) fn read(path: &Path, text: &str, depth: Depth, environment: Environme
         let cause = error.message().lines().collect::<Vec<_>>().join(" ");
         notes.say("RB-0302", cause, "write this place as TOML: key = \"text\", [table] or [[list]]", at);
     }
-    let mut more = Vec::new();
     let (mut config, by_environment) = {
         let base = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
         let context = Context { notes: &notes, environment, depth, base };
         let root = Section::root(tree.get_ref(), 0..0, &notes);
         let mut config = sections(&context, &root);
         let by_environment = from_environment(&context, &mut config);
-        config.accounts = accounts(&context, &root, whole, &mut more);
+        config.accounts = accounts(&context, &root, whole);
         (config, by_environment)
     };
     config.store.url = absolute(&config.store.url, path.parent());
@@ -154,9 +153,7 @@ pub(crate) fn read(path: &Path, text: &str, depth: Depth, environment: Environme
     for problem in &mut problems {
         problem.at = problem.at.take().map(|at| clamp(at, text.len()));
     }
-    let mut found = vec![(Some(source.clone()), problems)];
-    found.append(&mut more);
-    match Fail::of(Exit::Usage, found) {
+    match Fail::of(Exit::Usage, vec![(Some(source.clone()), problems)]) {
         Some(fail) => Err(fail),
         None => Ok(Reading { config, source, set, by_environment }),
     }
@@ -297,12 +294,7 @@ fn from_environment(context: &Context, config: &mut Config) -> BTreeMap<&'static
     decided
 }
 
-fn accounts(
-    context: &Context,
-    root: &Section,
-    whole: bool,
-    more: &mut Vec<(Option<Source>, Vec<Problem>)>,
-) -> Vec<Account> {
+fn accounts(context: &Context, root: &Section, whole: bool) -> Vec<Account> {
     let sections = root.list("account");
     if sections.is_empty() && whole && !root.has("account") {
         let cure = "add an [[account]] with a slug and an [[account.location]]; `ringback init` shows how";
@@ -315,7 +307,7 @@ fn accounts(
         if let Some(file) = account.contract_file.take() {
             let path = context.path(&file);
             if context.depth == Depth::Whole {
-                read_contract(section, &mut account, &path, more);
+                read_contract(section, &mut account, &path);
             }
             account.contract_file = Some(path);
         }
@@ -325,12 +317,7 @@ fn accounts(
 }
 
 /// Reads the account's contract and holds it against the roster and the connections.
-fn read_contract(
-    section: &Section,
-    account: &mut Account,
-    path: &Path,
-    more: &mut Vec<(Option<Source>, Vec<Problem>)>,
-) {
+fn read_contract(section: &Section, account: &mut Account, path: &Path) {
     let text = match bounded(path, CONFIG_BYTES_MAX) {
         Ok(text) => text,
         Err(error) => {
@@ -348,7 +335,7 @@ fn read_contract(
     if let Some(contract) = &contract {
         problems.extend(contract::check_roster(contract, &account.roster));
     }
-    problems.extend(crm_problem(account, &text));
+    problems.extend(connections_named(account, &text));
     if let Some(contract) = contract.as_ref().filter(|_| problems.is_empty()) {
         let words = crate::commands::contract::words(contract, Some(account));
         problems.extend(contract::check_words(contract, words));
@@ -356,28 +343,23 @@ fn read_contract(
     }
     let mut problems = contract::placed(problems, &text);
     problems.sort_by_key(|p| p.at.as_ref().map_or(0, |at| at.start));
-    if let Some(contract) = contract.filter(|_| problems.is_empty()) {
-        account.contract = Some((text.clone(), contract));
+    match contract.filter(|_| problems.is_empty()) {
+        Some(contract) => account.contract = Some((text, contract)),
+        None => account.wrong = Some(Wrong { source: Source { path: path.display().to_string(), text }, problems }),
     }
-    more.push((Some(Source { path: path.display().to_string(), text }), problems));
 }
 
-/// The CRM that the contract names has to be a connection. Looked up in the text, so that it is told also while other clauses are wrong.
-fn crm_problem(account: &Account, text: &str) -> Option<Problem> {
+/// The connections that the contract names have to be there. Looked up in the text, so that it is told also while other clauses are wrong.
+pub(crate) fn connections_named(account: &Account, text: &str) -> Vec<Problem> {
     let (tree, _) = DeTable::parse_recoverable(text);
-    let (_, value) = tree.get_ref().iter().find(|(key, _)| key.get_ref() == "crm")?;
-    let named = value.get_ref().as_str()?;
-    let crms: Vec<&str> =
-        account.connections.iter().filter(|c| c.kind == super::Kind::Crm).map(|c| c.connection.name.as_str()).collect();
-    if crms.contains(&named) {
-        return None;
-    }
-    let cure = match crms.as_slice() {
-        [] => format!("add an [[account.connection]] named {named:?} of a CRM's vendor"),
-        some => format!("write crm = one of {}", some.join(", ")),
+    let root = tree.get_ref();
+    let crm = root.get("crm").and_then(|value| value.get_ref().as_str());
+    let page = root.get("page").and_then(|page| page.get_ref().as_table());
+    let webhook = page.and_then(|page| page.get("webhook")?.get_ref().as_str());
+    let of = |kind: super::Kind| -> Vec<&str> {
+        account.connections.iter().filter(|c| c.kind == kind).map(|c| c.connection.name.as_str()).collect()
     };
-    let cause = format!("the contract writes to {named:?}, which is no CRM connection of this account");
-    Some(Problem::new("RB-0308", cause, cure).at(clamp(value.span(), text.len())))
+    contract::check_connections(crm, webhook, &of(super::Kind::Crm), &of(super::Kind::Sink))
 }
 
 /// `sqlite://data/x.db` is relative to the settings file.

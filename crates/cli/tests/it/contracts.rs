@@ -253,3 +253,97 @@ fn more_happens_by_itself_one_step_at_a_time_when_each_guarantee_is_green_and_le
     assert_eq!(steps, wanted, "each change is in the account's chain");
     assert!(home.run(&["verify"]).status.success());
 }
+
+/// A mistake in the file is no reason to take no calls: what is in force stays, and everybody is told.
+#[test]
+fn a_file_that_went_wrong_keeps_nobody_from_serving() {
+    let home = Home::ready();
+    home.serve().kill();
+    let good = text(&home);
+    let wrong = good.replacen("because = \"field.budget.accountability\"", "because = \"field.budget.winner\"", 1);
+    home.write("contract.toml", &wrong);
+    let served = home.serve();
+    assert!(served.said().contains("missed-calls stays in force in version 1"), "{}", served.said());
+    assert!(served.said().contains("RB-0221"), "{}", served.said());
+    served.kill();
+    let found = home.run(&["doctor"]);
+    let doctor = String::from_utf8(found.stdout).unwrap();
+    assert!(
+        doctor.contains("RB-0221") && doctor.contains("commits: wait for the disk"),
+        "the rest is looked at too: {doctor}"
+    );
+    assert_eq!(found.status.code(), Some(1));
+    // What it says becomes the next version with the mistake gone, and is told.
+    home.write("contract.toml", &good.replacen("write_at   = 0.90", "write_at   = 0.95", 1));
+    let doctor = String::from_utf8(home.run(&["doctor"]).stdout).unwrap();
+    assert!(
+        doctor.contains("differs from version 1, and the next `serve` or `connect` brings it into force"),
+        "{doctor}"
+    );
+    let served = home.serve();
+    assert!(served.said().contains("came into force in version 2: 0 looser, 1 stricter, 0 other"), "{}", served.said());
+    served.kill();
+    let doctor = String::from_utf8(home.run(&["doctor"]).stdout).unwrap();
+    assert!(!doctor.contains("differs from version"), "{doctor}");
+    // Before there is a version there is nothing to go on with.
+    let new = Home::ready();
+    new.write("contract.toml", &wrong);
+    let refused = new.run(&["serve"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("RB-0221"));
+}
+
+/// The settings' file passes the same door as every other: what the CRM does not have keeps it out.
+#[test]
+fn what_apply_refuses_does_not_come_in_by_connect() {
+    let home = Home::ready();
+    let twin = home.connected("");
+    assert!(home.run(&["connect", "hubspot-main"]).status.success());
+    let edited = text(&home).replacen("\"contact.rb_service\"", "\"contact.preferred_service\"", 1);
+    home.write("contract.toml", &edited);
+    let refused = home.run(&["contract", "apply", "contract.toml"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("RB-0213") && said.contains("contact.rb_preferred_service"), "{said}");
+    let connected = home.run(&["connect", "hubspot-main"]);
+    let said = String::from_utf8(connected.stderr).unwrap();
+    assert!(said.contains("stays in force in version 1") && said.contains("RB-0213"), "{said}");
+    assert_eq!(home.json(&["contract", "show", "--json"])["version"], 1);
+    // Under the name that set-up makes it comes in, and set-up says so.
+    home.write("contract.toml", &edited.replacen("contact.preferred_service", "contact.rb_preferred_service", 1));
+    let connected = home.run(&["connect", "hubspot-main"]);
+    assert!(connected.status.success());
+    assert!(String::from_utf8(connected.stderr).unwrap().contains("came into force in version 2"));
+    assert_eq!(home.json(&["contract", "paused", "--json"])["paused"].as_array().map(Vec::len), Some(0));
+    // A test that fails and a property that is missing are told together.
+    let both = edited.replacen("because = \"field.budget.accountability\"", "because = \"field.budget.winner\"", 1);
+    home.write("both.toml", &both);
+    let said = String::from_utf8(home.run(&["contract", "check", "--live", "both.toml"]).stderr).unwrap();
+    assert!(said.contains("RB-0213") && said.contains("RB-0221"), "{said}");
+    twin.kill();
+}
+
+#[test]
+fn names_that_nothing_has_are_refused_with_what_there_is() {
+    let home = Home::ready();
+    let good = text(&home);
+    for (from, to, code, cure) in [
+        ("\"hubspot-main\"", "\"hubspot\"", "RB-0308", "did you mean \"hubspot-main\"?"),
+        ("email = true", "email = true\nwebhook = \"pager\"", "RB-0308", "named \"pager\" of the vendor webhook"),
+        ("to       = \"location:tier1\"", "to       = \"staff:nobody\"", "RB-0216", "the roster has"),
+    ] {
+        let changed = good.replacen(from, to, 1);
+        assert_ne!(changed, good, "{from}");
+        home.write("changed.toml", &changed);
+        for command in [&["contract", "check", "changed.toml"][..], &["contract", "apply", "changed.toml"]] {
+            let refused = home.run(command);
+            let said = String::from_utf8(refused.stderr).unwrap();
+            assert_eq!(refused.status.code(), Some(1), "{command:?}: {said}");
+            assert!(said.contains(code) && said.contains(cure), "{said}");
+        }
+    }
+    let missing = String::from_utf8(home.run(&["contract", "check", "mine.toml"]).stderr).unwrap();
+    assert!(missing.contains("there is no file") && missing.contains("contract.toml"), "{missing}");
+    home.json(&["contract", "apply", "contract.toml", "--json"]);
+    let again = home.shown(&["contract", "apply", "contract.toml"]);
+    assert!(again.contains("nothing to do: this is what version 1"), "{again}");
+}

@@ -113,6 +113,43 @@ pub enum ClaimValue {
     Flag(bool),
 }
 
+/// Every field that a reader gives a value of; flags are called `flag.<name>`.
+pub const FIELDS: &[&str] = &[
+    "callback_number",
+    "caller_name",
+    "email",
+    "address",
+    "service",
+    "when",
+    "amount",
+    "budget",
+    "intent",
+    "reason_code",
+    "urgency",
+    "sentiment",
+    "timeline",
+];
+
+/// What kind of conversation a caller can want.
+pub const INTENTS: &[&str] = &["support", "booking", "inquiry", "complaint"];
+
+/// Why a caller can have called.
+pub const REASON_CODES: &[&str] = &[
+    "pricing_question",
+    "new_service_request",
+    "appointment_booking",
+    "appointment_change",
+    "cancellation",
+    "support_issue",
+    "complaint",
+    "billing_question",
+    "emergency_urgent",
+    "information_request",
+    "demo_request",
+    "wrong_number_spam",
+    "other",
+];
+
 /// Every handling flag there is: what the reader may raise, a contract may name, and routing and suppression go by.
 pub const FLAGS: &[&str] = &[
     "emergency",
@@ -167,8 +204,7 @@ fn decimal(minor: i64, currency: &str) -> String {
 /// A value taken from a signal, with its evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
-    /// `callback_number`, `caller_name`, `email`, `address`, `service`, `when`, `amount`, `budget`, `intent`,
-    /// `reason_code`, `urgency`, `sentiment`, `timeline`, or `flag.<name>`.
+    /// One of [`FIELDS`], or `flag.<name>` of one of [`FLAGS`].
     pub field: String,
     pub value: ClaimValue,
     pub confidence: Confidence,

@@ -1,5 +1,7 @@
 //! What a contract must not say, beyond its form: clauses that contradict each other, the CRM's schema, or the roster.
 
+mod vocabulary;
+
 use super::model::*;
 use super::parse::Places;
 use crate::crm::{Object, PropertySpec, PropertyType};
@@ -8,6 +10,8 @@ use crate::problem::Problem;
 use crate::roster::Roster;
 use crate::workflow::{Workflow, fed_by_workflows};
 use std::collections::BTreeMap;
+
+pub use vocabulary::{feeds, unfed};
 
 /// The longest winner sentence, in characters.
 pub const WINNER_CHARS_MAX: usize = 300;
@@ -101,7 +105,9 @@ pub(super) fn check(contract: &Contract, places: &Places) -> Vec<Problem> {
             );
         } else if machine_acts && rule.truth == Truth::Human {
             let cause = format!("the truth of field.{name} comes from people, but its machine may write");
-            say("RB-0212", &key("machine"), cause, "write machine = \"suggest\", or name another truth".into());
+            let cure = "write machine = \"suggest\"; or, to fill only an empty field, truth = \"crm\" with machine = \"fill_empty\" (a value that a person \
+                typed is never overwritten, whatever truth says)";
+            say("RB-0212", &key("machine"), cause, cure.into());
         }
         if let OnMissing::Default(text) = &rule.on_missing
             && !default_fits(text, &rule.kind)
@@ -142,6 +148,8 @@ pub(super) fn check(contract: &Contract, places: &Places) -> Vec<Problem> {
     found.extend(contradictions(contract, places));
     found.extend(cycles(contract, places));
     found.extend(unsaid(contract, places));
+    found.extend(vocabulary::misfed(contract, places));
+    found.extend(vocabulary::never(contract, places));
     found.extend(workflows(contract, places));
     found
 }
@@ -358,18 +366,37 @@ pub fn placed(mut problems: Vec<Problem>, text: &str) -> Vec<Problem> {
         let clause: String =
             problem.cause.chars().take_while(|c| c.is_ascii_alphanumeric() || "._-[]".contains(*c)).collect();
         let clause = clause.trim_end_matches('.');
-        if !clause.contains('.') {
+        if !clause.contains('.') && problem.code != "RB-0308" {
             continue;
         }
         let key = match problem.code {
             "RB-0212" => ".machine",
             "RB-0213" => ".to",
             "RB-0214" | "RB-0215" => ".type",
+            "RB-0216" if clause.starts_with("owner.rule") => ".to",
             _ => "",
         };
         problem.at = places.of(&format!("{clause}{key}"));
     }
     problems
+}
+
+/// The connections that a contract names and the account does not have: the CRM it writes to, the webhook that pages. Both are names of connections, never
+/// of vendors.
+pub fn check_connections(crm: Option<&str>, webhook: Option<&str>, crms: &[&str], webhooks: &[&str]) -> Vec<Problem> {
+    let unknown = |key: &str, named: Option<&str>, there: &[&str], what: &str| {
+        let named = named.filter(|named| !there.contains(named))?;
+        let near = super::did_you_mean(named, there.iter().copied());
+        let near = near.or_else(|| there.iter().copied().find(|one| one.starts_with(named)));
+        let cure = match (near, there) {
+            (Some(near), _) => format!("did you mean {near:?}?"),
+            (None, []) => format!("add an [[account.connection]] named {named:?} of {what}"),
+            (None, some) => format!("write one of {}", some.join(", ")),
+        };
+        Some(Problem::new("RB-0308", format!("{key}: there is no connection {named:?} of {what}"), cure))
+    };
+    let crm = unknown("crm", crm, crms, "a CRM's vendor");
+    crm.into_iter().chain(unknown("page.webhook", webhook, webhooks, "the vendor webhook")).collect()
 }
 
 /// What the live schema of the CRM does not let the contract do (F-082). Problems name the clause; the account is paused for that field only.
@@ -381,7 +408,7 @@ pub fn check_schema(contract: &Contract, schema: &[(Object, PropertySpec)]) -> V
         let Some((_, spec)) = schema.iter().find(|(o, s)| *o == rule.object && s.name == rule.property) else {
             let names = schema.iter().filter(|(o, _)| *o == rule.object).map(|(_, s)| s.name.as_str());
             let cure = super::did_you_mean(&rule.property, names).map_or_else(
-                || format!("create the property in the CRM, or remove field.{name}"),
+                || missing_property(name, rule),
                 |near| format!("did you mean {near}? Otherwise create the property in the CRM"),
             );
             found.push(Problem::new("RB-0213", format!("field.{name}: the CRM has no property {target}"), cure));
@@ -413,6 +440,19 @@ pub fn check_schema(contract: &Contract, schema: &[(Object, PropertySpec)]) -> V
     found
 }
 
+/// How a property that the CRM does not have comes into being: Ringback makes those of its own name, everything else is the CRM's.
+fn missing_property(name: &str, rule: &FieldRule) -> String {
+    let (object, property) = (rule.object.as_str(), &rule.property);
+    if property.starts_with("rb_") {
+        return format!("`ringback connect` makes it; otherwise remove field.{name}");
+    }
+    let kind = rule.kind.word();
+    format!(
+        "write to = \"{object}.rb_{property}\", which `ringback connect` then makes; or create it in the CRM's own settings ({object}, internal name {property}, of a \
+         type that takes {kind}); or remove field.{name}"
+    )
+}
+
 /// Values that the CRM keeps elsewhere (the ids of its owners) are text to whoever writes them: vendors' words for such types.
 const ELSEWHERE: [&str; 6] = ["external_enumeration", "reference", "ownerlookup", "lookup", "user", "owner"];
 
@@ -442,6 +482,29 @@ fn property_word(held: &PropertyType) -> &str {
     }
 }
 
+/// Whom the roster has instead of a target that it does not have.
+fn on_the_roster(target: &OwnerTarget, roster: &Roster) -> String {
+    let (wanted, what, mut there): (&str, &str, Vec<&str>) = match target {
+        OwnerTarget::Role(role) => {
+            (role, "role", roster.staff.iter().flat_map(|s| s.roles.iter().map(String::as_str)).collect())
+        }
+        OwnerTarget::Staff(named) => (named, "staff", roster.staff.iter().map(crate::roster::Staff::slug).collect()),
+        OwnerTarget::RecordOwner | OwnerTarget::LocationTier(_) => return "change the rule".to_owned(),
+    };
+    there.sort_unstable();
+    there.dedup();
+    let near = super::did_you_mean(wanted, there.iter().copied());
+    let list = if there.is_empty() {
+        "the roster has none".to_owned()
+    } else {
+        format!("the roster has {}", there.join(", "))
+    };
+    match near {
+        Some(near) => format!("did you mean {what}:{near}? {list}"),
+        None => format!("add the person or role to the roster, or change the rule; {list}"),
+    }
+}
+
 /// What the contract names and the roster does not have: locations, roles, people, somebody to escalate to (F-213).
 pub fn check_roster(contract: &Contract, roster: &Roster) -> Vec<Problem> {
     let mut found = Vec::new();
@@ -455,12 +518,12 @@ pub fn check_roster(contract: &Contract, roster: &Roster) -> Vec<Problem> {
     for (clause, target) in targets.chain([("owner.otherwise".to_owned(), &contract.owner.otherwise)]) {
         let missing = match target {
             OwnerTarget::Role(role) => !roster.staff.iter().any(|s| s.roles.contains(role)),
-            OwnerTarget::Staff(id) => !roster.staff.iter().any(|s| s.id.as_str() == id),
+            OwnerTarget::Staff(named) => !roster.staff.iter().any(|s| s.is_called(named)),
             OwnerTarget::RecordOwner | OwnerTarget::LocationTier(_) => false,
         };
         if missing {
             let cause = format!("{clause} gives the call to {target}, and nobody on the roster is that");
-            found.push(Problem::new("RB-0216", cause, "add the person or role to the roster, or change the rule"));
+            found.push(Problem::new("RB-0216", cause, on_the_roster(target, roster)));
         }
     }
     for location in &roster.locations {

@@ -321,13 +321,14 @@ fn field(clause: &str, name: &str, a: &FieldRule, b: &FieldRule, found: &mut Fou
     }
     let way = Way::rising(&freedom(a.machine), &freedom(b.machine));
     found.word(&key("machine"), way, &format!("What the machine may do with {name}"), &a.machine, &b.machine);
-    for (k, what, a, b) in [
-        ("write_at", "acts by itself", a.write_at, b.write_at),
-        ("review_at", "asks a person", a.review_at, b.review_at),
+    // Whether a person is asked of more or of less lets nothing more happen by itself.
+    for (k, what, way, a, b) in [
+        ("write_at", "acts by itself", Way::rising(&b.write_at, &a.write_at), a.write_at, b.write_at),
+        ("review_at", "asks a person", Way::Neither, a.review_at, b.review_at),
     ] {
         if a != b {
             let text = format!("For {name} the machine {what} from {} on, before from {}.", percent(b), percent(a));
-            found.say(&key(k), Way::rising(&b, &a), text);
+            found.say(&key(k), way, text);
         }
     }
     found.word(
@@ -478,7 +479,7 @@ mod tests {
                 Way::Loosens,
                 "from 80 % on, before from 90 %",
             ),
-            ("review_at  = 0.60", "review_at  = 0.70", "field.urgency.review_at", Way::Tightens, "from 70 % on"),
+            ("review_at  = 0.60", "review_at  = 0.70", "field.urgency.review_at", Way::Neither, "from 70 % on"),
             (
                 "machine   = \"fill_empty\"",
                 "machine   = \"suggest\"",

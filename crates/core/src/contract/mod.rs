@@ -15,7 +15,7 @@ pub mod trial;
 #[cfg(test)]
 mod worked;
 
-pub use check::{check_roster, check_schema, check_words, placed};
+pub use check::{check_connections, check_roster, check_schema, check_words, feeds, placed, unfed};
 pub use model::*;
 pub use parse::parse;
 pub use stored::CONTRACT_SCHEMA;

@@ -589,3 +589,83 @@ fn what_a_person_types_fits_its_field_or_is_refused_with_what_to_write() {
         }
     }
 }
+
+#[test]
+fn what_nothing_ever_says_is_told_at_its_place() {
+    let text = DEFAULT_TEXT.replacen("from    = \"source\"", "from    = \"sorce\"", 1);
+    let found = problems(&text);
+    let [problem] = found.as_slice() else { panic!("{found:#?}") };
+    assert_eq!((problem.code, text.get(problem.at.clone().unwrap())), ("RB-0228", Some("\"sorce\"")));
+    assert!(
+        problem.cure.starts_with("did you mean from = \"source\"?") && problem.cure.contains("urgency"),
+        "{problem:?}"
+    );
+
+    for (never, near) in
+        [("\"emergncy\"", "did you mean \"emergency\"?"), ("\"right now\"", "possible are emergency, high")]
+    {
+        let text = DEFAULT_TEXT.replacen(
+            "inquiry.urgency in [\"emergency\", \"high\"]",
+            &format!("inquiry.urgency == {never}"),
+            1,
+        );
+        let found = problems(&text);
+        let [problem] = found.as_slice() else { panic!("{found:#?}") };
+        assert_eq!(problem.code, "RB-0210");
+        assert!(problem.cure.contains(near), "{problem:?}");
+    }
+    let unknown =
+        DEFAULT_TEXT.replacen("inquiry.urgency in [\"emergency\", \"high\"]", "inquiry.urgency == \"unknown\"", 1);
+    assert_eq!(problems(&unknown), []);
+
+    let given =
+        DEFAULT_TEXT.replacen("call = \"We have had no heat since last night.\"", "claims = { urgenci = \"high\" }", 1);
+    let found = problems(&given);
+    assert!(found.iter().any(|p| p.cure == "did you mean urgency?"), "{found:#?}");
+
+    let empty = format!("{DEFAULT_TEXT}\n[[test]]\nname = \"nothing\"\ngiven = {{ match = \"lead\" }}\nthen = {{ }}\n");
+    let found = problems(&empty);
+    assert!(found.iter().any(|p| p.cause.contains("expects nothing")), "{found:#?}");
+}
+
+#[test]
+fn an_open_list_is_one_mistake_on_its_own_line() {
+    for (whole, open) in [
+        ("mandatory = [\"urgency\", \"reason_code\"]", "mandatory = [\"urgency\", \"reason_code\""),
+        ("link           = [\"email\", \"phone\"]", "link           = [\"email\", # no [end]\n  \"phone\""),
+        (
+            "type       = { choice = [\"emergency\", \"high\", \"same_day\", \"this_week\", \"nurture\", \"unknown\"] }",
+            "type       = { choice = [\"emergency\", \"high\" }",
+        ),
+    ] {
+        assert!(DEFAULT_TEXT.contains(whole), "{whole}");
+        let text = DEFAULT_TEXT.replacen(whole, open, 1);
+        let found = problems(&text);
+        let first = found.first().unwrap();
+        assert_eq!(first.code, "RB-0203", "{found:#?}");
+        let start = text.find(open).unwrap();
+        let at = first.at.clone().unwrap();
+        assert!(at.start >= start && at.start < start + open.len(), "{at:?} {found:#?}");
+        assert!(found.len() <= 2, "{open}: {found:#?}");
+    }
+}
+
+#[test]
+fn connections_are_named_by_their_own_names() {
+    let found = check_connections(Some("hubspot"), Some("pager"), &["hubspot-main"], &[]);
+    let told: Vec<(&str, &str)> = found.iter().map(|p| (p.cause.as_str(), p.cure.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("crm: there is no connection \"hubspot\" of a CRM's vendor", "did you mean \"hubspot-main\"?"),
+            (
+                "page.webhook: there is no connection \"pager\" of the vendor webhook",
+                "add an [[account.connection]] named \"pager\" of the vendor webhook"
+            ),
+        ]
+    );
+    assert_eq!(check_connections(Some("hubspot-main"), None, &["hubspot-main"], &[]), []);
+    let text = DEFAULT_TEXT.replacen("\"hubspot-main\"", "\"hubspot\"", 1);
+    let at = placed(found, &text).first().unwrap().at.clone().unwrap();
+    assert_eq!(text.get(at), Some("\"hubspot\""));
+}

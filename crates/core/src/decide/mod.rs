@@ -321,6 +321,10 @@ fn approved(ruling: &mut Ruling<'_>, inquiry: &Inquiry, facts: &Facts<'_>) {
     ruling.because = "decided_by_person";
 }
 
+/// What Ringback itself decides and a clause may map.
+pub const DECISIONS: &[&str] =
+    &["owner", "next_action", "due_at", "category", "location", "vertical", "source", "campaign"];
+
 /// What Ringback itself decided, for clauses that map it (F-089).
 fn decision<'g>(ground: &Ground<'g>, rule: &FieldRule) -> Option<FieldValue<'g>> {
     let (inquiry, facts) = (ground.inquiry, ground.facts);

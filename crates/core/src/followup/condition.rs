@@ -222,11 +222,13 @@ impl Condition {
         let mut reader = Reader { tokens: &tokens, next: 0, end: text.len() };
         let (root, kind, at) = reader.or(0)?;
         if let Some(token) = reader.peek() {
-            return Err(error(
-                "the condition goes on after its end",
-                "join both parts with && or ||",
-                token.at.clone(),
-            ));
+            let cure = match (&token.tok, &root) {
+                (Tok::Word(word), Expr::Name(name)) if word == "contains" => {
+                    format!("write {name}.contains(\"…\")")
+                }
+                _ => "join both parts with && or ||".to_owned(),
+            };
+            return Err(error("the condition goes on after its end", cure, token.at.clone()));
         }
         if kind != Kind::Bool {
             let cause = format!("the condition is {}, not a question", kind.word());
@@ -251,6 +253,13 @@ impl Condition {
         let mut found = Vec::new();
         names(&self.root, &mut found);
         found.retain(|n| of_record_or_field(n));
+        found
+    }
+
+    /// The names it compares, each with the texts it is compared with.
+    pub fn compared(&self) -> Vec<(&str, &str)> {
+        let mut found = Vec::new();
+        compared(&self.root, &mut found);
         found
     }
 
@@ -286,6 +295,27 @@ fn names(expr: &Expr, found: &mut Vec<String>) {
             names(a, found);
             names(b, found);
         }
+    }
+}
+
+fn compared<'e>(expr: &'e Expr, found: &mut Vec<(&'e str, &'e str)>) {
+    match expr {
+        Expr::Two(Op::Eq | Op::Ne | Op::In, a, b) => match (a.as_ref(), b.as_ref()) {
+            (Expr::Name(name), Expr::Text(text)) | (Expr::Text(text), Expr::Name(name)) => found.push((name, text)),
+            (Expr::Name(name), Expr::List(items)) => {
+                found.extend(items.iter().filter_map(|item| match item {
+                    Expr::Text(text) => Some((name.as_str(), text.as_str())),
+                    _ => None,
+                }));
+            }
+            _ => {}
+        },
+        Expr::Two(_, a, b) => {
+            compared(a, found);
+            compared(b, found);
+        }
+        Expr::Not(inner) => compared(inner, found),
+        Expr::Text(_) | Expr::Number(_) | Expr::Bool(_) | Expr::List(_) | Expr::Name(_) | Expr::Holds(..) => {}
     }
 }
 

@@ -227,7 +227,9 @@ fn find<'a>(target: &OwnerTarget, facts: &OwnerFacts<'_>, roster: &'a Roster, at
     let there = |s: &Staff| on_shift(s, facts, roster, at);
     let here = |s: &Staff| s.locations.is_empty() || facts.location.is_some_and(|l| s.locations.contains(l));
     let group: Vec<&Staff> = match target {
-        OwnerTarget::Staff(id) => return single(roster.staff.iter().find(|s| s.id.as_str() == id)?, facts, roster, at),
+        OwnerTarget::Staff(named) => {
+            return single(roster.staff.iter().find(|s| s.is_called(named))?, facts, roster, at);
+        }
         OwnerTarget::RecordOwner => {
             let id = facts.record_owner?;
             return single(roster.staff.iter().find(|s| s.crm_owner.as_deref() == Some(id))?, facts, roster, at);

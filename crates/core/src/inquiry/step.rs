@@ -862,8 +862,8 @@ impl<'a, M: Mode> Moving<'a, M> {
         let held = self.inquiry.owner.as_ref();
         // Whoever owns it goes on owning it when only the shift changed: an inquiry does not wander.
         let same = held.filter(|o| o.staff == staff.id);
-        // That it is theirs only until a person has decided is told, also of somebody who had it before.
-        let told = same.is_some_and(|o| o.provisional == assignment.provisional);
+        // That it is theirs only until a person has decided is told, also of somebody who had it before; and so is that another rule gives it to them.
+        let told = same.is_some_and(|o| o.provisional == assignment.provisional && o.clause == assignment.clause);
         if told || (same.is_none() && held.is_some_and(|o| o.clause == assignment.clause && !o.provisional)) {
             return;
         }

@@ -190,11 +190,14 @@ fn a_receiver_that_confirms_is_unknown_where_it_cannot_be_asked() {
 #[test]
 fn a_try_is_proposed_in_a_sandbox_and_never_in_the_live_crm() {
     let mut world = World { tried: None, ..World::well() };
-    assert_eq!(world.line(8).mend, "ringback contract try --connection SANDBOX");
+    assert_eq!(world.line(8).mend, "ringback contract try --connection YOUR-SANDBOX");
     assert_eq!(world.line(3).mend, world.line(8).mend);
     world.sandbox = Some("hubspot-sandbox".into());
     assert_eq!(world.line(8).mend, "ringback contract try --connection hubspot-sandbox");
-    assert_eq!(World { sandbox: None, ..World::well() }.line(8).shows, "ringback contract try --connection SANDBOX");
+    assert_eq!(
+        World { sandbox: None, ..World::well() }.line(8).shows,
+        "ringback contract try --connection YOUR-SANDBOX"
+    );
 }
 
 #[test]

@@ -37,7 +37,7 @@ async fn an_account_that_ran_before_keeps_what_holds_and_rises_no_further_unaske
     let told_up = refused(&world, Autonomy::Suggest).await;
     assert!(told_up.iter().all(|p| p.code == "RB-0240"), "{told_up:?}");
     let eighth = told_up.iter().find(|p| p.cause.contains("guarantee 8 is red")).unwrap();
-    assert_eq!(eighth.cure, "ringback contract try --connection SANDBOX");
+    assert_eq!(eighth.cure, "ringback contract try --connection YOUR-SANDBOX");
     let skipped = refused(&world, Autonomy::Auto).await;
     assert!(skipped.iter().any(|p| p.code == "RB-0241" && p.cause.contains("suggest lies between")), "{skipped:?}");
     assert_eq!(holds(&world).await, (Some(Autonomy::Observe), Autonomy::Observe), "what was refused changed nothing");

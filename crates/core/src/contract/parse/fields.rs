@@ -33,6 +33,18 @@ const UNDO: &[(&str, RollbackRule)] =
 const TYPES: &[(&str, u8)] =
     &[("text", 0), ("number", 1), ("money", 2), ("date", 3), ("datetime", 4), ("bool", 5), ("phone", 6), ("email", 7)];
 
+/// What CRMs call the objects.
+const OTHER_OBJECTS: &[(&str, &str)] = &[
+    ("lead", "contact"),
+    ("person", "contact"),
+    ("account", "company"),
+    ("organization", "company"),
+    ("organisation", "company"),
+    ("opportunity", "deal"),
+    ("activity", "call"),
+    ("phonecall", "call"),
+];
+
 /// What others call our types.
 const OTHER_WORDS: &[(&str, &str)] = &[
     ("string", "\"text\""),
@@ -181,18 +193,19 @@ impl Reader {
         let (text, at) = self.text(section, "to")?;
         let path = section.path("to");
         let Some((object, property)) = text.split_once('.') else {
-            self.say(
-                "RB-0206",
-                format!("{path} must be object.property, this is {text:?}"),
-                "write to = \"contact.rb_urgency\"",
-                at,
-            );
+            let cure = format!("write to = \"contact.{text}\", or another object of the CRM before the dot");
+            self.say("RB-0206", format!("{path} must be object.property, this is {text:?}"), cure, at);
             return None;
         };
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if property.is_empty() || property.len() > 100 || !property.chars().all(plain) {
             let cause = format!("{path}: {property:?} is no property name");
             self.say("RB-0206", cause, "use the CRM's internal name of the property, not its label", at);
+            return None;
+        }
+        if let Some((_, ours)) = OTHER_OBJECTS.iter().find(|(theirs, _)| *theirs == object.to_lowercase()) {
+            let cause = format!("{path}: {object:?} is no object here");
+            self.say("RB-0206", cause, format!("write to = \"{ours}.{property}\""), at);
             return None;
         }
         let object = self.pick(&path, object, at, OBJECTS)?;
@@ -221,6 +234,11 @@ impl Reader {
                 return None;
             }
             return Some(FieldType::Choice(options.into_iter().map(|(o, _)| o.to_owned()).collect()));
+        }
+        if let DeValue::Array(_) = value {
+            let cause = format!("{} is a list, and does not say of what", section.path("type"));
+            self.say("RB-0206", cause, "write type = { choice = [\"a\", \"b\"] }", at);
+            return None;
         }
         if value.as_str() == Some("choice") {
             self.say("RB-0206", "a choice needs options", "write type = { choice = [\"a\", \"b\"] }", at);

@@ -5,6 +5,7 @@
 
 mod clock;
 mod fields;
+mod mend;
 mod owner;
 mod records;
 mod tests;
@@ -14,6 +15,7 @@ use super::check::check;
 use super::did_you_mean;
 use super::model::*;
 use crate::problem::Problem;
+use mend::mend;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::str::FromStr;
@@ -52,63 +54,6 @@ pub fn places(text: &str) -> Places {
     let (tree, _) = DeTable::parse_recoverable(text);
     let root = Section { table: tree.get_ref(), at: clamp(tree.span(), text.len()), path: String::new() };
     Reader::default().contract(&root).1
-}
-
-/// How often a text is mended before it is read as far as it goes.
-const MENDS_MAX: usize = 20;
-
-/// The text with everything blanked that is not TOML, of the same length so that places stay right, and a problem for each such place. The library recovers
-/// from some mistakes and drops the rest of the text after others; what stands after a mistake is to be checked all the same.
-fn mend(text: &str) -> (String, Vec<Problem>) {
-    let mut mended = text.to_owned();
-    let mut problems = Vec::new();
-    for _ in 0..MENDS_MAX {
-        let (_, errors) = DeTable::parse_recoverable(&mended);
-        // One at a time: what follows a mistake may only be wrong because of it.
-        let Some(error) = errors.iter().min_by_key(|e| e.span().map_or(0, |at| at.start)) else { break };
-        let at = clamp(error.span().unwrap_or(0..0), text.len());
-        let cause = error.message().lines().collect::<Vec<_>>().join(" ");
-        problems.push(Problem::new("RB-0203", cause, not_toml(error.message())).at(at.clone()));
-        let blanked = blank(&mended, at.start);
-        if blanked == mended {
-            break;
-        }
-        mended = blanked;
-    }
-    (mended, problems)
-}
-
-/// What to write where a text is not TOML.
-fn not_toml(message: &str) -> &'static str {
-    if message.contains("duplicate key") {
-        "this stands twice in one table: keep one of the two lines"
-    } else if message.contains("quoted") || message.contains("invalid boolean") {
-        "put words in quotes: key = \"text\"; a number has none and no sign behind it: 0.90"
-    } else {
-        "write this place as TOML: key = \"text\", [table] or [[list]]"
-    }
-}
-
-/// Blanks the line around that byte; of a broken header also what belongs to it, which would otherwise fall into the table above.
-fn blank(text: &str, at: usize) -> String {
-    let mut start = 0;
-    let mut hit = false;
-    let mut header = false;
-    let mut out = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        let end = start + line.len();
-        let here = !hit && ((start..end).contains(&at) || end == text.len());
-        let is_header = line.trim_start().starts_with('[');
-        header = if here { is_header } else { header && !is_header };
-        hit |= here;
-        if here || header {
-            out.extend(line.bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }));
-        } else {
-            out.push_str(line);
-        }
-        start = end;
-    }
-    out
 }
 
 fn clamp(at: Range<usize>, len: usize) -> Range<usize> {
@@ -189,21 +134,6 @@ impl Reader {
                 None => format!("known here: {}", keys.join(", ")),
             };
             self.say("RB-0204", format!("{} has no key {name}", section.name()), cure, at);
-        }
-    }
-
-    /// The same where there are too many names to list all of them.
-    fn known_short(&mut self, section: &Section, keys: &[&str]) {
-        for (key, _) in section.table {
-            let name = key.get_ref().as_ref();
-            if keys.contains(&name) {
-                continue;
-            }
-            let cure = match did_you_mean(name, keys.iter().copied()) {
-                Some(near) => format!("did you mean {near}?"),
-                None => "name a field of this contract, or owner, clock, review, task, contact, caller".to_owned(),
-            };
-            self.say("RB-0204", format!("{} has no key {name}", section.name()), cure, key.span());
         }
     }
 
@@ -315,6 +245,11 @@ impl Reader {
     }
 
     fn term(&mut self, section: &Section, key: &str) -> Option<Term> {
+        if let Some((DeValue::Integer(number), at)) = section.get(key) {
+            let cause = format!("{} is {}, and nothing says of what", section.path(key), number.as_str());
+            self.say("RB-0206", cause, format!("write {key} = \"{} min\", or h, days", number.as_str()), at);
+            return None;
+        }
         self.parsed(section, key, "write 5 min, 2 h, same day, 3 days, or next opening + 60 min")
     }
 
@@ -353,7 +288,7 @@ impl Reader {
         let value = value.filter(|v| *v <= 1000);
         if value.is_none() {
             let cause = format!("{} is not a number from 0 to 1 with at most three decimals", section.path(key));
-            self.say("RB-0209", cause, "write a threshold such as 0.90 for 90 %", at);
+            self.say("RB-0209", cause, "write 0.90 for 90 %", at);
         }
         value
     }
@@ -377,7 +312,8 @@ const RETENTION: &[(&str, Retention)] =
     &[("standard", Retention::Standard), ("short", Retention::Short), ("zero", Retention::Zero)];
 const NOTES: &[(&str, Notes)] = &[("summary", Notes::Summary), ("plain", Notes::Plain)];
 /// Keys somebody may try for one winner over all fields.
-const DEFAULT_WINNER: &[&str] = &["winner", "default_winner", "defaults", "field_defaults", "conflict", "conflicts"];
+const DEFAULT_WINNER: &[&str] =
+    &["winner", "default_winner", "default", "defaults", "field_defaults", "conflict", "conflicts"];
 
 impl Reader {
     fn contract(&mut self, root: &Section) -> (Option<Contract>, Places) {

@@ -1,6 +1,8 @@
 //! Tests beside the rules: every word of them is known, or told at its place.
 
 use super::{Reader, Section};
+use crate::claim;
+use crate::contract::did_you_mean;
 use crate::contract::model::*;
 use crate::contract::trial;
 use crate::workflow::Workflow;
@@ -19,6 +21,7 @@ const TAGS: [SuppressClass; 5] = [
 
 impl Reader {
     pub(super) fn tests(&mut self, root: &Section, fields: &[&str]) -> Vec<ContractTest> {
+        let claims = claimed(root, fields);
         let mut tests: Vec<ContractTest> = Vec::new();
         for (place, section) in self.list(root, "test").into_iter().enumerate() {
             self.places.0.insert(format!("test[{}]", place + 1), section.at.clone());
@@ -37,10 +40,15 @@ impl Reader {
             let given = self.section(&section, "given");
             let then = self.section(&section, "then");
             if let Some(given) = &given {
-                self.given(given, fields);
+                self.given(given, fields, &claims);
             }
             if let Some(then) = &then {
-                self.then(then, fields);
+                if then.table.is_empty() {
+                    let cause = format!("{} expects nothing, so it would pass whatever happens", section.name());
+                    let cure = "say what follows: then = { budget = \"review\" } or owner, clock, review, task, contact, caller";
+                    self.say("RB-0205", cause, cure, then.at.clone());
+                }
+                self.then(then, fields, name.as_deref().unwrap_or_default());
             }
             if let (Some(name), Some(given), Some(then)) = (name, given, then) {
                 if tests.iter().any(|t| t.name == name) {
@@ -57,17 +65,17 @@ impl Reader {
         tests
     }
 
-    fn given(&mut self, section: &Section, fields: &[&str]) {
+    fn given(&mut self, section: &Section, fields: &[&str], claims: &[String]) {
         let keys: Vec<&str> = words::GIVEN.iter().map(|(k, _)| *k).collect();
         self.known(section, &keys);
         self.kinds(section, words::GIVEN);
-        self.said(section);
+        self.said(section, claims);
         if section.get("earlier").is_some()
             && let Some(earlier) = self.section(section, "earlier")
         {
             self.known(&earlier, &["call", "claims", "confidence"]);
             self.text(&earlier, "call");
-            self.said(&earlier);
+            self.said(&earlier, claims);
         }
         if section.get("crm").is_some()
             && let Some(crm) = self.section(section, "crm")
@@ -149,12 +157,21 @@ impl Reader {
     }
 
     /// Claims, and how sure the reader is of them.
-    fn said(&mut self, section: &Section) {
+    fn said(&mut self, section: &Section, known: &[String]) {
         self.sure(section);
         if section.get("claims").is_none() {
             return;
         }
         let Some(claims) = self.section(section, "claims") else { return };
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        for (key, _) in claims.table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
+            let cure = match did_you_mean(key.get_ref(), known.iter().copied()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("name one of {}, or flag.<name>", claim::FIELDS.join(", ")),
+            };
+            let cause = format!("{} says {}, which is no claim and feeds no clause", section.name(), key.get_ref());
+            self.say("RB-0204", cause, cure, key.span());
+        }
         for (key, value) in claims.table {
             match value.get_ref() {
                 DeValue::Table(_) => {
@@ -178,7 +195,26 @@ impl Reader {
         self.thousandths(section, "confidence");
     }
 
-    fn then(&mut self, section: &Section, fields: &[&str]) {
+    /// Every key is a field of this contract or one of the other things a test may expect; there are too many to list all of them.
+    fn spoken_of(&mut self, section: &Section, known: &[&str], test: &str) {
+        for (key, _) in section.table {
+            let name = key.get_ref().as_ref();
+            if known.contains(&name) {
+                continue;
+            }
+            let cause = format!("the test {test:?} speaks of {name}, which has no clause");
+            let cure = match did_you_mean(name, known.iter().copied()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!(
+                    "take it out of the test, add [field.{name}], or name {}",
+                    words::THEN.iter().map(|(k, _)| *k).collect::<Vec<_>>().join(", ")
+                ),
+            };
+            self.say("RB-0204", cause, cure, key.span());
+        }
+    }
+
+    fn then(&mut self, section: &Section, fields: &[&str], test: &str) {
         let kept = words::THEN.iter().map(|(k, _)| *k);
         let keys: Vec<String> = kept
             .map(str::to_owned)
@@ -186,7 +222,7 @@ impl Reader {
             .chain(fields.iter().map(|f| format!("field.{f}")))
             .collect();
         let known: Vec<&str> = keys.iter().map(String::as_str).collect();
-        self.known_short(section, &known);
+        self.spoken_of(section, &known, test);
         self.kinds(section, words::THEN);
         for (key, list) in [("match", words::MATCHES), ("contact", words::CONTACTS), ("caller", words::CALLER)] {
             let pairs: Vec<(&str, ())> = list.iter().map(|w| (*w, ())).collect();
@@ -239,6 +275,17 @@ impl Reader {
             }
         }
     }
+}
+
+/// Every claim that a test may give: those that readers make, and whatever a clause of this contract is fed from.
+fn claimed(root: &Section, fields: &[&str]) -> Vec<String> {
+    let flags = claim::FLAGS.iter().map(|flag| format!("flag.{flag}"));
+    let clauses = root.get("field").and_then(|(all, _)| all.as_table());
+    let from = |clause: &DeTable| clause.get("from").and_then(|from| Some(from.get_ref().as_str()?.to_owned()));
+    let sources =
+        clauses.into_iter().flat_map(|t| t.values()).filter_map(|clause| clause.get_ref().as_table().and_then(from));
+    let own = fields.iter().chain(claim::FIELDS).map(|name| (*name).to_owned());
+    own.chain(flags).chain(sources).collect()
 }
 
 /// The text of a key, when it is one; what else is wrong with it is told elsewhere.

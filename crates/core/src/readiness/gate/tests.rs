@@ -105,7 +105,7 @@ fn a_step_is_refused_by_the_line_that_is_red_or_unknown_with_the_command_that_me
         let told = may(&one(from, to), &red, &[]);
         assert!(told.iter().all(|p| p.code == "RB-0240"), "{told:?}");
         let eighth = told.iter().find(|p| p.cause.contains("guarantee 8 is red")).unwrap();
-        assert_eq!(eighth.cure, "ringback contract try --connection SANDBOX");
+        assert_eq!(eighth.cure, "ringback contract try --connection YOUR-SANDBOX");
         assert!(told.iter().any(|p| p.cause.contains("guarantee 3 is unknown")), "unknown is not green: {told:?}");
     }
     let untraced = World { traced: None, ..well() }.judged();
