@@ -152,6 +152,67 @@ fn where_a_caller_came_from_goes_into_a_contact_of_ours_only() {
 }
 
 #[test]
+fn where_a_caller_came_from_needs_the_level_that_makes_the_record() {
+    for (place, field, expected) in [
+        (Autonomy::Auto, None, "write"),
+        (Autonomy::AutoLowRisk, None, "write"),
+        (Autonomy::AutoLowRisk, Some(Autonomy::Suggest), "autonomy"),
+        (Autonomy::Suggest, Some(Autonomy::Auto), "autonomy"),
+        (Autonomy::Suggest, None, "autonomy"),
+    ] {
+        let mut inquiry = made(&house(Autonomy::Auto)).0;
+        inquiry.contact.as_mut().unwrap().record_held.properties.remove("rb_source");
+        let mut house = house(place);
+        house.contract.fields.get_mut("lead_source").unwrap().autonomy = field;
+        let verdict = now(&inquiry, &house, "lead_source").unwrap();
+        assert_eq!(verdict.because, expected, "{place:?}, {field:?}");
+    }
+}
+
+#[test]
+fn what_we_wrote_of_where_a_caller_came_from_is_replaced_only_where_the_machine_may_replace() {
+    for (machine, expected) in
+        [(Machine::FillEmpty, (VerdictKind::Keep, "not_empty")), (Machine::Update, (VerdictKind::Write, "write"))]
+    {
+        let mut house = house(Autonomy::Auto);
+        house.contract.fields.get_mut("lead_source").unwrap().machine = machine;
+        let mut inquiry = made(&house).0;
+        let contact = inquiry.contact.as_mut().unwrap();
+        contact.record_held.properties.insert("rb_source".into(), "Bing".into());
+        contact.ours.get_mut("rb_source").unwrap().value = "Bing".into();
+        let verdict = now(&inquiry, &house, "lead_source").unwrap();
+        assert_eq!((verdict.kind, verdict.because.as_str()), expected, "{machine:?}");
+    }
+}
+
+#[test]
+fn an_approval_lifts_nothing_that_the_level_suppresses() {
+    let mut house = house(Autonomy::Suggest);
+    let mut inquiry = looked(&house, NO_HEAT, vec![record("901", &[("phone", CALLER)])]).0.inquiry;
+    let asked = now(&inquiry, &house, "urgency").unwrap();
+    assert_eq!(asked.kind, VerdictKind::Review);
+    let digest = change_digest(&asked, &inquiry, &house.facts());
+    let (review, by) = (ReviewId::from_text("rev_1"), UserId::from_text("user_1"));
+    let (field, choice) = (Some("urgency".to_owned()), Choice::Approve);
+    let approval = Approval { review, kind: ReviewKind::Field, field, digest, choice, by, at: when(SINCE) };
+    inquiry.approvals = vec![approval];
+    assert_eq!(kind(&inquiry, &house, "urgency"), Some(VerdictKind::Write));
+    house.contract.autonomy = Autonomy::Observe;
+    let verdict = now(&inquiry, &house, "urgency").unwrap();
+    assert_eq!((verdict.kind, verdict.because.as_str()), (VerdictKind::Suppress, "autonomy"));
+}
+
+#[test]
+fn an_owner_that_is_held_names_the_classes_that_hold_it() {
+    let house = house(Autonomy::Auto);
+    let owned = record("901", &[("phone", CALLER), ("hubspot_owner_id", "12"), ("hs_email_optout", "true")]);
+    let inquiry = looked(&house, NO_HEAT, vec![owned]).0.inquiry;
+    let held = now(&inquiry, &house, "record_owner").unwrap();
+    assert_eq!((held.kind, held.because.as_str()), (VerdictKind::Suppress, "suppressed"));
+    assert_eq!(held.clause, "suppress.classes");
+}
+
+#[test]
 fn the_owner_property_takes_the_crms_id_of_a_person_and_every_other_field_the_name() {
     let house = house(Autonomy::Auto);
     let owned = record("901", &[("phone", CALLER), ("hubspot_owner_id", "12")]);

@@ -336,10 +336,7 @@ fn decision<'g>(ground: &Ground<'g>, rule: &FieldRule) -> Option<FieldValue<'g>>
         }
         "owner" => inquiry.owner.as_ref().map(|o| o.name.as_str()),
         "next_action" => Some(if inquiry.open() { "call_back" } else { "none" }),
-        "due_at" if rule.kind == FieldType::DateTime => {
-            return inquiry.clock.as_ref().map(|c| FieldValue::DateTime(c.due_at));
-        }
-        "due_at" => return inquiry.clock.as_ref().map(|c| FieldValue::Text(c.due_at.to_string().into())),
+        "due_at" => return inquiry.clock.as_ref().map(|c| FieldValue::DateTime(c.due_at)),
         "category" => inquiry.last_call().map(|c| c.category.as_str()),
         "location" => ground.location.map(|l| l.name.as_str()),
         "vertical" => ground.location.and_then(|l| l.vertical.as_deref()),
