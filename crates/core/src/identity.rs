@@ -907,6 +907,73 @@ mod tests {
         assert_eq!(resolve(&base).kind, MatchKind::Ambiguous);
     }
 
+    /// Which keys count is the contract's to say: what it neither links nor suggests by finds nobody.
+    #[test]
+    fn a_key_counts_only_where_the_contract_names_it() {
+        use MatchKey::{Email, EmailDomain, Phone};
+        let caller = phone("+16025550123", "US");
+        let found = |link: &[MatchKey], suggest: &[MatchKey], ignored: bool, shared: bool, records: &[Record]| {
+            let shared_numbers = if ignored { SharedNumbers::Ignore } else { SharedNumbers::Ask };
+            let rules = MatchRules {
+                link: link.iter().copied().collect(),
+                suggest: suggest.iter().copied().collect(),
+                shared_numbers,
+                ..rules()
+            };
+            let facts = MatchFacts {
+                phone: &caller,
+                known: shared.then_some(KnownNumber::Shared),
+                email: Some("mary@example.com"),
+                name: None,
+                candidates: records,
+                region: "US",
+                rules: &rules,
+            };
+            resolve(&facts)
+        };
+        let by_phone = [john("1", &[])];
+        let by_mail = [record("1", &[("email", "mary@example.com")])];
+        let by_domain = [record("1", &[("email", "john@example.com")])];
+        for (link, suggest, records, kind) in [
+            (vec![Phone], vec![], &by_phone, MatchKind::Lead),
+            (vec![Email], vec![Phone], &by_phone, MatchKind::Ambiguous),
+            (vec![Email], vec![], &by_phone, MatchKind::New),
+            (vec![Email], vec![], &by_mail, MatchKind::Lead),
+            (vec![Phone], vec![Email], &by_mail, MatchKind::Ambiguous),
+            (vec![Phone], vec![], &by_mail, MatchKind::New),
+        ] {
+            let found = found(&link, &suggest, false, false, records);
+            assert_eq!(found.kind, kind, "{link:?} {suggest:?}: {found:?}");
+            let seen = usize::from(kind != MatchKind::New);
+            assert_eq!(found.candidates.len(), seen, "{link:?} {suggest:?}: {found:?}");
+        }
+        assert_eq!(found(&[Email], &[EmailDomain], false, false, &by_domain).candidates.len(), 1);
+        assert_eq!(found(&[Email], &[], false, false, &by_domain).candidates, []);
+        // A number that several people use is asked about, or is no key at all.
+        assert_eq!(found(&[Phone], &[], false, true, &by_phone).kind, MatchKind::Ambiguous);
+        assert_eq!(found(&[Phone], &[], true, true, &by_phone).kind, MatchKind::New);
+        assert_eq!(found(&[Phone], &[], true, false, &by_phone).kind, MatchKind::Lead);
+    }
+
+    #[test]
+    fn a_lookup_asks_for_every_property_that_tells_who_it_is_or_whose() {
+        let properties = PersonProperties::hubspot();
+        let all = [
+            "phone",
+            "mobilephone",
+            "email",
+            "hs_additional_emails",
+            "firstname",
+            "lastname",
+            "lifecyclestage",
+            "hubspot_owner_id",
+        ];
+        assert_eq!(properties.all(), words(&all));
+        let owner = |held: &str| properties.owner_of(&record("1", &[("hubspot_owner_id", held)]));
+        assert_eq!((owner("77"), owner(" "), owner("")), (Some("77".to_owned()), None, None));
+        assert_eq!(properties.owner_of(&record("1", &[])), None);
+    }
+
     #[test]
     fn names_only_contradict_where_both_say_something() {
         for (said, held, expect) in [

@@ -33,15 +33,30 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) 
     out.result(&shown, || {
         let list = |key: &str| shown[key].as_array().map_or(0, Vec::len);
         let mut text = format!("{name}: {} properties made, {} were there\n", list("created"), list("present"));
-        text.push_str(&crate::commands::audit::pretty(&json!({ "made": shown["created"], "owners": shown["owners"] })));
-        if let Some(people) = shown["index"]["people"].as_u64() {
-            text.push_str(&format!("\n{people} people of the CRM are known to the identity index.\n"));
+        for made in &connected.created {
+            text.push_str(&format!("  {made}\n"));
+        }
+        match shown["index"]["people"].as_u64() {
+            Some(0) => text.push_str("\nThe CRM has no people yet, so every caller will be new.\n"),
+            Some(people) => text.push_str(&format!("\n{people} people of the CRM will be recognised when they call.\n")),
+            None => {}
         }
         if !rules {
             text.push_str("\nThere is no contract yet. Name one in [[account]] contract and run this again: it also makes the properties that the contract writes.\n");
         }
-        text.push_str("\nGive each person of [[account.staff]] the crm_owner from above. Providers send to:\n\n");
-        text.push_str(&hook_table(&hooks.iter().collect::<Vec<_>>()));
+        if !connected.owners.is_empty() {
+            let part = |text: &Option<String>| text.clone().unwrap_or_default();
+            let rows: Vec<Vec<String>> =
+                connected.owners.iter().map(|o| vec![o.id.clone(), part(&o.name), part(&o.email)]).collect();
+            text.push_str("\nWho owns records there; give each person of [[account.staff]] their crm_owner:\n\n");
+            text.push_str(&table(&["crm_owner", "name", "e-mail"], &rows));
+        }
+        if hooks.is_empty() {
+            text.push_str("\nNo provider of calls is connected yet.\n");
+        } else {
+            text.push_str("\nProviders send to:\n\n");
+            text.push_str(&hook_table(&hooks.iter().collect::<Vec<_>>()));
+        }
         text
     });
     match Fail::of(Exit::Unavailable, vec![(None, connected.problems)]) {

@@ -129,6 +129,13 @@ pub(crate) async fn level(out: Out, house: &House, account: &Account, asked: &Le
                 Some(email) => user::with_right(house, account, email, Act::GoLive).await?.as_str().to_owned(),
                 None => OPERATOR.to_owned(),
             };
+            if let Some(place) = asked.location.as_deref()
+                && !account.roster.locations.iter().any(|l| l.slug == place)
+            {
+                let all: Vec<&str> = account.roster.locations.iter().map(|l| l.slug.as_str()).collect();
+                let cause = format!("there is no location {place:?}");
+                return Err(Fail::new(Exit::Missing, "RB-0313", cause, format!("there are {}", all.join(", "))));
+            }
             let wish = LevelWish {
                 workflow: asked.contract.clone(),
                 place: asked.location.clone(),

@@ -53,7 +53,10 @@ impl Context<'_> {
         }
         if let Some(name) = section.text("env") {
             return self.filled(section, "env", (self.environment)(&name), || {
-                (format!("the variable {name} is not set"), format!("set {name}, or name another"))
+                (
+                    format!("the variable {name} is not set"),
+                    format!("set {name}, name another, or take this connection out if you do not have it"),
+                )
             });
         }
         if let Some(file) = section.text("file") {
