@@ -88,6 +88,8 @@ pub struct Rule {
     pub contract: Option<String>,
     pub workflow: Option<String>,
     pub version: Option<u64>,
+    /// The contract's name of the field; none of what no clause names.
+    pub field: Option<String>,
     pub clause: Option<String>,
     /// The clause as that version said it.
     pub sentence: Option<String>,

@@ -73,8 +73,9 @@ impl Known {
     fn take(&mut self, row: EffectRow) {
         let desired = upcast::read_own::<Effect>(Form::Effect, &row.body).ok().map(|effect| effect.desired);
         let receipt = row.receipt.as_deref().and_then(|text| serde_json::from_str::<Receipt>(text).ok());
+        let told = receipt.as_ref().and_then(|receipt| receipt.object);
+        let of_object = desired.as_ref().and_then(Desired::object).or(told) == Some(self.object);
         let shown = receipt.map(|receipt| receipt.record).filter(|record| !record.is_empty());
-        let of_object = desired.as_ref().and_then(Desired::object) == Some(self.object);
         let own = desired.as_ref().and_then(Desired::key);
         let named = match &desired {
             Some(Desired::ContactFields { record, .. } | Desired::Restore { record, .. }) => Some(record.as_str()),

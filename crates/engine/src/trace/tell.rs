@@ -212,6 +212,7 @@ fn rule_of(entry: &Told, version: Option<&Contract>) -> (Rule, Option<String>) {
         contract: id,
         workflow: word(entry, "workflow"),
         version: entry.body.get("workflow_version").and_then(Value::as_u64),
+        field: field.clone(),
         clause,
         sentence: sentence.or_else(|| {
             of_workflow.then(|| {
