@@ -751,11 +751,13 @@ async fn a_repeated_request_is_answered_and_not_done_again() {
 async fn a_record_of_the_crm_leads_to_the_sentence_behind_each_of_its_fields() {
     let world = World::new().await;
     let cookie = async |email: &str| world.sign_in(email).await;
-    let (dana, ada, sam) = (cookie("dana@example.com").await, cookie("ada@example.com").await, cookie("sam@example.com").await);
+    let (dana, ada, sam) =
+        (cookie("dana@example.com").await, cookie("ada@example.com").await, cookie("sam@example.com").await);
     // By the vendor's id, and by our key in it.
     let token = world.west.token(world.engine.store(), "read", 1).await;
     let all = world.api(&token, "/api/v1/inquiries?limit=50").await.json();
-    let dale = all["data"].as_array().unwrap().iter().find(|i| i.to_string().contains("Dale Whitaker")).unwrap().clone();
+    let dale =
+        all["data"].as_array().unwrap().iter().find(|i| i.to_string().contains("Dale Whitaker")).unwrap().clone();
     let task = dale["effects"].as_array().unwrap().iter().find(|e| e["target"] == "task").unwrap().clone();
     let by_key = format!("/t/task/rb-task-{}", dale["id"].as_str().unwrap().trim_start_matches("inq_"));
     let page = world.page(&sam, &by_key).await;
@@ -831,7 +833,10 @@ async fn what_another_version_would_have_done_is_asked_at_every_door() {
     let dana = world.sign_in("dana@example.com").await;
     assert_eq!(world.page(&dana, &path).await.status, StatusCode::FORBIDDEN);
     assert_eq!(world.page(&sam, "/t/contact/10099?under=1&of=x").await.status, StatusCode::NOT_FOUND);
-    assert_eq!(world.page(&sam, &format!("/t/contact/10099?under=x&of={of}")).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        world.page(&sam, &format!("/t/contact/10099?under=x&of={of}")).await.status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
 }
 
 #[tokio::test]

@@ -109,7 +109,10 @@ pub(crate) async fn export_record(out: Out, house: &House, account: &Account, re
     let written = written.ok_or_else(|| unknown(&format!("{object} {id}")))?;
     let value = json!({ "file": written.text, "lines": written.lines, "hash": written.hash, "key": written.key });
     out.result(&value, || written.text.clone());
-    note(format!("{} lines, signed with the key {}; `ringback audit verify FILE` checks them.", written.lines, written.key));
+    note(format!(
+        "{} lines, signed with the key {}; `ringback audit verify FILE` checks them.",
+        written.lines, written.key
+    ));
     Ok(())
 }
 
@@ -187,7 +190,8 @@ async fn under(house: &House, account: &Account, answer: &Answer, rules: &str) -
 
 /// What was, and what would have been.
 fn told(answer: &Answer, under: &Under) -> String {
-    let version = under.then_under.as_ref().map_or_else(String::new, |c| format!(" under {} version {}", c.name, c.version));
+    let version =
+        under.then_under.as_ref().map_or_else(String::new, |c| format!(" under {} version {}", c.name, c.version));
     let quote = answer.quote.as_ref().and_then(|quote| quote.words.text());
     let quote = quote.map_or_else(String::new, |words| format!("\nThe caller said: “{}”", words.trim()));
     format!("{} was decided at {}{version}: {}{quote}\n{}", under.to, under.at, under.then.sentence(), under.sentence)

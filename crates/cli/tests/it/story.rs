@@ -163,7 +163,11 @@ fn a_value_in_the_crm_leads_to_its_sentence_and_its_trail_proves_itself_elsewher
     // Heard, suggested, approved, written: the answer names each.
     let budget = &asked()[0];
     let (id, digest) = (budget["id"].as_str().unwrap(), budget["digest"].as_str().unwrap());
-    assert!(home.run(&["review", "decide", id, "--digest", digest, "--by", "admin@localhost", "--approve"]).status.success());
+    assert!(
+        home.run(&["review", "decide", id, "--digest", digest, "--by", "admin@localhost", "--approve"])
+            .status
+            .success()
+    );
     let traced = |id: &str| home.json(&["trace", "contact", id, "rb_budget", "--json"]);
     let written = || home.run(&["trace", "contact", &contact, "rb_budget"]).status.success() && served.rests();
     Served::until("the approved value is read back", written);
@@ -173,7 +177,8 @@ fn a_value_in_the_crm_leads_to_its_sentence_and_its_trail_proves_itself_elsewher
     assert!(answer["quote"]["words"]["text"].as_str().unwrap().contains("2500 dollars"), "{answer}");
     assert_eq!(answer["verdict"]["because"], "decided_by_person", "{answer}");
     assert!(answer["verdict"]["plan"].is_string() && answer["approval"]["by"].is_string(), "{answer}");
-    let (status, by_api) = served.api(&token, &format!("/api/v1/trace?object=contact&record={contact}&property=rb_budget"));
+    let (status, by_api) =
+        served.api(&token, &format!("/api/v1/trace?object=contact&record={contact}&property=rb_budget"));
     assert_eq!((status, &by_api["data"][0]["seq"]), (200, &answer["seq"]));
 
     // Under the version that decided a person is asked again, as one was; under a draft the task's urgency is nobody's business.
@@ -183,9 +188,15 @@ fn a_value_in_the_crm_leads_to_its_sentence_and_its_trail_proves_itself_elsewher
     assert_eq!((&urgency["same"], &urgency["would"]["verdict"]), (&json!(true), &json!("write")), "{urgency}");
     let contract = std::fs::read_to_string(home.path().join("contract.toml")).unwrap();
     let (before, clause) = contract.split_once("[field.callback_urgency]").unwrap();
-    home.write("draft.toml", &format!("{before}[field.callback_urgency]{}", clause.replacen("\"update\"", "\"never\"", 1)));
+    home.write(
+        "draft.toml",
+        &format!("{before}[field.callback_urgency]{}", clause.replacen("\"update\"", "\"never\"", 1)),
+    );
     let told = home.shown(&["trace", "task", &task, "rb_urgency", "--under", "draft.toml"]);
-    assert!(told.contains("would have been left as it is") && told.contains("field.callback_urgency.machine"), "{told}");
+    assert!(
+        told.contains("would have been left as it is") && told.contains("field.callback_urgency.machine"),
+        "{told}"
+    );
     assert!(home.shown(&["trace", "task", &task, "rb_urgency", "--under", "7"]).contains("RB-0313"));
 
     // The whole trail: checked with nothing but the file; one byte less or other, and it is found.

@@ -209,7 +209,9 @@ impl RejectReason {
 
     /// The reason of a word.
     pub fn of(word: &str) -> Option<Self> {
-        [Self::NoEvidence, Self::WrongDigits, Self::NotFollowing, Self::WrongKind].into_iter().find(|r| r.word() == word)
+        [Self::NoEvidence, Self::WrongDigits, Self::NotFollowing, Self::WrongKind]
+            .into_iter()
+            .find(|r| r.word() == word)
     }
 
     /// As people read it.

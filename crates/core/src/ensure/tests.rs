@@ -233,14 +233,14 @@ fn a_stamp_goes_with_a_change_and_is_no_reason_for_one() {
         properties: properties(&[("rb_trace", "https://r.example/t/contact/512"), ("rb_urgency", "high")]),
         was: properties(&[("rb_urgency", "")]),
     };
-    let shows = |urgency: &str, trace: &str| {
-        done(vec![person("512", &[("rb_urgency", urgency), ("rb_trace", trace)])])
-    };
+    let shows = |urgency: &str, trace: &str| done(vec![person("512", &[("rb_urgency", urgency), ("rb_trace", trace)])]);
     let Next::Done(receipt) = Told::new().then(Purpose::Look, shows("high", "")).later(&fields) else { panic!() };
     assert_eq!(receipt.properties, properties(&[("rb_urgency", "high")]), "nothing is sent, and nothing told as sent");
     // Whoever changed the stamp moved no value.
     let told = Told::new().then(Purpose::Look, shows("", "an older way"));
-    let Next::Exchange { operation: CrmOp::Update { properties: sent, .. }, .. } = told.later(&fields) else { panic!() };
+    let Next::Exchange { operation: CrmOp::Update { properties: sent, .. }, .. } = told.later(&fields) else {
+        panic!()
+    };
     assert_eq!(sent.len(), 2);
     let wrote = told.then(Purpose::Write, done(vec![]));
     // What was sent is read back, stamps included.

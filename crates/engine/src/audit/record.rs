@@ -142,9 +142,9 @@ impl Engine {
         let (checkpoints, contracts) = self
             .store()
             .read(move |tx| {
-                Box::pin(async move {
-                    Ok((store::checkpoints_all(tx, &of).await?, store::contracts_all(tx, &of).await?))
-                })
+                Box::pin(
+                    async move { Ok((store::checkpoints_all(tx, &of).await?, store::contracts_all(tx, &of).await?)) },
+                )
             })
             .await?;
         let Some(traced) = self.traced_record(account, object, id).await? else { return Ok(None) };
@@ -355,14 +355,20 @@ impl Reading {
             }
         }
         if let Some((line, id)) = self.sealed.iter().find(|(_, id)| !self.documents.contains(id)) {
-            return Err(Unsound { line: *line, cause: format!("the document {id} is missing, and nothing says that it was erased") });
+            return Err(Unsound {
+                line: *line,
+                cause: format!("the document {id} is missing, and nothing says that it was erased"),
+            });
         }
         for (line, name, seq, hash) in &self.heads {
             let Some(held) = self.chains.get(name) else { continue };
             let stands = held.entries.iter().find(|(_, entry)| entry.seq == *seq);
             let agrees = stands.map_or(!held.whole, |(_, entry)| entry.hash == *hash);
             if !agrees {
-                return Err(Unsound { line: *line, cause: format!("entry {seq} of {name} is not what the checkpoint says") });
+                return Err(Unsound {
+                    line: *line,
+                    cause: format!("entry {seq} of {name} is not what the checkpoint says"),
+                });
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Everything that was written to one record of the CRM: found by the vendor's id, or by our key in it, which is known before the record is there.
 
-use super::tell::{self, Chain, is};
 use super::Answer;
+use super::tell::{self, Chain, is};
 use crate::{Engine, Error, instant};
 use jiff::Timestamp;
 use ringback_core::contract::Contract;

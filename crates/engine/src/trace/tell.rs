@@ -9,6 +9,8 @@ use ringback_core::plan::Evidence;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// The word of a write whose verdict the ledger does not tell.
+const NOT_TOLD: &str = "not_told";
 /// Clauses of what a rollback put back begin so, and those of what every record of ours carries.
 pub(super) const TAKEN_BACK: &str = "rollback.";
 pub(super) const OF_EVERY_RECORD: &str = "workflow.";
@@ -69,7 +71,10 @@ impl Chain<'_> {
         let plan = self.plan_of(entry);
         let ruling = by_rules.then(|| Ruling {
             kind: "write".into(),
-            because: verdict.and_then(|v| word(v, "because")).unwrap_or_else(|| STAMP.into()),
+            because: verdict.and_then(|v| word(v, "because")).unwrap_or_else(|| {
+                let stamp = rule.clause.as_deref().is_some_and(|clause| clause.starts_with(OF_EVERY_RECORD));
+                if stamp { STAMP.into() } else { NOT_TOLD.into() }
+            }),
             plan: plan.and_then(|p| word(p, "plan")),
             at: verdict.or(plan).map_or(entry.at, |told| told.at),
         });

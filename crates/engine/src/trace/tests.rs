@@ -92,12 +92,8 @@ async fn heard_again(world: &World, inquiry: &InquiryId, field: &str, value: &st
     let mut less = claim.claim.clone();
     less.value = ClaimValue::Choice(value.into());
     less.confidence = Confidence(claim.claim.confidence.0 - 100);
-    let rejected = RejectedClaim {
-        field: field.into(),
-        reason: RejectReason::NotFollowing,
-        text: "made up".into(),
-        span: None,
-    };
+    let rejected =
+        RejectedClaim { field: field.into(), reason: RejectReason::NotFollowing, text: "made up".into(), span: None };
     let call = held.calls[0].clone();
     let event = Event::Read {
         call: call.id.clone(),
@@ -177,9 +173,7 @@ async fn a_record_is_found_by_our_key_before_the_crm_has_named_it() {
     let read_at = world.engine.now();
     world.settle_find(&inquiry, &find.id).await;
     world.act(&inquiry, Event::Found { effect: find.id, read_at, records: Vec::new(), memory: Vec::new() }).await;
-    let traced = async |object: &str, id: &str| {
-        world.engine.traced_record(&world.account, object, id).await.unwrap()
-    };
+    let traced = async |object: &str, id: &str| world.engine.traced_record(&world.account, object, id).await.unwrap();
     let key = format!("rb-contact-{}", world.person());
     for (object, key) in [("contact", key.as_str()), ("call", "rb-call-1")] {
         let before = traced(object, key).await.unwrap();
@@ -237,10 +231,14 @@ async fn another_version_decides_again_what_was_heard() {
     assert_eq!((same.same, same.unknown.as_deref()), (Some(true), None), "{same:?}");
     assert_eq!(same.would.as_ref().map(|d| (d.verdict, d.value.clone())), Some(("write", value.clone())));
     assert_eq!(same.then_under.as_ref().map(|c| c.version), Some(1));
-    let asks = under(&world, &answer, draft(|c| {
-        let rule = c.fields.get_mut(&field).unwrap();
-        rule.machine = contract::Machine::Suggest;
-    }))
+    let asks = under(
+        &world,
+        &answer,
+        draft(|c| {
+            let rule = c.fields.get_mut(&field).unwrap();
+            rule.machine = contract::Machine::Suggest;
+        }),
+    )
     .await;
     let would = asks.would.as_ref().unwrap();
     assert_eq!((would.verdict, &would.value, asks.same), ("review", &value, Some(false)), "{asks:?}");
@@ -250,9 +248,13 @@ async fn another_version_decides_again_what_was_heard() {
     assert!(none.sentence.contains("has no clause for"), "{}", none.sentence);
     let observes = under(&world, &answer, draft(|c| c.autonomy = Autonomy::Observe)).await;
     assert_eq!(observes.would.map(|d| d.verdict), Some("suppress"), "{}", observes.sentence);
-    let elsewhere = under(&world, &answer, draft(|c| {
-        c.fields.get_mut(&field).unwrap().property = "other_place".into();
-    }))
+    let elsewhere = under(
+        &world,
+        &answer,
+        draft(|c| {
+            c.fields.get_mut(&field).unwrap().property = "other_place".into();
+        }),
+    )
     .await;
     assert!(elsewhere.sentence.contains("to contact.other_place"), "{}", elsewhere.sentence);
     assert_eq!(elsewhere.same, Some(false));

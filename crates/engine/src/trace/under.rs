@@ -3,8 +3,8 @@
 //!
 //! Nothing is written and nothing is asked of a vendor. What was not read then, or is erased, is told as not known.
 
-use super::tell::{self, Chain, OF_EVERY_RECORD, TAKEN_BACK, word};
 use super::Answer;
+use super::tell::{self, Chain, OF_EVERY_RECORD, TAKEN_BACK, word};
 use crate::audit::Told;
 use crate::facts::{read_pauses, read_roster};
 use crate::rollback::{HOLD, read_hold};
@@ -92,9 +92,10 @@ impl Engine {
         let versions = std::collections::BTreeMap::new();
         let chain = Chain { inquiry: asked.inquiry.as_str(), told: &told, trail: &trail, versions: &versions };
         let is_it = |o: &&Told| o.kind == "write" && o.seq == asked.seq;
-        let entry = told.iter().find(is_it).and_then(|write| {
-            tell::fields(write).into_iter().find(|one| tell::is(one, "field", &asked.property))
-        });
+        let entry = told
+            .iter()
+            .find(is_it)
+            .and_then(|write| tell::fields(write).into_iter().find(|one| tell::is(one, "field", &asked.property)));
         let missing = || Error::Missing(format!("write of {} in entry {}", asked.property, asked.seq));
         let entry = entry.ok_or_else(missing)?;
         let write = write_of(&chain, &entry).ok_or_else(missing)?;
@@ -137,7 +138,8 @@ impl Engine {
     async fn other(&self, account: &AccountId, name: &str, other: &Other) -> Result<(Contract, ContractRef), Error> {
         let number = match other {
             Other::Draft(draft) => {
-                let named = ContractRef { id: ContractId::from_text("ctr_draft"), name: draft.name.clone(), version: 0 };
+                let named =
+                    ContractRef { id: ContractId::from_text("ctr_draft"), name: draft.name.clone(), version: 0 };
                 return Ok(((**draft).clone(), named));
             }
             Other::Version(number) => *number,
@@ -164,7 +166,9 @@ fn no_rules(entry: &Told) -> Option<&'static str> {
     if clause.starts_with(TAKEN_BACK) {
         return Some("a person put back what stood there before; no rule decided it");
     }
-    clause.starts_with(OF_EVERY_RECORD).then_some("every record that Ringback makes carries it, whatever the contract says")
+    clause
+        .starts_with(OF_EVERY_RECORD)
+        .then_some("every record that Ringback makes carries it, whatever the contract says")
 }
 
 fn write_of(chain: &Chain<'_>, entry: &Told) -> Option<Write> {
@@ -238,10 +242,13 @@ impl Write {
         // A question that a person answered then would have been the same question.
         let asked_as_then = found.decision.as_ref().is_some_and(|d| d.verdict == "review") && self.by_person;
         let there = found.elsewhere.is_none() && !found.waits;
-        under.same = Some(there && match found.decision.as_ref().map(|d| d.verdict) {
-            Some("write") => as_then && !self.by_person,
-            _ => asked_as_then && as_then,
-        });
+        under.same = Some(
+            there
+                && match found.decision.as_ref().map(|d| d.verdict) {
+                    Some("write") => as_then && !self.by_person,
+                    _ => asked_as_then && as_then,
+                },
+        );
         under.sentence = self.sentence(&rules, &found, under.without_level.as_ref(), (as_then, asked_as_then));
         under
     }
@@ -254,11 +261,17 @@ impl Write {
         (as_then, asked_as_then): (bool, bool),
     ) -> String {
         let Some(field) = &found.field else {
-            return format!("{} has no clause for {}, so nothing would have been written there.", capital(rules), self.to);
+            return format!(
+                "{} has no clause for {}, so nothing would have been written there.",
+                capital(rules),
+                self.to
+            );
         };
         let place = found.elsewhere.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
         let Some(decision) = &found.decision else {
-            return format!("Under {rules} nothing would have been decided: nothing was heard that its clause {field} takes.");
+            return format!(
+                "Under {rules} nothing would have been decided: nothing was heard that its clause {field} takes."
+            );
         };
         let value = match (&decision.value, as_then) {
             (Some(_), true) => "the same value".to_owned(),
@@ -266,9 +279,9 @@ impl Write {
             (None, _) => "nothing".to_owned(),
         };
         let mut said = match decision.verdict {
-            "write" if found.waits => format!(
-                "Under {rules} {value} would be written{place} as soon as it is known whose record it is"
-            ),
+            "write" if found.waits => {
+                format!("Under {rules} {value} would be written{place} as soon as it is known whose record it is")
+            }
             "write" if self.by_person => format!("Under {rules} {value} would have been written{place} by itself"),
             "write" => format!("Under {rules} {value} would have been written{place}"),
             "review" if asked_as_then && as_then => {

@@ -188,7 +188,10 @@ fn rules() -> Vec<Route> {
         ),
         Route {
             act: Act::Export,
-            query: &[("object", "`contact`, `call` or `task`"), ("record", "id of the record in the CRM, or our key in it")],
+            query: &[
+                ("object", "`contact`, `call` or `task`"),
+                ("record", "id of the record in the CRM, or our key in it"),
+            ],
             ..Route::get(
                 "/api/v1/audit/record",
                 "Everything the ledger says about one record, as a signed file that proves itself",

@@ -175,7 +175,8 @@ pub(crate) async fn page(
         let written = app.engine.export_record(&session.account, &object, &id).await?.ok_or_else(missing)?;
         let name = format!("ringback-{object}-{}.jsonl", id.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
         let disposition = format!("attachment; filename=\"{name}\"");
-        let headers = [(header::CONTENT_TYPE, "application/x-ndjson".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+        let headers =
+            [(header::CONTENT_TYPE, "application/x-ndjson".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
         return Ok((headers, written.text).into_response());
     }
     let under = asked(&app, &session, &traced, &query).await?;
@@ -266,6 +267,20 @@ fn who(inquiry: &Inquiry) -> String {
     named.or_else(|| super::reviews::subject(inquiry)).unwrap_or_else(|| t("card.no_caller").to_owned())
 }
 
+fn is_about(under: &Under, answer: &Answer) -> bool {
+    let to = under.to.split_once('.').map_or("", |(_, property)| property);
+    (under.seq, &under.inquiry, to) == (answer.seq, &answer.inquiry, answer.property.as_str())
+}
+
+/// The same value on the same grounds.
+fn written_again(newer: &Answer, answer: &Answer) -> bool {
+    let heard = |a: &Answer| a.quote.as_ref().map(|q| (q.document.clone(), q.start, q.end));
+    let ruled = |a: &Answer| (a.rule.version, a.rule.clause.clone(), a.actor.clone(), a.provider.clone());
+    (&newer.is, &newer.record) == (&answer.is, &answer.record)
+        && heard(newer) == heard(answer)
+        && ruled(newer) == ruled(answer)
+}
+
 impl Reader<'_> {
     fn wall(&self, inquiry: &InquiryId) -> Wall {
         self.session.wall(self.inquiries.get(inquiry).and_then(|i| i.location.as_ref()))
@@ -274,19 +289,31 @@ impl Reader<'_> {
     /// Fields that somebody or a clause decided, the one that was written last first; and those that every record of ours carries.
     fn fields(&self, answers: &[Answer], open: Option<&str>) -> (Vec<Field>, Vec<Own>) {
         let (mut fields, mut own): (Vec<Field>, Vec<Own>) = (Vec::new(), Vec::new());
+        let mut newer: BTreeMap<&str, &Answer> = BTreeMap::new();
         for answer in answers {
             let wall = self.wall(&answer.inquiry);
             let stamp = answer.verdict.as_ref().is_some_and(|v| v.because == STAMP) && answer.rule.field.is_none();
             if stamp {
                 if own.iter().all(|o| o.property != answer.property) {
-                    let value = sealed(answer.is.as_ref(), |v| v.to_owned(), &wall, self.now);
+                    let value = sealed(answer.is.as_ref(), str::to_owned, &wall, self.now);
                     own.push(Own { property: answer.property.clone(), value, at: wall.moment(answer.at, self.now) });
                 }
                 continue;
             }
+            // A record is written whole: what was only written again is no history.
+            let asked = self.under.is_some_and(|under| is_about(under, answer));
+            if newer.get(answer.property.as_str()).is_some_and(|newer| !asked && written_again(newer, answer)) {
+                continue;
+            }
             let told = self.told(answer, &wall);
+            let before = newer.insert(answer.property.as_str(), answer);
             match fields.iter_mut().find(|field| field.property == answer.property) {
                 Some(field) => {
+                    // Where no look was taken before the write, what was written last is what stood there.
+                    let newest = field.earlier.last_mut().unwrap_or(&mut field.newest);
+                    if before.is_some_and(|newer| newer.was.is_none() && newer.record == answer.record) {
+                        newest.was.clone_from(&told.is);
+                    }
                     field.open |= told.under.is_some();
                     field.earlier.push(told);
                 }
@@ -298,6 +325,9 @@ impl Reader<'_> {
                     earlier: Vec::new(),
                 }),
             }
+        }
+        if fields.iter().all(|field| !field.open) {
+            fields.iter_mut().take(1).for_each(|field| field.open = true);
         }
         own.sort_by(|a, b| a.property.cmp(&b.property));
         (fields, own)
@@ -317,7 +347,10 @@ impl Reader<'_> {
         Told {
             field: field_word(name),
             to: format!("{}.{}", answer.object, answer.property),
-            was: answer.was.as_ref().map_or_else(|| t("field.empty").to_owned(), |was| sealed(Some(was), word, wall, self.now)),
+            was: answer
+                .was
+                .as_ref()
+                .map_or_else(|| t("field.empty").to_owned(), |was| sealed(Some(was), word, wall, self.now)),
             is: sealed(answer.is.as_ref(), word, wall, self.now),
             at: moment(answer.at),
             actor: t(match (taken_back, by_ai, by_approved) {
@@ -331,12 +364,23 @@ impl Reader<'_> {
             after,
             said_at,
             source: self.source(answer, wall),
-            sure: answer.confidence.filter(|_| answer.quote.is_some() || answer.provider.is_some()).map(sure).unwrap_or_default(),
+            sure: answer
+                .confidence
+                .filter(|_| answer.quote.is_some() || answer.provider.is_some())
+                .map(sure)
+                .unwrap_or_default(),
             sentence: rule.sentence.clone().unwrap_or_default(),
-            winner: rule.winner.clone().filter(|w| !rule.sentence.as_ref().is_some_and(|s| s.contains(w.as_str()))).unwrap_or_default(),
+            winner: rule
+                .winner
+                .clone()
+                .filter(|w| !rule.sentence.as_ref().is_some_and(|s| s.contains(w.as_str())))
+                .unwrap_or_default(),
             clause: rule.clause.clone().unwrap_or_default(),
             version: version.unwrap_or_default(),
-            because: answer.verdict.as_ref().map_or_else(|| t("trace.taken_back").to_owned(), |v| because_word(&v.because)),
+            because: answer
+                .verdict
+                .as_ref()
+                .map_or_else(|| t("trace.taken_back").to_owned(), |v| because_word(&v.because)),
             reason: answer.reason.clone().filter(|r| rule.winner.as_ref() != Some(r)).unwrap_or_default(),
             plan: answer.verdict.as_ref().and_then(|v| v.plan.clone()).unwrap_or_default(),
             lost: answer.lost.iter().map(|lost| self.lost(lost, &word, wall)).collect(),
@@ -354,9 +398,10 @@ impl Reader<'_> {
             hash: answer.hash.clone(),
             versions: self.others(answer),
             command: format!("ringback trace {} {} {} --under draft.toml", answer.object, self.record, answer.property),
-            under: self.under.filter(|u| u.seq == answer.seq && u.inquiry == answer.inquiry && u.to.ends_with(&format!(".{}", answer.property))).map(
-                |under| Shown { then: under.then.sentence(), sentence: under.sentence.clone() },
-            ),
+            under: self
+                .under
+                .filter(|under| is_about(under, answer))
+                .map(|under| Shown { then: under.then.sentence(), sentence: under.sentence.clone() }),
         }
     }
 
@@ -399,7 +444,9 @@ impl Reader<'_> {
     fn lost(&self, lost: &Lost, word: &impl Fn(&str) -> String, wall: &Wall) -> Loser {
         let what = match (lost.kind, &lost.provider) {
             (Candidate::Said, _) => t("lost.said").to_owned(),
-            (Candidate::Offered, Some(provider)) => format!("{} {}", t("review.offered"), offered_by(provider, wall, self.now)),
+            (Candidate::Offered, Some(provider)) => {
+                format!("{} {}", t("review.offered"), offered_by(provider, wall, self.now))
+            }
             (Candidate::Offered, None) => t("review.offered").to_owned(),
             (Candidate::Crm, _) => t("lost.crm").to_owned(),
             (Candidate::Rejected, _) => t("lost.rejected").to_owned(),
@@ -425,12 +472,8 @@ impl Reader<'_> {
         let one = |row: &ContractRow| {
             let property = escape_query(&answer.property);
             let of = escape_query(&name_of(answer));
-            let to = format!(
-                "{}?field={property}&under={}&of={of}#{}",
-                self.here,
-                row.version,
-                place(&answer.property)
-            );
+            let to =
+                format!("{}?field={property}&under={}&of={of}#{}", self.here, row.version, place(&answer.property));
             (format!("{} {}", row.name, row.version), to)
         };
         self.versions.iter().filter(of_name).take(VERSIONS_MAX).map(one).collect()
