@@ -116,17 +116,29 @@ async fn from_words(world: &World) -> Answer {
     traced.answers.into_iter().find(of).expect("something that was said is written")
 }
 
-#[tokio::test]
-async fn an_answer_tells_its_verdict_and_what_lost() {
+/// What is written from these words: the field, the claim it is fed by, and the property.
+async fn written_from_words() -> (String, String, String) {
     let world = World::new().await;
     let inquiry = world.missed_call("1").await;
-    heard_again(&world, &inquiry, "reason_code", "billing_question").await;
     world.contact_made(&inquiry).await;
-    let [answer] = answers(&world, "rb_reason_code").await.try_into().unwrap();
+    let answer = from_words(&world).await;
+    let field = answer.rule.field.unwrap();
+    let from = in_force().fields[&field].from.clone();
+    (field, from, answer.property)
+}
+
+#[tokio::test]
+async fn an_answer_tells_its_verdict_and_what_lost() {
+    let (field, from, property) = written_from_words().await;
+    let world = World::new().await;
+    let inquiry = world.missed_call("1").await;
+    heard_again(&world, &inquiry, &from, "billing_question").await;
+    world.contact_made(&inquiry).await;
+    let [answer] = answers(&world, &property).await.try_into().unwrap();
     let verdict = answer.verdict.unwrap();
     assert_eq!((verdict.kind.as_str(), verdict.because.as_str()), ("write", "write"));
     assert!(verdict.plan.unwrap().starts_with("plan_1"), "the plan that wanted it");
-    assert_eq!(answer.rule.field.as_deref(), Some("reason_code"));
+    assert_eq!(answer.rule.field, Some(field));
     let kinds: Vec<Candidate> = answer.lost.iter().map(|l| l.kind).collect();
     assert_eq!(kinds, [Candidate::Said, Candidate::NotAdmitted], "{:?}", answer.lost);
     let said = &answer.lost[0];
@@ -143,6 +155,7 @@ async fn an_answer_tells_its_verdict_and_what_lost() {
 
 #[tokio::test]
 async fn what_stood_in_the_crm_lost_to_what_is_written_over_it() {
+    let (_, _, property) = written_from_words().await;
     let world = World::new().await;
     let first = world.missed_call("1").await;
     world.contact_made(&first).await;
@@ -153,12 +166,12 @@ async fn what_stood_in_the_crm_lost_to_what_is_written_over_it() {
         object: Some(Object::Contact),
         record: "501".into(),
         read_at: Some(world.engine.now()),
-        properties: [("rb_reason_code".to_owned(), "complaint".to_owned())].into(),
-        was: [("rb_reason_code".to_owned(), "emergency_urgent".to_owned())].into(),
+        properties: [(property.clone(), "complaint".to_owned())].into(),
+        was: [(property.clone(), "emergency_urgent".to_owned())].into(),
         ..Default::default()
     };
     world.settle(&second, &find.id, "fields", receipt).await;
-    let all = answers(&world, "rb_reason_code").await;
+    let all = answers(&world, &property).await;
     let crm: Vec<&Lost> = all[0].lost.iter().filter(|l| l.kind == Candidate::Crm).collect();
     assert_eq!(crm.len(), 1, "{:?}", all[0].lost);
     assert_eq!(crm[0].text(), Some("emergency_urgent"));
