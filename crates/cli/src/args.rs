@@ -89,15 +89,8 @@ pub(crate) enum Command {
     Proof(Proof),
     /// What to do when something fails, with the values of this moment.
     Runbook,
-    /// Why a CRM field says what it says: call, words, clause, actor, time, receipt.
-    Trace {
-        /// contact, call, task, …
-        object: String,
-        /// The CRM's id of the record.
-        record: String,
-        /// The CRM's internal name of the field.
-        field: String,
-    },
+    /// Why a CRM field says what it says: call, words, clause, verdict, what lost, actor, time, receipt.
+    Trace(Trace),
     /// The written rules.
     #[command(subcommand)]
     Contract(Contract),
@@ -473,14 +466,35 @@ pub(crate) enum Quarantine {
     },
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// contact, call, task, …
+    pub(crate) object: String,
+    /// The CRM's id of the record, or Ringback's key in it.
+    pub(crate) record: String,
+    /// The CRM's internal name of the field.
+    pub(crate) field: String,
+    /// What would have been decided under another version of the contract (its number) or under a file's text, by the words that were heard.
+    #[arg(long, value_name = "VERSION|FILE")]
+    pub(crate) under: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
-    /// Check every chain and checkpoint.
-    Verify,
-    /// The ledger of one inquiry; without one, the account's own chain.
+    /// Check every chain and checkpoint; with a file, check what `audit export --record` wrote, with nothing but the file.
+    Verify {
+        file: Option<PathBuf>,
+        /// The public key it has to be signed with; `ringback proof key` shows it.
+        #[arg(long, value_name = "KEY", requires = "file")]
+        key: Option<String>,
+    },
+    /// The ledger of one inquiry, or of one record of the CRM; without either, the account's own chain.
     Export {
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", conflicts_with = "record")]
         inquiry: Option<String>,
+        /// A record as `contact:512`: everything about it, as a signed file that proves itself.
+        #[arg(long, value_name = "OBJECT:ID")]
+        record: Option<String>,
     },
     /// Who changed rules and rights: contracts applied and refused, people, roles, tokens.
     Account,

@@ -41,6 +41,7 @@ fn run(cli: &Cli, out: Out) -> Result<(), Fail> {
     match &cli.command {
         Command::Error { code } => error_text::run(out, code.as_deref()),
         Command::Proof(args::Proof::Verify { file, key }) => reconcile::verify(out, file, key.as_deref()),
+        Command::Audit(Audit::Verify { file: Some(file), key }) => audit::verify_file(out, file, key.as_deref()),
         Command::Init { directory, crm, profile } => {
             init::run(out, directory, crm, profile.as_deref(), &house::new_key())
         }
@@ -111,7 +112,7 @@ async fn with_house(cli: &Cli, out: Out, house: &House) -> Result<(), Fail> {
     let account = || house.account(named);
     match &cli.command {
         Command::Import { file, connection } => import::run(out, house, account()?, file, connection).await,
-        Command::Trace { object, record, field } => audit::trace(out, house, account()?, (object, record, field)).await,
+        Command::Trace(asked) => audit::trace(out, house, account()?, asked).await,
         Command::Reconcile(asked) => reconcile::run(out, house, account()?, asked).await,
         Command::Proof(command) => reconcile::proof(out, house, account()?, command).await,
         Command::Runbook => reconcile::runbook(out, house, account()?).await,
@@ -119,10 +120,13 @@ async fn with_house(cli: &Cli, out: Out, house: &House) -> Result<(), Fail> {
         Command::Rollback(command) => rollback::run(out, house, account()?, command).await,
         Command::Quarantine(command) => desk::quarantine(out, house, account()?, command).await,
         Command::Review(command) => desk::review(out, house, account()?, command).await,
-        Command::Audit(Audit::Export { inquiry: Some(id) }) => audit::export(out, house, account()?, id).await,
-        Command::Audit(Audit::Export { inquiry: None }) => audit::export_account(out, house, account()?).await,
+        Command::Audit(Audit::Export { inquiry: Some(id), .. }) => audit::export(out, house, account()?, id).await,
+        Command::Audit(Audit::Export { record: Some(record), .. }) => {
+            audit::export_record(out, house, account()?, record).await
+        }
+        Command::Audit(Audit::Export { .. }) => audit::export_account(out, house, account()?).await,
         Command::Audit(Audit::Account) => audit::account(out, house, account()?).await,
-        Command::Audit(Audit::Verify) | Command::Verify => audit::verify(out, house, named).await,
+        Command::Audit(Audit::Verify { .. }) | Command::Verify => audit::verify(out, house, named).await,
         Command::User(command) => user::run(out, house, account()?, command).await,
         Command::Token(command) => token::run(out, house, account()?, command).await,
         _ => Ok(()),

@@ -6,7 +6,10 @@
 //! Unknown is a value here too: a property that was not read then is told as unknown, never as empty.
 
 mod both;
+mod one;
 mod words;
+
+pub use one::{Unread, Would, would};
 
 use crate::contract::{Contract, FieldRule};
 use crate::crm::{CrmWords, Object, Record, Setter};

@@ -158,13 +158,32 @@ impl Desired {
     }
 }
 
-/// Properties that say when and by which version a write was made.
-pub const STAMPS: &[&str] = &["rb_written_at", "rb_version", "rb_trace"];
+/// Properties that say when and by which version a write was made, and where it can be asked about.
+pub const STAMPS: &[&str] = &["rb_written_at", "rb_version", TRACE_PROPERTY];
+
+/// The stamp that holds the way from a record back to the sentence behind each of its fields ([`trace_path`]).
+pub const TRACE_PROPERTY: &str = "rb_trace";
+
+/// Where the console shows what was written to a record: `/t/contact/512`. `id` is the vendor's id of the record, as its translator writes
+/// it, or our key in it, which is known before the record is there.
+pub fn trace_path(object: Object, id: &str) -> String {
+    use std::fmt::Write as _;
+    let mut path = format!("/t/{}/", object.as_str());
+    for byte in id.bytes() {
+        // A translator's ids have parts (`Leads/512`), which the page's address has too.
+        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+    path
+}
 
 /// Everything that is written to a record without a clause of the contract, besides our key and, on a contact that we make, number and
 /// placeholder name. A closed list: whatever else is written, somebody has mapped.
 pub const OWN_STAMPS: &[&str] =
-    &["rb_call_id", "rb_version", "rb_written_at", "rb_inquiry_url", "rb_trace", "rb_first_call_at"];
+    &["rb_call_id", "rb_version", "rb_written_at", "rb_inquiry_url", TRACE_PROPERTY, "rb_first_call_at"];
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
@@ -173,4 +192,33 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(out, "{b:02x}");
         out
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_of_a_record_has_an_address_of_its_own() {
+        for (object, id, path) in [
+            (Object::Contact, "512", "/t/contact/512"),
+            (Object::Call, "Calls/7", "/t/call/Calls/7"),
+            (Object::Task, "rb-task-01j", "/t/task/rb-task-01j"),
+            (Object::Contact, "a b?c#d%é", "/t/contact/a%20b%3Fc%23d%25%C3%A9"),
+        ] {
+            assert_eq!(trace_path(object, id), path);
+        }
+    }
+
+    #[test]
+    fn the_same_wish_with_another_stamp_is_the_same_wish() {
+        let wish = |stamps: &[(&str, &str)]| {
+            let mut properties = Properties::from([("rb_urgency".to_owned(), "high".to_owned())]);
+            properties.extend(stamps.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
+            let was = Properties::from([("rb_urgency".to_owned(), String::new())]);
+            Desired::ContactFields { record: "512".into(), properties, was }.digest()
+        };
+        assert_eq!(wish(&[]), wish(&[(TRACE_PROPERTY, "https://r.example/t/contact/512")]));
+        assert_ne!(wish(&[]), wish(&[("rb_intent", "booking")]));
+    }
 }

@@ -19,7 +19,7 @@ use crate::crm::{
     CrmOp, DealsWay, Held, KEY_PROPERTY, KeyWay, Object, Outcome, Properties, Record, Why, WriteTraits,
     is_placeholder_name,
 };
-use crate::effect::Desired;
+use crate::effect::{Desired, STAMPS};
 use crate::mutant;
 use crate::rollback::Spared;
 use jiff::{SignedDuration, Timestamp};
@@ -1009,14 +1009,18 @@ fn fields(
         return Next::DeadLetter(Why::new("record_gone", format!("the CRM does not show contact {record}")));
     };
     let value = |name: &String| now.properties.get(name).map_or("", String::as_str);
-    if properties.iter().all(|(n, v)| same(value(n), v)) {
+    // A stamp goes with a change: where everything else stands already it is no reason to write, and whoever changed it moved no value. What
+    // was sent is read back, stamps included.
+    let stamp = |name: &String| STAMPS.contains(&name.as_str());
+    if properties.iter().all(|(n, v)| same(value(n), v) || (stamp(n) && !wrote)) {
         return Next::Done(Receipt {
             object: Some(Object::Contact),
             record: now.id.clone(),
             read_at: last.ended_at.or(Some(around.now)),
             properties: properties
-                .keys()
-                .filter_map(|n| now.properties.get(n).map(|v| (n.clone(), v.clone())))
+                .iter()
+                .filter(|(n, v)| !stamp(n) || same(value(n), v))
+                .filter_map(|(n, _)| now.properties.get(n).map(|v| (n.clone(), v.clone())))
                 .collect(),
             was: was.clone(),
             ..Receipt::default()
@@ -1025,7 +1029,7 @@ fn fields(
     // What is neither the old nor the new value was set by somebody else meanwhile: decide again.
     let moved = properties.iter().any(|(n, v)| {
         let before = was.get(n).map_or("", String::as_str);
-        !same(value(n), v) && !same(value(n), before)
+        !stamp(n) && !same(value(n), v) && !same(value(n), before)
     });
     if moved || now.id != record {
         return Next::Moved(now.clone());

@@ -3,6 +3,7 @@
 //! A chain says that nothing within it was changed. A checkpoint says which chains stood where at a moment, and is signed with a key that is
 //! not in the database: so a shortened or missing chain is found too. Words may be gone by policy; that is told, and breaks nothing.
 
+pub mod record;
 mod replay;
 
 pub use replay::{Difference, ReplayReport};
@@ -142,7 +143,7 @@ fn open_body(row: &EntryRow) -> Result<Map<String, Value>, Error> {
 }
 
 /// Takes name → document id out of a body.
-fn take_sealed(body: &mut Map<String, Value>) -> Vec<(String, String)> {
+pub(crate) fn take_sealed(body: &mut Map<String, Value>) -> Vec<(String, String)> {
     match body.remove("sealed") {
         Some(Value::Object(sealed)) => {
             sealed.into_iter().filter_map(|(name, id)| id.as_str().map(|id| (name, id.to_owned()))).collect()

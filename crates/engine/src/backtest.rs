@@ -4,6 +4,7 @@
 //! a few pages are under way, and one is dropped when it is counted; what stays is one look into the CRM per caller, by which older inquiries of
 //! the same caller learn what a person set there later.
 
+mod recall;
 mod record;
 mod trial;
 

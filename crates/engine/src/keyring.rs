@@ -169,7 +169,7 @@ impl Keyring {
             .collect()
     }
 
-    /// Signs the end of a proof with Ed25519 under a key derived for nothing else.
+    /// Signs the end of a proof, or of a record's trail, with Ed25519 under a key derived for nothing else.
     pub fn sign_proof(&self, bytes: &[u8]) -> String {
         let pair = self.keys.last().and_then(|(_, key)| proof_pair(key));
         pair.map(|pair| hex(pair.sign(bytes).as_ref())).unwrap_or_default()

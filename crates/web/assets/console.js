@@ -40,9 +40,9 @@
     if (!row) return;
     row.classList.add("at");
     if (scroll) row.scrollIntoView({ block: "nearest" });
-    const target = one("[data-tick], h3 a, h2, a, button", row) || row;
+    const target = one("[data-tick], summary, h3 a, h2, a, button", row) || row;
     if (scroll) {
-      if (!target.matches("a, button, input")) target.tabIndex = -1;
+      if (!target.matches("a, button, input, summary")) target.tabIndex = -1;
       target.focus({ preventScroll: true });
     }
   };

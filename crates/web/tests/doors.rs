@@ -29,6 +29,8 @@ use tower::ServiceExt as _;
 
 /// A field that the sample's contacts were made with.
 const FIELD: &str = "lead_location";
+/// A contact that the one account found in its CRM, and the other has none of.
+const RECORD: &str = "10051";
 
 struct World {
     router: Router,
@@ -169,6 +171,8 @@ impl World {
                     ids.extend(store::effects_dead(tx, &account, 9).await?.into_iter().map(|r| r.id));
                     ids.extend(store::signals_quarantined(tx, &account, 9, &end).await?.into_iter().map(|r| r.id));
                     ids.extend(store::rollbacks_list(tx, &account, 9, &end).await?.into_iter().map(|r| r.id));
+                    // A record of the CRM.
+                    ids.push(RECORD.to_owned());
                     Ok(ids)
                 })
             })
@@ -219,7 +223,8 @@ async fn what_one_account_holds_no_route_shows_or_changes_for_another() {
         let targets: Vec<String> = if named {
             theirs.iter().map(|id| path.replace("{id}", id).replace("{seq}", id)).collect()
         } else {
-            vec![format!("{}?object=contact&record=10051&property=rb_urgency", path.replace("{field}", "urgency"))]
+            let query = format!("object=contact&record={RECORD}&property=rb_urgency");
+            vec![format!("{}?{query}", path.replace("{field}", "urgency"))]
         };
         let body = match path.rsplit('/').next() {
             Some("events") => json!({ "event": "taken" }),
@@ -235,6 +240,7 @@ async fn what_one_account_holds_no_route_shows_or_changes_for_another() {
             Some("rollbacks") => json!({ "scope": {}, "digest": "x", "reason": "no" }),
             // Who answers for a guarantee says why.
             Some("level") => json!({ "level": "observe", "answer_for": [3] }),
+            Some("under") => json!({ "object": "contact", "record": RECORD, "property": "rb_urgency", "version": 1 }),
             _ => Value::Null,
         };
         for target in targets {
@@ -243,7 +249,9 @@ async fn what_one_account_holds_no_route_shows_or_changes_for_another() {
                 "get" => world.api(&token, &target).await,
                 _ => world.api_post(&token, &target, &target, &body).await,
             };
-            let expected = match (named, method.as_str()) {
+            // Named by what the CRM calls it.
+            let record = path.ends_with("/audit/record") || path.ends_with("/trace/under");
+            let expected = match (named || record, method.as_str()) {
                 (true, _) => StatusCode::NOT_FOUND,
                 (false, "get") => StatusCode::OK,
                 (false, _) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -279,6 +287,7 @@ async fn no_page_and_no_click_reaches_what_another_account_holds() {
     for (path, gets, posts) in routes {
         for id in &theirs {
             let target = path.replace("{id}", id).replace("{seq}", id);
+            let target = target.replace("{object}", "contact").replace("{*id}", id);
             if gets {
                 let answer = world.page(&cookie, &target).await;
                 assert_eq!(answer.status, StatusCode::NOT_FOUND, "GET {target}");
@@ -736,6 +745,98 @@ async fn a_repeated_request_is_answered_and_not_done_again() {
     }
     let bad = world.api_post(&token, &path, "bad", &json!({ "event": "eaten" })).await;
     assert_eq!((bad.status, bad.code().as_str()), (StatusCode::BAD_REQUEST, "RB-0103"));
+}
+
+#[tokio::test]
+async fn a_record_of_the_crm_leads_to_the_sentence_behind_each_of_its_fields() {
+    let world = World::new().await;
+    let cookie = async |email: &str| world.sign_in(email).await;
+    let (dana, ada, sam) =
+        (cookie("dana@example.com").await, cookie("ada@example.com").await, cookie("sam@example.com").await);
+    // By the vendor's id, and by our key in it.
+    let token = world.west.token(world.engine.store(), "read", 1).await;
+    let all = world.api(&token, "/api/v1/inquiries?limit=50").await.json();
+    let dale =
+        all["data"].as_array().unwrap().iter().find(|i| i.to_string().contains("Dale Whitaker")).unwrap().clone();
+    let task = dale["effects"].as_array().unwrap().iter().find(|e| e["target"] == "task").unwrap().clone();
+    let by_key = format!("/t/task/rb-task-{}", dale["id"].as_str().unwrap().trim_start_matches("inq_"));
+    let page = world.page(&sam, &by_key).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+    assert!(page.body.contains(task["record"].as_str().unwrap()), "{}", page.body);
+    let contact = world.page(&sam, "/t/contact/10099?field=rb_location").await;
+    assert_eq!(contact.status, StatusCode::OK, "{}", contact.body);
+    for shown in ["id=\"f-rb-location\"", "field.lead_location", "Dale Whitaker", "Ben Ortega", "no clause is asked"] {
+        assert!(contact.body.contains(shown), "{shown}: {}", contact.body);
+    }
+    // The inquiry's table leads there.
+    let inquiry = world.page(&sam, &format!("/inquiries/{}", dale["id"].as_str().unwrap())).await.body;
+    let (_, rest) = inquiry.split_once("href=\"/t/contact/10099?field=").expect("a link from the field table");
+    let property = rest.split('#').next().unwrap();
+    assert!(contact.body.contains(property), "{property}");
+    // What belongs to a place that is not hers, a coordinator does not see, here as elsewhere.
+    let hers = world.page(&dana, "/t/contact/10099").await;
+    assert!(hers.body.contains("Dale Whitaker") && !hers.body.contains("Ben Ortega"), "{}", hers.body);
+    assert!(!hers.body.contains("file=1") && !hers.body.contains("under="), "{}", hers.body);
+    assert_eq!(world.page(&dana, "/t/contact/10099?file=1").await.status, StatusCode::FORBIDDEN);
+    for nothing in ["/t/contact/4711", "/t/person/10099", "/t/deal/10099", "/t/contact/rb-contact-nobody"] {
+        assert_eq!(world.page(&sam, nothing).await.status, StatusCode::NOT_FOUND, "{nothing}");
+    }
+    // Its whole trail, for whoever may take it along; it proves itself.
+    let file = world.page(&ada, "/t/contact/10099?file=1").await;
+    assert_eq!(file.status, StatusCode::OK);
+    assert!(file.headers[header::CONTENT_DISPOSITION].to_str().unwrap().contains("ringback-contact-10099"));
+    let sound = ringback_engine::audit::record::verify_record(file.body.as_bytes(), None).unwrap();
+    assert_eq!(sound.records, ["10099"]);
+    let by_api = world.api(&token, "/api/v1/audit/record?object=contact&record=10099").await.json();
+    let text = by_api["file"].as_str().unwrap();
+    let again = ringback_engine::audit::record::verify_record(text.as_bytes(), by_api["key"].as_str()).unwrap();
+    assert_eq!((again.entries, again.answers), (sound.entries, sound.answers));
+    assert_eq!(world.api(&token, "/api/v1/audit/record?object=contact").await.code(), "RB-0131");
+}
+
+#[tokio::test]
+async fn what_another_version_would_have_done_is_asked_at_every_door() {
+    let world = World::new().await;
+    let token = world.west.token(world.engine.store(), "read", 1).await;
+    let body = json!({ "object": "contact", "record": "10099", "property": "rb_location", "version": 1 });
+    let answer = world.api_post(&token, "/api/v1/trace/under", "u1", &body).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    // The sample's ledger has no events: that is said, and nothing guessed.
+    assert!(answer.json()["unknown"].is_string() && answer.json()["would"].is_null(), "{}", answer.body);
+    let asked = |more: Value| {
+        let mut body = json!({ "object": "contact", "record": "10099", "property": "rb_location" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for (more, status) in [
+        (json!({ "version": 9 }), StatusCode::NOT_FOUND),
+        (json!({ "version": 1, "seq": 1 }), StatusCode::NOT_FOUND),
+        (json!({}), StatusCode::UNPROCESSABLE_ENTITY),
+        (json!({ "version": 1, "text": "" }), StatusCode::UNPROCESSABLE_ENTITY),
+        (json!({ "text": "nonsense" }), StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        let answer = world.api_post(&token, "/api/v1/trace/under", "u2", &asked(more.clone())).await;
+        assert_eq!(answer.status, status, "{more}: {}", answer.body);
+    }
+    let draft = asked(json!({ "text": ringback_core::contract::DEFAULT_TEXT }));
+    let answer = world.api_post(&token, "/api/v1/trace/under", "u3", &draft).await;
+    assert!([StatusCode::OK, StatusCode::CONFLICT].contains(&answer.status), "{} {}", answer.status, answer.body);
+    // On the page the question is a link, with a right of its own.
+    let answers = world.api(&token, "/api/v1/trace?object=contact&record=10099&property=rb_location").await.json();
+    let newest = &answers["data"][0];
+    assert_eq!(newest["verdict"]["kind"], "write", "{newest}");
+    let of = format!("{}.{}.rb_location", newest["inquiry"].as_str().unwrap(), newest["seq"]);
+    let path = format!("/t/contact/10099?under=1&of={of}");
+    let sam = world.sign_in("sam@example.com").await;
+    let page = world.page(&sam, &path).await;
+    assert!(page.status == StatusCode::OK && page.body.contains("it cannot be known"), "{}", page.body);
+    let dana = world.sign_in("dana@example.com").await;
+    assert_eq!(world.page(&dana, &path).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(world.page(&sam, "/t/contact/10099?under=1&of=x").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        world.page(&sam, &format!("/t/contact/10099?under=x&of={of}")).await.status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
 }
 
 #[tokio::test]

@@ -285,6 +285,8 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
         ("today", "/".to_owned()),
         ("inquiry", format!("/inquiries/{emergency}")),
         ("inquiry-dead", format!("/inquiries/{dead}")),
+        ("trace", "/t/contact/10099".to_owned()),
+        ("trace-task", "/t/task/70001?field=rb_urgency".to_owned()),
         ("reviews", "/reviews".to_owned()),
         ("reviews-one", format!("/reviews?inquiry={emergency}")),
         ("reviews-together", format!("/reviews?because={ALIKE}")),

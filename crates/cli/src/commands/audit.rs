@@ -1,11 +1,21 @@
 //! `verify`, `audit`, `trace`: what the ledger can say for itself.
 
+use crate::args::Trace;
+use crate::commands::contract;
+use crate::commands::reconcile;
 use crate::config::Account;
 use crate::house::House;
-use crate::out::Out;
+use crate::out::{Out, note};
 use crate::problems::{Exit, Fail};
 use ringback_core::id::InquiryId;
+use ringback_engine::Error;
+use ringback_engine::audit::record::verify_record;
+use ringback_engine::trace::{Answer, Asked, Other, Under};
 use serde_json::{Value, json};
+use std::path::Path;
+
+/// The longest file about a record that is checked.
+const RECORD_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Checks every chain and checkpoint, of one account or of all; fails when one does not hold.
 pub(crate) async fn verify(out: Out, house: &House, named: Option<&str>) -> Result<(), Fail> {
@@ -89,26 +99,102 @@ fn nothing_yet(account: &Account) -> Fail {
     Fail::new(Exit::Missing, "RB-0313", cause, "contracts, people, roles and tokens show here once they are changed")
 }
 
-/// Why a CRM field says what it says.
-pub(crate) async fn trace(
-    out: Out,
-    house: &House,
-    account: &Account,
-    (object, record, field): (&str, &str, &str),
-) -> Result<(), Fail> {
+/// Everything about one record of the CRM: the file itself on stdout, for it is taken elsewhere.
+pub(crate) async fn export_record(out: Out, house: &House, account: &Account, record: &str) -> Result<(), Fail> {
+    let Some((object, id)) = record.split_once(':').filter(|(object, id)| !object.is_empty() && !id.is_empty()) else {
+        let cause = format!("{record:?} is no record");
+        return Err(Fail::new(Exit::Usage, "RB-0310", cause, "write object and id: contact:512"));
+    };
+    let written = house.engine.export_record(&account.id(), object, id).await?;
+    let written = written.ok_or_else(|| unknown(&format!("{object} {id}")))?;
+    let value = json!({ "file": written.text, "lines": written.lines, "hash": written.hash, "key": written.key });
+    out.result(&value, || written.text.clone());
+    note(format!(
+        "{} lines, signed with the key {}; `ringback audit verify FILE` checks them.",
+        written.lines, written.key
+    ));
+    Ok(())
+}
+
+/// Checks a file about a record by itself: no settings, no key file, no network.
+pub(crate) fn verify_file(out: Out, file: &Path, key: Option<&str>) -> Result<(), Fail> {
+    let bytes = reconcile::read(file, RECORD_BYTES_MAX)?;
+    let sound = match verify_record(&bytes, key) {
+        Ok(sound) => sound,
+        Err(wrong) => {
+            out.result(&json!({ "ok": false, "line": wrong.line, "cause": wrong.cause }), String::new);
+            let cause = format!("{}, line {}: {}", file.display(), wrong.line, wrong.cause);
+            let cure = "ask for the file again where it was made: `ringback audit export --record OBJECT:ID`";
+            let fail = Fail::new(Exit::Check, "RB-0406", cause, cure);
+            return Err(if out.json { fail.told() } else { fail });
+        }
+    };
+    out.result(&json!({ "ok": true, "pinned": key.is_some(), "record": sound }), || {
+        let ids = if sound.records.is_empty() { "not in the CRM yet".to_owned() } else { sound.records.join(", ") };
+        format!(
+            "OK: {} {ids} of {}, as of {}\n{} written values; {} entries of {} chains, {} of them about this record; {} documents, {} of \
+             them gone by policy or request; {} checkpoints\nhash  {}\nkey   {}",
+            sound.object,
+            sound.account,
+            sound.exported_at,
+            sound.answers,
+            sound.entries,
+            sound.chains,
+            sound.about,
+            sound.documents,
+            sound.expired,
+            sound.checkpoints,
+            sound.hash,
+            sound.key
+        )
+    });
+    if key.is_none() {
+        note("The key stands in the file itself: compare it with `ringback proof key`, or name it with --key.");
+    }
+    Ok(())
+}
+
+fn unknown(what: &str) -> Fail {
+    let cure = "Ringback wrote nothing there; the CRM's own history says who did";
+    Fail::new(Exit::Missing, "RB-0313", format!("nothing is known of {what}"), cure)
+}
+
+/// Why a CRM field says what it says; with `--under`, also what other rules would have decided.
+pub(crate) async fn trace(out: Out, house: &House, account: &Account, asked: &Trace) -> Result<(), Fail> {
+    let (object, record, field) = (asked.object.as_str(), asked.record.as_str(), asked.field.as_str());
     let answers = house.engine.trace(&account.id(), object, record, field).await?;
-    if answers.is_empty() {
-        let cure = "Ringback wrote nothing there; the CRM's own history says who did";
-        return Err(Fail::new(
-            Exit::Missing,
-            "RB-0313",
-            format!("nothing is known of {object} {record} {field}"),
-            cure,
-        ));
+    let Some(newest) = answers.first() else { return Err(unknown(&format!("{object} {record} {field}"))) };
+    if let Some(rules) = &asked.under {
+        let under = under(house, account, newest, rules).await?;
+        out.result(&under, || told(newest, &under));
+        return Ok(());
     }
     let value = serde_json::to_value(&answers).unwrap_or_default();
     out.result(&value, || pretty(&value));
     Ok(())
+}
+
+async fn under(house: &House, account: &Account, answer: &Answer, rules: &str) -> Result<Under, Fail> {
+    let other = match rules.parse::<u32>() {
+        Ok(version) => Other::Version(version),
+        Err(_) => Other::Draft(Box::new(contract::read(Path::new(rules), Some(account))?.1)),
+    };
+    house.engine.under(&account.id(), &Asked::of(answer), &other).await.map_err(|error| match error {
+        Error::Refused(cause) => {
+            let cure = "name in the contract's `crm` a connection that the settings have";
+            Fail::new(Exit::Check, "RB-0250", cause, cure)
+        }
+        other => other.into(),
+    })
+}
+
+/// What was, and what would have been.
+fn told(answer: &Answer, under: &Under) -> String {
+    let version =
+        under.then_under.as_ref().map_or_else(String::new, |c| format!(" under {} version {}", c.name, c.version));
+    let quote = answer.quote.as_ref().and_then(|quote| quote.words.text());
+    let quote = quote.map_or_else(String::new, |words| format!("\nThe caller said: “{}”", words.trim()));
+    format!("{} was decided at {}{version}: {}{quote}\n{}", under.to, under.at, under.then.sentence(), under.sentence)
 }
 
 /// A value as indented `key: value` lines, lists with dashes, nothing left out.

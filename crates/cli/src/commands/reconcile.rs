@@ -148,7 +148,7 @@ fn log_connection(account: &Account, named: Option<&str>) -> Result<ConnectionId
     })
 }
 
-fn read(file: &Path, bytes_max: u64) -> Result<Vec<u8>, Fail> {
+pub(crate) fn read(file: &Path, bytes_max: u64) -> Result<Vec<u8>, Fail> {
     let unreadable = |why: String| {
         let cause = format!("{} cannot be read: {why}", file.display());
         Fail::new(Exit::Usage, "RB-0310", cause, "name a file that this user may read")

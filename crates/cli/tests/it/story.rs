@@ -124,3 +124,96 @@ fn a_bad_version_is_taken_back_but_for_what_a_person_corrected_and_does_not_come
     });
     assert_eq!(sources().iter().filter(|s| s.is_empty()).count(), 5);
 }
+
+/// From a value in the CRM, by the link that stands on its record, to the sentence it came from; what another version would have decided; and all of it as
+/// one file that proves itself elsewhere.
+#[test]
+fn a_value_in_the_crm_leads_to_its_sentence_and_its_trail_proves_itself_elsewhere() {
+    let home = Home::ready();
+    let twin = home.connected("");
+    let served = home.serve();
+    let body = json!({
+        "resource_id": "CAL0000000000000000000000000000000a", "answered": false, "voicemail": true, "direction": "inbound", "duration": "20",
+        "customer_phone_number": "+13125550142", "tracking_phone_number": "+13125550100",
+        "start_time": "2026-03-04T18:12:07.000-06:00", "source": "Google Ads",
+        "transcription": "Hi, this is Dale Whitaker. We have no heat since last night, my budget is 2500 dollars. Please call me back.",
+    });
+    let body = body.to_string().into_bytes();
+    let signature = ringback_twins::sign::callrail("a-signing-key", &body);
+    assert_eq!(served.ask("POST", "/hooks/callrail-main/post-call", &[("signature", &signature)], &body).0, 200);
+    let asked = || {
+        let mut all = home.json(&["review", "list", "--json"]).as_array().unwrap().clone();
+        all.retain(|q| q["question"]["field"] == "budget");
+        all
+    };
+    Served::until("all is in the CRM and asked", || twin.held() == [1; 3] && served.rests() && asked().len() == 1);
+
+    // Each record carries the way to its page, by our key.
+    let console = "http://127.0.0.1:8787";
+    for (kind, object) in [("contacts", "contact"), ("calls", "call"), ("tasks", "task")] {
+        let record = &twin.records(kind)[0];
+        let key = Served::holds(record, "rb_key");
+        assert_eq!(Served::holds(record, "rb_trace"), format!("{console}/t/{object}/{key}"), "{record}");
+    }
+    let token = home.token("read", None);
+    let contact = twin.records("contacts")[0]["id"].as_str().unwrap().to_owned();
+    let key = Served::holds(&twin.records("contacts")[0], "rb_key");
+    let task = twin.records("tasks")[0]["id"].as_str().unwrap().to_owned();
+
+    // Heard, suggested, approved, written: the answer names each.
+    let budget = &asked()[0];
+    let (id, digest) = (budget["id"].as_str().unwrap(), budget["digest"].as_str().unwrap());
+    assert!(
+        home.run(&["review", "decide", id, "--digest", digest, "--by", "admin@localhost", "--approve"])
+            .status
+            .success()
+    );
+    let traced = |id: &str| home.json(&["trace", "contact", id, "rb_budget", "--json"]);
+    let written = || home.run(&["trace", "contact", &contact, "rb_budget"]).status.success() && served.rests();
+    Served::until("the approved value is read back", written);
+    let answer = &traced(&contact)[0];
+    assert_eq!(traced(&key), traced(&contact), "by our key as by the vendor's id");
+    assert_eq!((&answer["is"]["text"], &answer["actor"]), (&json!("2500"), &json!("human-approved AI")), "{answer}");
+    assert!(answer["quote"]["words"]["text"].as_str().unwrap().contains("2500 dollars"), "{answer}");
+    assert_eq!(answer["verdict"]["because"], "decided_by_person", "{answer}");
+    assert!(answer["verdict"]["plan"].is_string() && answer["approval"]["by"].is_string(), "{answer}");
+    let (status, by_api) =
+        served.api(&token, &format!("/api/v1/trace?object=contact&record={contact}&property=rb_budget"));
+    assert_eq!((status, &by_api["data"][0]["seq"]), (200, &answer["seq"]));
+
+    // Under the version that decided a person is asked again, as one was; under a draft the task's urgency is nobody's business.
+    let same = home.json(&["trace", "contact", &contact, "rb_budget", "--under", "1", "--json"]);
+    assert_eq!((&same["same"], &same["would"]["verdict"]), (&json!(true), &json!("review")), "{same}");
+    let urgency = home.json(&["trace", "task", &task, "rb_urgency", "--under", "1", "--json"]);
+    assert_eq!((&urgency["same"], &urgency["would"]["verdict"]), (&json!(true), &json!("write")), "{urgency}");
+    let contract = std::fs::read_to_string(home.path().join("contract.toml")).unwrap();
+    let (before, clause) = contract.split_once("[field.callback_urgency]").unwrap();
+    home.write(
+        "draft.toml",
+        &format!("{before}[field.callback_urgency]{}", clause.replacen("\"update\"", "\"never\"", 1)),
+    );
+    let told = home.shown(&["trace", "task", &task, "rb_urgency", "--under", "draft.toml"]);
+    assert!(
+        told.contains("would have been left as it is") && told.contains("field.callback_urgency.machine"),
+        "{told}"
+    );
+    assert!(home.shown(&["trace", "task", &task, "rb_urgency", "--under", "7"]).contains("RB-0313"));
+
+    // The whole trail: checked with nothing but the file; one byte less or other, and it is found.
+    let exported = home.run(&["audit", "export", "--record", &format!("contact:{contact}")]);
+    assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+    std::fs::write(home.path().join("trail.jsonl"), &exported.stdout).unwrap();
+    let key = home.json(&["proof", "key", "--json"]).to_string();
+    let elsewhere = Home::empty();
+    std::fs::write(elsewhere.path().join("trail.jsonl"), &exported.stdout).unwrap();
+    let checked = elsewhere.json(&["audit", "verify", "trail.jsonl", "--json"]);
+    assert_eq!((&checked["ok"], &checked["record"]["records"]), (&json!(true), &json!([contact])), "{checked}");
+    assert!(key.contains(checked["record"]["key"].as_str().unwrap()), "signed with this installation's key: {key}");
+    let mut changed = exported.stdout.clone();
+    let middle = changed.len() / 2;
+    changed[middle] ^= 1;
+    std::fs::write(elsewhere.path().join("trail.jsonl"), &changed).unwrap();
+    let found = elsewhere.shown(&["audit", "verify", "trail.jsonl"]);
+    assert!(found.starts_with("exit 1") && found.contains("RB-0406") && found.contains("line "), "{found}");
+    assert_eq!(home.json(&["verify", "--json"])["ok"], true);
+}

@@ -242,6 +242,23 @@ impl RejectReason {
             RejectReason::WrongKind => "wrong_kind",
         }
     }
+
+    /// The reason of a word.
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::NoEvidence, Self::WrongDigits, Self::NotFollowing, Self::WrongKind]
+            .into_iter()
+            .find(|r| r.word() == word)
+    }
+
+    /// As people read it.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            RejectReason::NoEvidence => "it was not admitted: the words do not stand in the transcript",
+            RejectReason::WrongDigits => "it was not admitted: a number with too few or too many digits",
+            RejectReason::NotFollowing => "it was not admitted: the words do not say this value",
+            RejectReason::WrongKind => "it was not admitted: not a value this field takes",
+        }
+    }
 }
 
 /// A value that was offered and refused, kept so that a person can see it.

@@ -306,9 +306,31 @@ fn without_a_clause_only_the_stamps_are_written() {
     house.contract.fields.clear();
     let (two, _) = looked(&house, NO_HEAT, Vec::new());
     let sent = wanted(&two, "contact");
-    let stamps = ["rb_call_id", "rb_first_call_at", "rb_inquiry_url", "rb_version", "rb_written_at"];
+    let stamps = ["rb_call_id", "rb_first_call_at", "rb_inquiry_url", "rb_trace", "rb_version", "rb_written_at"];
     let others: Vec<_> = sent.keys().filter(|n| !stamps.contains(&n.as_str())).collect();
     assert_eq!(others, ["firstname", "phone"], "who it is, and nothing that nobody mapped");
+}
+
+#[test]
+fn every_record_that_is_written_carries_the_way_to_its_sentences() {
+    let mut house = house(Autonomy::Auto);
+    let console = house.facts().console_url.to_owned();
+    let (new, _) = looked(&house, NO_HEAT, Vec::new());
+    let person = new.inquiry.person.clone().unwrap();
+    let stem = new.inquiry.id.stem();
+    assert_eq!(wanted(&new, "contact")["rb_trace"], format!("{console}/t/contact/rb-contact-{person}"));
+    assert_eq!(wanted(&new, "call:1")["rb_trace"], format!("{console}/t/call/rb-call-1"));
+    assert_eq!(wanted(&new, "task")["rb_trace"], format!("{console}/t/task/rb-task-{stem}"));
+    // A record that was there before says so by the vendor's id, one that we made before by our key.
+    let held = |key: &str| silent("Leads/901", &[("phone", CALLER), ("rb_key", key)]);
+    let (found, _) = looked(&house, NO_HEAT, vec![held("")]);
+    assert_eq!(wanted(&found, "fields")["rb_trace"], format!("{console}/t/contact/Leads/901"));
+    let (ours, _) = looked(&house, NO_HEAT, vec![held("rb-contact-7")]);
+    assert_eq!(wanted(&ours, "fields")["rb_trace"], format!("{console}/t/contact/rb-contact-7"));
+    // Where there is nothing to write, there is no way to write either.
+    house.contract.fields.clear();
+    let (nothing, _) = looked(&house, NO_HEAT, vec![held("")]);
+    assert_eq!(wanted(&nothing, "fields"), Properties::new());
 }
 
 #[test]

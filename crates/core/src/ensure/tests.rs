@@ -45,6 +45,7 @@ fn unknown() -> Option<Outcome> {
     Some(Outcome::Unknown { why: Why::new("no_answer", "timed out") })
 }
 
+#[derive(Clone)]
 struct Told(History, i64);
 
 impl Told {
@@ -223,6 +224,30 @@ fn a_value_that_somebody_changed_meanwhile_is_not_overwritten() {
     assert_eq!(purpose(&moved.later(&fields)), "moved");
     let already = Told::new().then(Purpose::Look, done(vec![read("high")]));
     assert_eq!(purpose(&already.later(&fields)), "done");
+}
+
+#[test]
+fn a_stamp_goes_with_a_change_and_is_no_reason_for_one() {
+    let fields = Desired::ContactFields {
+        record: "512".into(),
+        properties: properties(&[("rb_trace", "https://r.example/t/contact/512"), ("rb_urgency", "high")]),
+        was: properties(&[("rb_urgency", "")]),
+    };
+    let shows = |urgency: &str, trace: &str| done(vec![person("512", &[("rb_urgency", urgency), ("rb_trace", trace)])]);
+    let Next::Done(receipt) = Told::new().then(Purpose::Look, shows("high", "")).later(&fields) else { panic!() };
+    assert_eq!(receipt.properties, properties(&[("rb_urgency", "high")]), "nothing is sent, and nothing told as sent");
+    // Whoever changed the stamp moved no value.
+    let told = Told::new().then(Purpose::Look, shows("", "an older way"));
+    let Next::Exchange { operation: CrmOp::Update { properties: sent, .. }, .. } = told.later(&fields) else {
+        panic!()
+    };
+    assert_eq!(sent.len(), 2);
+    let wrote = told.then(Purpose::Write, done(vec![]));
+    // What was sent is read back, stamps included.
+    assert_eq!(purpose(&wrote.clone().then(Purpose::ReadBack, shows("high", "")).later(&fields)), "write");
+    let back = wrote.then(Purpose::ReadBack, shows("high", "https://r.example/t/contact/512"));
+    let Next::Done(receipt) = back.later(&fields) else { panic!() };
+    assert_eq!(receipt.properties.len(), 2);
 }
 
 #[test]

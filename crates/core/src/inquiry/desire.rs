@@ -4,9 +4,9 @@
 use super::step::person_keys;
 use super::*;
 use crate::contract::{Autonomy, Notes};
-use crate::crm::{CrmWords, Object, Properties, placeholder_name, written_instant};
+use crate::crm::{CrmWords, KEY_PROPERTY, Object, Properties, placeholder_name, written_instant};
 use crate::decide::{change_digest, ownership_held, stands_by};
-use crate::effect::{ContactRef, Desired, Effect, Need, Notice};
+use crate::effect::{ContactRef, Desired, Effect, Need, Notice, STAMPS, TRACE_PROPERTY, trace_path};
 use crate::identity::{self, MatchFacts, MatchKind, Phone};
 use crate::plan::VerdictKind;
 use crate::roster::{KnownNumber, Location};
@@ -37,7 +37,9 @@ impl Wish {
                 let before = properties.len();
                 properties.retain(|name, _| !held(Object::Contact, name));
                 was.retain(|name, _| !held(Object::Contact, name));
-                (before, properties.len())
+                // A stamp alone is nothing to write.
+                let stamped = properties.keys().all(|name| STAMPS.contains(&name.as_str()));
+                (before, if stamped { 0 } else { properties.len() })
             }
             Desired::NewContact { properties, .. } => {
                 let before = properties.len();
@@ -501,8 +503,14 @@ impl Writing<'_> {
         Wish { target: target.into(), lane: self.lane.clone(), desired, whole: None }
     }
 
-    /// Stamped on every record ([`crate::effect::OWN_STAMPS`]): which call, which version, when (F-162), and the way back to the sentence behind each field.
-    fn stamps(&self, call: Option<&InquiryCall>) -> Properties {
+    /// The way from a record to the sentence behind each of its fields, by our key or by the vendor's id.
+    fn trace(&self, object: Object, id: &str) -> (String, String) {
+        (TRACE_PROPERTY.to_owned(), format!("{}{}", self.facts.console_url, trace_path(object, id)))
+    }
+
+    /// Stamped on every record that we make ([`crate::effect::OWN_STAMPS`]): which call, which version, when (F-162), and the way back to the
+    /// sentence behind each field, by our key, for the vendor's id is not known yet.
+    fn stamps(&self, call: Option<&InquiryCall>, object: Object, key: &str) -> Properties {
         let contract = self.facts.contract_ref;
         let mut stamps = Properties::new();
         if let Some(call) = call {
@@ -514,6 +522,7 @@ impl Writing<'_> {
         );
         stamps.insert("rb_written_at".into(), written_instant(self.now));
         stamps.insert("rb_inquiry_url".into(), format!("{}/inquiries/{}", self.facts.console_url, self.inquiry.id));
+        stamps.extend([self.trace(object, key)]);
         stamps
     }
 
@@ -528,14 +537,15 @@ impl Writing<'_> {
     fn new_contact(&self) -> Wish {
         let inquiry = self.inquiry;
         let call = inquiry.first_missed().or(inquiry.calls.first());
-        let mut properties = self.stamps(call);
+        let key = contact_key(inquiry);
+        let mut properties = self.stamps(call, Object::Contact, &key);
         properties.extend(person_values(inquiry, self.words));
         if let Some(call) = call {
             properties.insert("rb_first_call_at".into(), written_instant(call.started_at));
         }
         properties.extend(self.writes(Object::Contact));
         properties.retain(|_, value| !value.is_empty());
-        self.wish("contact", Desired::NewContact { key: contact_key(inquiry), properties })
+        self.wish("contact", Desired::NewContact { key, properties })
     }
 
     /// Only fields that change are sent, and a blank never wins.
@@ -560,6 +570,12 @@ impl Writing<'_> {
         }
         let was = properties.keys().map(|name| (name.clone(), held(name))).collect();
         let record = contact.record.clone();
+        // With a change goes the way to its sentence; no change is made for it. What carries our key keeps the way by it.
+        let key = held(KEY_PROPERTY);
+        let (name, way) = self.trace(Object::Contact, if key.is_empty() { &record } else { &key });
+        if held(&name) != way {
+            properties.insert(name, way);
+        }
         Some(self.wish("fields", Desired::ContactFields { record, properties, was }))
     }
 
@@ -569,7 +585,8 @@ impl Writing<'_> {
 
     fn call_log(&self, call: &InquiryCall, contact: &ContactRef) -> Wish {
         let words = self.words;
-        let mut properties = self.stamps(Some(call));
+        let key = format!("rb-call-{}", call.id.stem());
+        let mut properties = self.stamps(Some(call), Object::Call, &key);
         let from = call.caller.e164().unwrap_or("unknown").to_owned();
         let status = match call.ending {
             Ending::Busy => words.call_statuses[1],
@@ -601,7 +618,6 @@ impl Writing<'_> {
             }
         }
         properties.extend(self.writes(Object::Call));
-        let key = format!("rb-call-{}", call.id.stem());
         let desired = Desired::Activity { object: Object::Call, key, properties, contact: contact.clone() };
         self.wish(format!("call:{}", call.id.stem()), desired)
     }
@@ -637,7 +653,7 @@ impl Writing<'_> {
             let properties = Properties::from([(words.task_status.to_owned(), words.task_done.to_owned())]);
             return Some(self.wish("task", Desired::ActivityIfMade { object: Object::Task, key, properties }));
         };
-        let mut properties = self.stamps(inquiry.first_missed());
+        let mut properties = self.stamps(inquiry.first_missed(), Object::Task, &key);
         let urgency = inquiry.urgency();
         let subject = if inquiry.urgent() {
             format!("Call back now: {number} ({urgency})")

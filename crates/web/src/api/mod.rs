@@ -8,6 +8,7 @@ mod openapi;
 pub(crate) mod rollbacks;
 mod things;
 mod token;
+mod trace;
 
 use crate::App;
 use axum::Router;
@@ -172,10 +173,31 @@ fn rules() -> Vec<Route> {
         Route {
             query: &[
                 ("object", "`contact`, `call` or `task`"),
-                ("record", "id of the record in the CRM"),
+                ("record", "id of the record in the CRM, or our key in it"),
                 ("property", "the CRM's name of the field"),
             ],
-            ..Route::get("/api/v1/trace", "Why a CRM field holds its value", "Trace", get(things::trace))
+            ..Route::get("/api/v1/trace", "Why a CRM field holds its value", "Trace", get(trace::trace))
+        },
+        Route::post(
+            "/api/v1/trace/under",
+            Act::ReadAll,
+            "What another version of the contract, or a draft, would have decided where a value stands; nothing is written",
+            Some("UnderAsked"),
+            "Under",
+            post(trace::under),
+        ),
+        Route {
+            act: Act::Export,
+            query: &[
+                ("object", "`contact`, `call` or `task`"),
+                ("record", "id of the record in the CRM, or our key in it"),
+            ],
+            ..Route::get(
+                "/api/v1/audit/record",
+                "Everything the ledger says about one record, as a signed file that proves itself",
+                "RecordTrail",
+                get(trace::record),
+            )
         },
         Route::get("/api/v1/ledger/verify", "Check every chain", "LedgerReport", get(things::verify)),
         Route::get("/api/v1/audit", "Who changed rules and rights, oldest first", "Entries", get(contracts::audit)),

@@ -47,7 +47,7 @@ fn operation(route: &Route) -> Value {
         parameters.push(json!({ "name": part, "in": "path", "required": true, "schema": { "type": "string" } }));
     }
     for (name, means) in route.query {
-        let required = route.path.ends_with("/trace");
+        let required = route.path.ends_with("/trace") || route.path.ends_with("/audit/record");
         let kind = if *name == "limit" { "integer" } else { "string" };
         parameters.push(
             json!({ "name": name, "in": "query", "required": required, "description": means, "schema": { "type": kind } }),
@@ -89,10 +89,38 @@ fn operation_id(route: &Route) -> String {
 
 fn all_schemas() -> Value {
     let mut all = schemas();
-    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), rollback_schemas()) {
-        all.extend(more);
+    for more in [rollback_schemas(), trace_schemas()] {
+        if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
+            all.extend(more);
+        }
     }
     all
+}
+
+/// What is asked and answered about a value that was written.
+fn trace_schemas() -> Value {
+    let text = || json!({ "type": "string" });
+    let any = || json!({ "type": "object" });
+    json!({
+        "UnderAsked": { "type": "object", "required": ["object", "record", "property"], "additionalProperties": false, "properties": {
+            "object": text(), "record": { "type": "string", "description": "id of the record in the CRM, or our key in it" },
+            "property": { "type": "string", "description": "the CRM's name of the field" },
+            "inquiry": { "type": "string", "description": "of one write of several; the newest if absent" },
+            "seq": { "type": "integer", "description": "its place in the inquiry's chain" },
+            "version": { "type": "integer", "minimum": 1, "description": "of the contract that decided then; this or `text`" },
+            "text": { "type": "string", "description": "a whole contract, TOML; this or `version`" } } },
+        "Under": { "type": "object", "required": ["inquiry", "seq", "to", "contract", "at", "then", "sentence"], "properties": {
+            "inquiry": text(), "seq": { "type": "integer" }, "to": text(), "contract": any(), "at": text(),
+            "then": { "type": "object", "description": "what was decided" },
+            "would": { "type": ["object", "null"], "description": "what would have been decided; null where nothing would have been, or it is not known" },
+            "without_level": { "type": ["object", "null"], "description": "by the contract alone, where the account's level of that moment decides" },
+            "same": { "type": ["boolean", "null"] },
+            "unknown": { "type": ["string", "null"], "description": "why it cannot be known" }, "sentence": text() } },
+        "RecordTrail": { "type": "object", "required": ["file", "lines", "hash", "key"], "properties": {
+            "file": { "type": "string", "description": "line by line; `ringback audit verify` checks it" }, "lines": { "type": "integer" },
+            "hash": { "type": "string", "description": "SHA-256 of every byte before the last line" },
+            "key": { "type": "string", "description": "the public key that signed it" } } },
+    })
 }
 
 /// What is said and answered about values that are taken back.

@@ -4,7 +4,7 @@ use super::token::Bearer;
 use crate::App;
 use crate::problem::Problem;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use jiff::Timestamp;
 use ringback_core::contract::Contract;
 use ringback_core::id::ConnectionId;
@@ -12,7 +12,6 @@ use ringback_core::inquiry::{Inquiry, Review, State as InquiryState};
 use ringback_engine::instant;
 use ringback_store::{CallRow, SignalRow};
 use serde_json::{Value, json};
-use std::collections::HashMap;
 
 /// An inquiry. Internal counters stay inside.
 pub(super) fn inquiry_json(i: &Inquiry, now: Timestamp) -> Value {
@@ -156,20 +155,6 @@ pub(super) async fn connections(State(app): State<App>, bearer: Bearer) -> Resul
         }
     }
     Ok(Json(json!({ "data": data })))
-}
-
-/// `GET /api/v1/trace`.
-pub(super) async fn trace(
-    State(app): State<App>,
-    bearer: Bearer,
-    Query(query): Query<HashMap<String, String>>,
-) -> Result<Json<Value>, Problem> {
-    let need = |name: &'static str| {
-        let given = query.get(name).map(String::as_str).filter(|v| !v.is_empty());
-        given.ok_or_else(|| Problem::bad_parameter(name, "it is missing"))
-    };
-    let answers = app.engine.trace(&bearer.account, need("object")?, need("record")?, need("property")?).await?;
-    Ok(Json(json!({ "data": answers })))
 }
 
 /// `GET /api/v1/ledger/verify`.

@@ -44,6 +44,8 @@ struct FieldLine {
     ask: Option<(String, String)>,
     /// It was written, so it can be taken back.
     written: bool,
+    /// The page of the record it stands in, open at this field.
+    trace: Option<String>,
 }
 
 /// A piece of a transcript; with a field when something was heard there.
@@ -383,6 +385,7 @@ fn field_lines(
                 .map(|r| (r.id.as_str().to_owned(), r.digest.clone())),
             verdict: t(verdict),
             written: receipts.contains_key(&v.to),
+            trace: receipts.get(&v.to).and_then(|_| super::trace::of_field(inquiry, &v.to)),
             tone,
             reason: v.reason.clone(),
             clause: v.clause.clone(),

@@ -15,6 +15,7 @@ mod proof;
 mod reviews;
 mod rollbacks;
 mod today;
+mod trace;
 mod words;
 
 pub use dead_letters::Refusal;
@@ -46,6 +47,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/inquiries/{id}/take", post(inquiry::take))
         .route("/inquiries/{id}/assign", post(inquiry::assign))
         .route("/inquiries/{id}/called", post(inquiry::called))
+        .route("/t/{object}/{*id}", get(trace::page))
         .route("/reviews", get(reviews::page))
         .route("/reviews/together", post(reviews::decide_together))
         .route("/reviews/{id}", post(reviews::decide))

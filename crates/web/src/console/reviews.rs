@@ -349,17 +349,21 @@ fn code_word(code: RejectCode) -> &'static str {
     })
 }
 
-/// What stopped a question, in few words; one without a text is shown as it is written.
+/// What stopped a question or led to a write, in few words; one without a text is shown as it is written.
 pub(crate) fn because_word(because: &str) -> String {
     let id = match because {
         "accountability" => "because.accountability",
         "autonomy" => "because.autonomy",
         "below_write_threshold" => "because.below_write_threshold",
+        "decided_by_person" => "because.decided_by_person",
+        "default" => "because.default",
         "not_empty" => "because.not_empty",
+        "own_record" => "because.own_record",
         "owner_decides" => "because.owner_decides",
         "providers_disagree" => "because.providers_disagree",
         "sample" => "because.sample",
         "stage_change" => "because.stage_change",
+        "stamp" => "because.stamp",
         "unclear_identity" => "because.unclear_identity",
         "unclear_source" => "because.unclear_source",
         "weak_key" => "because.weak_key",
@@ -370,6 +374,7 @@ pub(crate) fn because_word(because: &str) -> String {
         "review_when" => "because.review_when",
         "suppressed" => "because.suppressed",
         "winner" => "because.winner",
+        "write" => "because.write",
         _ => return because.replace('_', " "),
     };
     t(id).to_owned()
@@ -459,20 +464,25 @@ async fn context(app: &App, session: &Session, review: &Review) -> Result<Option
 const CONTEXT_CHARS: usize = 160;
 
 fn around(text: Option<&str>, review: &Review) -> (String, String, String) {
-    let quote = review.quote.clone().unwrap_or_default();
-    let (Some(text), Some(e)) = (text, &review.evidence) else { return (String::new(), quote, String::new()) };
+    let quote = || (String::new(), review.quote.clone().unwrap_or_default(), String::new());
+    let found = text.zip(review.evidence.as_ref());
+    found.and_then(|(text, e)| in_context(text, e.start, e.end)).unwrap_or_else(quote)
+}
+
+/// What stands before a quote, the quote, and what follows; spans count code points. `None` where the span is not in the text.
+pub(super) fn in_context(text: &str, start: u32, end: u32) -> Option<(String, String, String)> {
     let chars: Vec<char> = text.chars().collect();
-    let (start, end) = (e.start as usize, (e.end as usize).min(chars.len()));
+    let (start, end) = (start as usize, (end as usize).min(chars.len()));
     let part = |from: usize, to: usize| chars.get(from..to).unwrap_or_default().iter().collect::<String>();
     if start >= end {
-        return (String::new(), quote, String::new());
+        return None;
     }
     let from = start.saturating_sub(CONTEXT_CHARS);
     let to = (end + CONTEXT_CHARS).min(chars.len());
     let dots = |cut: bool| if cut { "…" } else { "" };
     let before = format!("{}{}", dots(from > 0), part(from, start));
     let after = format!("{}{}", part(end, to), dots(to < chars.len()));
-    (before, part(start, end), after)
+    Some((before, part(start, end), after))
 }
 
 /// Whom a workflow's question is about, where no number and no name says so.
