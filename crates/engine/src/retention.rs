@@ -285,12 +285,10 @@ impl Work<'_> {
             self.erase_inquiry(&inquiry, &mut documents).await?;
             self.erasure.inquiries += 1;
         }
-        if let Some(mut row) = store::person_get(self.tx, self.account, person).await? {
-            documents.extend(row.document.take());
-            row.crm_ids = "[]".into();
-            row.updated_at = micros(self.now);
+        if let Some(row) = store::person_get(self.tx, self.account, person).await? {
+            documents.extend(row.document);
             // Suppressions stay: who asked not to be called is not called after being forgotten either; they are kept by keyed hash.
-            store::person_upsert(self.tx, &row).await?;
+            store::person_forget(self.tx, self.account, person, micros(self.now)).await?;
         }
         let why = format!("erased: {}", self.why);
         for id in documents {

@@ -3,6 +3,7 @@
 //! It runs in the unit that marks its signal as folded, as a call does. What no workflow takes up is kept with the reason, and nothing else
 //! happens: an offer never opens an inquiry that somebody has to call back.
 
+use crate::consent;
 use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::inquire::{self, Loaded};
 use crate::micros;
@@ -158,7 +159,8 @@ async fn news(
     if !offer::hold(&mut loaded.inquiry.offers.clone(), offer, &signal) {
         return Ok(Some("it was offered before, or is older than what is held".into()));
     }
-    let event = Event::Offered { offer: offer.clone(), signal, approved_before };
+    let opted_out = consent::opted_out(tx, facts.account.as_str(), loaded.inquiry.person.as_deref()).await?;
+    let event = Event::Offered { offer: offer.clone(), signal, approved_before, opted_out };
     inquire::apply(tx, facts, loaded, &[event], now).await?;
     Ok(None)
 }
