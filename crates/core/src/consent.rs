@@ -147,7 +147,11 @@ mod tests {
         let at: Timestamp = "2026-03-03T17:00:00Z".parse().unwrap();
         let mut consent = Consent::default();
         assert!(consent.is_nothing());
-        assert_eq!(serde_json::to_string(&consent).unwrap(), "{}", "a person of whom nothing is known keeps the old form");
+        assert_eq!(
+            serde_json::to_string(&consent).unwrap(),
+            "{}",
+            "a person of whom nothing is known keeps the old form"
+        );
         consent.set(OptOut { said: SaidBy::Crm { property: "DoNotCall".into() }, at, inquiry: None });
         assert!(consent.opted_out.is_some() && consent.cleared.is_none());
         consent.clear(Cleared { by: UserId::from_text("user_1"), at, inquiry: None });

@@ -47,7 +47,11 @@ async fn kept(tx: &mut Tx, account: &str, person: &str) -> Result<Option<(Consen
 }
 
 /// The opt-out that is kept with a person.
-pub(crate) async fn opted_out(tx: &mut Tx, account: &str, person: Option<&str>) -> Result<Option<OptOut>, store::Error> {
+pub(crate) async fn opted_out(
+    tx: &mut Tx,
+    account: &str,
+    person: Option<&str>,
+) -> Result<Option<OptOut>, store::Error> {
     let Some(person) = person else { return Ok(None) };
     Ok(kept(tx, account, person).await?.and_then(|(consent, _)| consent.opted_out))
 }
@@ -215,7 +219,7 @@ impl Engine {
                 let mut consent = Consent::default();
                 consent.clear(Cleared { by: by.clone(), at: self.now(), inquiry: None });
                 let draft = Draft::new("opt_out_cleared").with("by", by).with("person", &person);
-                let draft = draft.seal_words("reason", Some(&reason));
+                let draft = draft.seal("reason", Some(&reason));
                 let holds = |held: Option<&Consent>| held.is_some_and(|c| c.opted_out.is_some());
                 self.keep_without_inquiry(account, person, consent, draft, holds).await
             }
@@ -227,7 +231,11 @@ impl Engine {
         let region = facts.roster.locations.first().map_or("US", |l| l.region.as_str());
         match identity::phone(number, region) {
             Phone::E164 { e164, .. } => Ok(identity::person_key(&facts.salt.0, account, &e164)),
-            _ => Err(told("RB-0246", "that is no telephone number", "write it with its country, such as +1 602 555 0123")),
+            _ => Err(told(
+                "RB-0246",
+                "that is no telephone number",
+                "write it with its country, such as +1 602 555 0123",
+            )),
         }
     }
 
@@ -286,7 +294,9 @@ impl Engine {
                 Err(store::Error::Conflict) => {}
                 Err(error) => return Err(error.into()),
                 Ok(true) => return Ok(()),
-                Ok(false) => return Err(told("RB-0247", "this person has not opted out", "there is nothing to take back")),
+                Ok(false) => {
+                    return Err(told("RB-0247", "this person has not opted out", "there is nothing to take back"));
+                }
             }
         }
         Err(Error::MovedOn("others are changing this account all the time; try again".into()))
@@ -303,3 +313,6 @@ enum Found {
 fn told(code: &'static str, cause: &str, cure: &str) -> Error {
     Error::Told(Box::new(Problem::new(code, cause, cure)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,8 @@ pub fn suppression(known: &Known<'_>, rules: &Suppress) -> Vec<Suppressed> {
     let marked = |class: &SuppressClass| rules.mark(*class).is_some_and(|m| m.counts(value(&m.property)));
     let holds = |class: &SuppressClass| match class {
         SuppressClass::OptedOut => {
-            let told = known.words.zip(known.record).is_some_and(|(words, r)| consent::said_by_record(words, r).is_some());
+            let told =
+                known.words.zip(known.record).is_some_and(|(words, r)| consent::said_by_record(words, r).is_some());
             (flag(consent::FLAG) || told).then_some("the caller opted out")
         }
         SuppressClass::CustomerWithOpenIssue => (known.customer

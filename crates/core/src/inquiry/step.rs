@@ -334,7 +334,7 @@ impl<'a, M: Mode> Moving<'a, M> {
     fn take_clearing(&mut self, reason: &str, by: &UserId) {
         let cleared = Cleared { by: by.clone(), at: self.now, inquiry: Some(self.inquiry.id.clone()) };
         self.inquiry.consent.clear(cleared);
-        tell!(self, Draft::new("opt_out_cleared").with("by", by).seal_words("reason", Some(reason)));
+        tell!(self, Draft::new("opt_out_cleared").with("by", by).seal("reason", Some(reason)));
     }
 
     fn take_found(&mut self, effect: &EffectId, read_at: Timestamp, records: &[Record], memory: &[Remembered]) {

@@ -696,7 +696,11 @@ on_both!(people_reviews_keys_cursors_and_alarms, |store| {
         updated_at: 230,
         ..suppressed
     };
-    assert_eq!(look!(store, |tx| person_get(tx, "a", "p1").await).unwrap(), Some(forgotten), "a suppression outlives it");
+    assert_eq!(
+        look!(store, |tx| person_get(tx, "a", "p1").await).unwrap(),
+        Some(forgotten),
+        "a suppression outlives it"
+    );
     unit!(store, |tx| person_suppress(tx, "a", ("p9", "phone", "k1"), "asked", 240).await).unwrap();
     unit!(store, |tx| person_forget(tx, "a", "nobody", 240).await).unwrap();
     let unknown = look!(store, |tx| person_get(tx, "a", "p9").await).unwrap();

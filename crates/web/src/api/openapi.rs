@@ -89,10 +89,33 @@ fn operation_id(route: &Route) -> String {
 
 fn all_schemas() -> Value {
     let mut all = schemas();
-    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), rollback_schemas()) {
-        all.extend(more);
+    for more in [rollback_schemas(), consent_schemas()] {
+        if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
+            all.extend(more);
+        }
     }
     all
+}
+
+/// What is said and answered about people who do not want to be reached.
+fn consent_schemas() -> Value {
+    let inquiry = || json!({ "type": "string", "description": "id of an inquiry of that person" });
+    let number =
+        || json!({ "type": "string", "description": "a telephone number with its country, such as +16025550123" });
+    let one_of = || json!([{ "required": ["inquiry"] }, { "required": ["number"] }]);
+    let said = json!({ "type": ["object", "null"], "required": ["said", "at"], "properties": {
+        "said": { "type": "object", "description": "`said_by` is `caller` (with `call`), `crm` (with `property`) or `person` (with `by`)" },
+        "at": { "type": "string", "format": "date-time" },
+        "inquiry": { "type": ["string", "null"], "description": "where it stands in the ledger" } } });
+    let cleared = json!({ "type": ["object", "null"], "required": ["by", "at"], "properties": {
+        "by": { "type": "string" }, "at": { "type": "string", "format": "date-time" },
+        "inquiry": { "type": ["string", "null"], "description": "in whose ledger the reason stands" } } });
+    json!({
+        "OptOut": { "type": "object", "additionalProperties": false, "oneOf": one_of(), "properties": { "inquiry": inquiry(), "number": number() } },
+        "OptOutCleared": { "type": "object", "additionalProperties": false, "required": ["reason"], "oneOf": one_of(), "properties": {
+            "inquiry": inquiry(), "number": number(), "reason": { "type": "string", "minLength": 1, "description": "stays in the ledger" } } },
+        "Consent": { "type": "object", "required": ["opted_out", "cleared"], "properties": { "opted_out": said, "cleared": cleared } },
+    })
 }
 
 /// What is said and answered about values that are taken back.

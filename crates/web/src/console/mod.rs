@@ -11,6 +11,7 @@ mod events;
 mod guarantees;
 mod inquiry;
 mod levels;
+mod opt_out;
 mod proof;
 mod reviews;
 mod rollbacks;
@@ -46,6 +47,8 @@ pub(crate) fn router() -> Router<App> {
         .route("/inquiries/{id}/take", post(inquiry::take))
         .route("/inquiries/{id}/assign", post(inquiry::assign))
         .route("/inquiries/{id}/called", post(inquiry::called))
+        .route("/inquiries/{id}/opt-out", post(opt_out::set))
+        .route("/inquiries/{id}/opt-out/clear", post(opt_out::clear))
         .route("/reviews", get(reviews::page))
         .route("/reviews/together", post(reviews::decide_together))
         .route("/reviews/{id}", post(reviews::decide))

@@ -172,9 +172,8 @@ pub(super) fn select(
             return Err(Unsupported(format!("{name:?} is no name of a field")));
         }
         let people = matches!(sobject, "Lead" | "Contact");
-        let hidden = || {
-            MAY_BE_HIDDEN.contains(&name.as_str()) && connection.setting(&format!("field.contact.{name}")).is_none()
-        };
+        let hidden =
+            || MAY_BE_HIDDEN.contains(&name.as_str()) && connection.setting(&format!("field.contact.{name}")).is_none();
         if people && (hidden() || only_of(name, connection).is_some_and(|only| only != sobject)) {
             continue;
         }
