@@ -5,8 +5,9 @@ use crate::config::{Account, Depth, bounded, load};
 use crate::house::{self, House, pick_account};
 use crate::out::{Out, note, table};
 use crate::problems::{Exit, Fail, Source};
-use ringback_core::contract::{self, Contract, Sentence, diff, export, trial};
+use ringback_core::contract::{self, Autonomy, Contract, Sentence, diff, export, pilot, trial};
 use ringback_core::crm::CrmWords;
+use ringback_core::problem::Problem;
 use ringback_engine::contracts::Fit;
 use ringback_store as store;
 use serde_json::json;
@@ -149,14 +150,56 @@ fn check(out: Out, config: &Path, named: Option<&str>, file: Option<&Path>) -> R
     let reading = if config.exists() { Some(load(config, Depth::Lookup)?) } else { None };
     let account = reading.as_ref().map(|r| pick_account(&r.config, named)).transpose()?;
     let path = meant(file, account)?;
-    let (_, contract) = read(&path, account)?;
-    let shown = json!({ "ok": true, "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(), "roster": account.is_some() });
+    let (text, contract) = read(&path, account)?;
+    let lacking = Lacking::of(&contract, &text);
+    let shown = json!({ "ok": !lacking.stops(), "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(),
+        "roster": account.is_some(), "lacking": lacking.json(&path) });
     out.result(&shown, || {
         let roster =
             if account.is_some() { "and fits the roster" } else { "(no settings here: the roster was not checked)" };
         format!("{} can be used {roster}: {} fields", contract.name, contract.fields.len())
     });
-    Ok(())
+    lacking.told(&path)
+}
+
+/// What a pilot needs in writing and a contract does not say.
+struct Lacking {
+    problems: Vec<Problem>,
+    text: String,
+    /// The contract is to do more than observe and suggest.
+    pilots: bool,
+}
+
+impl Lacking {
+    fn of(contract: &Contract, text: &str) -> Self {
+        let problems = pilot::lacking(contract, Some(text));
+        Self { problems, text: text.to_owned(), pilots: contract.ceiling() > Autonomy::Suggest }
+    }
+
+    /// A contract that only observes or suggests needs none of it yet.
+    fn stops(&self) -> bool {
+        self.pilots && !self.problems.is_empty()
+    }
+
+    fn fail(&self, path: &Path) -> Option<Fail> {
+        let source = Source { path: path.display().to_string(), text: self.text.clone() };
+        Fail::of(Exit::Check, vec![(Some(source), self.problems.clone())])
+    }
+
+    fn json(&self, path: &Path) -> serde_json::Value {
+        self.fail(path).map_or_else(|| json!([]), |fail| fail.json()["problems"].clone())
+    }
+
+    fn told(&self, path: &Path) -> Result<(), Fail> {
+        match self.fail(path) {
+            Some(fail) if self.pilots => Err(fail.told()),
+            Some(fail) => {
+                note(format!("before more may happen than suggestions:\n\n{}", fail.render().trim_end()));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// The same, and against the CRM as it is now: what could not be asked is no success.
@@ -172,11 +215,14 @@ async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -
             return Err(Fail::new(Exit::Unavailable, "RB-0226", cause, cure));
         }
     };
+    let source_text = text.clone();
     let source = Source { path: path.display().to_string(), text };
     if let Some(fail) = Fail::of(Exit::Check, vec![(Some(source), problems)]) {
         return Err(fail);
     }
-    let shown = json!({ "ok": true, "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(), "live": true });
+    let lacking = Lacking::of(&contract, &source_text);
+    let shown = json!({ "ok": !lacking.stops(), "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(),
+        "live": true, "lacking": lacking.json(&path) });
     out.result(&shown, || {
         format!(
             "{} can be used, fits the roster and {} as it is now: {} fields",
@@ -185,7 +231,7 @@ async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -
             contract.fields.len()
         )
     });
-    Ok(())
+    lacking.told(&path)
 }
 
 /// The contract of a file, or everything that is wrong with it.

@@ -228,8 +228,9 @@ fn schemas() -> Value {
             "answer_for": { "type": "array", "items": { "type": "integer" },
                 "description": "guarantees that this person answers for, because the receiver can show nothing of them" } } },
         "Levels": { "type": "object", "required": ["levels"], "properties": { "levels": array() } },
-        "Readiness": { "type": "object", "required": ["guarantees", "minimum", "not_ready", "levels"], "properties": {
-            "guarantees": array(), "minimum": array(), "not_ready": array(), "levels": array() } },
+        "Readiness": { "type": "object", "required": ["guarantees", "minimum", "not_ready", "decided", "levels"], "properties": {
+            "guarantees": array(), "minimum": array(), "not_ready": array(), "levels": array(),
+            "decided": { "type": "array", "items": { "type": "object" }, "description": "what has to be in writing before a pilot" } } },
         "ContractVersions": rows(any()),
         "LedgerReport": any(), "Contract": any(), "Clause": any(),
     })

@@ -6,6 +6,7 @@
 mod clock;
 mod fields;
 mod owner;
+mod pilot;
 mod records;
 mod tests;
 mod workflows;
@@ -397,6 +398,7 @@ impl Reader {
             "suppress",
             "page",
             "workflow",
+            "pilot",
             "test",
         ];
         let this = self;
@@ -426,6 +428,7 @@ impl Reader {
         let suppress = this.suppress(root);
         let page = this.page(root);
         let workflows = this.workflows(root);
+        let pilot = this.pilot(root);
         // Also those whose clause is wrong: that is told there.
         let named = root.get("field").and_then(|(all, _)| all.as_table());
         let names: Vec<&str> = named.iter().flat_map(|t| t.keys()).map(|k| k.get_ref().as_ref()).collect();
@@ -447,6 +450,7 @@ impl Reader {
                 suppress,
                 page,
                 workflows,
+                pilot,
                 tests,
             })
         })();
