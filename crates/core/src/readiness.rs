@@ -479,7 +479,12 @@ pub struct Readiness {
 impl Readiness {
     /// Judges what was seen.
     pub fn of(seen: &Seen<'_>) -> Self {
-        Self { guarantees: guarantees(seen), minimum: minimum(seen), not_ready: not_ready(seen), decided: decided(seen) }
+        Self {
+            guarantees: guarantees(seen),
+            minimum: minimum(seen),
+            not_ready: not_ready(seen),
+            decided: decided(seen),
+        }
     }
 
     /// The guarantees that are red.

@@ -60,7 +60,9 @@ impl Decision {
     pub fn such_as(self) -> &'static str {
         match self {
             Self::Triggers => "Every missed, abandoned or voicemail call on every line.",
-            Self::Callbacks => "A person calls back within the clock below, and every two hours until the caller was reached.",
+            Self::Callbacks => {
+                "A person calls back within the clock below, and every two hours until the caller was reached."
+            }
             Self::Fallback => "Calls that nobody takes ring at the corporate line, +1 602 555 0199.",
             Self::Questions => "No more than three questions are put to a caller.",
             Self::Codes => "Urgency and reason code are always there, by the codes of this contract.",
@@ -133,9 +135,8 @@ pub fn items(contract: &Contract) -> Vec<Item> {
     all.push(Item {
         clause: "pilot.success".into(),
         about: "when it has worked",
-        written: success.ok_or_else(|| {
-            "write under [pilot] success = { measure = \"handled_in_time\", at_least = 0.90 }".into()
-        }),
+        written: success
+            .ok_or_else(|| "write under [pilot] success = { measure = \"handled_in_time\", at_least = 0.90 }".into()),
     });
     let classes: Vec<&str> = contract.suppress.classes.iter().map(|c| c.word()).collect();
     all.push(Item {
@@ -155,7 +156,8 @@ pub fn lacking(contract: &Contract, text: Option<&str>) -> Vec<Problem> {
     let places = text.map(places);
     let problem = |item: Item| {
         let cure = item.written.err()?;
-        let cause = format!("the contract does not say {} ({}), and a pilot needs it in writing", item.about, item.clause);
+        let cause =
+            format!("the contract does not say {} ({}), and a pilot needs it in writing", item.about, item.clause);
         let problem = Problem::new("RB-0248", cause, cure);
         let at = places.as_ref().and_then(|places| places.of(&item.clause).or_else(|| places.of("autonomy")));
         Some(match at {
@@ -173,7 +175,8 @@ mod tests {
 
     fn line(text: &str, problem: &Problem) -> String {
         let at = problem.at.clone().map_or(0, |at| at.start);
-        text[..at].rsplit('\n').next().unwrap_or_default().to_owned() + text[at..].split('\n').next().unwrap_or_default()
+        text[..at].rsplit('\n').next().unwrap_or_default().to_owned()
+            + text[at..].split('\n').next().unwrap_or_default()
     }
 
     #[test]
@@ -201,7 +204,10 @@ mod tests {
         let start = DEFAULT_TEXT.find("\n[pilot]").unwrap();
         let end = start + DEFAULT_TEXT[start + 1..].find("\n[").unwrap() + 1;
         let text = format!("{}{}", &DEFAULT_TEXT[..start], &DEFAULT_TEXT[end..]);
-        let text = text.replace("classes = [\"opted_out\", \"customer_with_open_issue\", \"open_opportunity\", \"strategic_account\"]", "");
+        let text = text.replace(
+            "classes = [\"opted_out\", \"customer_with_open_issue\", \"open_opportunity\", \"strategic_account\"]",
+            "",
+        );
         let contract = parse(&text).0.unwrap();
         assert!(contract.pilot.is_empty());
         let told = lacking(&contract, Some(&text));
