@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use ringback_core::id::{InquiryId, SignalId};
 use ringback_core::identity::{self, Phone};
 use ringback_core::inquiry::{Choice, Event, Inquiry};
+use ringback_core::ledger::Salt;
 use ringback_core::offer::{self, Offer, Subject};
 use ringback_core::workflow::{ENRICHED, Workflow};
 use ringback_store::{self as store, SignalRow, Tx};
@@ -47,13 +48,31 @@ impl Who {
     fn key(&self, facts: &AccountFacts, workflow: Workflow) -> String {
         let Subject { record, phone, email } = &self.subject;
         let by = match (record, phone, email) {
-            (Some(record), ..) => format!("record|{record}"),
-            (None, Some(phone), _) => format!("phone|{phone}"),
-            (None, None, email) => format!("email|{}", email.as_deref().unwrap_or_default()),
+            (Some(record), ..) => By::Record(record),
+            (None, Some(phone), _) => By::Phone(phone),
+            (None, None, email) => By::Email(email.as_deref().unwrap_or_default()),
         };
-        let of = format!("{}|{}|{by}", facts.account, workflow.word());
-        format!("workflow:{}:{}", workflow.word(), facts.salt.commit("workflow", &of))
+        key_of(&facts.salt, facts.account.as_str(), workflow, by)
     }
+}
+
+/// By what an item is told from every other of its workflow.
+#[derive(Clone, Copy)]
+pub(crate) enum By<'a> {
+    Record(&'a str),
+    Phone(&'a str),
+    Email(&'a str),
+}
+
+/// The key of the item of a workflow.
+pub(crate) fn key_of(salt: &Salt, account: &str, workflow: Workflow, by: By<'_>) -> String {
+    let by = match by {
+        By::Record(record) => format!("record|{record}"),
+        By::Phone(phone) => format!("phone|{phone}"),
+        By::Email(email) => format!("email|{email}"),
+    };
+    let of = format!("{account}|{}|{by}", workflow.word());
+    format!("workflow:{}:{}", workflow.word(), salt.commit("workflow", &of))
 }
 
 /// Takes an offer in; why nothing came of it, if nothing did.
