@@ -100,6 +100,9 @@ pub(crate) enum Command {
     /// Take written values back: what stood there before stands there again, and what somebody has put there since stays.
     #[command(subcommand)]
     Rollback(Rollback),
+    /// People who do not want to be reached: whether somebody is one, taking note of it, taking it back.
+    #[command(subcommand)]
+    OptOut(OptOut),
     /// Signals with a wrong signature.
     #[command(subcommand)]
     Quarantine(Quarantine),
@@ -455,6 +458,34 @@ pub(crate) struct RollbackRun {
     /// Who begins it: the address of a user; else it is whoever has the key.
     #[arg(long, value_name = "EMAIL")]
     pub(crate) by: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OptOut {
+    /// What is kept of whoever has that number.
+    Show {
+        /// With its country: +16025550123.
+        number: String,
+    },
+    /// They do not want to be reached, whatever channel they said it on: kept at once, for every location.
+    Set {
+        /// With its country: +16025550123.
+        number: String,
+        /// Who took note of it: the address of a user.
+        #[arg(long, value_name = "EMAIL")]
+        by: String,
+    },
+    /// Take it back for somebody who asked for it. What the CRM says holds until it is changed there.
+    Clear {
+        /// With its country: +16025550123.
+        number: String,
+        /// Why; stands in the ledger.
+        #[arg(long)]
+        reason: String,
+        /// Who takes it back: the address of a user.
+        #[arg(long, value_name = "EMAIL")]
+        by: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -16,8 +16,8 @@ mod problems;
 use args::{Audit, Cli, Command};
 use clap::Parser as _;
 use commands::{
-    audit, connect, contract, demo, desk, doctor, drill, import, init, probe, reconcile, rollback, sandbox, serve,
-    token, twin, user,
+    audit, connect, contract, demo, desk, doctor, drill, import, init, opt_out, probe, reconcile, rollback, sandbox,
+    serve, token, twin, user,
 };
 use config::{Config, Depth, Log};
 use house::House;
@@ -118,6 +118,7 @@ async fn with_house(cli: &Cli, out: Out, house: &House) -> Result<(), Fail> {
         Command::Runbook => reconcile::runbook(out, house, account()?).await,
         Command::DeadLetters(command) => desk::dead_letters(out, house, account()?, command).await,
         Command::Rollback(command) => rollback::run(out, house, account()?, command).await,
+        Command::OptOut(command) => opt_out::run(out, house, account()?, command).await,
         Command::Quarantine(command) => desk::quarantine(out, house, account()?, command).await,
         Command::Review(command) => desk::review(out, house, account()?, command).await,
         Command::Audit(Audit::Export { inquiry: Some(id), .. }) => audit::export(out, house, account()?, id).await,

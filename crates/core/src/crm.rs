@@ -498,11 +498,15 @@ pub struct CrmWords {
     pub deal_stage: &'static str,
     /// The deal's property that says `true` when it is closed.
     pub deal_closed: &'static str,
-    /// Properties of a contact that say `true` when the person opted out; among [`CrmWords::contact_reads`].
-    pub opt_out: &'static [&'static str],
+    /// Properties of a contact by which the CRM says that the person opted out, each with the values that say so; among
+    /// [`CrmWords::contact_reads`].
+    pub opt_out: &'static [(&'static str, &'static [&'static str])],
     /// The vendor's own names for what is never changed silently (F-102 to F-109); a name that ends in `*` stands for all that begin so.
     pub protected: &'static [(&'static str, Protected)],
 }
+
+/// The values of a property that is a yes or no.
+pub const YES: &[&str] = &["true", "yes", "1"];
 
 impl CrmWords {
     /// The protected kind of a property by this vendor's words, whatever the contract calls it. Our own properties and records are none.

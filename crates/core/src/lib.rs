@@ -12,6 +12,7 @@
 pub mod backtest;
 pub mod call;
 pub mod claim;
+pub mod consent;
 pub mod contract;
 pub mod crm;
 pub mod decide;

@@ -472,18 +472,39 @@ pub struct Readiness {
     pub guarantees: Vec<Line>,
     pub minimum: Vec<Line>,
     pub not_ready: Vec<Line>,
+    /// What has to be decided in writing before a pilot (F-369, F-121).
+    pub decided: Vec<Line>,
 }
 
 impl Readiness {
     /// Judges what was seen.
     pub fn of(seen: &Seen<'_>) -> Self {
-        Self { guarantees: guarantees(seen), minimum: minimum(seen), not_ready: not_ready(seen) }
+        Self {
+            guarantees: guarantees(seen),
+            minimum: minimum(seen),
+            not_ready: not_ready(seen),
+            decided: decided(seen),
+        }
     }
 
     /// The guarantees that are red.
     pub fn red(&self) -> usize {
         self.guarantees.iter().filter(|line| line.light == Light::Red).count()
     }
+}
+
+/// The decisions that a pilot stands on, as the contract has them.
+pub fn decided(seen: &Seen<'_>) -> Vec<Line> {
+    let Some((contract, ..)) = seen.contract else { return Vec::new() };
+    let told = |item: crate::contract::pilot::Item| {
+        let shows = "ringback contract check";
+        match item.written {
+            Ok(written) => line(item.about, Light::Green, written, shows, ""),
+            Err(cure) => line(item.about, Light::Red, format!("{} is not written", item.clause), shows, &cure),
+        }
+    };
+    let lines = crate::contract::pilot::items(contract).into_iter().map(told);
+    lines.zip(1u8..).map(|(line, n)| Line { n, ..line }).collect()
 }
 
 /// A stable name of what a CRM has of the fields that a contract writes: their types and options, and nothing else of its schema.

@@ -25,7 +25,8 @@ pub enum Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
-    /// Take and give inquiries, say how a callback ended, and answer what an inquiry needs to go on (which record, which number).
+    /// Take and give inquiries, say how a callback ended, and answer what an inquiry needs to go on (which record, which number), take
+    /// note that a caller does not want to be called.
     WorkQueue,
     /// Answer a review about a field.
     DecideField,
@@ -33,6 +34,8 @@ pub enum Act {
     DecideOwner,
     /// Answer a review about a field that somebody answers for: protected kinds, and those a contract marks.
     DecideAccountability,
+    /// Take an opt-out back for a caller who asked for it.
+    ClearOptOut,
     /// Apply another version of a contract.
     EditContract,
     /// Let a contract do more by itself than it did.
@@ -74,8 +77,8 @@ impl Role {
     /// May this role do that?
     pub fn may(self, act: Act) -> bool {
         use Act::{
-            DecideAccountability, DecideField, DecideOwner, EditContract, Export, GoLive, LiftHold, Operate, ReadAll,
-            Rollback, Users, WorkQueue,
+            ClearOptOut, DecideAccountability, DecideField, DecideOwner, EditContract, Export, GoLive, LiftHold,
+            Operate, ReadAll, Rollback, Users, WorkQueue,
         };
         match self {
             Self::Admin => true,
@@ -83,8 +86,8 @@ impl Role {
             Self::Coordinator => matches!(act, WorkQueue | DecideField),
             Self::Auditor | Self::Agency => match act {
                 ReadAll | Export => true,
-                WorkQueue | DecideField | DecideOwner | DecideAccountability | EditContract | GoLive | Rollback
-                | LiftHold | Operate | Users => false,
+                WorkQueue | DecideField | DecideOwner | DecideAccountability | ClearOptOut | EditContract | GoLive
+                | Rollback | LiftHold | Operate | Users => false,
             },
         }
     }
@@ -97,11 +100,12 @@ impl Role {
 
 impl Act {
     /// Every act.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::WorkQueue,
         Self::DecideField,
         Self::DecideOwner,
         Self::DecideAccountability,
+        Self::ClearOptOut,
         Self::EditContract,
         Self::GoLive,
         Self::Rollback,
@@ -119,6 +123,7 @@ impl Act {
             Self::DecideField => "decide_field",
             Self::DecideOwner => "decide_owner",
             Self::DecideAccountability => "decide_accountability",
+            Self::ClearOptOut => "clear_opt_out",
             Self::EditContract => "edit_contract",
             Self::GoLive => "go_live",
             Self::Rollback => "rollback",
@@ -187,6 +192,7 @@ mod tests {
         decide_field           yes   yes    yes         -       -      | -    yes   yes
         decide_owner           yes   yes    -           -       -      | -    yes   yes
         decide_accountability  yes   yes    -           -       -      | -    -     yes
+        clear_opt_out          yes   yes    -           -       -      | -    -     yes
         edit_contract          yes   yes    -           -       -      | -    -     yes
         go_live                yes   yes    -           -       -      | -    -     yes
         rollback               yes   yes    -           -       -      | -    -     yes

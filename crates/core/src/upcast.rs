@@ -26,6 +26,8 @@ pub enum Form {
     Signal,
     /// [`crate::contract::Contract`], compiled.
     Contract,
+    /// [`crate::consent::Consent`], as it is kept with a person.
+    Consent,
 }
 
 impl Form {
@@ -39,6 +41,7 @@ impl Form {
             Self::History => crate::ensure::HISTORY_SCHEMA,
             Self::Signal => crate::signal::SIGNAL_SCHEMA,
             Self::Contract => crate::contract::CONTRACT_SCHEMA,
+            Self::Consent => crate::consent::CONSENT_SCHEMA,
         }
     }
 }

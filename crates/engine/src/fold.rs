@@ -4,6 +4,7 @@
 //! opens or joins the caller's inquiry. Everything that one signal leads to is one unit of work: the signal is marked folded with it
 //! or not at all.
 
+use crate::consent;
 use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::inquire::{self, Loaded, MEETINGS_MAX, corrupt, put_documents, timer_row};
 use crate::workflow;
@@ -530,12 +531,13 @@ async fn events_of(
 ) -> Result<Vec<Event>, store::Error> {
     let unread: Vec<_> = wants_reading(inquiry, &call).into_iter().cloned().collect();
     let known = inquiry.calls.iter().find(|c| c.id == call.id);
-    let same = known.is_some_and(|k| {
-        InquiryCall { summary: None, deliveries: 0, ..k.clone() } == InquiryCall { deliveries: 0, ..call.clone() }
-    });
+    let news = |c: &InquiryCall| InquiryCall { summary: None, deliveries: 0, opted_out: None, ..c.clone() };
+    let same = known.is_some_and(|k| news(k) == news(&call));
     let mut events = Vec::new();
     if !same {
-        events.push(Event::Call { call: call.clone() });
+        // What is kept of the caller holds from the first step, whatever the CRM says and whether it answers.
+        let opted_out = consent::opted_out(tx, facts.account.as_str(), inquiry.person.as_deref()).await?;
+        events.push(Event::Call { call: InquiryCall { opted_out, ..call.clone() } });
     }
     for transcript in unread {
         let document = store::document_get(tx, facts.account.as_str(), transcript.document.as_str()).await?;

@@ -1,8 +1,10 @@
 //! Moving inquiries: load, let `core` decide, store everything the step says in one unit of work.
 
+use crate::consent::Keep;
 use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::{Engine, Error, micros, workflow, writes};
 use jiff::Timestamp;
+use ringback_core::consent;
 use ringback_core::contract::Contract;
 use ringback_core::crm::Record;
 use ringback_core::effect::Effect;
@@ -16,7 +18,7 @@ use ringback_core::upcast::{self, Form};
 use ringback_store::{
     self as store, DocumentNew, EffectRow, EntryRow, FieldWriteRow, InquiryRow, PlanRow, ReviewRow, Site, Tx,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// The due time of an effect that waits for another: it becomes due when that one settles.
@@ -81,6 +83,8 @@ pub(crate) struct Decided {
     writes: Vec<FieldWriteRow>,
     /// Providers of a prospect that a person has approved by these events.
     approved: BTreeSet<String>,
+    /// What these events mean for the person.
+    keep: Option<Keep>,
 }
 
 /// What one event leads to outside of the inquiry's own row.
@@ -118,9 +122,19 @@ pub(crate) fn decide(
     let mut seq = end.as_ref().map_or(0, |e| e.seq);
     let mut drafts = extra;
     let mut steps = Vec::with_capacity(events.len());
-    for event in events {
+    let was = loaded.version.is_some().then(|| loaded.inquiry.person.clone());
+    let (mut taken, mut coming): (Vec<Event>, VecDeque<Event>) = (Vec::new(), events.iter().cloned().collect());
+    while let Some(event) = coming.pop_front() {
+        let event = &event;
         drafts.push(event_draft(event, &loaded.inquiry, facts));
+        let words = facts.facts().crm.map(|(_, words)| words);
+        let then = consent::shown_by_crm(&loaded.inquiry, words);
         let step = inquiry::step(loaded.inquiry, event, &facts.facts(), now);
+        // That somebody does not want to be reached is an event of its own, right behind the one that shows it: kept with the person.
+        let shown = consent::first_shown(then.as_ref(), &step.inquiry, event, words, now);
+        if let Some(opt_out) = shown {
+            coming.push_front(Event::OptedOut { opt_out });
+        }
         let waits = facts.standing.waited_for(&step.inquiry.verdicts, step.plan.as_ref());
         loaded.inquiry = step.inquiry;
         drafts.extend(step.drafts);
@@ -139,6 +153,7 @@ pub(crate) fn decide(
             closed: step.closed_reviews.into_iter().map(|r| (r.clone(), closed_by(&r, event, now))).collect(),
             waits,
         });
+        taken.push(event.clone());
     }
     let told = tell(facts, &inquiry_id, drafts, end, now);
     let row = inquiry_row(account, &loaded, now)?;
@@ -149,7 +164,8 @@ pub(crate) fn decide(
         approved.extend(loaded.inquiry.offers.iter().map(|offer| offer.provider.clone()));
     }
     let known = loaded.version.is_some();
-    Ok(Decided { inquiry: loaded.inquiry, row, known, hurries, steps, told, writes, approved })
+    let keep = Keep::of(was.as_ref().map(Option::as_deref), &loaded.inquiry, &taken);
+    Ok(Decided { inquiry: loaded.inquiry, row, known, hurries, steps, told, writes, approved, keep })
 }
 
 impl Decided {
@@ -163,8 +179,18 @@ impl Decided {
         self.steps.iter().filter_map(|s| s.plan.as_ref()).flat_map(|p| &p.effects).map(|(_, effect)| effect)
     }
 
-    /// Stores all of it in this unit. [`store::Error::Conflict`] when the inquiry has moved since it was read: read and decide again.
-    pub(crate) async fn store(&self, tx: &mut Tx, now: Timestamp) -> Result<(), store::Error> {
+    /// Stores all of it in this unit, and what it means for the person with it. [`store::Error::Conflict`] when the inquiry has moved since it was
+    /// read: read and decide again.
+    pub(crate) async fn store(&self, tx: &mut Tx, facts: &AccountFacts, now: Timestamp) -> Result<(), store::Error> {
+        self.store_alone(tx, now).await?;
+        match &self.keep {
+            Some(keep) => keep.store(tx, facts, now).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same, where the person's own row is not to change.
+    pub(crate) async fn store_alone(&self, tx: &mut Tx, now: Timestamp) -> Result<(), store::Error> {
         let account = self.row.account.as_str();
         for step in &self.steps {
             for clause in &step.waits {
@@ -258,7 +284,7 @@ pub(crate) async fn apply(
 ) -> Result<Inquiry, store::Error> {
     let end = chain_end(tx, facts.account.as_str(), loaded.inquiry.id.as_str()).await?;
     let decided = decide(facts, loaded, end, events, Vec::new(), now)?;
-    decided.store(tx, now).await?;
+    decided.store(tx, facts, now).await?;
     Ok(decided.inquiry)
 }
 

@@ -15,7 +15,7 @@ use ringback_core::inquiry::{Event, Inquiry, Progress};
 use ringback_core::ledger::Draft;
 use ringback_core::problem::Problem;
 use ringback_core::readiness::Readiness;
-use ringback_core::readiness::gate::{self, BEGINS_AT, Holding, Raise};
+use ringback_core::readiness::gate::{self, Holding, Raise};
 use ringback_core::standing::Levels;
 use ringback_core::upcast::{self, Form};
 use ringback_store::{self as store, Before, ContractRow, RosterRow, Site, Tx};
@@ -119,7 +119,7 @@ pub(crate) fn turn(versions: &[ContractRow], rows: &[RosterRow], next: &Contract
     let calls = of_calls(versions.to_vec());
     let decides = next.name == CALLS || calls.as_ref().is_none_or(|row| row.name == next.name);
     let mut levels = levels_of(rows, &next.name)?;
-    let begins = (of_name.is_none() && levels.is_empty()).then_some(BEGINS_AT);
+    let begins = (of_name.is_none() && levels.is_empty()).then(|| gate::begins_at(next));
     if let Some(level) = begins {
         levels.0.insert(String::new(), level);
     }

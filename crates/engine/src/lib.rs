@@ -12,6 +12,7 @@ pub mod audit;
 pub mod backtest;
 pub mod chain;
 pub mod clock;
+pub mod consent;
 pub mod contracts;
 mod corrections;
 pub mod facts;

@@ -2,18 +2,20 @@
 
 use crate::audit::{ERASED, documents_of};
 use crate::inquire::{ChainEnd, Kept, corrupt, entry_rows};
+use crate::workflow::By;
 use crate::{Engine, Error, acknowledge, micros, setup, workflow};
 use jiff::Timestamp;
 use ringback_core::call::{Call, Caller};
 use ringback_core::effect::{Desired, Effect};
 use ringback_core::ensure::{HISTORY_SCHEMA, History, Receipt};
 use ringback_core::id::{AccountId, EffectId};
+use ringback_core::identity;
 use ringback_core::inquiry::{Approval, Choice, Inquiry, Review};
 use ringback_core::ledger::{Draft, Retention, Salt};
 use ringback_core::plan::{Plan, Verdict};
 use ringback_core::signal::Attribution;
 use ringback_core::upcast::{self, Form};
-use ringback_core::workflow::Origin;
+use ringback_core::workflow::{Origin, Workflow};
 use ringback_store::{self as store, Before, EffectRow, EntryRow, InquiryRow, Site, Tx};
 use serde::Serialize;
 use serde_json::Value;
@@ -151,7 +153,7 @@ impl Engine {
         let facts = self.facts(account).await?;
         let mut met = 0;
         let erasure = loop {
-            let others = self.documents_of_others(account, person).await?;
+            let others = self.documents_of_others(account, &facts.salt, person).await?;
             let (account, person, why, now) =
                 (account.as_str().to_owned(), person.to_owned(), why.to_owned(), self.now());
             let salt = facts.salt.clone();
@@ -186,10 +188,15 @@ impl Engine {
     }
 
     /// Documents that entries of other people's inquiries name. Reads the whole ledger of the account: erasing is rare and must be right.
-    async fn documents_of_others(&self, account: &AccountId, person: &str) -> Result<HashSet<String>, Error> {
-        let (id, key) = (account.as_str().to_owned(), person.to_owned());
+    async fn documents_of_others(
+        &self,
+        account: &AccountId,
+        salt: &Salt,
+        person: &str,
+    ) -> Result<HashSet<String>, Error> {
+        let (id, key, salt) = (account.as_str().to_owned(), person.to_owned(), salt.clone());
         let own: BTreeSet<String> =
-            self.store().read(move |tx| Box::pin(async move { inquiries_about(tx, &id, &key).await })).await?;
+            self.store().read(move |tx| Box::pin(async move { inquiries_about(tx, &id, &salt, &key).await })).await?;
         let (mut others, mut after) = (HashSet::new(), String::new());
         loop {
             let (id, from) = (account.as_str().to_owned(), after.clone());
@@ -256,7 +263,7 @@ impl Work<'_> {
     }
 
     async fn inquiries(&mut self, person: &str) -> Result<BTreeSet<String>, store::Error> {
-        inquiries_about(self.tx, self.account, person).await
+        inquiries_about(self.tx, self.account, self.salt, person).await
     }
 
     async fn erase(&mut self, person: &str, others: &HashSet<String>) -> Result<(), store::Error> {
@@ -285,12 +292,10 @@ impl Work<'_> {
             self.erase_inquiry(&inquiry, &mut documents).await?;
             self.erasure.inquiries += 1;
         }
-        if let Some(mut row) = store::person_get(self.tx, self.account, person).await? {
-            documents.extend(row.document.take());
-            row.crm_ids = "[]".into();
-            row.updated_at = micros(self.now);
+        if let Some(row) = store::person_get(self.tx, self.account, person).await? {
+            documents.extend(row.document);
             // Suppressions stay: who asked not to be called is not called after being forgotten either; they are kept by keyed hash.
-            store::person_upsert(self.tx, &row).await?;
+            store::person_forget(self.tx, self.account, person, micros(self.now)).await?;
         }
         let why = format!("erased: {}", self.why);
         for id in documents {
@@ -412,13 +417,53 @@ impl Work<'_> {
     }
 }
 
-/// Inquiries of somebody's calls, and what workflows began about the same number.
-async fn inquiries_about(tx: &mut Tx, account: &str, person: &str) -> Result<BTreeSet<String>, store::Error> {
+/// Inquiries of somebody's calls, and what workflows began about the same number, the record that those calls led to, or an address of theirs.
+async fn inquiries_about(
+    tx: &mut Tx,
+    account: &str,
+    salt: &Salt,
+    person: &str,
+) -> Result<BTreeSet<String>, store::Error> {
     let calls = store::calls_of_person(tx, account, person).await?;
     let mut found: BTreeSet<String> = calls.into_iter().filter_map(|call| call.inquiry).collect();
     let all = store::inquiries_of_person(tx, account, person, OF_PERSON_MAX).await?;
     found.extend(all.into_iter().filter(|row| row.state == workflow::ITEM).map(|row| row.id));
+    let mut names = Names::default();
+    for id in &found {
+        if let Some(row) = store::inquiry_get(tx, account, id).await? {
+            names.note(&read_stored("inquiry", id, &row.snapshot)?);
+        }
+    }
+    for about in Workflow::all() {
+        let by = names.records.iter().map(|r| By::Record(r)).chain(names.emails.iter().map(|e| By::Email(e)));
+        for by in by {
+            let key = workflow::key_of(salt, account, about.workflow, by);
+            found.extend(store::inquiry_open_by_key(tx, account, &key).await?.map(|row| row.id));
+        }
+    }
     Ok(found)
+}
+
+/// What a person is known by besides the number.
+#[derive(Default)]
+struct Names {
+    records: BTreeSet<String>,
+    emails: BTreeSet<String>,
+}
+
+impl Names {
+    fn note(&mut self, inquiry: &Inquiry) {
+        let contact = inquiry.contact.as_ref();
+        let subject = inquiry.subject().map(|(_, subject)| subject);
+        self.records.extend(contact.map(|c| c.record.clone()));
+        self.records.extend(subject.and_then(|s| s.record.clone()));
+        let said = inquiry.claims.get("email").map(|held| held.claim.value.text());
+        let offered = subject.and_then(|s| s.email.clone());
+        // Whatever a vendor calls the property: what is an address in the person's own record is theirs.
+        let held = contact.into_iter().flat_map(|c| c.record_held.properties.values()).flat_map(|v| v.split(';'));
+        let all = said.iter().chain(&offered).map(String::as_str).chain(held);
+        self.emails.extend(all.filter_map(identity::email));
+    }
 }
 
 fn settled(row: &EffectRow) -> bool {

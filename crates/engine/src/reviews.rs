@@ -366,7 +366,7 @@ impl Engine {
 
     /// Reads the record of an inquiry once more if what is known of it is older than [`SEEN_SECONDS_MAX`], and lets the inquiry know where
     /// it holds something else. `false`: the CRM was asked and did not answer.
-    async fn look_again(&self, account: &AccountId, id: &InquiryId) -> Result<bool, Error> {
+    pub(crate) async fn look_again(&self, account: &AccountId, id: &InquiryId) -> Result<bool, Error> {
         let Some(inquiry) = self.inquiry(account, id).await? else { return Ok(true) };
         let Some(contact) = inquiry.contact.as_ref() else { return Ok(true) };
         let now = self.now();

@@ -155,6 +155,7 @@ impl Engine {
             Ok(schema) => schema,
             Err(problem) => return not_asked(problem.cause),
         };
+        setup::note_opt_outs(self, held, crm, &schema).await?;
         let own: Vec<_> = crm.own_properties().into_iter().map(|(object, name, ..)| (object, name)).collect();
         let wanted = standing::pauses(contract, &schema, &own, |object| crm.packs(object));
         let digest = schema_digest(contract, &schema);

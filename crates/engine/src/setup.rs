@@ -103,6 +103,42 @@ pub async fn connect(engine: &Engine, account: &AccountId, connection: &Connecti
     Ok(connected)
 }
 
+/// Notes which of the vendor's opt-out properties the CRM shows now, where the vendor says how they are to be asked for: a look at somebody must not
+/// fail because one of them is hidden, nor leave out one that came later.
+pub(crate) async fn note_opt_outs(
+    engine: &Engine,
+    held: &ConnectionFacts,
+    crm: &'static dyn Crm,
+    schema: &[(Object, PropertySpec)],
+) -> Result<(), Error> {
+    let noted = |(name, _): &(&str, &[&str])| {
+        let spec = schema.iter().find(|(object, spec)| *object == Object::Contact && spec.name == *name);
+        let seen = spec.and_then(|(_, spec)| spec.stored_as.clone()).unwrap_or_default();
+        let setting = format!("{}{}", crate::facts::FIELD_SETTING, word(Object::Contact, name));
+        (held.connection.setting(&setting).unwrap_or_default() != seen).then_some((setting, seen))
+    };
+    let changed: Vec<(String, String)> = crm.words().opt_out.iter().filter_map(noted).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let (account, id, at) = (
+        held.connection.account.as_str().to_owned(),
+        held.connection.id.as_str().to_owned(),
+        crate::micros(engine.now()),
+    );
+    let stored = engine.store().write(Site::Setup, move |tx| {
+        Box::pin(async move {
+            for (name, value) in &changed {
+                store::cursor_put(tx, &account, &id, name, value, at).await?;
+            }
+            Ok(())
+        })
+    });
+    stored.await?;
+    engine.facts_changed(&held.connection.account);
+    Ok(())
+}
+
 fn no_crm(held: &ConnectionFacts) -> Problem {
     let cause = format!("the connection {} is to {}, which is no CRM", held.connection.name, held.connection.vendor);
     Problem::new("RB-0521", cause, "name a connection of kind crm")

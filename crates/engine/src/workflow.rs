@@ -3,6 +3,7 @@
 //! It runs in the unit that marks its signal as folded, as a call does. What no workflow takes up is kept with the reason, and nothing else
 //! happens: an offer never opens an inquiry that somebody has to call back.
 
+use crate::consent;
 use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::inquire::{self, Loaded};
 use crate::micros;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use ringback_core::id::{InquiryId, SignalId};
 use ringback_core::identity::{self, Phone};
 use ringback_core::inquiry::{Choice, Event, Inquiry};
+use ringback_core::ledger::Salt;
 use ringback_core::offer::{self, Offer, Subject};
 use ringback_core::workflow::{ENRICHED, Workflow};
 use ringback_store::{self as store, SignalRow, Tx};
@@ -46,13 +48,31 @@ impl Who {
     fn key(&self, facts: &AccountFacts, workflow: Workflow) -> String {
         let Subject { record, phone, email } = &self.subject;
         let by = match (record, phone, email) {
-            (Some(record), ..) => format!("record|{record}"),
-            (None, Some(phone), _) => format!("phone|{phone}"),
-            (None, None, email) => format!("email|{}", email.as_deref().unwrap_or_default()),
+            (Some(record), ..) => By::Record(record),
+            (None, Some(phone), _) => By::Phone(phone),
+            (None, None, email) => By::Email(email.as_deref().unwrap_or_default()),
         };
-        let of = format!("{}|{}|{by}", facts.account, workflow.word());
-        format!("workflow:{}:{}", workflow.word(), facts.salt.commit("workflow", &of))
+        key_of(&facts.salt, facts.account.as_str(), workflow, by)
     }
+}
+
+/// By what an item is told from every other of its workflow.
+#[derive(Clone, Copy)]
+pub(crate) enum By<'a> {
+    Record(&'a str),
+    Phone(&'a str),
+    Email(&'a str),
+}
+
+/// The key of the item of a workflow.
+pub(crate) fn key_of(salt: &Salt, account: &str, workflow: Workflow, by: By<'_>) -> String {
+    let by = match by {
+        By::Record(record) => format!("record|{record}"),
+        By::Phone(phone) => format!("phone|{phone}"),
+        By::Email(email) => format!("email|{email}"),
+    };
+    let of = format!("{account}|{}|{by}", workflow.word());
+    format!("workflow:{}:{}", workflow.word(), salt.commit("workflow", &of))
 }
 
 /// Takes an offer in; why nothing came of it, if nothing did.
@@ -158,7 +178,8 @@ async fn news(
     if !offer::hold(&mut loaded.inquiry.offers.clone(), offer, &signal) {
         return Ok(Some("it was offered before, or is older than what is held".into()));
     }
-    let event = Event::Offered { offer: offer.clone(), signal, approved_before };
+    let opted_out = consent::opted_out(tx, facts.account.as_str(), loaded.inquiry.person.as_deref()).await?;
+    let event = Event::Offered { offer: offer.clone(), signal, approved_before, opted_out };
     inquire::apply(tx, facts, loaded, &[event], now).await?;
     Ok(None)
 }

@@ -8,6 +8,8 @@
 #[cfg(test)]
 mod midway;
 #[cfg(test)]
+mod opted_out;
+#[cfg(test)]
 mod probed;
 #[cfg(test)]
 mod reconciled;

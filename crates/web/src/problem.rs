@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ringback_engine::Error;
 use serde_json::json;
+use std::borrow::Cow;
 
 /// One refusal. Every code has a page that `ringback error` prints.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub(crate) struct Problem {
     pub(crate) code: &'static str,
     pub(crate) title: &'static str,
     pub(crate) cause: String,
-    pub(crate) cure: &'static str,
+    pub(crate) cure: Cow<'static, str>,
     /// What belongs to it besides, for programs.
     pub(crate) more: Option<serde_json::Value>,
 }
@@ -24,9 +25,9 @@ impl Problem {
         code: &'static str,
         title: &'static str,
         cause: impl Into<String>,
-        cure: &'static str,
+        cure: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, code, title, cause: cause.into(), cure, more: None }
+        Self { status, code, title, cause: cause.into(), cure: cure.into(), more: None }
     }
 
     pub(crate) fn too_large(max_bytes: usize) -> Self {
@@ -123,17 +124,23 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "RB-0135", "Refused", why, "change what the cause names")
     }
 
-    /// Something stands in the way of a rollback.
+    /// The engine says what stands in the way, and what helps; of a rollback the page says it in its own words.
     fn told(problem: ringback_core::problem::Problem) -> Self {
-        let (status, cure) = match problem.code {
-            "RB-0230" => (StatusCode::UNPROCESSABLE_ENTITY, "say which writes: at least one part of the scope"),
-            "RB-0231" => (StatusCode::CONFLICT, "look at the preview again and start with its digest"),
-            "RB-0232" => (StatusCode::UNPROCESSABLE_ENTITY, "the preview says of each value why it stays"),
-            _ => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "take it back in parts: by version and field, or by shorter windows")
+        let back = "That cannot be rolled back so";
+        let (status, title, cure): (_, _, Cow<'static, str>) = match problem.code {
+            "RB-0230" => {
+                let cure = "say which writes: at least one part of the scope";
+                (StatusCode::UNPROCESSABLE_ENTITY, back, cure.into())
             }
+            "RB-0231" => (StatusCode::CONFLICT, back, "look at the preview again and start with its digest".into()),
+            "RB-0232" => (StatusCode::UNPROCESSABLE_ENTITY, back, "the preview says of each value why it stays".into()),
+            "RB-0233" => {
+                let cure = "take it back in parts: by version and field, or by shorter windows";
+                (StatusCode::UNPROCESSABLE_ENTITY, back, cure.into())
+            }
+            _ => (StatusCode::UNPROCESSABLE_ENTITY, "That cannot be done so", problem.cure.into()),
         };
-        Self::new(status, problem.code, "That cannot be rolled back so", problem.cause, cure)
+        Self::new(status, problem.code, title, problem.cause, cure)
     }
 
     /// A contract that cannot be used: everything that is wrong with it, each with its line.

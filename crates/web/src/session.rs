@@ -18,13 +18,22 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
+/// Another account that one sign-in opens.
+#[derive(Debug, Clone)]
+pub(crate) struct Joined {
+    pub(crate) account: String,
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    user: UserRow,
+}
+
 /// A signed-in person in one account.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) account: AccountId,
     pub(crate) account_name: String,
-    /// Other accounts of the same e-mail address: id and name.
-    pub(crate) others: Vec<(String, String)>,
+    /// Other accounts that this sign-in opens too.
+    pub(crate) joined: Vec<Joined>,
     pub(crate) user: UserId,
     pub(crate) name: String,
     pub(crate) role: Role,
@@ -76,6 +85,22 @@ impl Session {
     pub(crate) fn several_zones(&self) -> bool {
         let places = self.places();
         places.iter().any(|l| Some(l.calendar.zone()) != places.first().map(|f| f.calendar.zone()))
+    }
+
+    /// The locations that this person may see in an account that is joined, or in this one; `None`: all.
+    pub(crate) async fn places_in(&self, app: &App, account: &AccountId) -> Result<Option<Vec<String>>, Problem> {
+        let texts = |some: &[LocationId]| some.iter().map(|l| l.as_str().to_owned()).collect::<Vec<_>>();
+        if *account == self.account {
+            return Ok(self.locations.as_deref().map(texts));
+        }
+        let Some(there) = self.joined.iter().find(|one| one.account == account.as_str()) else {
+            return Ok(Some(Vec::new()));
+        };
+        if !there.role.by_location() {
+            return Ok(None);
+        }
+        let roster = app.engine.roster(account).await?;
+        Ok(Some(texts(&own_locations(&there.user, &roster))))
     }
 
     /// May this person do that?
@@ -142,12 +167,19 @@ async fn load(app: &App, token: &str) -> Result<Option<Session>, Problem> {
     let account = AccountId::from_text(session.account.clone());
     let roster = app.engine.roster(&account).await?;
     let name_of = |id: &str| accounts.iter().find(|a| a.id == id).map_or_else(|| id.to_owned(), |a| a.name.clone());
-    let others = same.iter().filter(|u| u.active && u.account != session.account).map(|u| u.account.clone());
+    // An account may hold any address: only where the operator gave both the same password, by the same salted hash, is it the same person's.
+    let joins = |u: &&UserRow| u.active && u.account != session.account && u.password_hash == user.password_hash;
+    let joined = same.iter().filter(joins).map(|u| Joined {
+        account: u.account.clone(),
+        name: name_of(&u.account),
+        role: Role::of(&u.role),
+        user: u.clone(),
+    });
     let role = Role::of(&user.role);
     let locations = role.by_location().then(|| own_locations(&user, &roster));
     Ok(Some(Session {
         account_name: name_of(&session.account),
-        others: others.map(|id| (id.clone(), name_of(&id))).collect(),
+        joined: joined.collect(),
         user: UserId::from_text(user.id),
         name: user.name,
         csrf: session.csrf,

@@ -223,7 +223,7 @@ async fn what_one_account_holds_no_route_shows_or_changes_for_another() {
         let targets: Vec<String> = if named {
             theirs.iter().map(|id| path.replace("{id}", id).replace("{seq}", id)).collect()
         } else {
-            let query = format!("object=contact&record={RECORD}&property=rb_urgency");
+            let query = format!("object=contact&record={RECORD}&property=rb_urgency&number=%2B16025550142");
             vec![format!("{}?{query}", path.replace("{field}", "urgency"))]
         };
         let body = match path.rsplit('/').next() {
@@ -238,6 +238,8 @@ async fn what_one_account_holds_no_route_shows_or_changes_for_another() {
             // Of everything that was ever written: nobody may.
             Some("preview") => json!({}),
             Some("rollbacks") => json!({ "scope": {}, "digest": "x", "reason": "no" }),
+            Some("opt-outs") => json!({ "number": "their number" }),
+            Some("clear") => json!({ "number": "+16025550142", "reason": "they never opted out here" }),
             // Who answers for a guarantee says why.
             Some("level") => json!({ "level": "observe", "answer_for": [3] }),
             Some("under") => json!({ "object": "contact", "record": RECORD, "property": "rb_urgency", "version": 1 }),
@@ -263,6 +265,13 @@ async fn what_one_account_holds_no_route_shows_or_changes_for_another() {
         }
     }
     assert!(knocked > 60, "{knocked}");
+    for (n, id) in theirs.iter().enumerate() {
+        let body = json!({ "inquiry": id, "reason": "no" });
+        for (path, body) in [("opt-outs", json!({ "inquiry": id })), ("opt-outs/clear", body)] {
+            let answer = world.api_post(&token, &format!("/api/v1/{path}"), &format!("{path}{n}"), &body).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path} {id}: {}", answer.body);
+        }
+    }
     assert_eq!(world.held(&world.west.account).await, before, "something of the other account changed");
 }
 
@@ -327,9 +336,47 @@ async fn an_agency_sees_its_clients_and_no_client_sees_another() {
     for path in ["/", "/reviews", "/dead-letters", "/connections", "/proof", "/runbook"] {
         assert_eq!(world.page(cookie, path).await.status, StatusCode::OK, "{path}");
     }
+    // Each account with what waits there, by the rights that she has in it.
+    let clients = world.page(cookie, "/clients").await;
+    assert_eq!(clients.status, StatusCode::OK);
+    for house in [&world.west, &world.north] {
+        let account = house.account.to_string();
+        let now = world.engine.now().as_microsecond();
+        let (open, reviews) = world
+            .engine
+            .store()
+            .read(move |tx| {
+                Box::pin(async move {
+                    let queues = store::queue_counts(tx, &account, None, now).await?;
+                    Ok((
+                        queues.iter().map(|q| q.open).sum::<i64>(),
+                        store::reviews_open_count(tx, &account, None).await?,
+                    ))
+                })
+            })
+            .await
+            .unwrap();
+        assert!(open > 0);
+        let name = if house.account == world.west.account { "Copper" } else { "Nordlicht" };
+        let (_, row) = clients.body.split_once(&format!("<th scope=\"row\">{name}")).expect(name);
+        let row = row.split("</tr>").next().unwrap();
+        assert!(row.contains(&format!("data-label=\"Open inquiries\">{open}<")), "{name}: {row}");
+        let waits = if reviews > 0 { format!("<b class=\"ask\">{reviews}</b>") } else { ">0<".to_owned() };
+        assert!(row.contains(&waits), "{name}: {row}");
+    }
+    assert!(clients.body.contains("name=\"account\" value=\"acct_"), "and the way there");
     // A client's own person has no other account to go to, and none is named.
     let dana = world.sign_in("dana@example.com").await;
-    assert!(!world.page(&dana, "/").await.body.contains("Nordlicht"));
+    for path in ["/", "/clients"] {
+        let page = world.page(&dana, path).await;
+        assert!(page.status == StatusCode::OK && !page.body.contains("Nordlicht"), "{path}");
+    }
+    // Of an account that is joined a coordinator counts what is theirs there.
+    world.north.user(store, "dana@example.com", "Dana", "coordinator", &["nowhere"], "ring back").await;
+    let page = world.page(&dana, "/clients").await.body;
+    let (_, row) = page.split_once("<th scope=\"row\">Nordlicht").expect("joined by now");
+    let row = row.split("</tr>").next().unwrap();
+    assert!(row.contains("data-label=\"Open inquiries\">0<") && row.contains("data-label=\"Last proof\">–<"), "{row}");
 }
 
 #[tokio::test]
@@ -344,9 +391,14 @@ async fn an_address_alone_opens_no_other_account() {
     let csrf = world.csrf(&cookie).await;
     let account = world.west.account.to_string();
     let refused = world.form("/account", &cookie, &format!("csrf={csrf}&account={account}")).await;
-    assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.body);
-    assert!(refused.body.contains("RB-0607") && refused.headers.get(header::SET_COOKIE).is_none());
+    assert_eq!(refused.status, StatusCode::NOT_FOUND, "{}", refused.body);
+    assert!(refused.headers.get(header::SET_COOKIE).is_none());
     assert!(world.page(&cookie, "/").await.body.contains("Not Rita"), "they stay where they were");
+    // Whoever runs the one account does not even learn that the other knows the address.
+    for path in ["/", "/clients"] {
+        let page = world.page(&cookie, path).await;
+        assert!(page.status == StatusCode::OK && !page.body.contains("Copper"), "{path}: {}", page.body);
+    }
     let form = |password: &str| format!("email=rita@example.com&password={password}&next=/&account={account}");
     assert_eq!(world.form("/sign-in", "", &form("ring+back")).await.status, StatusCode::UNAUTHORIZED);
     let there = world.form("/sign-in", "", &form("a+secret+of+theirs")).await;
@@ -1243,4 +1295,62 @@ async fn an_answer_in_the_console_that_comes_too_late_shows_what_stands_there_no
     assert_eq!(told.status, StatusCode::CONFLICT, "{}", told.body);
     let none = world.form("/reviews/together", &cookie, &format!("csrf={csrf}&choice=approve")).await;
     assert_eq!(none.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn an_opt_out_stands_on_the_page_in_one_sentence_and_whoever_may_takes_it_back() {
+    let world = World::new().await;
+    let (dana, sam) = (world.sign_in("dana@example.com").await, world.sign_in("sam@example.com").await);
+    let (csrf, hers) = (world.csrf(&sam).await, world.csrf(&dana).await);
+    let today = world.page(&dana, "/").await.body;
+    let (_, rest) = today.split_once("/inquiries/").unwrap();
+    let id = rest.split(['"', '/', '?']).next().unwrap().to_owned();
+    let path = format!("/inquiries/{id}");
+    let shown = async |cookie: &str| world.page(cookie, &path).await.body;
+    assert!(shown(&dana).await.contains("/opt-out\"") && !shown(&dana).await.contains("Opted out."));
+    let back = format!("csrf={hers}&back={path}");
+    let set = world.form(&format!("{path}/opt-out"), &dana, &back).await;
+    assert_eq!(set.to(), path, "{}", set.body);
+    let page = shown(&dana).await;
+    assert!(page.contains("Opted out.") && page.contains("took note that this person is not to be called"), "{page}");
+    assert!(!page.contains("opt-out/clear"), "taking it back is not a coordinator's");
+    let refused = world.form(&format!("{path}/opt-out/clear"), &dana, &format!("{back}&reason=please")).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(shown(&sam).await.contains("opt-out/clear"));
+    let clear = async |reason: &str| {
+        let form = format!("csrf={csrf}&back={path}&reason={reason}");
+        world.form(&format!("{path}/opt-out/clear"), &sam, &form).await
+    };
+    assert_eq!(clear("++").await.status, StatusCode::BAD_REQUEST, "without a reason nothing is taken back");
+    assert_eq!(clear("asked+us+to+call").await.to(), path);
+    let page = shown(&dana).await;
+    assert!(page.contains("took the opt-out back") && page.contains("asked us to call"), "{page}");
+    assert!(!page.contains("Opted out."));
+    let again = clear("again").await;
+    assert!(again.body.contains("RB-0247") && again.body.contains("there is nothing to take back"), "{}", again.body);
+}
+
+#[tokio::test]
+async fn an_opt_out_over_the_api_is_a_programs_to_set_and_a_consent_systems_to_take_back() {
+    let world = World::new().await;
+    let store = world.engine.store();
+    let (write, admin) = (world.west.token(store, "write", 8).await, world.west.token(store, "admin", 9).await);
+    let number = "+16025550188";
+    let asked = json!({ "number": number });
+    let path = "/api/v1/opt-outs?number=%2B16025550188";
+    assert!(world.api(&write, path).await.json()["opted_out"].is_null());
+    let set = world.api_post(&write, "/api/v1/opt-outs", "o1", &asked).await.json();
+    assert_eq!(set["opted_out"]["said"]["said_by"], "person", "{set}");
+    let clear = json!({ "number": number, "reason": "wrote to us on 3 March" });
+    let refused = world.api_post(&write, "/api/v1/opt-outs/clear", "o2", &clear).await;
+    assert_eq!((refused.status, refused.code().as_str()), (StatusCode::FORBIDDEN, "RB-0602"));
+    let bare = world.api_post(&admin, "/api/v1/opt-outs/clear", "o3", &asked).await;
+    assert_eq!((bare.status, bare.code().as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "RB-0247"));
+    let done = world.api_post(&admin, "/api/v1/opt-outs/clear", "o4", &clear).await.json();
+    assert!(done["opted_out"].is_null() && done["cleared"]["by"] == "tok_copper_admin", "{done}");
+    assert!(world.api(&write, path).await.json()["opted_out"].is_null());
+    let both = json!({ "number": number, "inquiry": "inq_x" });
+    assert_eq!(world.api_post(&write, "/api/v1/opt-outs", "o5", &both).await.status, StatusCode::BAD_REQUEST);
+    let other = world.north.token(store, "admin", 7).await;
+    assert!(world.api(&other, path).await.json()["cleared"].is_null(), "another account knows nothing of it");
 }

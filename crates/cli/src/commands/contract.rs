@@ -5,8 +5,9 @@ use crate::config::{Account, Depth, bounded, connections_named, load};
 use crate::house::{self, House, pick_account};
 use crate::out::{Out, note, table};
 use crate::problems::{Exit, Fail, Source};
-use ringback_core::contract::{self, Contract, Sentence, diff, export, trial};
+use ringback_core::contract::{self, Autonomy, Contract, Sentence, diff, export, pilot, trial};
 use ringback_core::crm::CrmWords;
+use ringback_core::problem::Problem;
 use ringback_engine::contracts::Fit;
 use ringback_store as store;
 use serde_json::json;
@@ -156,7 +157,9 @@ fn check(out: Out, config: &Path, named: Option<&str>, file: Option<&Path>) -> R
     tell_unfed(&contract);
     let tests = contract.tests.len();
     let told = if tests == 0 { "no tests of its own".to_owned() } else { format!("{tests} tests pass") };
-    let shown = json!({ "ok": true, "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(), "tests": tests, "roster": account.is_some() });
+    let lacking = Lacking::of(&contract, &text);
+    let shown = json!({ "ok": !lacking.stops(), "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(),
+        "tests": tests, "roster": account.is_some(), "lacking": lacking.json(&path) });
     out.result(&shown, || {
         let roster =
             if account.is_some() { "and fits the roster" } else { "(no settings here: the roster was not checked)" };
@@ -167,7 +170,47 @@ fn check(out: Out, config: &Path, named: Option<&str>, file: Option<&Path>) -> R
         };
         format!("{} can be used {roster}: {} fields, {told}{live}", contract.name, contract.fields.len())
     });
-    Ok(())
+    lacking.told(&path)
+}
+
+/// What a pilot needs in writing and a contract does not say.
+struct Lacking {
+    problems: Vec<Problem>,
+    text: String,
+    /// The contract is to do more than observe and suggest.
+    pilots: bool,
+}
+
+impl Lacking {
+    fn of(contract: &Contract, text: &str) -> Self {
+        let problems = pilot::lacking(contract, Some(text));
+        Self { problems, text: text.to_owned(), pilots: contract.ceiling() > Autonomy::Suggest }
+    }
+
+    /// A contract that only observes or suggests needs none of it yet.
+    fn stops(&self) -> bool {
+        self.pilots && !self.problems.is_empty()
+    }
+
+    fn fail(&self, path: &Path) -> Option<Fail> {
+        let source = Source { path: path.display().to_string(), text: self.text.clone() };
+        Fail::of(Exit::Check, vec![(Some(source), self.problems.clone())])
+    }
+
+    fn json(&self, path: &Path) -> serde_json::Value {
+        self.fail(path).map_or_else(|| json!([]), |fail| fail.json()["problems"].clone())
+    }
+
+    fn told(&self, path: &Path) -> Result<(), Fail> {
+        match self.fail(path) {
+            Some(fail) if self.pilots => Err(fail.told()),
+            Some(fail) => {
+                note(format!("before more may happen than suggestions:\n\n{}", fail.render().trim_end()));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// Says which clauses will stay empty: that is no mistake, and seldom what was meant.
@@ -197,12 +240,15 @@ async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -
             return Err(Fail::new(Exit::Unavailable, "RB-0226", cause, cure));
         }
     };
+    let source_text = text.clone();
     let source = Source { path: path.display().to_string(), text };
     if let Some(fail) = Fail::of(Exit::Check, vec![(Some(source), problems)]) {
         return Err(fail);
     }
     tell_unfed(&contract);
-    let shown = json!({ "ok": true, "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(), "live": true });
+    let lacking = Lacking::of(&contract, &source_text);
+    let shown = json!({ "ok": !lacking.stops(), "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(),
+        "live": true, "lacking": lacking.json(&path) });
     out.result(&shown, || {
         format!(
             "{} can be used, fits the roster and {} as it is now: {} fields",
@@ -211,7 +257,7 @@ async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -
             contract.fields.len()
         )
     });
-    Ok(())
+    lacking.told(&path)
 }
 
 /// The contract of a file, or everything that is wrong with it.

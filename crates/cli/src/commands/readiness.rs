@@ -28,12 +28,13 @@ pub(crate) async fn guarantees(out: Out, house: &House, account: &Account) -> Re
     let red = ready.red();
     let shown = json!({
         "ok": red == 0, "account": account.slug, "guarantees": ready.guarantees, "minimum": ready.minimum,
-        "not_ready": ready.not_ready, "levels": levels,
+        "not_ready": ready.not_ready, "decided": ready.decided, "levels": levels,
     });
     out.result(&shown, || {
         let mut text = list("The eight guarantees", &ready.guarantees);
         text.push_str(&list("\nBefore anything is scaled up", &ready.minimum));
         text.push_str(&list("\nReady at all", &ready.not_ready));
+        text.push_str(&list("\nDecided in writing, before a pilot", &ready.decided));
         text.push_str("\nHow much happens by itself\n");
         text.push_str(&of_places(&levels));
         text

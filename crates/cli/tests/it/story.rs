@@ -217,3 +217,86 @@ fn a_value_in_the_crm_leads_to_its_sentence_and_its_trail_proves_itself_elsewher
     assert!(found.starts_with("exit 1") && found.contains("RB-0406") && found.contains("line "), "{found}");
     assert_eq!(home.json(&["verify", "--json"])["ok"], true);
 }
+
+/// Another location, and the line of each.
+const PLACES: &str = r#"
+[[account.location]]
+slug = "south"
+name = "South"
+zone = "America/Chicago"
+hours = { mon = ["08:00-17:00"], tue = ["08:00-17:00"] }
+
+[[account.line]]
+number = "+13125550100"
+location = "north"
+
+[[account.line]]
+number = "+13125550200"
+location = "south"
+"#;
+
+/// Somebody asks not to be called; the next day they ring another location. The CRM answers nowhere all the while.
+#[test]
+fn who_asked_not_to_be_called_is_held_back_on_another_line_until_a_person_takes_it_back() {
+    const CALLER: &str = "+13125550142";
+    let home = Home::ready();
+    home.write("ringback.toml", &format!("{}{PLACES}{AGENT}", crate::home::SETTINGS));
+    let served = home.serve();
+    let call = |id: &str, line: &str, day: &str, words: Option<&str>| {
+        let body = json!({
+            "call_id": id, "caller": CALLER, "dialled": line, "ending": "voicemail", "direction": "inbound",
+            "started_at": format!("2026-03-{day}T10:12:07-06:00"), "duration_seconds": 20, "transcript": words,
+        });
+        let headers = [("x-agent-token", "an-agents-token"), ("content-type", "application/json")];
+        let (status, told) = served.ask("POST", "/hooks/agent-main/call", &headers, body.to_string().as_bytes());
+        assert_eq!(status, 202, "{told}");
+    };
+    let token = home.token("admin", None);
+    let all = || served.api(&token, "/api/v1/inquiries").1["data"].as_array().unwrap().clone();
+    let one = |id: &str| served.api(&token, &format!("/api/v1/inquiries/{id}")).1;
+    let of_call = |id: &str, count: usize| {
+        let mut found = String::new();
+        Served::until(&format!("{id} opened an inquiry"), || {
+            let newest = all();
+            found = newest.first().map_or_else(String::new, |i| i["id"].as_str().unwrap().to_owned());
+            newest.len() == count
+        });
+        found
+    };
+    let opted_out = |inquiry: &Value| inquiry["flags"].as_array().unwrap().contains(&json!("opt_out"));
+    let shown = || home.json(&["opt-out", "show", CALLER, "--json"]);
+
+    call("a1", "+13125550100", "04", Some("The boiler runs again. Please stop calling me."));
+    let first = of_call("a1", 1);
+    Served::until("it is kept with the person", || shown()["opted_out"]["said"]["said_by"] == "caller");
+    call("a2", "+13125550200", "05", None);
+    let second = of_call("a2", 2);
+    let inquiry = one(&second);
+    assert!(opted_out(&inquiry) && inquiry["location"] != one(&first)["location"], "{inquiry}");
+    assert!(!inquiry["owner"].is_null() && !inquiry["clock"].is_null(), "held back is not forgotten: {inquiry}");
+    assert_eq!(inquiry["opted_out"]["inquiry"], first.as_str());
+    let (_, entries) = served.api(&token, &format!("/api/v1/inquiries/{second}/entries"));
+    let kinds: Vec<&str> =
+        entries["data"].as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap()).take(3).collect();
+    assert_eq!(kinds, ["event", "call", "opted_out"], "from its first step");
+
+    for (who, role) in [("cleo@example.com", "coordinator"), ("rita@example.com", "revops")] {
+        assert!(home.run(&["user", "add", who, "--role", role]).status.success());
+    }
+    let clear = |by: &str, reason: &str| home.shown(&["opt-out", "clear", CALLER, "--by", by, "--reason", reason]);
+    assert!(clear("cleo@example.com", "asked us to call").contains("RB-0606"));
+    assert!(clear("rita@example.com", " ").contains("RB-0247"));
+    assert!(opted_out(&one(&second)));
+    let told = clear("rita@example.com", "asked us to call");
+    assert!(told.contains("exit 0") && told.contains("has not opted out: taken back by"), "{told}");
+    assert!(!opted_out(&one(&first)) && !opted_out(&one(&second)));
+    let (_, entries) = served.api(&token, &format!("/api/v1/inquiries/{second}/entries"));
+    assert!(entries.to_string().contains("asked us to call"), "the reason stands in the ledger");
+
+    let reached = json!({ "event": "called_back", "result": "reached", "note": null });
+    assert_eq!(served.api_post(&token, &format!("/api/v1/inquiries/{first}/events"), &reached).0, 200);
+    call("a3", "+13125550100", "06", None);
+    let third = of_call("a3", 3);
+    assert!(!opted_out(&one(&third)), "{}", one(&third));
+    assert_eq!(home.json(&["verify", "--json"])["accounts"][0]["report"]["ok"], true);
+}

@@ -443,3 +443,19 @@ fn our_properties_have_one_key_per_object_that_holds_fields_of_ours() {
         assert_eq!(names.len(), own.len(), "none twice");
     }
 }
+
+#[test]
+fn what_says_that_somebody_opted_out_is_read_and_never_changed_silently() {
+    use ringback_core::contract::Protected;
+    for crm in CRMS {
+        let (name, words) = (crm.about().name, crm.words());
+        // A receiver of webhooks shows nothing of anybody.
+        assert_eq!(words.opt_out.is_empty(), crm.acknowledges(), "{name}");
+        for (property, values) in words.opt_out {
+            assert!(words.contact_reads.contains(property), "{name}: {property} is not read");
+            assert!(!values.is_empty() && values.iter().all(|v| !v.is_empty()), "{name}: {property}");
+            let kind = words.protected_kind(Object::Contact, property);
+            assert_eq!(kind, Some(Protected::OptOut), "{name}: {property}");
+        }
+    }
+}

@@ -407,3 +407,13 @@ fn settings_are_checked_and_costs_are_the_published_ones() {
     );
     assert_eq!((cost(update(Object::Deal, &[])), cost(CrmOp::Delete { object: Object::Task, id: "1".into() })), (5, 3));
 }
+
+#[test]
+fn the_marketing_status_is_asked_for_where_the_company_has_it() {
+    let path = |settings: &[(String, String)]| {
+        Pipedrive.request(&[by_id(Object::Contact)], &connection(settings)).unwrap().path
+    };
+    assert_eq!(path(&[]), "/api/v2/persons/7?include_fields=won_deals_count");
+    let noted = [("field.contact.marketing_status".to_owned(), "marketing_status:enum".to_owned())];
+    assert_eq!(path(&noted), "/api/v2/persons/7?include_fields=won_deals_count,marketing_status");
+}

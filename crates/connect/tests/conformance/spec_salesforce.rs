@@ -374,3 +374,19 @@ fn what_one_request_cannot_carry_is_refused_here() {
         assert!(Salesforce.request(&operations, &connection).is_err(), "{operations:?}");
     }
 }
+
+#[test]
+fn a_field_that_an_org_may_hide_is_asked_for_once_it_was_seen() {
+    let asked = |settings: &[(&str, &str)]| {
+        let settings: Vec<(String, String)> =
+            settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let names = ["DoNotCall", "HasOptedOutOfEmail"].map(str::to_owned).to_vec();
+        let keys = vec![PersonKey::Phone { e164: "+13125550142".into(), national: "3125550142".into() }];
+        let operation = CrmOp::FindPerson { keys, properties: names };
+        let request = Salesforce.request(&[operation], &connected("salesforce", &settings)).unwrap();
+        request.path.matches("DoNotCall").count() * 10 + request.path.matches("HasOptedOutOfEmail").count()
+    };
+    assert_eq!(asked(&[]), 0, "a query that names a hidden field fails as a whole");
+    assert_eq!(asked(&[("field.contact.DoNotCall", "both")]), 20, "of leads and of contacts");
+    assert_eq!(asked(&[("field.contact.HasOptedOutOfEmail", "Lead")]), 1);
+}

@@ -1,6 +1,7 @@
 //! What changes from one contract to another, in sentences, and which way: more by itself, or less.
 
 use super::model::*;
+use super::pilot::items;
 use crate::followup::condition::When;
 use crate::workflow::{Workflow, WorkflowRule};
 use serde::Serialize;
@@ -113,6 +114,7 @@ pub fn diff(before: &Contract, after: &Contract) -> Vec<Change> {
     suppress(&before.suppress, &after.suppress, &mut found);
     found.same("page", "Who is told and how", &before.page, &after.page);
     workflows(before, after, &mut found);
+    pilot(before, after, &mut found);
     if before.tests != after.tests {
         found.say(
             "test",
@@ -121,6 +123,24 @@ pub fn diff(before: &Contract, after: &Contract) -> Vec<Change> {
         );
     }
     found.0
+}
+
+fn pilot(before: &Contract, after: &Contract, found: &mut Found) {
+    for (was, is) in items(before).into_iter().zip(items(after)).filter(|(was, _)| was.clause.starts_with("pilot.")) {
+        if was.written == is.written {
+            continue;
+        }
+        let text = match (was.written, is.written) {
+            (_, Ok(is_now)) => format!("It is written down {}: {}", was.about, ended(&is_now)),
+            (_, Err(_)) => format!("It is no longer written down {}.", was.about),
+        };
+        found.say(&was.clause, Way::Neither, text);
+    }
+}
+
+/// A sentence with its full stop.
+fn ended(text: &str) -> String {
+    if text.ends_with(['.', '!']) { text.to_owned() } else { format!("{text}.") }
 }
 
 fn workflows(before: &Contract, after: &Contract, found: &mut Found) {

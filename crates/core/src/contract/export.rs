@@ -76,6 +76,11 @@ pub fn markdown(contract: &Contract) -> String {
             let _ = writeln!(out, "| {} |", cells.join(" | "));
         }
     }
+    out.push_str("\n## Decided in writing\n\n");
+    for item in super::pilot::items(contract) {
+        let written = item.written.unwrap_or_else(|_| "not decided yet".to_owned());
+        let _ = writeln!(out, "- {}: {}", item.about, written.trim_end_matches('.'));
+    }
     out
 }
 

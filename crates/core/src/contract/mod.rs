@@ -9,6 +9,7 @@ pub mod diff;
 pub mod export;
 pub mod model;
 pub mod parse;
+pub mod pilot;
 pub mod profiles;
 mod stored;
 pub mod trial;

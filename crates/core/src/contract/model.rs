@@ -1,5 +1,6 @@
 //! What a contract says, as values.
 
+use super::pilot::Pilot;
 use crate::crm::{Object, PropertySpec, PropertyType};
 use crate::followup::condition::When;
 use crate::identity::PersonProperties;
@@ -45,6 +46,9 @@ pub struct Contract {
     /// `[workflow.<name>]`: the neighbouring workflows; one that is not named is off.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub workflows: BTreeMap<Workflow, WorkflowRule>,
+    /// `[pilot]`: what is decided in writing before anything happens by itself.
+    #[serde(default, skip_serializing_if = "Pilot::is_empty")]
+    pub pilot: Pilot,
     /// `[[test]]` tables, kept as they are written.
     pub tests: Vec<ContractTest>,
 }

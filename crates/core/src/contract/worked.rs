@@ -49,7 +49,7 @@ pub(crate) static WORDS: CrmWords = CrmWords {
     deal_reads: &["dealname", "dealstage", "hs_is_closed", "amount"],
     deal_stage: "dealstage",
     deal_closed: "hs_is_closed",
-    opt_out: &["hs_email_optout"],
+    opt_out: &[("hs_email_optout", crate::crm::YES)],
     protected: &[],
 };
 

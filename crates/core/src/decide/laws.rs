@@ -372,3 +372,108 @@ proptest! {
 }
 
 const WHENCE_FIELDS: [&str; 4] = ["source", "campaign", "location", "vertical"];
+
+/// How it is known that somebody does not want to be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// It is kept with the person, and comes with the call.
+    Kept,
+    /// The caller says so in this one.
+    Said,
+    /// The CRM says so.
+    Crm,
+}
+
+fn opt_out() -> crate::consent::OptOut {
+    let call = crate::id::CallId::from_text("call_0");
+    let inquiry = Some(crate::id::InquiryId::from_text("inq_0"));
+    crate::consent::OptOut { said: crate::consent::SaidBy::Caller { call }, at: when("2026-02-01T17:00:00Z"), inquiry }
+}
+
+/// The steps of a world in their order: the call, its words, what the CRM shows.
+fn steps(world: &World, house: &House, records: Vec<Record>, memory: Vec<Remembered>, kept: bool) -> [Step; 3] {
+    let mut call = house.call(1, "2026-03-03T17:00:00Z", Ending::Voicemail, CALLER);
+    let now = call.first_received_at;
+    let told = InquiryCall { opted_out: kept.then(opt_out), ..InquiryCall::of(&call, None) };
+    let one = step(house.open(&call), &Event::Call { call: told }, &house.facts(), now);
+    let read = house.said(&mut call, MESSAGES[world.message]);
+    let two = step(one.inquiry.clone(), &read, &house.facts(), now);
+    let effect = two.inquiry.effects["find"].id.clone();
+    let found = Event::Found { effect, read_at: now, records, memory };
+    let three = step(two.inquiry.clone(), &found, &house.facts(), now);
+    [one, two, three]
+}
+
+/// Nothing that a plan changes is a record that was there, an owner, or anything that reaches the caller.
+fn reaches_nobody(step: &Step) -> Result<(), TestCaseError> {
+    let ours = |target: &str| {
+        target == "find"
+            || target == "contact"
+            || target == "task"
+            || target.starts_with("call:")
+            || target.starts_with("page")
+    };
+    for effect in step.plan.iter().flat_map(|p| &p.effects) {
+        prop_assert!(ours(&effect.target), "{} is not among what goes on", effect.target);
+        let harmless = matches!(
+            &effect.desired,
+            Desired::FindPerson { .. } | Desired::NewContact { .. } | Desired::Activity { .. } | Desired::Page { .. }
+        );
+        prop_assert!(harmless, "{:?}", effect.desired);
+    }
+    for (new, properties) in contact_writes(step) {
+        prop_assert!(new && !properties.contains_key(WORDS.contact_owner), "{:?}", properties);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Opted out, however it is known: nothing reaches the caller, nobody is enrolled, no owner changes, and no machine writes to a record that was
+    /// there; record, call log, task, owner and clock go on as without it. No value of the CRM, no word and no merge takes it back; a person does.
+    #[test]
+    fn who_opted_out_is_left_alone_and_not_forgotten(world in worlds(), known in prop::sample::select(vec![Known::Kept, Known::Said, Known::Crm]), crm_says in any::<bool>()) {
+        let message = if known == Known::Said { 1 } else { [0, 2, 3][world.message % 3] };
+        let world = World { message, known: world.known || known == Known::Crm, opted_out: known == Known::Crm || crm_says, classes: world.classes | 1, ..world };
+        let (house, records, memory) = build(&world);
+        let free = World { message, opted_out: false, ..world.clone() };
+        let [one, two, three] = steps(&world, &house, records.clone(), memory.clone(), known == Known::Kept);
+        let held = |step: &Step| suppressed(&step.inquiry, &house.facts()).iter().any(|s| s.class == SuppressClass::OptedOut);
+        // From the first step on where it is kept, from its own step where it is said or seen; and to the end.
+        let from = match known { Known::Kept => 0, Known::Said => 1, Known::Crm => 2 };
+        for step in [&one, &two, &three].into_iter().skip(from) {
+            prop_assert!(held(step));
+            reaches_nobody(step)?;
+            for s in suppressed(&step.inquiry, &house.facts()) {
+                let holds = holds(s.class);
+                prop_assert!(holds.caller && holds.enrolment && holds.ownership);
+            }
+        }
+        // What goes on goes on as if nobody had opted out.
+        let [_, _, other] = steps(&free, &house, build(&free).1, memory.clone(), false);
+        prop_assert_eq!(&three.inquiry.owner, &other.inquiry.owner);
+        prop_assert_eq!(&three.inquiry.clock, &other.inquiry.clock);
+        let goes_on = |step: &Step| step.plan.iter().flat_map(|p| &p.effects).map(|e| e.target.clone()).filter(|t| t == "task" || t.starts_with("call:")).collect::<Vec<_>>();
+        prop_assert_eq!(goes_on(&three), goes_on(&other));
+        // The CRM may turn its word, and the person may become another record: what is kept stays.
+        if known == Known::Kept {
+            // In the same moment: no time passes that would page anybody.
+            let now = house.call(1, "2026-03-03T17:00:00Z", Ending::Voicemail, CALLER).first_received_at;
+            for id in ["512", "777"] {
+                let record = Record { id: id.into(), properties: Properties::from([("hs_email_optout".into(), "false".into())]), ..Record::default() };
+                let seen = step(three.inquiry.clone(), &Event::Seen { record, read_at: now }, &house.facts(), now);
+                prop_assert!(held(&seen));
+                reaches_nobody(&seen)?;
+            }
+            let again = step(three.inquiry.clone(), &Event::FactsChanged, &house.facts(), now);
+            prop_assert!(held(&again) && again.plan.is_none());
+            // A person takes it back; what the CRM says is another matter.
+            let by = crate::id::UserId::from_text("user_ann");
+            let back = step(three.inquiry.clone(), &Event::OptOutCleared { reason: "called us".into(), by }, &house.facts(), now);
+            let crm = world.known && world.opted_out && back.inquiry.contact.is_some();
+            prop_assert_eq!(held(&back), crm);
+            prop_assert_eq!(back.inquiry.flags().contains("opt_out"), false);
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Who is held back, and from what (F-118, X-25): reaching the caller, enrolment, ownership and the machine's writes to a record that was
 //! there before. Record, call log, task, owner and clock always go on, so nothing here is asked for them.
 
+use crate::consent;
 use crate::contract::{Suppress, SuppressClass};
 use crate::crm::{CrmWords, Record};
 use crate::identity::MatchKind;
@@ -43,12 +44,12 @@ pub struct Holds {
 pub fn suppression(known: &Known<'_>, rules: &Suppress) -> Vec<Suppressed> {
     let flag = |name: &str| known.flags.contains(name);
     let value = |property: &str| known.record.and_then(|r| r.properties.get(property)).map_or("", |v| v.trim());
-    let yes = |property: &&str| ["true", "yes", "1"].iter().any(|y| value(property).eq_ignore_ascii_case(y));
     let marked = |class: &SuppressClass| rules.mark(*class).is_some_and(|m| m.counts(value(&m.property)));
     let holds = |class: &SuppressClass| match class {
         SuppressClass::OptedOut => {
-            let told = known.words.is_some_and(|w| w.opt_out.iter().any(yes));
-            (flag("opt_out") || told).then_some("the caller opted out")
+            let told =
+                known.words.zip(known.record).is_some_and(|(words, r)| consent::said_by_record(words, r).is_some());
+            (flag(consent::FLAG) || told).then_some("the caller opted out")
         }
         SuppressClass::CustomerWithOpenIssue => (known.customer
             && (flag("complaint") || flag("existing_customer_issue")))

@@ -20,6 +20,7 @@ pub use step::{step, wants_reading};
 
 use crate::call::{Call, CallFlag, Caller, Transcript};
 use crate::claim::{Claim, Reading, Summary};
+use crate::consent::{self, Consent, OptOut};
 use crate::contract::{Autonomy, Contract};
 use crate::crm::{CrmWords, Record};
 use crate::effect::LaneId;
@@ -73,6 +74,9 @@ pub struct InquiryCall {
     pub deliveries: u32,
     /// A web form that this failed call followed.
     pub after_form: Option<CallId>,
+    /// What the account kept of the caller's wish not to be reached when this was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opted_out: Option<OptOut>,
 }
 
 impl InquiryCall {
@@ -102,6 +106,7 @@ impl InquiryCall {
             flags: call.flags.clone(),
             deliveries: u32::try_from(call.heard.len()).unwrap_or(u32::MAX),
             after_form,
+            opted_out: None,
         }
     }
 
@@ -578,6 +583,9 @@ pub struct Inquiry {
     /// What a workflow does not take up, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub aside: BTreeMap<Workflow, String>,
+    /// What is kept of the person's wish not to be reached.
+    #[serde(default, skip_serializing_if = "Consent::is_nothing")]
+    pub consent: Consent,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
@@ -640,7 +648,14 @@ pub enum Event {
         /// So many prospects of this provider people have approved so far.
         #[serde(default, skip_serializing_if = "is_none")]
         approved_before: u32,
+        /// What the account kept of the person's wish not to be reached.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opted_out: Option<OptOut>,
     },
+    /// The person does not want to be reached: said here, or kept from elsewhere. Exogenous.
+    OptedOut { opt_out: OptOut },
+    /// A person took that back, with a reason. Exogenous.
+    OptOutCleared { reason: String, by: UserId },
     /// Contract or roster changed: decide again on the same knowledge. Exogenous.
     FactsChanged,
 }
@@ -669,6 +684,8 @@ impl Event {
             Self::Withheld { .. } => "withheld",
             Self::Seen { .. } => "seen",
             Self::Offered { .. } => "offered",
+            Self::OptedOut { .. } => "opted_out",
+            Self::OptOutCleared { .. } => "opt_out_cleared",
             Self::FactsChanged => "facts_changed",
         }
     }
@@ -804,6 +821,7 @@ impl Inquiry {
             offers: Vec::new(),
             approved_before: 0,
             aside: BTreeMap::new(),
+            consent: Consent::default(),
         }
     }
 
@@ -865,14 +883,16 @@ impl Inquiry {
         self.standing_flags().map(str::to_owned).collect()
     }
 
-    /// The same where they lie, in the order of their names.
+    /// The same where they lie. An opt-out stands while it is kept with the person, whoever said so, and stands no more once a person cleared it.
     pub(crate) fn standing_flags(&self) -> impl Iterator<Item = &str> {
         const PREFIX: &str = "flag.";
         let flags = self
             .claims
             .range::<str, _>((Bound::Included(PREFIX), Bound::Unbounded))
             .map_while(|(f, c)| Some((f.strip_prefix(PREFIX)?, c)));
-        flags.filter(|(_, c)| c.claim.confidence.0 >= STEER_AT).map(|(f, _)| f)
+        let (kept, cleared) = (self.consent.opted_out.is_some(), self.consent.cleared.is_some());
+        let said = flags.filter(|(_, c)| c.claim.confidence.0 >= STEER_AT).map(|(f, _)| f);
+        said.filter(move |f| *f != consent::FLAG || !(kept || cleared)).chain(kept.then_some(consent::FLAG))
     }
 
     pub(crate) fn has_flag(&self, name: &str) -> bool {

@@ -4,6 +4,7 @@ use super::desire::{self, Reach};
 use super::mode::{ClockOf, Live, Mode, Rehearsal, tell};
 use super::undo::UNDO;
 use super::*;
+use crate::consent::{Cleared, SaidBy};
 use crate::contract::Contract;
 use crate::crm::{Object, PersonKey};
 use crate::decide::{Ruling, owner_facts};
@@ -216,7 +217,12 @@ impl<'a, M: Mode> Moving<'a, M> {
             Event::Undo { undo } => self.take_undo(undo),
             Event::Told { telling } => self.take_telling(telling),
             Event::Seen { record, read_at } => self.take_sight(record, *read_at),
-            Event::Offered { offer, signal, approved_before } => self.take_offer(offer, signal, *approved_before),
+            Event::Offered { offer, signal, approved_before, opted_out } => {
+                self.take_kept(opted_out.as_ref());
+                self.take_offer(offer, signal, *approved_before);
+            }
+            Event::OptedOut { opt_out } => self.take_kept(Some(opt_out)),
+            Event::OptOutCleared { reason, by } => self.take_clearing(reason, by),
             Event::FactsChanged => {
                 tell!(self, Draft::new("facts_changed").with("contract", self.facts.contract_ref));
             }
@@ -253,6 +259,7 @@ impl<'a, M: Mode> Moving<'a, M> {
         } else if calls.len() < CALLS_MAX {
             calls.push(call.clone());
         }
+        self.take_kept(call.opted_out.as_ref());
         let nobody_waits = self.inquiry.calls.iter().all(|c| !c.waits());
         if self.inquiry.open() && nobody_waits {
             self.close(Outcome::AnsweredAfterAll, None);
@@ -305,6 +312,29 @@ impl<'a, M: Mode> Moving<'a, M> {
                 self.inquiry.rejected.push(note);
             }
         }
+    }
+
+    /// The person does not want to be reached. What is known already is told once.
+    fn take_kept(&mut self, opt_out: Option<&OptOut>) {
+        let Some(opt_out) = opt_out.filter(|o| self.inquiry.consent.opted_out.as_ref() != Some(*o)) else { return };
+        self.inquiry.consent.set(opt_out.clone());
+        let draft = Draft::new("opted_out").with("said_by", opt_out.said.word()).with("at", opt_out.at);
+        let draft = draft.with("inquiry", &opt_out.inquiry);
+        tell!(
+            self,
+            match &opt_out.said {
+                SaidBy::Caller { call } => draft.with("call", call),
+                SaidBy::Crm { property } => draft.with("property", property),
+                SaidBy::Person { by } => draft.with("by", by),
+            }
+        );
+    }
+
+    /// A person took an opt-out back. That nothing else does is in whoever makes this event.
+    fn take_clearing(&mut self, reason: &str, by: &UserId) {
+        let cleared = Cleared { by: by.clone(), at: self.now, inquiry: Some(self.inquiry.id.clone()) };
+        self.inquiry.consent.clear(cleared);
+        tell!(self, Draft::new("opt_out_cleared").with("by", by).seal("reason", Some(reason)));
     }
 
     fn take_found(&mut self, effect: &EffectId, read_at: Timestamp, records: &[Record], memory: &[Remembered]) {

@@ -478,3 +478,67 @@ fn records_that_lie_elsewhere_are_made_where_they_belong() {
     assert_eq!(targets(&two), ["contact", "call:1", "task"]);
     assert!(two.plan.unwrap().effects.iter().all(|e| e.lane == moved_to));
 }
+
+#[test]
+fn an_opt_out_that_is_kept_holds_from_the_first_step_and_is_told_once() {
+    use crate::consent::{OptOut, SaidBy};
+    let house = House::new();
+    let call = house.call(1, "2026-03-04T17:00:00Z", Ending::Voicemail, CALLER);
+    let now = call.first_received_at;
+    let said = SaidBy::Crm { property: "DoNotCall".into() };
+    let opt_out = OptOut { said, at: when("2026-03-01T09:00:00Z"), inquiry: Some(InquiryId::from_text("inq_0")) };
+    let told = InquiryCall { opted_out: Some(opt_out.clone()), ..InquiryCall::of(&call, None) };
+    let one = step(house.open(&call), &Event::Call { call: told.clone() }, &house.facts(), now);
+    assert_eq!(one.inquiry.flags().into_iter().collect::<Vec<_>>(), ["opt_out"]);
+    assert_eq!(crate::decide::suppressed(&one.inquiry, &house.facts())[0].why, "the caller opted out");
+    assert!(one.inquiry.owner.is_some() && one.inquiry.clock.is_some() && targets(&one).contains(&"find"));
+    let entries = |step: &Step| step.drafts.iter().filter(|d| d.kind == "opted_out").count();
+    assert_eq!(entries(&one), 1);
+    let two = step(one.inquiry.clone(), &Event::Call { call: told }, &house.facts(), now);
+    assert_eq!(entries(&two), 0);
+    let three = step(two.inquiry, &Event::OptedOut { opt_out }, &house.facts(), now);
+    assert_eq!((entries(&three), three.plan), (0, None));
+}
+
+#[test]
+fn an_opt_out_is_news_where_it_is_said_or_shown_first() {
+    use crate::consent::{self, SaidBy};
+    let house = House::new();
+    let facts = house.facts();
+    let words = facts.crm.map(|(_, words)| words);
+    let mut call = house.call(1, "2026-03-04T17:00:00Z", Ending::Voicemail, CALLER);
+    let now = call.first_received_at;
+    let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &facts, now);
+    let read = house.said(&mut call, "We have no heat since last night. Please stop calling me.");
+    let two = step(one.inquiry, &read, &facts, now);
+    let news = consent::first_shown(None, &two.inquiry, &read, words, now).unwrap();
+    assert_eq!((&news.said, news.at), (&SaidBy::Caller { call: call.id.clone() }, call.started_at));
+    assert_eq!(news.inquiry.as_ref(), Some(&two.inquiry.id));
+    let three = step(two.inquiry, &Event::OptedOut { opt_out: news }, &facts, now);
+    assert_eq!(consent::first_shown(None, &three.inquiry, &read, words, now), None, "the same words say nothing new");
+    // Taken back: the same record says nothing new, a word of the caller does, and so does another record.
+    let by = UserId::from_text("user_ann");
+    let four = step(three.inquiry, &Event::OptOutCleared { reason: "asked for a call".into(), by }, &facts, now);
+    assert!(!four.inquiry.has_flag("opt_out") && four.inquiry.claims.contains_key("flag.opt_out"));
+    let sealed = four.drafts.iter().find(|d| d.kind == "opt_out_cleared").unwrap();
+    assert_eq!(sealed.sealed["reason"].1, "asked for a call");
+    assert!(consent::first_shown(None, &four.inquiry, &read, words, now).is_some());
+    let shown = found(&four.inquiry, vec![record("901", &[("phone", CALLER), ("hs_email_optout", "true")])]);
+    let five = step(four.inquiry, &shown, &facts, now);
+    let crm = consent::shown_by_crm(&five.inquiry, words);
+    assert_eq!(crm, Some(("901".to_owned(), "hs_email_optout")));
+    assert!(consent::first_shown(None, &five.inquiry, &shown, words, now).is_some());
+    assert_eq!(consent::first_shown(crm.as_ref(), &five.inquiry, &Event::FactsChanged, words, now), None);
+}
+
+#[test]
+fn what_was_stored_before_opt_outs_were_kept_reads_and_writes_the_same() {
+    let house = House::new();
+    let call = house.call(1, "2026-03-04T17:00:00Z", Ending::Voicemail, CALLER);
+    let event = Event::Call { call: InquiryCall::of(&call, None) };
+    let text = serde_json::to_string(&event).unwrap();
+    assert!(!text.contains("opted_out"), "{text}");
+    assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+    let inquiry = serde_json::to_string(&house.open(&call)).unwrap();
+    assert!(!inquiry.contains("consent"), "{inquiry}");
+}

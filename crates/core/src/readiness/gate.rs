@@ -14,6 +14,12 @@ use std::collections::BTreeSet;
 /// is changed. It is the only step that is taken without having been tried.
 pub const BEGINS_AT: Autonomy = Autonomy::AutoLowRisk;
 
+/// The level at which an account begins with its first contract: one that does not say in writing what a pilot needs begins with suggestions.
+pub fn begins_at(contract: &Contract) -> Autonomy {
+    let decided = crate::contract::pilot::lacking(contract, None).is_empty();
+    if decided { BEGINS_AT } else { Autonomy::Suggest }
+}
+
 /// What may happen by itself: a contract, and never more than the account's level.
 #[derive(Debug, Clone, Copy)]
 pub struct Holding<'a> {
@@ -98,6 +104,13 @@ pub fn may(raises: &[Raise], readiness: &Readiness, answered: &[u8]) -> Vec<Prob
         }
     }
     let Some(highest) = raises.iter().map(|raise| raise.to).max() else { return found };
+    // Whoever leaves observing or suggesting starts a pilot.
+    if raises.iter().any(|raise| raise.from <= Autonomy::Suggest) {
+        for line in readiness.decided.iter().filter(|line| line.light != Light::Green) {
+            let cause = format!("the pilot cannot start: nothing in writing says {} ({})", line.name, line.evidence);
+            say(Problem::new("RB-0248", cause, line.mend.clone()));
+        }
+    }
     for (kind, line) in readiness.lacks(highest, answered) {
         let (light, to) = (line.light.word(), highest.word());
         let cause = format!("not ready for {to}: {kind} {} is {light}: {}: {}", line.n, line.name, line.evidence);

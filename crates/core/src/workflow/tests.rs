@@ -79,7 +79,7 @@ fn offer_of(provider: &str, event: &str, subject: Subject, told: &[Told<'_>]) ->
     };
     let fields = told.iter().map(field).collect();
     let offer = Offer { provider: provider.into(), event: event.into(), subject, fields };
-    Event::Offered { offer, signal: SignalId::from_text("sig_offer"), approved_before: 0 }
+    Event::Offered { offer, signal: SignalId::from_text("sig_offer"), approved_before: 0, opted_out: None }
 }
 
 fn named(record: &str) -> Subject {
@@ -330,7 +330,7 @@ fn a_prospect_waits_for_the_sample_and_is_made_after_it() {
     else {
         panic!()
     };
-    let later = Event::Offered { offer, signal, approved_before: 2 };
+    let later = Event::Offered { offer, signal, approved_before: 2, opted_out: None };
     let after = step(first.inquiry, &later, &house.facts(), when(NOW));
     assert_eq!(targets(&after), ["contact"], "the sample was approved: the rest goes by itself");
 }

@@ -49,7 +49,7 @@ impl Engine {
                         inquire::put_documents(tx, &account, days, vec![document.clone()], *at).await?;
                     }
                     for (decided, at) in &history.decided {
-                        decided.store(tx, *at).await?;
+                        decided.store_alone(tx, *at).await?;
                     }
                 }
                 Ok(())

@@ -306,16 +306,20 @@ impl Work<'_> {
         let slim = Receipt { found: Vec::new(), ..receipt.clone() };
         row.receipt = serde_json::to_string(&slim).ok();
         let effect = self.effect.id.clone();
-        let event = match &self.effect.desired {
+        let events = match &self.effect.desired {
             Desired::FindPerson { .. } => {
                 Box::pin(self.note(By::Found, &receipt.found)).await?;
                 let read_at = receipt.read_at.unwrap_or(self.engine.now());
                 let memory = self.engine.remembered(self.facts, &self.effect.inquiry, &receipt.found).await?;
-                Event::Found { effect, read_at, records: receipt.found, memory }
+                // Another inquiry may have learned of it in the moment that this one was opened.
+                let kept = self.engine.unknown_to(&self.facts.account, &self.effect.inquiry).await?;
+                let kept = kept.map(|opt_out| Event::OptedOut { opt_out });
+                let found = Event::Found { effect, read_at, records: receipt.found, memory };
+                kept.into_iter().chain([found]).collect()
             }
-            _ => Event::Settled { effect, target: self.effect.target.clone(), receipt },
+            _ => vec![Event::Settled { effect, target: self.effect.target.clone(), receipt }],
         };
-        self.commit(Site::Receipt, row, vec![event], true).await?;
+        self.commit(Site::Receipt, row, events, true).await?;
         Ok(Ended::Settled)
     }
 
@@ -433,7 +437,7 @@ impl Work<'_> {
                             put_attempt(tx, attempt, *known).await?;
                         }
                         if let Some(decided) = decided {
-                            decided.store(tx, now).await?;
+                            decided.store(tx, &facts, now).await?;
                         }
                         if !told.is_empty() {
                             let inquiry = InquiryId::from_text(row.inquiry.clone());

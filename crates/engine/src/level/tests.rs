@@ -94,6 +94,20 @@ async fn a_workflow_begins_at_the_safe_level_whatever_its_first_version_says() {
 }
 
 #[tokio::test]
+async fn without_its_decisions_in_writing_a_workflow_begins_and_stays_with_suggestions() {
+    let world = World::new().await;
+    let mut first = version(Autonomy::Auto, 0, "lifecycle");
+    first.contract.pilot.decisions.remove(&contract::pilot::Decision::Handoff);
+    assert!(matches!(world.engine.apply_contract(&world.account, &first).await.unwrap(), Answer::Applied { .. }));
+    assert_eq!(told(&world).await, [("-".into(), "suggest".into(), "user_bob".into())]);
+    let raised = LevelWish { workflow: Some("lifecycle".into()), ..wish(Autonomy::AutoLowRisk) };
+    let Err(Error::NotReady(told)) = world.engine.set_level(&world.account, &raised).await else {
+        panic!("not refused")
+    };
+    assert!(told.iter().any(|p| p.code == "RB-0248" && p.cause.contains("pilot.handoff")), "{told:?}");
+}
+
+#[tokio::test]
 async fn lowering_takes_back_what_was_not_sent_and_a_replay_decides_the_same() {
     let world = World::new().await;
     let inquiry = world.missed_call("1").await;

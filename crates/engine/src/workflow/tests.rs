@@ -1,5 +1,5 @@
 use super::*;
-use crate::audit::tests::support::World;
+use crate::audit::tests::support::{NUMBER, World};
 use crate::{Error, micros};
 use ringback_connect::Secret;
 use ringback_core::contract::{self, Autonomy};
@@ -199,4 +199,33 @@ async fn who_is_erased_takes_what_was_offered_about_them_along() {
     assert!(after.offers.is_empty() && !text.contains("3125550142") && !text.contains("dana@example.com"), "{text}");
     tells(&world, "fit", Some("acme"), json!({ "phone": "+13125550142" }), 0.9).await;
     assert_eq!(items(&world).await.len(), 2, "what is offered later is about somebody unknown again");
+}
+
+#[tokio::test]
+async fn who_is_erased_takes_along_what_names_only_their_record_or_their_address() {
+    let world = world().await;
+    let call = world.missed_call("1").await;
+    let find = world.effect(&call, "find").await;
+    world.settle_find(&call, &find.id).await;
+    let properties = [("phone".to_owned(), NUMBER.to_owned()), ("email".to_owned(), "Dana@Example.com".to_owned())];
+    let record = Record { id: "512".into(), properties: properties.into(), ..Record::default() };
+    let read_at = world.engine.now();
+    world
+        .act(&call, Event::Found { effect: find.id, read_at, records: vec![record.clone()], memory: Vec::new() })
+        .await;
+    world.close(&call).await;
+    for subject in [json!({ "record": "512" }), json!({ "email": "dana@example.com" }), json!({ "record": "777" })] {
+        tells(&world, "fit", Some("acme"), subject, 0.82).await;
+    }
+    for item in items(&world).await {
+        let find = item.effects["find"].id.clone();
+        world.settle_find(&item.id, &find).await;
+        world.act(&item.id, Event::Found { effect: find, read_at, records: Vec::new(), memory: Vec::new() }).await;
+    }
+    let done = world.engine.erase_person(&world.account, &world.person(), "asked to").await.unwrap();
+    assert_eq!(done.inquiries, 3, "the call's, the record's and the address's: {done:?}");
+    let left: Vec<bool> = items(&world).await.iter().map(|item| !item.offers.is_empty()).collect();
+    assert_eq!(left.iter().filter(|held| **held).count(), 1, "what is about record 777 is somebody else's: {left:?}");
+    assert!(!world.all_text().contains("dana@example.com"));
+    assert!(world.engine.verify(&world.account).await.unwrap().ok);
 }

@@ -144,6 +144,8 @@ statements! {
     INQUIRIES_OPENED_COUNT = "SELECT COUNT(*) AS n FROM inquiries WHERE account = $1 AND opened_at >= $2 AND state <> 'item'";
     INQUIRIES_OF_PERSON = concat!("SELECT ", columns!(), " FROM inquiries WHERE account = $1 AND person_key = $2 \
         ORDER BY opened_at + 0 DESC, id DESC LIMIT $3");
+    INQUIRIES_STANDING_OF_PERSON = concat!("SELECT ", columns!(), " FROM inquiries WHERE account = $1 AND person_key = $2 \
+        AND state <> 'closed' ORDER BY opened_at + 0 DESC, id DESC LIMIT $3");
     INQUIRIES_COUNT = "SELECT state, COUNT(*) AS n FROM inquiries WHERE account = $1 GROUP BY state ORDER BY state";
     QUEUE_COUNTS = concat!(counts_head!(), "GROUP BY queue ORDER BY queue");
 }
@@ -259,6 +261,16 @@ pub async fn inquiries_of_person(
     limit: u32,
 ) -> Result<Vec<InquiryRow>, Error> {
     rows!(tx, InquiryRow, INQUIRIES_OF_PERSON, account, person_key, i64::from(limit))
+}
+
+/// The latest inquiries of one person that are not closed, and what workflows began about them, newest first.
+pub async fn inquiries_standing_of_person(
+    tx: &mut Tx,
+    account: &str,
+    person_key: &str,
+    limit: u32,
+) -> Result<Vec<InquiryRow>, Error> {
+    rows!(tx, InquiryRow, INQUIRIES_STANDING_OF_PERSON, account, person_key, i64::from(limit))
 }
 
 /// How many inquiries are in each state that occurs.

@@ -81,6 +81,8 @@ async fn seen(tx: &mut Tx, of: &str) -> Result<Vec<(&'static str, String)>, Erro
         lane_get("hubspot"),
         lanes_all(),
         person_get("p1"),
+        inquiries_of_person("p1", 10),
+        inquiries_standing_of_person("p1", 10),
         review_get("r1"),
         reviews_open(None, None, 10, &After::start()),
         reviews_open_count(None),

@@ -171,6 +171,9 @@ impl Books for GoHighLevel {
                     ["Call", "Email", "SMS"].iter().map(|c| ((*c).to_owned(), json!({ "status": status }))).collect();
                 json!({ "dnd": value == "true", "dndSettings": channels })
             }
+            (channel, None) if channel.starts_with("dnd.") => {
+                json!({ "dndSettings": { channel.trim_start_matches("dnd."): { "status": value } } })
+            }
             (_, Some(custom)) => json!({ "customFields": [{ "id": custom.id, "field_value": value }] }),
             (_, None) => json!({ field: value }),
         };

@@ -38,6 +38,7 @@ const CONTACTS: &[Row] = &[
     ("country", Text, "text", "", &[]),
     ("website", Text, "text", "", &[]),
     ("message", Text, "textarea", "", &[]),
+    ("hs_email_optout", Bool, "booleancheckbox", "", &["true", "false"]),
     ("lifecyclestage", Enumeration, "radio", "", LIFECYCLE),
     (
         "hs_lead_status",

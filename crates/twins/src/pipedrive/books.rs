@@ -105,6 +105,11 @@ impl Books for Pipedrive {
             ("name" | "title" | "subject" | "note" | "due_date" | "due_time" | "status", _) => {
                 json!({ field: value })
             }
+            ("marketing_status", _) => {
+                // Whoever uses it has Campaigns, and with it the field.
+                self.campaigns();
+                json!({ "marketing_status": value })
+            }
             ("owner_id", _) => match value.parse::<u64>() {
                 Ok(owner) => json!({ "owner_id": owner }),
                 Err(_) => return false,

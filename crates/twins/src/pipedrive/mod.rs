@@ -257,6 +257,20 @@ impl Pipedrive {
         self.fields.get(&shelf).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The company has Campaigns: persons have a marketing status, which may be asked for.
+    pub fn campaigns(&mut self) {
+        if !self.has_campaigns() {
+            let options = ["no_consent", "unsubscribed", "subscribed", "archived"];
+            let options = options.iter().zip(1_u64..).map(|(label, n)| (n, (*label).to_owned())).collect();
+            let (name, code, kind) = ("Marketing status".to_owned(), "marketing_status".to_owned(), "enum".to_owned());
+            self.fields.entry(Shelf::Persons).or_default().push(Field { name, code, kind, options, custom: false });
+        }
+    }
+
+    fn has_campaigns(&self) -> bool {
+        self.fields(Shelf::Persons).iter().any(|f| f.code == "marketing_status")
+    }
+
     /// Makes a custom field and gives its code.
     pub fn define(&mut self, shelf: Shelf, name: &str, kind: &str, options: &[&str]) -> String {
         use sha1::{Digest, Sha1};
@@ -386,6 +400,11 @@ impl Pipedrive {
             out.insert("custom_fields".into(), Value::Object(custom.collect()));
         }
         for name in include {
+            if name == "marketing_status" {
+                let said = row.data.get(name).cloned().unwrap_or_else(|| json!("no_consent"));
+                out.insert(name.clone(), said);
+                continue;
+            }
             let status = name.strip_suffix("_deals_count").unwrap_or_default();
             let deals = self.rows(Shelf::Deals);
             let count =

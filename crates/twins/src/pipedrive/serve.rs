@@ -122,7 +122,7 @@ impl Pipedrive {
                 // Whether a deleted record can still be read is undocumented: here it cannot.
                 self.live(shelf, id).ok_or_else(|| Refusal::not_found(shelf))?;
                 match method {
-                    "GET" => self.one(shelf, id, &included(&query)),
+                    "GET" => self.one(shelf, id, &self.included(&query)?),
                     "PATCH" => {
                         let changes = self.check(shelf, &body(request)?, false)?;
                         self.change(shelf, id, changes, now_ms);
@@ -258,17 +258,23 @@ impl Pipedrive {
                 cursor.strip_prefix("pd-").and_then(|n| n.parse::<usize>().ok()).ok_or_else(wrong)?
             }
         };
-        let include = included(query);
+        let include = self.included(query)?;
         let page: Vec<Value> = rows.iter().skip(from).take(limit).map(|r| self.shown(shelf, r, &include)).collect();
         let next = (from + page.len() < rows.len()).then(|| format!("pd-{}", from + page.len()));
         Ok(Reply::json(200, &json!({ "success": true, "data": page, "additional_data": { "next_cursor": next } })))
     }
 }
 
-/// Counts of deals that may be asked for besides a person's own fields.
-fn included(query: &[(String, String)]) -> Vec<String> {
-    let asked = query.iter().find(|(n, _)| n == "include_fields").map_or("", |(_, v)| v.as_str());
-    asked.split(',').filter(|n| n.ends_with("_deals_count")).map(str::to_owned).collect()
+impl Pipedrive {
+    /// Counts of deals, and the marketing status where there is Campaigns, that may be asked for besides a person's own fields.
+    fn included(&self, query: &[(String, String)]) -> Result<Vec<String>, Refusal> {
+        let asked = query.iter().find(|(n, _)| n == "include_fields").map_or("", |(_, v)| v.as_str());
+        if asked.split(',').any(|n| n == "marketing_status") && !self.has_campaigns() {
+            return Err(Refusal::invalid("include_fields", "marketing_status needs the Campaigns product"));
+        }
+        let known = |n: &&str| n.ends_with("_deals_count") || *n == "marketing_status";
+        Ok(asked.split(',').filter(known).map(str::to_owned).collect())
+    }
 }
 
 /// RFC 3339 in whole seconds; a fraction is refused (recorded answers of the service).

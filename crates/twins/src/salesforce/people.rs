@@ -113,6 +113,9 @@ impl Salesforce {
     }
 }
 
+/// Fields of people that are ticked.
+const PEOPLE_BOXES: &[&str] = &["DoNotCall", "HasOptedOutOfEmail"];
+
 impl Books for Salesforce {
     fn vendor(&self) -> &'static str {
         "salesforce"
@@ -153,7 +156,10 @@ impl Books for Salesforce {
 
     fn type_in(&mut self, id: &str, field: &str, value: &str, now_ms: i64) -> bool {
         let saving = Saving { person: true, ..Saving::default() };
-        let fields: Map<String, Value> = [(field.to_owned(), json!(value))].into_iter().collect();
+        // A check box is ticked, everything else is typed.
+        let ticked = PEOPLE_BOXES.contains(&field).then(|| Value::Bool(value == "true"));
+        let fields: Map<String, Value> =
+            [(field.to_owned(), ticked.unwrap_or_else(|| json!(value)))].into_iter().collect();
         self.update(&id18(id), &fields, saving, now_ms).is_ok()
     }
 

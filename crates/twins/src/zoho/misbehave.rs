@@ -136,7 +136,9 @@ impl Books for Zoho {
 
     fn type_in(&mut self, id: &str, field: &str, value: &str, now_ms: i64) -> bool {
         let Some((id, module)) = self.record(id).filter(|r| r.live()).map(|r| (r.id, r.module)) else { return false };
-        let given = Map::from_iter([(spelled(field), Value::from(value))]);
+        let ticked = matches!((field, value), ("Email_Opt_Out", "true" | "false"));
+        let typed = if ticked { Value::Bool(value == "true") } else { Value::from(value) };
+        let given = Map::from_iter([(spelled(field), typed)]);
         let Ok(values) = self.checked(module, &given, 0, Some(id)) else { return false };
         let actor = self.somebody();
         let known = !values.is_empty();

@@ -86,7 +86,7 @@ pub(super) async fn readiness(State(app): State<App>, bearer: Bearer) -> Result<
     let ready = app.engine.readiness(&bearer.account).await?;
     let levels = app.engine.levels(&bearer.account).await?;
     Ok(Json(json!({
-        "guarantees": ready.guarantees, "minimum": ready.minimum, "not_ready": ready.not_ready, "levels": levels,
+        "guarantees": ready.guarantees, "minimum": ready.minimum, "not_ready": ready.not_ready, "decided": ready.decided, "levels": levels,
     })))
 }
 

@@ -5,6 +5,7 @@ mod idempotency;
 mod lists;
 mod one;
 mod openapi;
+mod opt_outs;
 pub(crate) mod rollbacks;
 mod things;
 mod token;
@@ -103,6 +104,31 @@ fn happenings() -> Vec<Route> {
             Some("PersonEvent"),
             "Inquiry",
             post(one::event),
+        ),
+        Route::post(
+            "/api/v1/opt-outs",
+            Act::WorkQueue,
+            "Take note that somebody does not want to be reached: by an inquiry or a number, on whatever channel they said so",
+            Some("OptOut"),
+            "Consent",
+            post(opt_outs::set),
+        ),
+        Route {
+            query: &[("number", "a telephone number with its country")],
+            ..Route::get(
+                "/api/v1/opt-outs",
+                "Whether somebody does not want to be reached",
+                "Consent",
+                get(opt_outs::of),
+            )
+        },
+        Route::post(
+            "/api/v1/opt-outs/clear",
+            Act::ClearOptOut,
+            "Take an opt-out back, with a reason that stays in the ledger",
+            Some("OptOutCleared"),
+            "Consent",
+            post(opt_outs::clear),
         ),
         Route::list("/api/v1/calls", "Calls, newest first", "Call", &[PAGE, CURSOR], get(lists::calls)),
         Route::get("/api/v1/calls/{id}", "One call", "Call", get(one::call)),

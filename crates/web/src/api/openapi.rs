@@ -89,7 +89,7 @@ fn operation_id(route: &Route) -> String {
 
 fn all_schemas() -> Value {
     let mut all = schemas();
-    for more in [rollback_schemas(), trace_schemas()] {
+    for more in [rollback_schemas(), trace_schemas(), consent_schemas()] {
         if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
             all.extend(more);
         }
@@ -120,6 +120,27 @@ fn trace_schemas() -> Value {
             "file": { "type": "string", "description": "line by line; `ringback audit verify` checks it" }, "lines": { "type": "integer" },
             "hash": { "type": "string", "description": "SHA-256 of every byte before the last line" },
             "key": { "type": "string", "description": "the public key that signed it" } } },
+    })
+}
+
+/// What is said and answered about people who do not want to be reached.
+fn consent_schemas() -> Value {
+    let inquiry = || json!({ "type": "string", "description": "id of an inquiry of that person" });
+    let number =
+        || json!({ "type": "string", "description": "a telephone number with its country, such as +16025550123" });
+    let one_of = || json!([{ "required": ["inquiry"] }, { "required": ["number"] }]);
+    let said = json!({ "type": ["object", "null"], "required": ["said", "at"], "properties": {
+        "said": { "type": "object", "description": "`said_by` is `caller` (with `call`), `crm` (with `property`) or `person` (with `by`)" },
+        "at": { "type": "string", "format": "date-time" },
+        "inquiry": { "type": ["string", "null"], "description": "where it stands in the ledger" } } });
+    let cleared = json!({ "type": ["object", "null"], "required": ["by", "at"], "properties": {
+        "by": { "type": "string" }, "at": { "type": "string", "format": "date-time" },
+        "inquiry": { "type": ["string", "null"], "description": "in whose ledger the reason stands" } } });
+    json!({
+        "OptOut": { "type": "object", "additionalProperties": false, "oneOf": one_of(), "properties": { "inquiry": inquiry(), "number": number() } },
+        "OptOutCleared": { "type": "object", "additionalProperties": false, "required": ["reason"], "oneOf": one_of(), "properties": {
+            "inquiry": inquiry(), "number": number(), "reason": { "type": "string", "minLength": 1, "description": "stays in the ledger" } } },
+        "Consent": { "type": "object", "required": ["opted_out", "cleared"], "properties": { "opted_out": said, "cleared": cleared } },
     })
 }
 
@@ -233,8 +254,9 @@ fn schemas() -> Value {
             "answer_for": { "type": "array", "items": { "type": "integer" },
                 "description": "guarantees that this person answers for, because the receiver can show nothing of them" } } },
         "Levels": { "type": "object", "required": ["levels"], "properties": { "levels": array() } },
-        "Readiness": { "type": "object", "required": ["guarantees", "minimum", "not_ready", "levels"], "properties": {
-            "guarantees": array(), "minimum": array(), "not_ready": array(), "levels": array() } },
+        "Readiness": { "type": "object", "required": ["guarantees", "minimum", "not_ready", "decided", "levels"], "properties": {
+            "guarantees": array(), "minimum": array(), "not_ready": array(), "levels": array(),
+            "decided": { "type": "array", "items": { "type": "object" }, "description": "what has to be in writing before a pilot" } } },
         "ContractVersions": rows(any()),
         "LedgerReport": any(), "Contract": any(), "Clause": any(),
     })

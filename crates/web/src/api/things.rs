@@ -46,7 +46,7 @@ pub(super) fn inquiry_json(i: &Inquiry, now: Timestamp) -> Value {
         "past_due": i.open() && i.clock.as_ref().is_some_and(|c| c.is_breached(now)),
         "breached_at": i.breached_at.map(|at| at.to_string()), "taken_by": i.taken_by, "callbacks": i.callbacks,
         "next_callback_at": i.next_callback_at.map(|at| at.to_string()), "verdicts": i.verdicts, "unmapped": i.unmapped,
-        "effects": effects, "reviews": i.reviews, "contract": i.contract,
+        "effects": effects, "reviews": i.reviews, "contract": i.contract, "opted_out": i.consent.opted_out,
         "stages": i.stages().iter().map(|(stage, state)| json!({ "stage": stage, "state": state })).collect::<Vec<_>>(),
     })
 }

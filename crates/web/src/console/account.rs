@@ -91,11 +91,12 @@ pub(crate) async fn sign_out(State(app): State<App>, session: Session, fields: F
 /// `POST /account`: to another account of the same e-mail address.
 ///
 /// An account may hold any address, so the address alone proves nothing there. Only where the operator gave both the same password (the same
-/// salted hash, which nobody can copy from outside) does being signed in here count there; else the password of that account is asked for.
+/// salted hash, which nobody can copy from outside) does being signed in here count there; else nothing is told of that account, not even that
+/// it knows the address. A password that was changed in this very moment is asked for.
 pub(crate) async fn switch(State(app): State<App>, session: Session, fields: Fields) -> Page {
     session.check_form(&fields.0)?;
     let to = fields.get("account").to_owned();
-    if !session.others.iter().any(|(id, _)| *id == to) {
+    if !session.joined.iter().any(|one| one.account == to) {
         return Ok(failed(&Problem::missing(t("problem.account"))));
     }
     let (from, me) = (session.account.as_str().to_owned(), session.user.as_str().to_owned());

@@ -58,6 +58,6 @@ pub(super) async fn seen(app: &App, session: &Session) -> Result<Guarantees, Pro
     Ok(Guarantees {
         sum: sum.join(" \u{b7} "),
         lines: ready.guarantees.iter().map(one).collect(),
-        rest: ready.minimum.iter().chain(&ready.not_ready).map(one).collect(),
+        rest: ready.minimum.iter().chain(&ready.not_ready).chain(&ready.decided).map(one).collect(),
     })
 }

@@ -3,6 +3,7 @@
 use super::brief::{Part, Reader, brief};
 use super::cards::{self, Around, Card, card};
 use super::dead_letters::Refusal;
+use super::opt_out::{self, Wish};
 use super::words::{feeds, field_word, rule_words, value_word};
 use super::{Fields, Page, Shell, back, shown};
 use crate::App;
@@ -103,6 +104,7 @@ struct InquiryPage {
     next_attempt: Option<String>,
     entries: Vec<(i64, String, String, Vec<String>)>,
     contract: Option<String>,
+    wish: Wish,
     acts: bool,
     /// May take written values back.
     undoes: bool,
@@ -110,7 +112,7 @@ struct InquiryPage {
     here: String,
 }
 
-async fn load(app: &App, session: &Session, id: &str) -> Result<Inquiry, Problem> {
+pub(super) async fn load(app: &App, session: &Session, id: &str) -> Result<Inquiry, Problem> {
     session.visible(app.engine.inquiry(&session.account, &InquiryId::from_text(id)).await?)
 }
 
@@ -125,6 +127,7 @@ pub(crate) async fn page(State(app): State<App>, session: Session, Path(id): Pat
     let words = app.engine.transcripts(&session.account, &inquiry.id).await?;
     let told = app.engine.entries(&session.account, &inquiry.id).await?;
     let receipts = receipts(&app, &session, &inquiry).await?;
+    let wish = opt_out::wish(&app, &session, &inquiry, &told, now, &wall).await?;
     let card = card(&inquiry, &around);
     let title = card.name.clone().or_else(|| card.phone.clone()).or_else(|| super::reviews::subject(&inquiry));
     let title = title.unwrap_or_else(|| t("card.no_caller").to_owned());
@@ -153,6 +156,7 @@ pub(crate) async fn page(State(app): State<App>, session: Session, Path(id): Pat
         next_attempt: inquiry.next_callback_at.map(|at| wall.moment(at, now)),
         entries: told.iter().map(|e| entry(e, now, &wall)).collect(),
         contract: contract.as_ref().map(|(c, _)| format!("{} v{}", c.name, c.version)),
+        wish,
         acts: session.may(Act::WorkQueue),
         undoes: session.may(Act::Rollback),
         csrf: session.csrf.clone(),

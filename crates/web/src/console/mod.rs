@@ -4,6 +4,7 @@ mod account;
 mod backtest;
 mod brief;
 mod cards;
+mod clients;
 mod connections;
 mod contract;
 mod dead_letters;
@@ -11,6 +12,7 @@ mod events;
 mod guarantees;
 mod inquiry;
 mod levels;
+mod opt_out;
 mod proof;
 mod reviews;
 mod rollbacks;
@@ -43,11 +45,14 @@ pub(crate) fn router() -> Router<App> {
         .route("/sign-in", get(account::page).post(account::sign_in))
         .route("/sign-out", post(account::sign_out))
         .route("/account", post(account::switch))
+        .route("/clients", get(clients::page))
         .route("/inquiries/{id}", get(inquiry::page))
         .route("/inquiries/{id}/take", post(inquiry::take))
         .route("/inquiries/{id}/assign", post(inquiry::assign))
         .route("/inquiries/{id}/called", post(inquiry::called))
         .route("/t/{object}/{*id}", get(trace::page))
+        .route("/inquiries/{id}/opt-out", post(opt_out::set))
+        .route("/inquiries/{id}/opt-out/clear", post(opt_out::clear))
         .route("/reviews", get(reviews::page))
         .route("/reviews/together", post(reviews::decide_together))
         .route("/reviews/{id}", post(reviews::decide))
@@ -140,21 +145,26 @@ impl Shell {
         let dead = dead.await?.len();
         let who = Who {
             name: session.name.clone(),
-            role: t(match session.role {
-                Role::Admin => "role.admin",
-                Role::Revops => "role.revops",
-                Role::Coordinator => "role.coordinator",
-                Role::Auditor => "role.auditor",
-                Role::Agency => "role.agency",
-            }),
+            role: t(role_text(session.role)),
             account: session.account_name.clone(),
-            others: session.others.clone(),
+            others: session.joined.iter().map(|one| (one.account.clone(), one.name.clone())).collect(),
             csrf: session.csrf.clone(),
             operation: session.may(Act::ReadAll),
             reviews,
             dead,
         };
         Ok(Self { here, who: Some(who), ..Self::bare(title) })
+    }
+}
+
+/// The text of a role's name.
+pub(crate) fn role_text(role: Role) -> &'static str {
+    match role {
+        Role::Admin => "role.admin",
+        Role::Revops => "role.revops",
+        Role::Coordinator => "role.coordinator",
+        Role::Auditor => "role.auditor",
+        Role::Agency => "role.agency",
     }
 }
 

@@ -134,6 +134,12 @@ fn day(text: &str, wall: &Wall) -> String {
     text.parse().map_or_else(|_| text.to_owned(), |day| wall.day(day))
 }
 
+/// What a proof says in one sentence, and how that is.
+pub(super) fn told(row: &ProofRow) -> (String, &'static str) {
+    let summary = summary(row);
+    (word(&summary, "sentence"), tone(summary.get("counts")))
+}
+
 fn summary(row: &ProofRow) -> Value {
     serde_json::from_str(&row.summary).unwrap_or_default()
 }

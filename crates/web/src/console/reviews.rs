@@ -632,7 +632,12 @@ fn choice(fields: &Fields) -> Result<Choice, Problem> {
         "approve" => Ok(Choice::Approve),
         "edit" => Ok(Choice::Edit { value: needed("value")? }),
         "reject" => {
-            let choice = Choice::Reject { reason: text("reason"), code: RejectCode::of(fields.get("code")) };
+            // A reason that nobody knows is no reason: it would be counted as none, and nobody would learn of it.
+            let code = match fields.get("code") {
+                "" => None,
+                word => Some(RejectCode::of(word).ok_or_else(|| unknown_code(word))?),
+            };
+            let choice = Choice::Reject { reason: text("reason"), code };
             choice
                 .why_not()
                 .is_some()
@@ -642,6 +647,11 @@ fn choice(fields: &Fields) -> Result<Choice, Problem> {
         "pick" => Ok(Choice::Pick { id: needed("id")? }),
         other => Err(Problem::bad_parameter("choice", &format!("{other:?} is none of approve, edit, reject, pick"))),
     }
+}
+
+fn unknown_code(word: &str) -> Problem {
+    let known = RejectCode::ALL.map(RejectCode::word).join(", ");
+    Problem::bad_parameter("code", &format!("{word:?} is none of {known}"))
 }
 
 /// `POST /reviews/{id}`: the digest in the form says what exactly was shown.

@@ -15,6 +15,8 @@
 //!   fields (reopening it) and the completion, go as one change set of one `$batch`: one exchange, and by the vendor's rule all of it
 //!   happens or nothing. The setting `phonecalls = "open"` leaves calls open instead.
 //! * Numbers are free text without a normalised column: a search names the usual spellings.
+//! * `donotphone`, `donotemail` and `donotbulkemail` of leads and contacts (`reference/entities/contact`: "Do not allow …") say that somebody
+//!   opted out.
 //! * Dates keep whole seconds; what was written exactly stands beside them in a column of ours.
 //!
 //! Settings: `leads` (`no` where the environment has no Sales app: people are contacts only), `phonecalls` (`completed` or `open`),
@@ -34,7 +36,7 @@ use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsuppo
 use jiff::Timestamp;
 use ringback_core::contract::Protected;
 use ringback_core::crm::{
-    CrmOp, CrmWords, DealsWay, OBJECT_PROPERTY, Object, Outcome, OwnProperty, Record, WriteTraits,
+    CrmOp, CrmWords, DealsWay, OBJECT_PROPERTY, Object, Outcome, OwnProperty, Record, WriteTraits, YES,
 };
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
@@ -188,6 +190,9 @@ static WORDS: CrmWords = CrmWords {
         "mobilephone",
         "statecode",
         "ownerid",
+        "donotphone",
+        "donotemail",
+        "donotbulkemail",
     ],
     call_at: "actualstart",
     call_title: "subject",
@@ -221,7 +226,7 @@ static WORDS: CrmWords = CrmWords {
     deal_reads: &["name", "stepname", "statecode", "estimatedvalue", "closed"],
     deal_stage: "stepname",
     deal_closed: "closed",
-    opt_out: &[],
+    opt_out: &[("donotphone", YES), ("donotemail", YES), ("donotbulkemail", YES)],
     protected: &[
         ("donot*", Protected::OptOut),
         ("estimatedclosedate", Protected::CloseDate),

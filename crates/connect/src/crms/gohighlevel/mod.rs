@@ -14,7 +14,8 @@
 //! * A task stands under its contact, a call log is a note there. Neither has fields of ours: key and values stand in the text
 //!   ([`crate::packed`]), and the record's id is `<contact>/<task>`. Looking by key is listing them, which does not lag.
 //! * `Record.version` of a task or note is its text as read: an update that changes a packed value writes the whole text again.
-//! * `dnd` and tags are read and never written.
+//! * `dnd` and tags are read and never written. `dnd` says do not disturb at all, `dndSettings.<channel>.status` of one channel: `active` and
+//!   `permanent` mean that it is on (`contacts.json`, DndSettingSchema).
 //!
 //! Settings: `location_id` (required), `company_id` (to list users by the current endpoint), `find` (`duplicate` or `search`),
 //! `field.contact.<name>` (the ids of custom fields; set-up keeps them).
@@ -29,7 +30,7 @@ mod request;
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
 use ringback_core::contract::Protected;
-use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, WriteTraits};
+use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, WriteTraits, YES};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
@@ -141,13 +142,27 @@ impl Crm for GoHighLevel {
     }
 }
 
+/// The states of a channel that nobody is to be disturbed on.
+const DND: &[&str] = &["active", "permanent"];
+
 /// Names of contacts and tasks are the vendor's. What a note or task has no field for begins with `rb_` and stands in its text.
 static WORDS: CrmWords = CrmWords {
     contact_phone: "phone",
     contact_email: "email",
     contact_name: "firstName",
     contact_owner: "assignedTo",
-    contact_reads: &["firstName", "lastName", "email", "phone", "type", "assignedTo", "dnd", "dnd.Call", "dnd.SMS"],
+    contact_reads: &[
+        "firstName",
+        "lastName",
+        "email",
+        "phone",
+        "type",
+        "assignedTo",
+        "dnd",
+        "dnd.Call",
+        "dnd.SMS",
+        "dnd.Email",
+    ],
     call_at: "rb_at",
     call_title: "title",
     call_body: "body",
@@ -179,7 +194,7 @@ static WORDS: CrmWords = CrmWords {
     deal_reads: &["name", "status", "pipelineStageId", "monetaryValue"],
     deal_stage: "pipelineStageId",
     deal_closed: "closed",
-    opt_out: &["dnd", "dnd.Call", "dnd.SMS"],
+    opt_out: &[("dnd", YES), ("dnd.Call", DND), ("dnd.SMS", DND), ("dnd.Email", DND)],
     protected: &[
         ("dnd*", Protected::OptOut),
         ("pipelineStageId", Protected::OpportunityStage),

@@ -8,6 +8,7 @@
 //! * Reads by id or `idProperty` are consistent; the search lags: 10 s after a create, 60 s after an update.
 //! * Phones are free text; the search goes over calculated, digits-only properties and the caller compares numbers itself.
 //! * A merged contact's old id keeps resolving, with the survivor's id in the answer: that is read as merged.
+//! * `hs_email_optout` ("Unsubscribed from all email") says that somebody opted out; no standard property says it of calls.
 //! * `""` clears a property; all values are strings.
 //!
 //! Settings: `version` (default `2026-03`; `v3` for the undated paths), `property_group.<object>` for an existing group that
@@ -30,7 +31,7 @@ use crate::calls::Told;
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
 use ringback_core::contract::Protected;
-use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, Outcome, Record, WriteTraits};
+use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, Outcome, Record, WriteTraits, YES};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
@@ -199,7 +200,7 @@ static WORDS: CrmWords = CrmWords {
     deal_reads: &["dealname", "dealstage", "hs_is_closed", "amount"],
     deal_stage: "dealstage",
     deal_closed: "hs_is_closed",
-    opt_out: &["hs_email_optout"],
+    opt_out: &[("hs_email_optout", YES)],
     protected: &[
         ("hs_email_optout*", Protected::OptOut),
         ("closedate", Protected::CloseDate),

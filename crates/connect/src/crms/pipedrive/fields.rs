@@ -371,7 +371,17 @@ fn person(map: &Map<String, Value>, connection: &Connection, record: &mut Record
     let properties = &mut record.properties;
     plain(
         map,
-        &["name", "first_name", "last_name", "owner_id", "org_id", "label_ids", "visible_to", "job_title"],
+        &[
+            "name",
+            "first_name",
+            "last_name",
+            "owner_id",
+            "org_id",
+            "label_ids",
+            "visible_to",
+            "job_title",
+            "marketing_status",
+        ],
         properties,
     );
     for (n, phone) in values(map, "phones").into_iter().take(PHONES_MAX).enumerate() {

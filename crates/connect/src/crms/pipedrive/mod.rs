@@ -13,6 +13,8 @@
 //!   found again in the person's list of activities. Lists are read from the records themselves, not from the index.
 //! * A person's numbers and addresses are lists that a change replaces whole. What was read last travels in `Record::version`,
 //!   so that a change of one number keeps the others. There is no lock behind it.
+//! * `marketing_status` = `unsubscribed` says that somebody opted out (`openapi-v2.yaml`, getPerson). It may be asked for only where the company has
+//!   Campaigns, which the list of person fields shows: `no_consent` and `archived` say nothing of the kind.
 //! * One search takes one term. Of several keys the longest number is asked for, without one the longest address: what nobody
 //!   finds by the number is not looked for by the address.
 //! * Reading one record costs 1 of the daily tokens, a list 10: several single reads do not share a list.
@@ -177,7 +179,7 @@ static WORDS: CrmWords = CrmWords {
     contact_email: "email",
     contact_name: "name",
     contact_owner: "owner_id",
-    contact_reads: &["name", "email", "phone", "lifecycle", "owner_id"],
+    contact_reads: &["name", "email", "phone", "lifecycle", "owner_id", "marketing_status"],
     call_at: "due",
     call_title: "subject",
     call_body: "note",
@@ -209,7 +211,7 @@ static WORDS: CrmWords = CrmWords {
     deal_reads: &["title", "stage_id", "status", "closed", "value"],
     deal_stage: "stage_id",
     deal_closed: "closed",
-    opt_out: &[],
+    opt_out: &[("marketing_status", &["unsubscribed"])],
     protected: &[
         ("marketing_status", Protected::OptOut),
         ("stage_id", Protected::OpportunityStage),

@@ -50,8 +50,7 @@ pub(super) fn request(operation: &CrmOp, connection: &Connection) -> Result<Http
             ))
         }
         CrmOp::ReadById { object, id, .. } | CrmOp::ReadLinks { object, id, .. } => {
-            // Whether a person is a customer is told by deals that were won.
-            let more = if *object == Object::Contact { "?include_fields=won_deals_count" } else { "" };
+            let more = included(*object, connection).map(|fields| format!("?{fields}")).unwrap_or_default();
             get(format!("{V2}/{}/{}{more}", collection(*object)?, percent(id)))
         }
         CrmOp::ReadMany { object, ids, .. } => {
@@ -59,7 +58,7 @@ pub(super) fn request(operation: &CrmOp, connection: &Connection) -> Result<Http
                 return Err(Unsupported(format!("Pipedrive reads 1 to {IDS_MAX} records at once, not {}", ids.len())));
             }
             let ids: Vec<String> = ids.iter().map(|id| percent(id)).collect();
-            let more = if *object == Object::Contact { "&include_fields=won_deals_count" } else { "" };
+            let more = included(*object, connection).map(|fields| format!("&{fields}")).unwrap_or_default();
             get(format!("{V2}/{}?ids={}&limit={IDS_MAX}{more}", collection(*object)?, ids.join(",")))
         }
         CrmOp::FindDeals { contact, .. } => get(format!(
@@ -85,7 +84,7 @@ pub(super) fn request(operation: &CrmOp, connection: &Connection) -> Result<Http
             HttpRequest { method: Method::Delete, ..get(path) }
         }
         CrmOp::Changed { object, since, after, .. } => {
-            let more = if *object == Object::Contact { "&include_fields=won_deals_count" } else { "" };
+            let more = included(*object, connection).map(|fields| format!("&{fields}")).unwrap_or_default();
             let after = after.as_ref().map(|a| format!("&cursor={}", percent(a))).unwrap_or_default();
             get(format!(
                 "{V2}/{}?updated_since={}&sort_by=update_time&sort_direction=asc&limit={PAGE_MAX}{more}{after}",
@@ -107,6 +106,16 @@ pub(super) fn request(operation: &CrmOp, connection: &Connection) -> Result<Http
         CrmOp::ListOwners { .. } => get("/api/v1/users".to_owned()),
         CrmOp::Upsert { .. } => return Err(Unsupported("Pipedrive cannot create or update in one request".into())),
         CrmOp::Associate { .. } => return Err(Unsupported("Pipedrive links activities to persons only".into())),
+    })
+}
+
+/// What is shown of a person besides: deals that were won tell whether they are a customer, and whether they opted out is told where the company has
+/// Campaigns.
+fn included(object: Object, connection: &Connection) -> Option<&'static str> {
+    let campaigns = connection.setting("field.contact.marketing_status").is_some();
+    (object == Object::Contact).then_some(match campaigns {
+        true => "include_fields=won_deals_count,marketing_status",
+        false => "include_fields=won_deals_count",
     })
 }
 

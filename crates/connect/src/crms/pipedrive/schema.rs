@@ -51,6 +51,8 @@ const ACTIVITY: &[(&str, PropertyType, bool)] = &[
 /// Words of a call log and of a callback task.
 const CALL: &[&str] = &["rb_direction", "rb_status", "rb_from", "rb_to", "rb_duration_ms"];
 const TASK: &[&str] = &["rb_priority"];
+/// Whether a person takes part in marketing; only where the company has Campaigns.
+pub(super) const MARKETING_STATUS: &str = "marketing_status";
 /// A set of values that is kept elsewhere: ids of users, organisations, labels.
 fn elsewhere() -> PropertyType {
     PropertyType::Other("external_enumeration".into())
@@ -166,7 +168,8 @@ pub(super) fn field(map: &Map<String, Value>) -> Option<PropertySpec> {
         kind: typed,
         // The vendor's own fields that can be written are listed by hand.
         read_only: !custom || !writable,
-        stored_as: custom.then_some(stored),
+        // What may be asked for only where it is listed is noted as well.
+        stored_as: (custom || code == MARKETING_STATUS).then_some(stored),
     })
 }
 

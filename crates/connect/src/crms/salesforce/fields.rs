@@ -59,6 +59,10 @@ const CONTACT_ONLY: &[&str] = &[
     "OtherPostalCode",
     "OtherCountry",
 ];
+/// Standard fields that an org may hide from Ringback's user. Asked for where set-up, or a later look at the schema, has seen them.
+pub(super) const MAY_BE_HIDDEN: &[&str] = &["DoNotCall", "HasOptedOutOfEmail"];
+/// What set-up notes of one that both Lead and Contact show.
+pub(super) const BOTH: &str = "both";
 /// Standard fields that are no text on the wire.
 const BOOLEANS: &[&str] = &["DoNotCall", "HasOptedOutOfEmail", "HasOptedOutOfFax", "IsReminderSet", "IsUnreadByOwner"];
 const NUMBERS: &[&str] = &["CallDurationInSeconds", "AnnualRevenue", "NumberOfEmployees", "Amount", "Probability"];
@@ -168,7 +172,9 @@ pub(super) fn select(
             return Err(Unsupported(format!("{name:?} is no name of a field")));
         }
         let people = matches!(sobject, "Lead" | "Contact");
-        if people && only_of(name, connection).is_some_and(|only| only != sobject) {
+        let hidden =
+            || MAY_BE_HIDDEN.contains(&name.as_str()) && connection.setting(&format!("field.contact.{name}")).is_none();
+        if people && (hidden() || only_of(name, connection).is_some_and(|only| only != sobject)) {
             continue;
         }
         let field = wire(name);

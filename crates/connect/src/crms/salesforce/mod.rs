@@ -12,11 +12,14 @@
 //!   same: the second create is refused with the id of the first.
 //! * Calls and callbacks are Tasks; a call is a completed one with a `CallType`.
 //! * Dates of Tasks have no time of day: `rb_at` keeps the instant, and `ActivityDate` is its day in the connection's zone.
+//! * `DoNotCall` and `HasOptedOutOfEmail` of Lead and Contact (Object Reference) say that somebody opted out. An org may hide them from
+//!   Ringback's user, and a query that names a hidden field fails: they are asked for once a look at the schema has shown them.
 //! * `Record.id` is the 18-character id; its first three characters say what it is.
 //!
 //! Settings: `version` (`66.0`), `my_domain` (for the token's address), `people` (`Lead` or `Contact`: what new people become), `company`
 //! (the placeholder of a new Lead), `duplicate_rules` (`respect`, or `save` past rules that only alert), `reminder` (`on`: callbacks
-//! remind their owner), `field.contact.<name>` (`Lead` or `Contact`, for a field that only one of them has).
+//! remind their owner), `field.contact.<name>` (`Lead` or `Contact`, for a field that only one of them has;
+//! `both` for an opt-out field that both show).
 //!
 //! [`request`] makes requests, [`reply`] reads answers, [`classify`] says what an error means, [`fields`] spells names and values.
 
@@ -31,7 +34,7 @@ use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsuppo
 use jiff::Timestamp;
 use ringback_core::contract::Protected;
 use ringback_core::crm::{
-    CrmOp, CrmWords, DealsWay, OBJECT_PROPERTY, OWN_PROPERTIES, Object, OwnProperty, Record, WriteTraits,
+    CrmOp, CrmWords, DealsWay, OBJECT_PROPERTY, OWN_PROPERTIES, Object, OwnProperty, Record, WriteTraits, YES,
 };
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
@@ -207,6 +210,8 @@ static WORDS: CrmWords = CrmWords {
         "HomePhone",
         "OtherPhone",
         "OwnerId",
+        "DoNotCall",
+        "HasOptedOutOfEmail",
         OBJECT_PROPERTY,
     ],
     call_at: fields::AT,
@@ -242,7 +247,7 @@ static WORDS: CrmWords = CrmWords {
     deal_reads: &["Name", "StageName", "IsClosed", "Amount"],
     deal_stage: "StageName",
     deal_closed: "IsClosed",
-    opt_out: &[],
+    opt_out: &[("DoNotCall", YES), ("HasOptedOutOfEmail", YES)],
     protected: &[
         ("HasOptedOut*", Protected::OptOut),
         ("DoNotCall", Protected::OptOut),

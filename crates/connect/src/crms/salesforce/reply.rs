@@ -338,7 +338,9 @@ fn schema_of_people(operation: &CrmOp, parts: &[Part], answer: &Answer<'_>) -> O
             match (other, merged.iter().any(|known| known.name == spec.name)) {
                 (_, true) => {}
                 (Some(other), false) => {
-                    merged.push(PropertySpec { unique: spec.unique && other.unique, ..spec.clone() });
+                    let noted = super::fields::MAY_BE_HIDDEN.contains(&spec.name.as_str());
+                    let stored_as = noted.then(|| super::fields::BOTH.to_owned());
+                    merged.push(PropertySpec { unique: spec.unique && other.unique, stored_as, ..spec.clone() });
                 }
                 (None, false) if own => {}
                 (None, false) => merged.push(PropertySpec { stored_as: Some((*sobject).to_owned()), ..spec.clone() }),

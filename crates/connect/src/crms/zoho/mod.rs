@@ -12,6 +12,8 @@
 //!   whose lead was converted meanwhile would make a second one.
 //! * Calls and tasks have no upsert: they are looked up by `RB_Key` through COQL, created, read back by id.
 //! * The HTTP status says nothing of a record: each has its own entry in `data`, by index.
+//! * `Email_Opt_Out`, a standard field of Leads and Contacts (<https://www.zoho.com/crm/help/api/modules-fields.html>, "Email Opt Out"), says that
+//!   somebody opted out; no standard field says it of calls.
 //! * `trigger` is always the empty list: no workflow is set off by what Ringback writes.
 //! * COQL is believed to read the records themselves; no page says so, so a look by key is repeated after [`KEY_LAG`].
 //!
@@ -31,7 +33,7 @@ use crate::calls::Told;
 use crate::{About, Auth, Connection, Crm, Grant, Limits, OAuth, Replies, Unsupported};
 use jiff::Timestamp;
 use ringback_core::contract::Protected;
-use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, Outcome, OwnProperty, Record, WriteTraits};
+use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Object, Outcome, OwnProperty, Record, WriteTraits, YES};
 use ringback_core::http::{HttpReply, HttpRequest};
 use ringback_core::problem::Problem;
 use std::time::Duration;
@@ -217,6 +219,7 @@ static WORDS: CrmWords = CrmWords {
         "Other_Phone",
         "Lead_Status",
         "Owner",
+        "Email_Opt_Out",
         ringback_core::crm::OBJECT_PROPERTY,
     ],
     call_at: "Call_Start_Time",
@@ -252,7 +255,7 @@ static WORDS: CrmWords = CrmWords {
     deal_reads: &["Deal_Name", "Stage", "Amount", fields::CLOSED],
     deal_stage: "Stage",
     deal_closed: fields::CLOSED,
-    opt_out: &[],
+    opt_out: &[("Email_Opt_Out", YES)],
     protected: &[
         ("Email_Opt_Out", Protected::OptOut),
         ("Closing_Date", Protected::CloseDate),

@@ -7,6 +7,7 @@ mod clock;
 mod fields;
 mod mend;
 mod owner;
+mod pilot;
 mod records;
 mod tests;
 mod workflows;
@@ -333,6 +334,7 @@ impl Reader {
             "suppress",
             "page",
             "workflow",
+            "pilot",
             "test",
         ];
         let this = self;
@@ -362,6 +364,7 @@ impl Reader {
         let suppress = this.suppress(root);
         let page = this.page(root);
         let workflows = this.workflows(root);
+        let pilot = this.pilot(root);
         // Also those whose clause is wrong: that is told there.
         let named = root.get("field").and_then(|(all, _)| all.as_table());
         let names: Vec<&str> = named.iter().flat_map(|t| t.keys()).map(|k| k.get_ref().as_ref()).collect();
@@ -383,6 +386,7 @@ impl Reader {
                 suppress,
                 page,
                 workflows,
+                pilot,
                 tests,
             })
         })();

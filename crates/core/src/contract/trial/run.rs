@@ -303,7 +303,12 @@ impl Play<'_> {
             subject: Subject::default(),
             fields: given.offers.iter().map(field).collect(),
         };
-        self.step(&Event::Offered { offer, signal: SignalId::from_text("sig_test"), approved_before: 0 });
+        self.step(&Event::Offered {
+            offer,
+            signal: SignalId::from_text("sig_test"),
+            approved_before: 0,
+            opted_out: None,
+        });
     }
 
     /// The words are read as the program reads them; values that the test gives stand behind them with a quote of their own.

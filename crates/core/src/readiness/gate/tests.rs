@@ -126,6 +126,38 @@ fn the_last_step_needs_the_minimum_and_every_step_an_account_that_is_ready_at_al
 }
 
 #[test]
+fn who_starts_a_pilot_has_decided_what_it_needs_in_writing() {
+    use crate::contract::pilot::{Decision, Pilot};
+    use Autonomy::{Auto, AutoLowRisk, Observe, Suggest};
+    let all = well();
+    let without = |decision: Decision| {
+        let mut contract = all.contract.clone().unwrap();
+        contract.pilot.decisions.remove(&decision);
+        contract
+    };
+    for decision in Decision::ALL {
+        let contract = without(decision);
+        assert_eq!(begins_at(&contract), Suggest, "{decision:?}");
+        let ready = World { contract: Some(contract), ..well() }.judged();
+        for (from, to) in [(Observe, Suggest), (Suggest, AutoLowRisk)] {
+            let told = may(&one(from, to), &ready, &[]);
+            let [problem] = &told[..] else { panic!("{decision:?}: {told:?}") };
+            let named = format!("(pilot.{} is not written)", decision.word());
+            assert!(problem.code == "RB-0248" && problem.cause.contains(&named), "{problem:?}");
+            assert!(problem.cure.contains(&format!("{} = ", decision.word())), "{problem:?}");
+        }
+        assert_eq!(may(&one(AutoLowRisk, Auto), &ready, &[]), Vec::new(), "who is beyond that has started before");
+    }
+    let bare = Contract { pilot: Pilot::default(), ..all.contract.clone().unwrap() };
+    let told = may(&one(Suggest, AutoLowRisk), &World { contract: Some(bare), ..well() }.judged(), &[]);
+    assert_eq!(told.iter().filter(|p| p.code == "RB-0248").count(), 7, "{told:?}");
+    let mut nobody = all.contract.clone().unwrap();
+    nobody.suppress.classes.clear();
+    assert_eq!(begins_at(&nobody), Suggest, "who is left out is decided too");
+    assert_eq!(begins_at(&all.contract.unwrap()), BEGINS_AT);
+}
+
+#[test]
 fn a_skipped_step_names_the_one_between_whatever_is_green() {
     use Autonomy::{Auto, Observe};
     let told = may(&one(Observe, Auto), &well().judged(), &[]);
