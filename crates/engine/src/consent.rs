@@ -145,7 +145,7 @@ impl Engine {
     /// What is kept of the wish of whoever has that number.
     ///
     /// # Errors
-    /// `RB-0246` when the number cannot be read.
+    /// `RB-0260` when the number cannot be read.
     pub async fn consent_of(&self, account: &AccountId, number: &str) -> Result<Consent, Error> {
         let (person, of) = (self.person_of(account, number).await?, account.as_str().to_owned());
         let held = self.store().read(move |tx| Box::pin(async move { kept(tx, &of, &person).await })).await?;
@@ -168,7 +168,7 @@ impl Engine {
     /// The person does not want to be reached, says somebody of the business. At once, for everything that is open about them.
     ///
     /// # Errors
-    /// [`Error::Missing`] for an inquiry that does not exist, `RB-0246` for a number that cannot be read.
+    /// [`Error::Missing`] for an inquiry that does not exist, `RB-0260` for a number that cannot be read.
     pub async fn opt_out(&self, account: &AccountId, whose: Whose<'_>, by: &UserId) -> Result<(), Error> {
         let said = |inquiry| OptOut { said: SaidBy::Person { by: by.clone() }, at: self.now(), inquiry };
         match self.found(account, whose).await? {
@@ -189,7 +189,7 @@ impl Engine {
     /// still says holds as long as it says so there.
     ///
     /// # Errors
-    /// `RB-0247` without a reason, or where nobody opted out; [`Error::Missing`]; `RB-0246`.
+    /// `RB-0261` without a reason, or where nobody opted out; [`Error::Missing`]; `RB-0260`.
     pub async fn clear_opt_out(
         &self,
         account: &AccountId,
@@ -200,9 +200,9 @@ impl Engine {
         let reason: String = reason.trim().chars().take(REASON_CHARS_MAX).collect();
         if reason.is_empty() {
             let cause = "nothing says why the opt-out is taken back";
-            return Err(told("RB-0247", cause, "say what the caller said, and when: it stands in the ledger"));
+            return Err(told("RB-0261", cause, "say what the caller said, and when: it stands in the ledger"));
         }
-        let nothing = || told("RB-0247", "this person has not opted out", "there is nothing to take back");
+        let nothing = || told("RB-0261", "this person has not opted out", "there is nothing to take back");
         match self.found(account, whose).await? {
             Found::In(id) => {
                 let missing = || Error::Missing(format!("inquiry {id}"));
@@ -232,7 +232,7 @@ impl Engine {
         match identity::phone(number, region) {
             Phone::E164 { e164, .. } => Ok(identity::person_key(&facts.salt.0, account, &e164)),
             _ => Err(told(
-                "RB-0246",
+                "RB-0260",
                 "that is no telephone number",
                 "write it with its country, such as +1 602 555 0123",
             )),
@@ -295,7 +295,7 @@ impl Engine {
                 Err(error) => return Err(error.into()),
                 Ok(true) => return Ok(()),
                 Ok(false) => {
-                    return Err(told("RB-0247", "this person has not opted out", "there is nothing to take back"));
+                    return Err(told("RB-0261", "this person has not opted out", "there is nothing to take back"));
                 }
             }
         }

@@ -1327,7 +1327,7 @@ async fn an_opt_out_stands_on_the_page_in_one_sentence_and_whoever_may_takes_it_
     assert!(page.contains("took the opt-out back") && page.contains("asked us to call"), "{page}");
     assert!(!page.contains("Opted out."));
     let again = clear("again").await;
-    assert!(again.body.contains("RB-0247") && again.body.contains("there is nothing to take back"), "{}", again.body);
+    assert!(again.body.contains("RB-0261") && again.body.contains("there is nothing to take back"), "{}", again.body);
 }
 
 #[tokio::test]
@@ -1345,7 +1345,7 @@ async fn an_opt_out_over_the_api_is_a_programs_to_set_and_a_consent_systems_to_t
     let refused = world.api_post(&write, "/api/v1/opt-outs/clear", "o2", &clear).await;
     assert_eq!((refused.status, refused.code().as_str()), (StatusCode::FORBIDDEN, "RB-0602"));
     let bare = world.api_post(&admin, "/api/v1/opt-outs/clear", "o3", &asked).await;
-    assert_eq!((bare.status, bare.code().as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "RB-0247"));
+    assert_eq!((bare.status, bare.code().as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "RB-0261"));
     let done = world.api_post(&admin, "/api/v1/opt-outs/clear", "o4", &clear).await.json();
     assert!(done["opted_out"].is_null() && done["cleared"]["by"] == "tok_copper_admin", "{done}");
     assert!(world.api(&write, path).await.json()["opted_out"].is_null());

@@ -285,7 +285,7 @@ fn who_asked_not_to_be_called_is_held_back_on_another_line_until_a_person_takes_
     }
     let clear = |by: &str, reason: &str| home.shown(&["opt-out", "clear", CALLER, "--by", by, "--reason", reason]);
     assert!(clear("cleo@example.com", "asked us to call").contains("RB-0606"));
-    assert!(clear("rita@example.com", " ").contains("RB-0247"));
+    assert!(clear("rita@example.com", " ").contains("RB-0261"));
     assert!(opted_out(&one(&second)));
     let told = clear("rita@example.com", "asked us to call");
     assert!(told.contains("exit 0") && told.contains("has not opted out: taken back by"), "{told}");

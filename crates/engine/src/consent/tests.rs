@@ -147,7 +147,7 @@ async fn who_said_stop_on_one_line_is_held_back_on_another_until_a_person_takes_
     assert!(inquiry.owner.is_some() && inquiry.clock.is_some(), "nobody is forgotten");
     // Without a reason nothing is taken back.
     let none = world.engine.clear_opt_out(&world.account, Whose::Inquiry(&second), "  ", &ann()).await;
-    assert!(matches!(&none, Err(Error::Told(p)) if p.code == "RB-0247"), "{none:?}");
+    assert!(matches!(&none, Err(Error::Told(p)) if p.code == "RB-0261"), "{none:?}");
     world.engine.clear_opt_out(&world.account, Whose::Inquiry(&second), "asked us to call", &ann()).await.unwrap();
     assert!(!held(&world, &second).await && !held(&world, &first).await, "at once, wherever something is open");
     assert_eq!(kept_now(&world).await.cleared.map(|c| c.by), Some(ann()));
@@ -156,7 +156,7 @@ async fn who_said_stop_on_one_line_is_held_back_on_another_until_a_person_takes_
     assert_eq!(cleared.sealed["reason"].text(), Some("asked us to call"));
     assert_eq!(cleared.body["by"], "user_ann");
     let again = world.engine.clear_opt_out(&world.account, Whose::Inquiry(&second), "again", &ann()).await;
-    assert!(matches!(&again, Err(Error::Told(p)) if p.code == "RB-0247"), "{again:?}");
+    assert!(matches!(&again, Err(Error::Told(p)) if p.code == "RB-0261"), "{again:?}");
     for id in [&first, &second] {
         world.act(id, Event::CalledBack { result: CallbackResult::Reached, note: None, by: ann() }).await;
     }
@@ -242,7 +242,7 @@ async fn being_forgotten_is_no_consent() {
     let number = "+13125550177";
     let whose = Whose::Number(number);
     let nobody = world.engine.clear_opt_out(&world.account, whose, "asked", &ann()).await;
-    assert!(matches!(&nobody, Err(Error::Told(p)) if p.code == "RB-0247"), "{nobody:?}");
+    assert!(matches!(&nobody, Err(Error::Told(p)) if p.code == "RB-0261"), "{nobody:?}");
     world.engine.opt_out(&world.account, whose, &ann()).await.unwrap();
     assert!(world.engine.consent_of(&world.account, number).await.unwrap().opted_out.is_some());
     world.engine.clear_opt_out(&world.account, whose, "wrote that we may call", &ann()).await.unwrap();
@@ -252,7 +252,7 @@ async fn being_forgotten_is_no_consent() {
     assert_eq!(of, ["opted_out", "opt_out_cleared"]);
     assert!(!told.iter().any(|e| e.body.to_string().contains("5550177")), "no number in the chain");
     let odd = world.engine.opt_out(&world.account, Whose::Number("call me"), &ann()).await;
-    assert!(matches!(&odd, Err(Error::Told(p)) if p.code == "RB-0246"), "{odd:?}");
+    assert!(matches!(&odd, Err(Error::Told(p)) if p.code == "RB-0260"), "{odd:?}");
     assert!(world.engine.verify(&world.account).await.unwrap().ok);
 }
 
