@@ -68,6 +68,8 @@ pub(crate) static PAGES: &[(&str, &str)] = &[
     ("RB-0242", include_str!("../../../docs/errors/RB-0242.md")),
     ("RB-0243", include_str!("../../../docs/errors/RB-0243.md")),
     ("RB-0245", include_str!("../../../docs/errors/RB-0245.md")),
+    ("RB-0246", include_str!("../../../docs/errors/RB-0246.md")),
+    ("RB-0247", include_str!("../../../docs/errors/RB-0247.md")),
     ("RB-0250", include_str!("../../../docs/errors/RB-0250.md")),
     ("RB-0301", include_str!("../../../docs/errors/RB-0301.md")),
     ("RB-0302", include_str!("../../../docs/errors/RB-0302.md")),

@@ -34,7 +34,10 @@ pub(crate) enum By {
     Rollback,
     /// The nightly comparison looked.
     Reconciled,
+    /// A person said so in a spot-check.
+    SpotCheck,
 }
+
 
 impl By {
     pub(crate) fn word(self) -> &'static str {
@@ -44,6 +47,7 @@ impl By {
             Self::Seen => "seen",
             Self::Rollback => "rollback",
             Self::Reconciled => "reconciled",
+            Self::SpotCheck => "spot_check",
         }
     }
 }

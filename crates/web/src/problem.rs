@@ -123,8 +123,15 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "RB-0135", "Refused", why, "change what the cause names")
     }
 
-    /// Something stands in the way of a rollback.
+    /// Something stands in the way of a rollback or a promotion.
     fn told(problem: ringback_core::problem::Problem) -> Self {
+        if matches!(problem.code, "RB-0246" | "RB-0247") {
+            let cure = match problem.code {
+                "RB-0246" => "the weekly review shows what is offered and what is missing",
+                _ => "change it by hand under Contract, or in the file",
+            };
+            return Self::new(StatusCode::CONFLICT, problem.code, "That is not offered", problem.cause, cure);
+        }
         let (status, cure) = match problem.code {
             "RB-0230" => (StatusCode::UNPROCESSABLE_ENTITY, "say which writes: at least one part of the scope"),
             "RB-0231" => (StatusCode::CONFLICT, "look at the preview again and start with its digest"),

@@ -13,6 +13,7 @@ pub(crate) mod doctor;
 pub(crate) mod drill;
 pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod learned;
 pub(crate) mod probe;
 pub(crate) mod readiness;
 pub(crate) mod reconcile;

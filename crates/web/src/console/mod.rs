@@ -15,6 +15,7 @@ mod proof;
 mod reviews;
 mod rollbacks;
 mod today;
+mod weekly;
 mod words;
 
 pub use dead_letters::Refusal;
@@ -48,6 +49,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/inquiries/{id}/called", post(inquiry::called))
         .route("/reviews", get(reviews::page))
         .route("/reviews/together", post(reviews::decide_together))
+        .route("/reviews/weekly", get(weekly::page))
         .route("/reviews/{id}", post(reviews::decide))
         .route("/dead-letters", get(dead_letters::page))
         .route("/dead-letters/{id}/replay", post(dead_letters::replay))
@@ -55,6 +57,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/connections/quarantine/{id}/accept", post(connections::accept))
         .route("/contract", get(contract::page).post(contract::apply))
         .route("/contract/level", post(levels::set))
+        .route("/contract/promotion", get(weekly::confirm).post(weekly::promote))
         .route("/contract/backtest", get(backtest::page).post(backtest::run))
         .route("/rollbacks", get(rollbacks::page).post(rollbacks::begin))
         .route("/rollbacks/preview", get(rollbacks::preview))
