@@ -296,7 +296,9 @@ fn spoken_against(rule: &FieldRule, record: &Record, ground: &Ground<'_>, field:
         let how = "take one value back, `ringback rollback preview --field …`, so that it is seen to work";
         why.push(format!("nothing was ever taken back in this account: {how}"));
     }
-    if let Some(hold) = ground.holds.iter().find(|hold| hold.field == field && hold.until.is_none()) {
+    // What was taken back on one record alone says little of the others.
+    let held = |hold: &&Hold| hold.field == field && hold.until.is_none() && hold.inquiry.is_none();
+    if let Some(hold) = ground.holds.iter().find(held) {
         why.push(format!("rollback {} took it back, and holds it until that is lifted", hold.rollback));
     }
     if let Some(pause) = ground.standing.paused(field, rule) {

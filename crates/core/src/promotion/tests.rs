@@ -146,6 +146,7 @@ fn nothing_is_offered_before_it_is_known_that_it_can_be_taken_back() {
     };
     let held = |hold: &Hold| judge("reason_code", &earned(), &Ground { holds: std::slice::from_ref(hold), rolled_back: true, ..ground }).unwrap();
     assert!(stays(held(&hold)).contains("rollback rb_1 took it back"));
+    offer(held(&Hold { inquiry: Some(crate::id::InquiryId::from_text("inq_1")), ..hold.clone() }));
     hold.until = Some(Timestamp::UNIX_EPOCH);
     offer(held(&hold));
     let mut kept = contract.clone();
