@@ -152,9 +152,13 @@ pub enum Judged {
     /// It is written by itself already, and nothing speaks against that.
     ByItself,
     /// It is written by itself, and so much of it was wrong that people should be asked again; they say so in the contract.
-    AskAgain { sentence: String },
+    AskAgain {
+        sentence: String,
+    },
     /// It stays as it is, and why.
-    Stays { why: Vec<String> },
+    Stays {
+        why: Vec<String>,
+    },
 }
 
 fn percent(thousandths: Thousandths) -> String {
@@ -261,22 +265,35 @@ fn never(rule: &FieldRule, ground: &Ground<'_>) -> Vec<String> {
 fn not_earned(rule: &FieldRule, record: &Record, ground: &Ground<'_>, field: &str) -> Vec<String> {
     let mut why = Vec::new();
     if LowRisk::of(rule).is_none() {
-        why.push("it is none of the kinds of little risk that begin; whoever wants it writes it into the contract".to_owned());
+        why.push(
+            "it is none of the kinds of little risk that begin; whoever wants it writes it into the contract"
+                .to_owned(),
+        );
     }
     let answered = record.answered();
     match record.taken_share() {
-        _ if answered < ANSWERS_MIN => why.push(format!("{answered} answers{}, of {ANSWERS_MIN} that it takes", day(record.since))),
+        _ if answered < ANSWERS_MIN => {
+            why.push(format!("{answered} answers{}, of {ANSWERS_MIN} that it takes", day(record.since)))
+        }
         Some(taken) if taken >= bar(rule) => {}
         taken => {
             let taken = percent(taken.unwrap_or(0));
-            why.push(format!("{taken} of {answered} proposals were taken as they were, of {} that it takes", percent(bar(rule))));
+            why.push(format!(
+                "{taken} of {answered} proposals were taken as they were, of {} that it takes",
+                percent(bar(rule))
+            ));
         }
     }
     why.extend(spoken_against(rule, record, ground, field));
     if workflow::fed_by_workflows(&rule.from) {
         let feeds = ground.contract.workflows.iter().filter(|(_, w)| w.on && w.fields.iter().any(|f| f == field));
-        if let Some((workflow, held)) = feeds.min_by_key(|(_, w)| w.level).filter(|(_, w)| w.level < written_from(rule)) {
-            why.push(format!("its workflow, {}, stands at {} with all its fields", workflow.about().title, held.level.word()));
+        if let Some((workflow, held)) = feeds.min_by_key(|(_, w)| w.level).filter(|(_, w)| w.level < written_from(rule))
+        {
+            why.push(format!(
+                "its workflow, {}, stands at {} with all its fields",
+                workflow.about().title,
+                held.level.word()
+            ));
         }
     }
     why
@@ -339,13 +356,19 @@ fn lower(field: &str, rule: &FieldRule, record: &Record, ground: &Ground<'_>) ->
 pub fn keeps_asking(record: &Record) -> Option<String> {
     let answered = record.answered();
     match record.taken_share() {
-        _ if answered < ANSWERS_MIN => Some(format!("{answered} answers, of {ANSWERS_MIN} that it takes to say anything")),
-        Some(taken) if taken < TAKEN_AT => {
-            Some(format!("{} of {answered} proposals were taken as they were, of {} that it takes", percent(taken), percent(TAKEN_AT)))
+        _ if answered < ANSWERS_MIN => {
+            Some(format!("{answered} answers, of {ANSWERS_MIN} that it takes to say anything"))
         }
-        _ if record.wrong_share() > CORRECTED_MAX => {
-            Some(format!("{} of what was written turned out to be wrong, and {} at most may", percent(record.wrong_share()), percent(CORRECTED_MAX)))
-        }
+        Some(taken) if taken < TAKEN_AT => Some(format!(
+            "{} of {answered} proposals were taken as they were, of {} that it takes",
+            percent(taken),
+            percent(TAKEN_AT)
+        )),
+        _ if record.wrong_share() > CORRECTED_MAX => Some(format!(
+            "{} of what was written turned out to be wrong, and {} at most may",
+            percent(record.wrong_share()),
+            percent(CORRECTED_MAX)
+        )),
         _ => None,
     }
 }

@@ -38,7 +38,6 @@ pub(crate) enum By {
     SpotCheck,
 }
 
-
 impl By {
     pub(crate) fn word(self) -> &'static str {
         match self {

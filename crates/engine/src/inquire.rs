@@ -430,7 +430,12 @@ pub(crate) fn timer_row(
     }
 }
 
-pub(crate) fn review_row(account: &str, inquiry: &InquiryId, review: &Review, now: Timestamp) -> Result<ReviewRow, store::Error> {
+pub(crate) fn review_row(
+    account: &str,
+    inquiry: &InquiryId,
+    review: &Review,
+    now: Timestamp,
+) -> Result<ReviewRow, store::Error> {
     Ok(ReviewRow {
         account: account.to_owned(),
         id: review.id.as_str().to_owned(),

@@ -362,8 +362,7 @@ fn of_workflows(
     };
     let mut calls = contract.fields.iter().filter(|(_, rule)| !fed_by_workflows(&rule.from)).map(|(field, _)| field);
     let record = of_fields(of_answers(None), &mut calls);
-    let mut all =
-        vec![OfWorkflow { name: name.to_owned(), title: "", level, keeps: keeps_asking(&record), record }];
+    let mut all = vec![OfWorkflow { name: name.to_owned(), title: "", level, keeps: keeps_asking(&record), record }];
     for (workflow, rule) in contract.workflows.iter().filter(|(_, rule)| rule.on) {
         let record = of_fields(of_answers(Some(*workflow)), &mut rule.fields.iter());
         all.push(OfWorkflow {

@@ -298,7 +298,9 @@ impl Engine {
                 continue;
             }
             if review.kind == ReviewKind::SpotCheck {
-                return Err(Error::Refused("a spot-check is answered one by one: each value is another question".into()));
+                return Err(Error::Refused(
+                    "a spot-check is answered one by one: each value is another question".into(),
+                ));
             }
             match &first {
                 Some(first) if !first.joins(&review) => {

@@ -159,7 +159,9 @@ impl Engine {
                     }
                     let place = i64::try_from(place).unwrap_or(i64::MAX);
                     let Some(write) = store::field_write_nth(tx, &account, span, place).await? else { continue };
-                    if write.actor != Actor::Machine.word() || write.field.is_empty() || !write.clause.starts_with("field.")
+                    if write.actor != Actor::Machine.word()
+                        || write.field.is_empty()
+                        || !write.clause.starts_with("field.")
                     {
                         continue;
                     }
@@ -192,7 +194,9 @@ impl Engine {
         let review: Review = serde_json::from_str(&row.body).map_err(|e| corrupt("review", &row.id, e))?;
         let id = InquiryId::from_text(row.inquiry.clone());
         let inquiry = self.inquiry(account, &id).await?.ok_or_else(|| Error::Missing(format!("inquiry {id}")))?;
-        let Some(checked) = review.checks.clone() else { return Err(corrupt("review", &row.id, "it names no write").into()) };
+        let Some(checked) = review.checks.clone() else {
+            return Err(corrupt("review", &row.id, "it names no write").into());
+        };
         let right = match choice {
             Choice::Approve => None,
             Choice::Edit { value } if same(value, review.proposed.as_deref().unwrap_or_default()) => {
@@ -290,7 +294,9 @@ fn asked(
         _ => Source::Decision,
     };
     let held = contracts.iter().find(|row| row.name == write.contract && row.version == write.version);
-    let rule = held.and_then(|row| Contract::from_stored(&row.compiled).ok()).and_then(|c| c.fields.get(&write.field).cloned());
+    let rule = held
+        .and_then(|row| Contract::from_stored(&row.compiled).ok())
+        .and_then(|c| c.fields.get(&write.field).cloned());
     let days = days_between(since, now).max(1);
     let review = Review {
         id: ReviewId::from_text(format!("rev_{}.{}.{}", inquiry.stem(), write.seq, write.property)),
@@ -302,7 +308,9 @@ fn asked(
         evidence,
         // The transcript has the words, as long as it is kept.
         quote: None,
-        reason: format!("chance picked it from the {of} values that were written in {days} days; nothing waits for the answer"),
+        reason: format!(
+            "chance picked it from the {of} values that were written in {days} days; nothing waits for the answer"
+        ),
         clause: write.clause.clone(),
         choices: Vec::new(),
         digest: facts.salt.commit("spot_check", &format!("{}|{}|{}|{value}", write.inquiry, write.seq, write.property)),

@@ -185,7 +185,11 @@ impl Engine {
             self.checkpoint(&id).await?;
             self.refresh_indexes(&id).await?;
             self.project_writes(&id).await?;
-            self.spot_check(&account).await?;
+            if let Err(error) = self.spot_check(&account).await
+                && !self.is_told(&error)
+            {
+                tracing::warn!(%error, account = account.id, "the spot-check could not be drawn; it is tried again");
+            }
             if let Err(error) = self.watch_schema(&id).await
                 && !self.is_told(&error)
             {

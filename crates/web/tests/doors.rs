@@ -1156,9 +1156,19 @@ async fn two_calls(world: &World) -> (House, String) {
     house.user(store, "eve@example.com", "Eve Auden", "auditor", &[], "ring back").await;
     let words = "Hi, this is Marisol Alvarez. We have no heat since last night, this is an emergency. How much is a new water heater? \
                  My budget is 2500 dollars. Please call me back at 775 555 0142.";
-    let says = support::Story { location: "reno", number: Some("(775) 555-0142"), words: Some(words), ..support::Story::default() };
+    let says = support::Story {
+        location: "reno",
+        number: Some("(775) 555-0142"),
+        words: Some(words),
+        ..support::Story::default()
+    };
     let said = house.tell(store, &says).await;
-    let silent = support::Story { words: None, number: Some("(775) 555-0177"), ending: ringback_core::signal::Ending::RingNoAnswer, ..says };
+    let silent = support::Story {
+        words: None,
+        number: Some("(775) 555-0177"),
+        ending: ringback_core::signal::Ending::RingNoAnswer,
+        ..says
+    };
     house.tell(store, &silent).await;
     (house, said.to_string())
 }
@@ -1174,7 +1184,9 @@ async fn given_one_of_each_all_six_counters_are_one() {
     let (house, inquiry) = two_calls(&world).await;
     let token = house.token(world.engine.store(), "admin", 41).await;
     let asked = questions(&world, &token).await;
-    let of = |field: &str| asked.iter().find(|q| q["field"] == field).unwrap_or_else(|| panic!("{field}: {asked:?}")).clone();
+    let of = |field: &str| {
+        asked.iter().find(|q| q["field"] == field).unwrap_or_else(|| panic!("{field}: {asked:?}")).clone()
+    };
     for (field, choice) in [
         ("reason_code", json!({ "choice": "approve" })),
         ("urgency", json!({ "choice": "edit", "value": "this_week" })),
@@ -1202,8 +1214,12 @@ async fn given_one_of_each_all_six_counters_are_one() {
     let six = json!({ "accepted": 1, "edited": 1, "rejected": 1, "false_duplicates": 1, "routing_corrections": 1, "missing": 1 });
     assert_eq!(learned["total"], six, "{learned}");
     let clauses = learned["clauses"].as_array().unwrap();
-    let clause = |name: &str| clauses.iter().find(|c| c["clause"] == name).unwrap_or_else(|| panic!("{name}: {learned}"));
-    assert_eq!((&clause("field.reason_code")["accepted"], &clause("field.reason_code")["missing"]), (&json!(1), &json!(1)));
+    let clause =
+        |name: &str| clauses.iter().find(|c| c["clause"] == name).unwrap_or_else(|| panic!("{name}: {learned}"));
+    assert_eq!(
+        (&clause("field.reason_code")["accepted"], &clause("field.reason_code")["missing"]),
+        (&json!(1), &json!(1))
+    );
     assert_eq!(clause("field.urgency")["edited"], 1);
     assert_eq!(clause("field.budget")["rejected"], 1);
     assert_eq!(clause("match")["false_duplicates"], 1);
@@ -1230,12 +1246,22 @@ async fn the_weekly_review_is_read_by_whoever_reads_all_and_nothing_is_turned_on
     let world = World::new().await;
     let (house, _) = two_calls(&world).await;
     world.engine.project_writes(&house.account).await.unwrap();
-    let (rae, cal, eve) = (world.sign_in("rae@example.com").await, world.sign_in("cal@example.com").await, world.sign_in("eve@example.com").await);
+    let (rae, cal, eve) = (
+        world.sign_in("rae@example.com").await,
+        world.sign_in("cal@example.com").await,
+        world.sign_in("eve@example.com").await,
+    );
     assert_eq!(world.page(&cal, "/reviews/weekly").await.status, StatusCode::FORBIDDEN);
     for cookie in [&rae, &eve] {
         let page = world.page(cookie, "/reviews/weekly").await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.body);
-        for part in ["Updates that were corrected", "Rules that were uncertain", "Handoffs that helped", "What goes on asking", "No field has earned it yet"] {
+        for part in [
+            "Updates that were corrected",
+            "Rules that were uncertain",
+            "Handoffs that helped",
+            "What goes on asking",
+            "No field has earned it yet",
+        ] {
             assert!(page.body.contains(part), "{part}");
         }
         assert!(page.body.contains("field.urgency"), "the rules that asked are named");
@@ -1247,7 +1273,10 @@ async fn the_weekly_review_is_read_by_whoever_reads_all_and_nothing_is_turned_on
     assert_eq!(world.page(&rae, "/contract/promotion").await.status, StatusCode::BAD_REQUEST);
     let form = |csrf: &str| format!("csrf={csrf}&base=1&digest=x&field%3Areason_code=1");
     assert_eq!(world.form("/contract/promotion", &rae, &form(&csrf)).await.status, StatusCode::CONFLICT);
-    assert_eq!(world.form("/contract/promotion", &rae, "base=1&digest=x&field%3Areason_code=1").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(
+        world.form("/contract/promotion", &rae, "base=1&digest=x&field%3Areason_code=1").await.status,
+        StatusCode::FORBIDDEN
+    );
     for cookie in [&cal, &eve] {
         let csrf = world.csrf(cookie).await;
         assert_eq!(world.form("/contract/promotion", cookie, &form(&csrf)).await.status, StatusCode::FORBIDDEN);
@@ -1273,16 +1302,22 @@ async fn a_spot_check_is_answered_beside_the_other_questions_and_what_is_wrong_c
     world.engine.project_writes(&house.account).await.unwrap();
     world.clock.0.fetch_add(7 * 24 * 3600 * 1_000_000, std::sync::atomic::Ordering::Relaxed);
     let account = house.account.to_string();
-    let row = world.engine.store().read(move |tx| Box::pin(async move { store::account_get(tx, &account).await })).await;
+    let row =
+        world.engine.store().read(move |tx| Box::pin(async move { store::account_get(tx, &account).await })).await;
     let drawn = world.engine.spot_check(&row.unwrap().unwrap()).await.unwrap();
     assert!(drawn >= 3, "{drawn}");
     let token = house.token(world.engine.store(), "write", 45).await;
-    let checks: Vec<Value> = questions(&world, &token).await.into_iter().filter(|q| q["kind"] == "spot_check").collect();
+    let checks: Vec<Value> =
+        questions(&world, &token).await.into_iter().filter(|q| q["kind"] == "spot_check").collect();
     assert_eq!(checks.len(), drawn);
     let id = |n: usize| checks[n]["id"].as_str().unwrap().to_owned();
     let digest = |n: usize| checks[n]["digest"].as_str().unwrap().to_owned();
 
-    let (rae, cal, out) = (world.sign_in("rae@example.com").await, world.sign_in("cal@example.com").await, world.sign_in("out@example.com").await);
+    let (rae, cal, out) = (
+        world.sign_in("rae@example.com").await,
+        world.sign_in("cal@example.com").await,
+        world.sign_in("out@example.com").await,
+    );
     let page = world.page(&cal, "/reviews").await.body;
     assert!(page.contains("Was this right") && page.contains(&id(0)), "beside the other questions");
     assert!(!world.page(&out, "/reviews").await.body.contains(&id(0)), "of another location");
@@ -1298,7 +1333,10 @@ async fn a_spot_check_is_answered_beside_the_other_questions_and_what_is_wrong_c
     let told = world.page(&rae, wrong.to()).await.body;
     assert!(told.contains("is noted as wrong") && told.contains("/rollbacks/preview?inquiry="), "{told}");
     let theirs = world.page(&cal, wrong.to()).await.body;
-    assert!(theirs.contains("is noted as wrong") && !theirs.contains("/rollbacks/preview"), "who may not take back is not led there");
+    assert!(
+        theirs.contains("is noted as wrong") && !theirs.contains("/rollbacks/preview"),
+        "who may not take back is not led there"
+    );
     assert!(!world.page(&out, wrong.to()).await.body.contains("is noted as wrong"));
     assert_eq!(form(&rae, 1, "choice=approve").await.status, StatusCode::CONFLICT, "answered already");
 

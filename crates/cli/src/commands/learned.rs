@@ -61,15 +61,26 @@ fn counted(learned: &Learned) -> String {
     }
     let row = |of: &OfClause| {
         let six = of.six;
-        let cells = [six.accepted, six.edited, six.rejected, six.false_duplicates, six.routing_corrections, six.missing];
+        let cells =
+            [six.accepted, six.edited, six.rejected, six.false_duplicates, six.routing_corrections, six.missing];
         let more = [of.waiting, of.written, of.corrected, of.checked, of.wrong];
         [of.clause.clone()].into_iter().chain(cells.iter().chain(&more).map(u64::to_string)).collect()
     };
     let rows: Vec<Vec<String>> = clauses.iter().map(row).collect();
     if !rows.is_empty() {
         let head = [
-            "clause", "accepted", "edited", "rejected", "false dup.", "routing", "missing", "waiting", "written", "corrected",
-            "checked", "wrong",
+            "clause",
+            "accepted",
+            "edited",
+            "rejected",
+            "false dup.",
+            "routing",
+            "missing",
+            "waiting",
+            "written",
+            "corrected",
+            "checked",
+            "wrong",
         ];
         said.push('\n');
         said.push_str(&table(&head, &rows));
@@ -94,7 +105,8 @@ fn asked(uncertain: &[OfClause]) -> String {
     if uncertain.is_empty() {
         return "No rule asked anybody".to_owned();
     }
-    let because = |of: &OfClause| of.because.iter().map(|(word, n)| format!("{word} {n}")).collect::<Vec<_>>().join(", ");
+    let because =
+        |of: &OfClause| of.because.iter().map(|(word, n)| format!("{word} {n}")).collect::<Vec<_>>().join(", ");
     let row = |of: &OfClause| vec![of.clause.clone(), of.asked().to_string(), of.waiting.to_string(), because(of)];
     let rows: Vec<Vec<String>> = uncertain.iter().map(row).collect();
     format!("Rules that were uncertain\n{}", table(&["clause", "asked", "waiting", "because"], &rows))
@@ -130,7 +142,10 @@ fn earned(promotions: &Promotions) -> String {
     }
     lines.extend(promotions.offers.iter().map(offer));
     if promotions.offers.iter().any(|offer| offer.first.is_none()) {
-        lines.push("“ringback contract promote FIELD …” shows the version that would come of it; nothing happens by itself.".to_owned());
+        lines.push(
+            "“ringback contract promote FIELD …” shows the version that would come of it; nothing happens by itself."
+                .to_owned(),
+        );
     }
     lines.extend(promotions.stays.iter().map(|one| format!("  field.{} stays: {}", one.field, one.why.join("; "))));
     lines.join("\n")
@@ -143,7 +158,10 @@ fn offer(offer: &Offer) -> String {
 
 fn checked(checks: &Checks, clauses: &[OfClause]) -> String {
     let mut said = match checks.last {
-        Some(last) => format!("Spot-check: drawn {last}, the next one {}; {} values wait for a verdict", checks.next, checks.waiting),
+        Some(last) => format!(
+            "Spot-check: drawn {last}, the next one {}; {} values wait for a verdict",
+            checks.next, checks.waiting
+        ),
         None => format!("Spot-check: the first sample is drawn {}", checks.next),
     };
     for of in clauses.iter().filter(|of| of.checked > 0) {
@@ -174,7 +192,10 @@ pub(crate) async fn promote(out: Out, house: &House, account: &Account, asked: &
             out.result(&json!({ "contract": row.name, "version": row.version, "changes": changes }), || {
                 let mut lines = vec![format!("{} is in force in version {}", row.name, row.version)];
                 lines.extend(changes.iter().map(line));
-                lines.push("A file that the settings name is behind it now: `ringback contract show` gives what is in force.".to_owned());
+                lines.push(
+                    "A file that the settings name is behind it now: `ringback contract show` gives what is in force."
+                        .to_owned(),
+                );
                 lines.join("\n")
             });
             Ok(())

@@ -68,7 +68,8 @@ fn what_people_took_is_offered_and_a_person_makes_a_version_of_it() {
     let items: Vec<&str> = items.iter().map(String::as_str).collect();
     let done = home.shown(&[&["review", "together"], &items[..], &BY[..], &["--approve"]].concat());
     assert!(done.starts_with("exit 0"), "{done}");
-    let of = |value: &str| twin.records("contacts").iter().filter(|r| Served::holds(r, "rb_reason_code") == value).count();
+    let of =
+        |value: &str| twin.records("contacts").iter().filter(|r| Served::holds(r, "rb_reason_code") == value).count();
     Served::until("all are written", || served.rests() && of("pricing_question") == CALLERS as usize);
     let learned = home.json(&["contract", "learned", "--json"]);
     assert_eq!(learned["learned"]["total"]["accepted"], CALLERS, "{learned}");
@@ -87,7 +88,9 @@ fn what_people_took_is_offered_and_a_person_makes_a_version_of_it() {
     let preview = home.json(&[&["rollback", "preview"], &scope[..], &["--json"]].concat());
     let start = ["--digest", text(&preview, "digest"), "--reason", "to see that it works", "--json"];
     let begun = home.json(&[&["rollback", "run"], &scope[..], &start[..]].concat());
-    Served::until("it is taken back", || home.json(&["rollback", "show", text(&begun, "id"), "--json"])["state"] == "done");
+    Served::until("it is taken back", || {
+        home.json(&["rollback", "show", text(&begun, "id"), "--json"])["state"] == "done"
+    });
     let offer = offers(&home).into_iter().find(|o| o["field"] == "reason_code").unwrap();
     assert!(text(&offer, "first").contains("contract level auto"), "{offer}");
     assert!(text(&offer, "sentence").starts_with("32 of 32 proposals"), "{offer}");
@@ -101,7 +104,9 @@ fn what_people_took_is_offered_and_a_person_makes_a_version_of_it() {
     assert_eq!(drafted["changes"].as_array().unwrap().len(), 1, "{drafted}");
     assert_eq!(home.json(&["contract", "show", "--json"])["version"], 1, "a look changes nothing");
     let base = drafted["base"].to_string();
-    let confirm = |digest: &str| home.shown(&[&["contract", "promote", "reason_code", "--base", &base, "--confirm", digest], &BY[..]].concat());
+    let confirm = |digest: &str| {
+        home.shown(&[&["contract", "promote", "reason_code", "--base", &base, "--confirm", digest], &BY[..]].concat())
+    };
     let other = confirm("other");
     assert!(other.starts_with("exit 4") && other.contains("RB-0315"), "{other}");
     let made = confirm(text(&drafted, "digest"));
@@ -121,7 +126,11 @@ fn what_people_took_is_offered_and_a_person_makes_a_version_of_it() {
     Served::until("and its reason with it", || of("pricing_question") == CALLERS as usize);
     let about = asked(&home, |q| q["proposed"].is_string());
     let of_next = |field: &str| about.iter().filter(|a| a["question"]["field"] == field).count();
-    assert_eq!((of_next("reason_code"), of_next("intent")), (1, CALLERS as usize + 1), "only what was taken back is asked again");
+    assert_eq!(
+        (of_next("reason_code"), of_next("intent")),
+        (1, CALLERS as usize + 1),
+        "only what was taken back is asked again"
+    );
     assert_eq!(home.json(&["verify", "--json"])["accounts"][0]["report"]["ok"], true);
 }
 
@@ -146,7 +155,14 @@ fn a_week_later_a_sample_awaits_verdicts() {
     let all = checks();
     assert!(all.len() > 10 && all.iter().all(|c| c["question"]["checks"]["seq"].is_number()), "{all:?}");
     let decide = |n: usize, choice: &[&str]| {
-        home.json(&[&["review", "decide", text(&all[n], "id"), "--digest", text(&all[n], "digest"), "--json"], &BY[..], choice].concat())
+        home.json(
+            &[
+                &["review", "decide", text(&all[n], "id"), "--digest", text(&all[n], "digest"), "--json"],
+                &BY[..],
+                choice,
+            ]
+            .concat(),
+        )
     };
     assert_eq!(decide(0, &["--approve"])["take_back"], Value::Null);
     let wrong = decide(1, &["--reject", "nobody said so"]);
@@ -157,7 +173,13 @@ fn a_week_later_a_sample_awaits_verdicts() {
     assert_eq!(weekly["checks"]["waiting"], all.len() - 2);
     assert_eq!(weekly["corrected"][0]["seen"], "spot_check");
     let shown = home.shown(&["review", "weekly"]);
-    for part in ["Updates that were corrected", "Rules that were uncertain", "Handoffs that helped", "What goes on asking", "1 wrong of 1 checked"] {
+    for part in [
+        "Updates that were corrected",
+        "Rules that were uncertain",
+        "Handoffs that helped",
+        "What goes on asking",
+        "1 wrong of 1 checked",
+    ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     let told = home.json(&["audit", "account", "--json"]);

@@ -134,8 +134,7 @@ fn change(text: &str, clause: &DeTable<'_>, edit: Edit) -> Option<(Range<usize>,
     let width = key.len() + text.get(key.end..value.start)?.find('=')?;
     let rest = text.get(value.end..)?;
     let end = value.end + rest.find('\n').unwrap_or(rest.len());
-    let (end, newline) =
-        if text.get(..end)?.ends_with('\r') { (end - 1, "\r\n") } else { (end, "\n") };
+    let (end, newline) = if text.get(..end)?.ends_with('\r') { (end - 1, "\r\n") } else { (end, "\n") };
     let name = format!("{:<width$}", edit.key());
     let space = if name.ends_with(' ') { "" } else { " " };
     Some((end..end, format!("{newline}{before}{name}{space}= {}", edit.literal())))
@@ -193,13 +192,23 @@ mod tests {
         let values = "means = \"m\", to = \"contact.rb_timeline\", type = \"text\", truth = \"call\", \
             winner = \"The latest call wins, because plans move; a person takes it over.\", machine = \"suggest\"";
         let braces = format!("[field]\ntimeline = {{ {values} }} # as said\n");
-        let dots = format!("[field]\n{}\n", values.split(", ").fold(String::new(), |all, part| {
-            // The sentence has a comma of its own.
-            if part.starts_with("because") { format!("{}, {part}\n", all.trim_end()) } else { format!("{all}timeline.{part}\n") }
-        }));
+        let dots = format!(
+            "[field]\n{}\n",
+            values.split(", ").fold(String::new(), |all, part| {
+                // The sentence has a comma of its own.
+                if part.starts_with("because") {
+                    format!("{}, {part}\n", all.trim_end())
+                } else {
+                    format!("{all}timeline.{part}\n")
+                }
+            })
+        );
         for (clause, says) in [
             (plain.to_owned(), "machine    = \"update\"\nautonomy   = \"auto\"\n"),
-            (plain.replace("\"suggest\"", "\"suggest\"  # later more"), "machine    = \"update\"  # later more\nautonomy   = \"auto\"\n"),
+            (
+                plain.replace("\"suggest\"", "\"suggest\"  # later more"),
+                "machine    = \"update\"  # later more\nautonomy   = \"auto\"\n",
+            ),
             (braces, "machine = \"update\", autonomy = \"auto\" } # as said"),
             (dots, "timeline.machine = \"update\"\ntimeline.autonomy = \"auto\"\n"),
         ] {

@@ -230,11 +230,7 @@ fn own_record(rule: &FieldRule) -> bool {
 /// The level from which a field is written without a person: records that we make for the call and where a contact that we make came from are
 /// made one step earlier than what changes somebody's record.
 pub(crate) fn written_from(rule: &FieldRule) -> Autonomy {
-    if own_record(rule) || judge::WHENCE.contains(&rule.from.as_str()) {
-        Autonomy::AutoLowRisk
-    } else {
-        Autonomy::Auto
-    }
+    if own_record(rule) || judge::WHENCE.contains(&rule.from.as_str()) { Autonomy::AutoLowRisk } else { Autonomy::Auto }
 }
 
 /// The contact is one that we make or have made for this caller.

@@ -15,8 +15,8 @@ mod undo;
 pub use desire::asked_of_contacts;
 pub(crate) use desire::{Reach, asked_about_people};
 pub use foresee::{Foreseen, Written, foresee};
-pub(crate) use step::{Course, Rehearsed};
 pub use step::{APART, step, wants_reading};
+pub(crate) use step::{Course, Rehearsed};
 
 use crate::call::{Call, CallFlag, Caller, Transcript};
 use crate::claim::{Claim, Reading, Summary};

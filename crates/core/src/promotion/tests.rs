@@ -1,8 +1,8 @@
 use super::*;
 use crate::contract::{DEFAULT_TEXT, parse};
 use crate::id::RollbackId;
-use crate::standing::Pause;
 use crate::standing::Levels;
+use crate::standing::Pause;
 
 fn contract(pairs: &[(&str, &str)]) -> Contract {
     let mut text = DEFAULT_TEXT.to_owned();
@@ -45,7 +45,10 @@ fn what_people_took_as_it_was_is_offered_in_one_sentence_with_its_figures() {
     let contract = contract(&[]);
     let record = Record { since: Some("2026-11-03T08:00:00Z".parse().unwrap()), ..earned() };
     let found = offer(judged("reason_code", &record, &contract, &at(Autonomy::Auto)));
-    assert_eq!((found.kind, &found.edits[..], found.first), (LowRisk::ActivitySummary, &[Edit::Autonomy(Autonomy::Auto)][..], None));
+    assert_eq!(
+        (found.kind, &found.edits[..], found.first),
+        (LowRisk::ActivitySummary, &[Edit::Autonomy(Autonomy::Auto)][..], None)
+    );
     assert_eq!(
         found.sentence,
         "39 of 40 proposals since 2026-11-03 were taken as they were (97.5 %), 1 edited and 0 refused; 0 of 40 written values were \
@@ -74,7 +77,9 @@ fn every_bar_holds_by_itself() {
     ] {
         match (judged("reason_code", &record, &contract, &level), why) {
             (Judged::Offer(_), None) => {}
-            (Judged::Stays { why: told }, Some(why)) => assert!(told.len() == 1 && told[0].starts_with(why), "{told:?}"),
+            (Judged::Stays { why: told }, Some(why)) => {
+                assert!(told.len() == 1 && told[0].starts_with(why), "{told:?}")
+            }
             (other, why) => panic!("{record:?}: {other:?}, {why:?}"),
         }
     }
@@ -123,7 +128,14 @@ fn only_the_kinds_of_little_risk_are_ever_offered() {
     assert_eq!(moment("offer.enriched_at", FieldType::DateTime), Some(LowRisk::EnrichmentTimestamp));
     assert_eq!(moment("offer.industry", FieldType::Text), None);
     assert_eq!(moment("campaign", FieldType::Text), Some(LowRisk::CampaignMembership));
-    assert!(judge("no_field", &earned(), &Ground { contract: &contract, standing: &level, words: None, holds: &[], rolled_back: true }).is_none());
+    assert!(
+        judge(
+            "no_field",
+            &earned(),
+            &Ground { contract: &contract, standing: &level, words: None, holds: &[], rolled_back: true }
+        )
+        .is_none()
+    );
 }
 
 #[test]
@@ -144,7 +156,10 @@ fn nothing_is_offered_before_it_is_known_that_it_can_be_taken_back() {
         since: Timestamp::UNIX_EPOCH,
         until: None,
     };
-    let held = |hold: &Hold| judge("reason_code", &earned(), &Ground { holds: std::slice::from_ref(hold), rolled_back: true, ..ground }).unwrap();
+    let held = |hold: &Hold| {
+        judge("reason_code", &earned(), &Ground { holds: std::slice::from_ref(hold), rolled_back: true, ..ground })
+            .unwrap()
+    };
     assert!(stays(held(&hold)).contains("rollback rb_1 took it back"));
     offer(held(&Hold { inquiry: Some(crate::id::InquiryId::from_text("inq_1")), ..hold.clone() }));
     hold.until = Some(Timestamp::UNIX_EPOCH);
@@ -153,9 +168,12 @@ fn nothing_is_offered_before_it_is_known_that_it_can_be_taken_back() {
     kept.fields.get_mut("reason_code").unwrap().rollback = RollbackRule::Never;
     assert!(stays(judged("reason_code", &earned(), &kept, &standing)).contains("never taken back"));
     let (clause, to) = ("reason_code".to_owned(), "contact.rb_reason_code".to_owned());
-    let pause = Pause { clause, to, code: "RB-0213".into(), cause: "the CRM has no such property".into(), cure: String::new() };
+    let pause =
+        Pause { clause, to, code: "RB-0213".into(), cause: "the CRM has no such property".into(), cure: String::new() };
     let paused = Standing { pauses: vec![pause], ..standing.clone() };
-    assert!(stays(judged("reason_code", &earned(), &contract, &paused)).contains("paused: the CRM has no such property"));
+    assert!(
+        stays(judged("reason_code", &earned(), &contract, &paused)).contains("paused: the CRM has no such property")
+    );
 }
 
 #[test]
@@ -180,7 +198,9 @@ fn what_writes_by_itself_and_is_often_wrong_is_said_to_ask_again() {
     let mut contract = contract(&[]);
     contract.autonomy = Autonomy::Auto;
     let wrong = Record { written: 40, corrected: 3, ..Record::default() };
-    let Judged::AskAgain { sentence } = judged("reason_code", &wrong, &contract, &at(Autonomy::Auto)) else { panic!("not told") };
+    let Judged::AskAgain { sentence } = judged("reason_code", &wrong, &contract, &at(Autonomy::Auto)) else {
+        panic!("not told")
+    };
     assert!(sentence.contains("7.5 %"), "{sentence}");
     let few = Record { written: 10, corrected: 3, ..Record::default() };
     assert_eq!(judged("reason_code", &few, &contract, &at(Autonomy::Auto)), Judged::ByItself, "ten say nothing yet");
@@ -198,12 +218,23 @@ fn a_better_threshold_is_offered_from_where_people_took_what_was_asked() {
     let found = offer(judged("reason_code", &record, &contract, &level));
     let [Edit::WriteAt(to)] = found.edits[..] else { panic!("{found:?}") };
     assert!((700..=800).contains(&to) && to % 10 == 0, "{to}");
-    let (taken, all) = record.unsure.iter().filter(|(sure, _)| *sure >= to).fold((0, 0), |(t, a), (_, is)| (t + u64::from(*is), a + 1));
+    let (taken, all) = record
+        .unsure
+        .iter()
+        .filter(|(sure, _)| *sure >= to)
+        .fold((0, 0), |(t, a), (_, is)| (t + u64::from(*is), a + 1));
     assert!(all >= ANSWERS_MIN && share(taken, all).unwrap() >= TAKEN_AT, "{taken} of {all}");
-    let lower = record.unsure.iter().filter(|(sure, _)| *sure >= to - 10).fold((0, 0), |(t, a), (_, is)| (t + u64::from(*is), a + 1));
+    let lower = record
+        .unsure
+        .iter()
+        .filter(|(sure, _)| *sure >= to - 10)
+        .fold((0, 0), |(t, a), (_, is)| (t + u64::from(*is), a + 1));
     assert!(share(lower.0, lower.1).unwrap() < TAKEN_AT, "one percent lower would not hold");
     assert!(found.sentence.contains("now from 90 %"), "{}", found.sentence);
-    assert_eq!(judged("reason_code", &Record { unsure: Vec::new(), ..record.clone() }, &contract, &level), Judged::ByItself);
+    assert_eq!(
+        judged("reason_code", &Record { unsure: Vec::new(), ..record.clone() }, &contract, &level),
+        Judged::ByItself
+    );
     let corrected = Record { corrected: 3, written: 60, ..record };
     offer(judged("reason_code", &corrected, &contract, &level));
     let often = Record { corrected: 4, written: 60, ..corrected };
@@ -214,7 +245,11 @@ fn a_better_threshold_is_offered_from_where_people_took_what_was_asked() {
 fn a_workflow_goes_on_asking_below_the_same_bars() {
     assert!(keeps_asking(&Record { taken: 29, ..Record::default() }).unwrap().starts_with("29 answers"));
     assert!(keeps_asking(&Record { taken: 26, refused: 4, ..Record::default() }).unwrap().starts_with("86.6 %"));
-    assert!(keeps_asking(&Record { taken: 30, written: 10, corrected: 1, ..Record::default() }).unwrap().starts_with("10 %"));
+    assert!(
+        keeps_asking(&Record { taken: 30, written: 10, corrected: 1, ..Record::default() })
+            .unwrap()
+            .starts_with("10 %")
+    );
     assert_eq!(keeps_asking(&Record { taken: 27, refused: 3, ..Record::default() }), None);
 }
 

@@ -136,8 +136,7 @@ async fn an_offer_comes_when_it_is_earned_and_nobody_but_a_person_and_the_gate_t
     assert_eq!(drafted.lines.len(), 1, "{:?}", drafted.lines);
     let other = world.engine.promote(&world.account, &asked, (2, "other"), "user_ann").await;
     assert!(matches!(other, Err(Error::MovedOn(_))), "exactly what was shown, or nothing");
-    let (answer, _) =
-        world.engine.promote(&world.account, &asked, (2, &drafted.digest), "user_ann").await.unwrap();
+    let (answer, _) = world.engine.promote(&world.account, &asked, (2, &drafted.digest), "user_ann").await.unwrap();
     let Answer::NotReady(problems) = answer else { panic!("the gate let it through: {answer:?}") };
     assert!(problems.iter().all(|p| p.code == "RB-0240"), "{problems:?}");
     assert_eq!(version(&world).await, 2);
@@ -173,7 +172,10 @@ async fn a_persons_word_makes_a_version_of_exactly_the_offered_clauses_and_the_c
     let kinds: Vec<&str> = told.iter().map(|e| e.kind.as_str()).collect();
     assert_eq!(kinds.last_chunk::<2>(), Some(&["contract", "promotion"]));
     let body = &told.last().unwrap().body;
-    assert_eq!((&body["fields"][0]["field"], &body["by"], &body["version"]), (&"reason_code".into(), &"user_ann".into(), &3.into()));
+    assert_eq!(
+        (&body["fields"][0]["field"], &body["by"], &body["version"]),
+        (&"reason_code".into(), &"user_ann".into(), &3.into())
+    );
     assert!(world.engine.verify(&world.account).await.unwrap().ok);
     assert_eq!(offered(&world).await, Vec::<String>::new(), "what was earned was used");
     let again = world.engine.promote(&world.account, &asked, confirmed, "user_ann").await;
@@ -189,8 +191,7 @@ async fn what_its_own_tests_forbid_is_refused_with_the_test() {
     answered(&world, "urgency", "autonomy", approved(ANSWERS_MIN)).await;
     let asked = vec!["urgency".to_owned()];
     let drafted = world.engine.draft_promotion(&world.account, &asked).await.unwrap();
-    let (answer, text) =
-        world.engine.promote(&world.account, &asked, (2, &drafted.digest), "user_ann").await.unwrap();
+    let (answer, text) = world.engine.promote(&world.account, &asked, (2, &drafted.digest), "user_ann").await.unwrap();
     let Answer::Clashes(problems) = answer else { panic!("its test expects a question: {answer:?}") };
     assert_eq!(problems[0].code, "RB-0221");
     let at = problems[0].at.clone().unwrap();

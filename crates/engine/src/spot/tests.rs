@@ -71,8 +71,10 @@ async fn on_the_seventh_day_a_sample_awaits_verdicts_and_the_chain_says_how_chan
         .write(move |tx| Box::pin(async move { store::field_writes_between(tx, &id, span, None, None, 1_000).await }))
         .await;
     let by_chance: Vec<String> = places.iter().map(|at| all[usize::try_from(*at).unwrap()].property.clone()).collect();
-    let picked: Vec<String> = entry.body["picked"].as_array().unwrap().iter().map(|p| p["property"].as_str().unwrap().to_owned()).collect();
-    let eligible: Vec<String> = by_chance.into_iter().filter(|property| picked.contains(property)).take(SAMPLE).collect();
+    let picked: Vec<String> =
+        entry.body["picked"].as_array().unwrap().iter().map(|p| p["property"].as_str().unwrap().to_owned()).collect();
+    let eligible: Vec<String> =
+        by_chance.into_iter().filter(|property| picked.contains(property)).take(SAMPLE).collect();
     assert_eq!(eligible, picked, "in the order in which chance had them");
     assert!(world.engine.verify(&world.account).await.unwrap().ok);
 }
@@ -88,7 +90,10 @@ async fn a_wrong_value_is_noted_as_a_correction_of_that_write_and_taking_it_back
     let (urgency, reason) = (of("urgency"), of("reason_code"));
     let third = asked.iter().find(|r| !["urgency", "reason_code"].contains(&r.field.as_deref().unwrap())).unwrap();
     let same = Choice::Edit { value: urgency.proposed.clone().unwrap() };
-    assert!(matches!(decide(&world, urgency, same).await, Err(Error::Refused(_))), "what was written is no other value");
+    assert!(
+        matches!(decide(&world, urgency, same).await, Err(Error::Refused(_))),
+        "what was written is no other value"
+    );
     let unfit = Choice::Edit { value: "soon".into() };
     assert!(matches!(decide(&world, urgency, unfit).await, Err(Error::Refused(_))), "it fits the field or is refused");
     let silent = Choice::Reject { reason: " ".into(), code: None };
@@ -107,7 +112,11 @@ async fn a_wrong_value_is_noted_as_a_correction_of_that_write_and_taking_it_back
     let late = decide(&world, urgency, Choice::Approve).await;
     let Err(Error::Late(late)) = late else { panic!("answered twice: {late:?}") };
     assert_eq!(late.by, crate::reviews::Overtaken::Answered);
-    assert_eq!(world.engine.inquiry(&world.account, &inquiry).await.unwrap(), before, "nothing is decided by a verdict");
+    assert_eq!(
+        world.engine.inquiry(&world.account, &inquiry).await.unwrap(),
+        before,
+        "nothing is decided by a verdict"
+    );
 
     let (account, id) = (world.account.as_str().to_owned(), inquiry.as_str().to_owned());
     let rows = world
@@ -163,7 +172,11 @@ async fn what_people_decided_is_not_checked_again_and_a_week_without_writes_draw
     let told = world.engine.account_entries(&world.account).await.unwrap().len();
     world.clock.forward(days(7));
     assert_eq!(draw(&world).await, 0);
-    assert_eq!(world.engine.account_entries(&world.account).await.unwrap().len(), told, "nothing happened, nothing is told");
+    assert_eq!(
+        world.engine.account_entries(&world.account).await.unwrap().len(),
+        told,
+        "nothing happened, nothing is told"
+    );
     assert_eq!(world.engine.spot_checks(&world.account).await.unwrap().last, Some(world.engine.now()));
     // Whoever is forgotten is not asked about any more.
     world.close(&inquiry).await;

@@ -388,8 +388,7 @@ pub(crate) async fn answered(store: &Store, of: &str) {
         Box::pin(async move {
             let decided = ReviewRow { id: "r9".into(), inquiry: "i9".into(), ..review(&of) };
             assert!(review_insert_once(tx, &decided).await?);
-            let decision =
-                ReviewDecision { state: "decided".into(), at: 200, by: "u1".into(), decision: "{}".into() };
+            let decision = ReviewDecision { state: "decided".into(), at: 200, by: "u1".into(), decision: "{}".into() };
             assert!(review_decide_if_open(tx, &of, "r9", "digest", &decision).await?);
             let body = format!("{{\"by\":\"u1\",\"of\":\"{of}\"}}");
             let given = EntryRow { inquiry: "i9".into(), kind: "owner".into(), body, ..entry(&of, 1) };

@@ -773,10 +773,14 @@ on_both!(what_was_written_is_found_by_inquiry_record_version_and_time, |store| {
     assert_eq!(unit!(store, |tx| field_writes_put_once(tx, &[back]).await), Ok(1));
     let per = look!(store, |tx| field_writes_per_field(tx, "a", (0, 1_000)).await).unwrap();
     assert_eq!(per, [WrittenCount { field: "urgency".into(), written: 3 }], "what was put back was not written");
-    let corrected = async |since, until| look!(store, |tx| corrected_between(tx, "a", (since, until), 10).await).unwrap();
+    let corrected =
+        async |since, until| look!(store, |tx| corrected_between(tx, "a", (since, until), 10).await).unwrap();
     let one = corrected(102, 103).await;
     assert_eq!(one.len(), 1, "{one:?}");
-    assert_eq!((one[0].at, one[0].field.as_str(), one[0].seen_at, one[0].property.as_str()), (102, "urgency", 102, "rb_urgency"));
+    assert_eq!(
+        (one[0].at, one[0].field.as_str(), one[0].seen_at, one[0].property.as_str()),
+        (102, "urgency", 102, "rb_urgency")
+    );
     assert_eq!((corrected(0, 102).await, corrected(103, 1_000).await), (Vec::new(), Vec::new()));
 });
 

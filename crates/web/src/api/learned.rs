@@ -36,9 +36,9 @@ pub(crate) fn span(
     };
     let until = match some("until") {
         None => now,
-        Some(text) => {
-            text.parse::<Timestamp>().map_err(|_| Problem::bad_parameter("until", "an instant: 2026-03-02T08:00:00Z"))?
-        }
+        Some(text) => text
+            .parse::<Timestamp>()
+            .map_err(|_| Problem::bad_parameter("until", "an instant: 2026-03-02T08:00:00Z"))?,
     };
     Ok((window(days, until), until))
 }

@@ -185,7 +185,8 @@ impl Around<'_> {
 
     fn spans(&self, since: Timestamp, until: Timestamp, days: i64) -> Vec<(String, String, bool)> {
         let at = |until: Timestamp| if until == self.now { String::new() } else { format!("&until={until}") };
-        let of = |n: i64| (format!("{n} {}", t("weekly.days")), format!("/reviews/weekly?days={n}{}", at(until)), n == days);
+        let of =
+            |n: i64| (format!("{n} {}", t("weekly.days")), format!("/reviews/weekly?days={n}{}", at(until)), n == days);
         let mut all: Vec<(String, String, bool)> = [7, 28, 90].map(of).to_vec();
         all.push((t("weekly.before").to_owned(), format!("/reviews/weekly?days={days}&until={since}"), false));
         let later = until.checked_add(SignedDuration::from_hours(24 * days)).unwrap_or(until);
@@ -202,7 +203,11 @@ impl Around<'_> {
         Replaced {
             field: field_word(&one.field),
             wrote: self.value(&one.field, one.wrote.as_deref(), "weekly.gone"),
-            instead: self.value(&one.field, one.instead.as_deref(), if checked { "weekly.unsaid" } else { "weekly.gone" }),
+            instead: self.value(
+                &one.field,
+                one.instead.as_deref(),
+                if checked { "weekly.unsaid" } else { "weekly.gone" },
+            ),
             at: self.moment(one.at),
             by: named(&one.by),
             seen: t(if checked { "weekly.seen_check" } else { "weekly.seen_crm" }),

@@ -998,8 +998,7 @@ pub fn stories(sam: &str) -> Vec<Story> {
 pub async fn earned(store: &Store, house: &House) {
     use ringback_core::inquiry::{Choice, RejectCode, Review, ReviewKind};
     let (account, at) = (house.account.to_string(), house.now.as_microsecond());
-    let unit = move |tx: &mut store::Tx| -> Boxed<'_, Result<(), store::Error>> {
-        let account = account.clone();
+    let unit = store.write(Site::Setup, move |tx| {
         Box::pin(async move {
             let open = store::reviews_open(tx, &account, Some("field"), None, 100, &store::After::start()).await?;
             let template = open.iter().find(|row| row.body.contains("\"field\":\"reason_code\"")).unwrap().clone();
@@ -1024,7 +1023,8 @@ pub async fn earned(store: &Store, house: &House) {
                 };
                 let kind = ReviewKind::SpotCheck;
                 let because = kind.word().to_owned();
-                let asked = Review { kind, because, current: None, set_by: None, checks: Some(checks), ..review.clone() };
+                let asked =
+                    Review { kind, because, current: None, set_by: None, checks: Some(checks), ..review.clone() };
                 let choice = match n {
                     0..3 => None,
                     3 => Some(other.clone()),
@@ -1034,7 +1034,11 @@ pub async fn earned(store: &Store, house: &House) {
             }
             for (n, (review, choice)) in rows.into_iter().enumerate() {
                 let id = format!("rev_earned.{n}");
-                let review = Review { id: ReviewId::from_text(id.clone()), opened_at: Timestamp::from_microsecond(at - 60_000_000).unwrap(), ..review };
+                let review = Review {
+                    id: ReviewId::from_text(id.clone()),
+                    opened_at: Timestamp::from_microsecond(at - 60_000_000).unwrap(),
+                    ..review
+                };
                 let row = store::ReviewRow {
                     id: id.clone(),
                     kind: review.kind.word().into(),
@@ -1060,7 +1064,12 @@ pub async fn earned(store: &Store, house: &House) {
                 created_at: at,
                 expires_at: None,
             };
-            store::documents_put_once(tx, &account, &[document("doc_was", "support_issue"), document("doc_is", "complaint")]).await?;
+            store::documents_put_once(
+                tx,
+                &account,
+                &[document("doc_was", "support_issue"), document("doc_is", "complaint")],
+            )
+            .await?;
             let write = |seq: i64| store::FieldWriteRow {
                 account: account.clone(),
                 inquiry: template.inquiry.clone(),
@@ -1102,7 +1111,8 @@ pub async fn earned(store: &Store, house: &House) {
                 reason: "to see that it works".into(),
                 by_id: "user_copper_sam".into(),
                 preview_digest: String::new(),
-                preview: "{\"restored\":1,\"spared\":0,\"records\":1,\"tells\":[],\"holds\":[],\"consequences\":[]}".into(),
+                preview: "{\"restored\":1,\"spared\":0,\"records\":1,\"tells\":[],\"holds\":[],\"consequences\":[]}"
+                    .into(),
                 started_at: at - 3_600_000_000,
                 due_at: at,
                 done_at: None,
@@ -1123,6 +1133,6 @@ pub async fn earned(store: &Store, house: &House) {
             assert!(store::rollback_finish_if(tx, &account, "rb_earned", at).await?);
             Ok(())
         })
-    };
-    store.write(Site::Setup, unit).await.unwrap();
+    });
+    unit.await.unwrap();
 }
