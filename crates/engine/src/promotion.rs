@@ -162,7 +162,8 @@ impl Engine {
             return Ok(Promotions::default());
         }
         let (contract, name) = (&facts.contract, &facts.contract_ref.name);
-        let now = self.now();
+        // What was answered at this very moment counts.
+        let now = self.now().checked_add(SignedDuration::from_micros(1)).unwrap_or(Timestamp::MAX);
         let from = now.checked_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or(Timestamp::UNIX_EPOCH);
         let rows = self.contract_versions(account).await?;
         let since = |field: &String| (field.clone(), says_so_since(&rows, name, field).map_or(from, |at| at.max(from)));

@@ -84,7 +84,7 @@ fn every_bar_holds_by_itself() {
         }
     }
     // A clause that asks the machine to be surer than nine in ten is held to that.
-    let stricter = Record { taken: 37, refused: 3, ..earned() };
+    let stricter = Record { taken: 37, edited: 0, refused: 3, ..earned() };
     let of = contract_of_wanted(950);
     assert!(stays(judged("wanted_when", &stricter, &of, &level)).starts_with("92.5 % of 40 proposals"));
     assert_eq!(offer(judged("wanted_when", &stricter, &contract_of_wanted(920), &level)).record, stricter);

@@ -184,19 +184,25 @@ async fn a_persons_word_makes_a_version_of_exactly_the_offered_clauses_and_the_c
 
 #[tokio::test]
 async fn what_its_own_tests_forbid_is_refused_with_the_test() {
-    let world = world("auto-low-risk").await;
+    let world = world("auto").await;
+    let row = world.engine.contract_versions(&world.account).await.unwrap().pop().unwrap();
+    let test = "\n[[test]]\nname = \"a reason that is not sure is asked about\"\ngiven = { autonomy = \"auto\", \
+        claims = { reason_code = { value = \"pricing_question\", confidence = 0.85 } } }\nthen = { reason_code = \"review\" }\n";
+    apply(&world, &format!("{}{test}", row.source), 2).await;
     let inquiry = world.missed_call("1").await;
     world.contact_made(&inquiry).await;
     rolled_back(&world).await;
-    answered(&world, "urgency", "autonomy", approved(ANSWERS_MIN)).await;
-    let asked = vec!["urgency".to_owned()];
+    let taken = (0..40).map(|n| (800 + n, Choice::Approve)).collect();
+    answered(&world, "reason_code", "below_write_threshold", taken).await;
+    let asked = vec!["reason_code".to_owned()];
     let drafted = world.engine.draft_promotion(&world.account, &asked).await.unwrap();
-    let (answer, text) = world.engine.promote(&world.account, &asked, (2, &drafted.digest), "user_ann").await.unwrap();
+    let confirmed = (drafted.base, drafted.digest.as_str());
+    let (answer, text) = world.engine.promote(&world.account, &asked, confirmed, "user_ann").await.unwrap();
     let Answer::Clashes(problems) = answer else { panic!("its test expects a question: {answer:?}") };
     assert_eq!(problems[0].code, "RB-0221");
     let at = problems[0].at.clone().unwrap();
-    assert!(text[at.start..].contains("no heat is high urgency"), "{}", &text[at.start..at.start + 80]);
-    assert_eq!(version(&world).await, 2);
+    assert!(text[at.start..].contains("not sure is asked about"), "{}", &text[at.start..]);
+    assert_eq!(version(&world).await, 3);
 }
 
 #[tokio::test]

@@ -1,10 +1,28 @@
 use super::*;
 use crate::audit::tests::support::World;
+use crate::contracts::{Answer, Base, By, Wish};
+use ringback_core::contract;
+use ringback_core::crm::Object;
+use ringback_core::ensure::Receipt;
+use ringback_core::inquiry::Progress;
 use ringback_store::After;
 use std::collections::BTreeSet;
 
 fn user() -> UserId {
     UserId::from_text("user_1")
+}
+
+/// An account that writes by itself whatever was heard.
+async fn world() -> World {
+    let world = World::new().await;
+    let mut contract = contract::parse(contract::DEFAULT_TEXT).0.unwrap();
+    contract.autonomy = contract::Autonomy::Auto;
+    contract.fields.values_mut().for_each(|rule| rule.write_at = rule.review_at);
+    let by = By { who: "user_ann".into(), file: None };
+    let wish = Wish { text: contract::DEFAULT_TEXT.into(), contract, base: Base::Version(1), by };
+    let answer = world.engine.apply_contract(&world.account, &wish).await.unwrap();
+    assert!(matches!(answer, Answer::Applied { .. }), "{answer:?}");
+    world
 }
 
 async fn account(world: &World) -> AccountRow {
@@ -31,6 +49,19 @@ async fn waiting(world: &World) -> Vec<Review> {
 async fn written(world: &World, id: &str) -> InquiryId {
     let inquiry = world.missed_call(id).await;
     world.contact_made(&inquiry).await;
+    let planned = world.engine.inquiry(&world.account, &inquiry).await.unwrap().unwrap();
+    if planned.effects.get("fields").is_none_or(|e| e.progress != Progress::Planned) {
+        return inquiry;
+    }
+    let effect = world.effect(&inquiry, "fields").await;
+    let receipt = Receipt {
+        object: Some(Object::Contact),
+        record: "501".into(),
+        read_at: Some(world.engine.now()),
+        properties: effect.desired.properties().unwrap().clone(),
+        ..Receipt::default()
+    };
+    world.settle(&inquiry, &effect.id, "fields", receipt).await;
     inquiry
 }
 
@@ -40,7 +71,7 @@ async fn decide(world: &World, review: &Review, choice: Choice) -> Result<Inquir
 
 #[tokio::test]
 async fn on_the_seventh_day_a_sample_awaits_verdicts_and_the_chain_says_how_chance_picked_it() {
-    let world = World::new().await;
+    let world = world().await;
     let inquiry = written(&world, "1").await;
     world.clock.forward(days(7) - SignedDuration::from_secs(1));
     assert_eq!(draw(&world).await, 0, "a second too early");
@@ -54,7 +85,7 @@ async fn on_the_seventh_day_a_sample_awaits_verdicts_and_the_chain_says_how_chan
     // What is asked is what was written, with the words it was heard in; nothing in the inquiry waits for it.
     let urgency = asked.iter().find(|r| r.field.as_deref() == Some("urgency")).unwrap();
     assert!(urgency.evidence.is_some() && urgency.confidence.is_some(), "{urgency:?}");
-    assert_eq!(urgency.contract.as_ref().unwrap().version, 1);
+    assert_eq!(urgency.contract.as_ref().unwrap().version, 2);
     assert!(!urgency.sentence.is_empty() && urgency.checks.as_ref().unwrap().record == "501");
     let of = world.engine.inquiry(&world.account, &inquiry).await.unwrap().unwrap();
     assert!(of.reviews.iter().all(|r| r.kind != ReviewKind::SpotCheck));
@@ -81,7 +112,7 @@ async fn on_the_seventh_day_a_sample_awaits_verdicts_and_the_chain_says_how_chan
 
 #[tokio::test]
 async fn a_wrong_value_is_noted_as_a_correction_of_that_write_and_taking_it_back_is_offered() {
-    let world = World::new().await;
+    let world = world().await;
     let inquiry = written(&world, "1").await;
     world.clock.forward(days(7));
     draw(&world).await;
@@ -163,7 +194,7 @@ async fn a_wrong_value_is_noted_as_a_correction_of_that_write_and_taking_it_back
 
 #[tokio::test]
 async fn what_people_decided_is_not_checked_again_and_a_week_without_writes_draws_nothing() {
-    let world = World::new().await;
+    let world = world().await;
     let inquiry = written(&world, "1").await;
     world.tamper("UPDATE field_writes SET actor = 'human-approved AI' WHERE property = 'rb_urgency'");
     world.clock.forward(days(7));
@@ -188,7 +219,7 @@ async fn what_people_decided_is_not_checked_again_and_a_week_without_writes_draw
 
 #[tokio::test]
 async fn in_the_first_month_a_sample_is_drawn_always_and_later_only_if_somebody_looks_at_them() {
-    let world = World::new().await;
+    let world = world().await;
     written(&world, "1").await;
     world.clock.forward(days(7));
     draw(&world).await;
@@ -215,4 +246,5 @@ async fn in_the_first_month_a_sample_is_drawn_always_and_later_only_if_somebody_
     assert_eq!(draw(&world).await, 0, "day 31: forty wait and nobody looks");
     world.tamper("UPDATE reviews SET state = 'void' WHERE id LIKE 'rev_x%'");
     assert!(draw(&world).await > 0, "they are gone, and the next sample comes");
+    assert!(world.engine.verify(&world.account).await.unwrap().ok);
 }
