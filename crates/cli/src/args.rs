@@ -330,10 +330,34 @@ pub(crate) enum Contract {
         #[arg(long)]
         look: bool,
     },
+    /// What people answered, corrected and missed, clause by clause, and what fields have earned by it. Changes nothing.
+    Learned {
+        /// Of so many last days.
+        #[arg(long, value_name = "N", default_value_t = ringback_engine::counters::DAYS, value_parser = clap::value_parser!(u32).range(1..=366))]
+        days: u32,
+    },
+    /// Make a version in which fields that have earned it are written without a question. Without --confirm it only shows that version.
+    Promote(Promote),
     /// Make a new version of it, if it was made from the one in force and none of its tests fails.
     Apply(Apply),
     /// The contract in force, as it was written, and its versions.
     Show,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Promote {
+    /// Fields that are offered, by the contract's names of them; no others change.
+    #[arg(required = true, value_name = "FIELD")]
+    pub(crate) fields: Vec<String>,
+    /// As it was shown: if anything has changed since, nothing is done.
+    #[arg(long, value_name = "DIGEST", requires = "base")]
+    pub(crate) confirm: Option<String>,
+    /// The version it was shown from.
+    #[arg(long, value_name = "VERSION", requires = "confirm")]
+    pub(crate) base: Option<i64>,
+    /// Who confirms it: the address of a user; else it is whoever has the key.
+    #[arg(long, value_name = "EMAIL", requires = "confirm")]
+    pub(crate) by: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -534,6 +558,12 @@ pub(crate) enum Audit {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Review {
     List,
+    /// What is looked at once a week: corrected updates, uncertain rules, handoffs that helped, what should go on asking, and the spot-check.
+    Weekly {
+        /// Of so many last days.
+        #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=366))]
+        days: u32,
+    },
     /// Decide one; the digest makes sure that it is the change you looked at.
     Decide(Decide),
     /// The same answer to many questions that one reason stopped, across callers. One that moved on does not hold up the others.

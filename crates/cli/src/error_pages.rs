@@ -71,6 +71,8 @@ pub(crate) static PAGES: &[(&str, &str)] = &[
     ("RB-0260", include_str!("../../../docs/errors/RB-0260.md")),
     ("RB-0261", include_str!("../../../docs/errors/RB-0261.md")),
     ("RB-0248", include_str!("../../../docs/errors/RB-0248.md")),
+    ("RB-0246", include_str!("../../../docs/errors/RB-0246.md")),
+    ("RB-0247", include_str!("../../../docs/errors/RB-0247.md")),
     ("RB-0250", include_str!("../../../docs/errors/RB-0250.md")),
     ("RB-0301", include_str!("../../../docs/errors/RB-0301.md")),
     ("RB-0302", include_str!("../../../docs/errors/RB-0302.md")),

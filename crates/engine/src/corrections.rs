@@ -34,6 +34,8 @@ pub(crate) enum By {
     Rollback,
     /// The nightly comparison looked.
     Reconciled,
+    /// A person said so in a spot-check.
+    SpotCheck,
 }
 
 impl By {
@@ -44,6 +46,7 @@ impl By {
             Self::Seen => "seen",
             Self::Rollback => "rollback",
             Self::Reconciled => "reconciled",
+            Self::SpotCheck => "spot_check",
         }
     }
 }

@@ -456,7 +456,12 @@ pub(crate) fn timer_row(
     }
 }
 
-fn review_row(account: &str, inquiry: &InquiryId, review: &Review, now: Timestamp) -> Result<ReviewRow, store::Error> {
+pub(crate) fn review_row(
+    account: &str,
+    inquiry: &InquiryId,
+    review: &Review,
+    now: Timestamp,
+) -> Result<ReviewRow, store::Error> {
     Ok(ReviewRow {
         account: account.to_owned(),
         id: review.id.as_str().to_owned(),
@@ -494,7 +499,7 @@ pub(crate) struct KeptDays {
 /// The right that answering a review needs.
 pub fn act_of(review: &Review, contract: &Contract) -> Act {
     match review.kind {
-        ReviewKind::Field => {
+        ReviewKind::Field | ReviewKind::SpotCheck => {
             let rule = review.field.as_ref().and_then(|field| contract.fields.get(field));
             // A clause that is gone from the contract cannot be asked any more: the narrower right is needed.
             let answered_for = rule.is_none_or(|rule| rule.accountability || rule.protected.is_some());

@@ -10,7 +10,7 @@ use ringback_core::effect::{Desired, Effect};
 use ringback_core::ensure::{HISTORY_SCHEMA, History, Receipt};
 use ringback_core::id::{AccountId, EffectId};
 use ringback_core::identity;
-use ringback_core::inquiry::{Approval, Choice, Inquiry, Review};
+use ringback_core::inquiry::{Approval, Choice, Inquiry, Review, ReviewKind};
 use ringback_core::ledger::{Draft, Retention, Salt};
 use ringback_core::plan::{Plan, Verdict};
 use ringback_core::signal::Attribution;
@@ -377,6 +377,10 @@ impl Work<'_> {
                 None => row.decision.clone(),
             };
             store::review_scrub(self.tx, self.account, &row.id, &body, decision.as_deref()).await?;
+            // Whether a value was right cannot be said without the value.
+            if review.kind == ReviewKind::SpotCheck {
+                store::review_void_if_open(self.tx, self.account, &row.id, micros(self.now)).await?;
+            }
         }
         Ok(())
     }

@@ -200,6 +200,14 @@ impl Engine {
         let row = self.review_row(account, review).await?.ok_or_else(|| Error::Missing(format!("review {review}")))?;
         let inquiry = InquiryId::from_text(row.inquiry.clone());
         let choice = self.fitting(account, &inquiry, &row, choice).await?;
+        if row.kind == ReviewKind::SpotCheck.word() {
+            has_reason(&choice)?;
+            return match Box::pin(self.judge_value(account, &row, digest, &choice, by)).await? {
+                Ok(inquiry) => Ok(inquiry),
+                Err(Became::Late { now }) => Err(Error::Late(now)),
+                Err(_) => Err(Error::Missing(format!("review {review}"))),
+            };
+        }
         let asked = vec![(row, digest.to_owned())];
         let mut became = Box::pin(self.answer(account, &inquiry, asked, &choice, by, &mut true)).await?;
         match became.pop() {
@@ -289,6 +297,11 @@ impl Engine {
                 became.insert(id.clone(), Became::NotYours);
                 continue;
             }
+            if review.kind == ReviewKind::SpotCheck {
+                return Err(Error::Refused(
+                    "a spot-check is answered one by one: each value is another question".into(),
+                ));
+            }
             match &first {
                 Some(first) if !first.joins(&review) => {
                     let why = "these questions were not all stopped by the same reason; answer each kind by itself";
@@ -309,7 +322,7 @@ impl Engine {
         Ok(items.iter().filter_map(told).collect())
     }
 
-    async fn review_row(&self, account: &AccountId, review: &ReviewId) -> Result<Option<ReviewRow>, Error> {
+    pub(crate) async fn review_row(&self, account: &AccountId, review: &ReviewId) -> Result<Option<ReviewRow>, Error> {
         let (account, id) = (account.as_str().to_owned(), review.as_str().to_owned());
         let row = self.store().read(move |tx| Box::pin(async move { store::review_get(tx, &account, &id).await }));
         Ok(row.await?)
@@ -407,11 +420,12 @@ impl Engine {
     }
 
     /// An answer comes too late: what stands there and what is proposed now, where the same is still asked.
-    async fn late(&self, account: &AccountId, asked: &ReviewRow, by: Overtaken) -> Became {
+    pub(crate) async fn late(&self, account: &AccountId, asked: &ReviewRow, by: Overtaken) -> Became {
         let (of, id) = (account.as_str().to_owned(), asked.inquiry.clone());
         let row = self.store().read(move |tx| Box::pin(async move { store::inquiry_get(tx, &of, &id).await })).await;
         let inquiry = row.ok().flatten().and_then(|row| of_row(row).ok()).map(|loaded| loaded.inquiry);
-        let field = serde_json::from_str::<Review>(&asked.body).ok().and_then(|r| r.field);
+        let asks = asked.kind == ReviewKind::Field.word();
+        let field = serde_json::from_str::<Review>(&asked.body).ok().filter(|_| asks).and_then(|r| r.field);
         let mut late = Late { by, why: by.words().to_owned(), holds: None, set_by: None, asked: None };
         if let (Some(inquiry), Some(field)) = (inquiry, field) {
             let of = |r: &&Review| r.kind == ReviewKind::Field && r.field.as_ref() == Some(&field);
@@ -433,7 +447,7 @@ fn has_reason(choice: &Choice) -> Result<(), Error> {
 }
 
 /// What came first, by how the question ended: by an answer, or because what it asked about is not so any more.
-fn overtaken(state: &str) -> Overtaken {
+pub(crate) fn overtaken(state: &str) -> Overtaken {
     if state == "decided" { Overtaken::Answered } else { Overtaken::Moved }
 }
 

@@ -176,7 +176,7 @@ impl Engine {
         Ok(Looked::default())
     }
 
-    /// What is done from time to time: expired documents, sessions, checkpoints, proofs.
+    /// What is done from time to time: expired documents, checkpoints, the spot-check of the week, proofs.
     async fn upkeep(&self) -> Result<Looked, Error> {
         self.expire_documents().await?;
         let accounts = self.store().read(|tx| Box::pin(async move { store::accounts_all(tx).await })).await?;
@@ -185,6 +185,11 @@ impl Engine {
             self.checkpoint(&id).await?;
             self.refresh_indexes(&id).await?;
             self.project_writes(&id).await?;
+            if let Err(error) = self.spot_check(&account).await
+                && !self.is_told(&error)
+            {
+                tracing::warn!(%error, account = account.id, "the spot-check could not be drawn; it is tried again");
+            }
             if let Err(error) = self.watch_schema(&id).await
                 && !self.is_told(&error)
             {

@@ -18,10 +18,11 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (6, include_str!("../migrations/0006_repeats.sql")),
     (7, include_str!("../migrations/0007_rollbacks.sql")),
     (8, include_str!("../migrations/0008_ready.sql")),
+    (9, include_str!("../migrations/0009_learned.sql")),
 ];
 
 /// The newest schema version this program knows.
-pub const KNOWN_SCHEMA: i64 = 8;
+pub const KNOWN_SCHEMA: i64 = 9;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";
 const APPLIED: Sql = Sql { name: "APPLIED", text: "SELECT version, checksum FROM schema_version ORDER BY version" };

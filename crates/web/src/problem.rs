@@ -138,6 +138,7 @@ impl Problem {
                 let cure = "take it back in parts: by version and field, or by shorter windows";
                 (StatusCode::UNPROCESSABLE_ENTITY, back, cure.into())
             }
+            "RB-0246" | "RB-0247" => (StatusCode::CONFLICT, "That is not offered", problem.cure.into()),
             _ => (StatusCode::UNPROCESSABLE_ENTITY, "That cannot be done so", problem.cure.into()),
         };
         Self::new(status, problem.code, title, problem.cause, cure)

@@ -1354,3 +1354,219 @@ async fn an_opt_out_over_the_api_is_a_programs_to_set_and_a_consent_systems_to_t
     let other = world.north.token(store, "admin", 7).await;
     assert!(world.api(&other, path).await.json()["cleared"].is_null(), "another account knows nothing of it");
 }
+
+/// An account of its own with two calls: one that says everything, and one that says nothing.
+async fn two_calls(world: &World) -> (House, String) {
+    let store = world.engine.store();
+    let place = support::location("reno", "Reno", "America/Los_Angeles", "US", "en-US");
+    let mut house = House::new("silver", MONDAY.parse().unwrap(), vec![place]);
+    house.settle(store, "Silver State Plumbing").await;
+    house.user(store, "rae@example.com", "Rae Lund", "revops", &[], "ring back").await;
+    house.user(store, "cal@example.com", "Cal Reyes", "coordinator", &["reno"], "ring back").await;
+    house.user(store, "out@example.com", "Ota Udo", "coordinator", &["elsewhere"], "ring back").await;
+    house.user(store, "eve@example.com", "Eve Auden", "auditor", &[], "ring back").await;
+    let words = "Hi, this is Marisol Alvarez. We have no heat since last night, this is an emergency. How much is a new water heater? \
+                 My budget is 2500 dollars. Please call me back at 775 555 0142.";
+    let says = support::Story {
+        location: "reno",
+        number: Some("(775) 555-0142"),
+        words: Some(words),
+        ..support::Story::default()
+    };
+    let said = house.tell(store, &says).await;
+    let silent = support::Story {
+        words: None,
+        number: Some("(775) 555-0177"),
+        ending: ringback_core::signal::Ending::RingNoAnswer,
+        ..says
+    };
+    house.tell(store, &silent).await;
+    (house, said.to_string())
+}
+
+async fn questions(world: &World, token: &str) -> Vec<Value> {
+    let list = world.api(token, "/api/v1/reviews?limit=200").await;
+    list.json()["data"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn given_one_of_each_all_six_counters_are_one() {
+    let world = World::new().await;
+    let (house, inquiry) = two_calls(&world).await;
+    let token = house.token(world.engine.store(), "admin", 41).await;
+    let asked = questions(&world, &token).await;
+    let of = |field: &str| {
+        asked.iter().find(|q| q["field"] == field).unwrap_or_else(|| panic!("{field}: {asked:?}")).clone()
+    };
+    for (field, choice) in [
+        ("reason_code", json!({ "choice": "approve" })),
+        ("urgency", json!({ "choice": "edit", "value": "this_week" })),
+        ("budget", json!({ "choice": "reject", "code": "misheard" })),
+    ] {
+        let (question, mut body) = (of(field), choice);
+        body["digest"] = question["digest"].clone();
+        let path = format!("/api/v1/reviews/{}/decide", question["id"].as_str().unwrap());
+        let answer = world.api_post(&token, &path, field, &body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    }
+    let event = ringback_core::inquiry::Event::Doubled { others: vec!["777".into()] };
+    world.engine.act(&house.account, &InquiryId::from_text(inquiry.as_str()), event).await.unwrap();
+    let doubled = questions(&world, &token).await.into_iter().find(|q| q["kind"] == "doubled").unwrap();
+    let apart = json!({ "choice": "pick", "id": "apart", "digest": doubled["digest"] });
+    let path = format!("/api/v1/reviews/{}/decide", doubled["id"].as_str().unwrap());
+    assert_eq!(world.api_post(&token, &path, "apart", &apart).await.status, StatusCode::OK);
+    let given = json!({ "event": "assigned", "to": "staff_silvercorp" });
+    let path = format!("/api/v1/inquiries/{inquiry}/events");
+    assert_eq!(world.api_post(&token, &path, "given", &given).await.status, StatusCode::OK);
+
+    // What happened at this very moment belongs to what comes.
+    world.clock.0.fetch_add(1_000_000, std::sync::atomic::Ordering::Relaxed);
+    let learned = world.api(&token, "/api/v1/contract/learned").await.json();
+    let six = json!({ "accepted": 1, "edited": 1, "rejected": 1, "false_duplicates": 1, "routing_corrections": 1, "missing": 1 });
+    assert_eq!(learned["total"], six, "{learned}");
+    let clauses = learned["clauses"].as_array().unwrap();
+    let clause =
+        |name: &str| clauses.iter().find(|c| c["clause"] == name).unwrap_or_else(|| panic!("{name}: {learned}"));
+    assert_eq!(
+        (&clause("field.reason_code")["accepted"], &clause("field.reason_code")["missing"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(clause("field.urgency")["edited"], 1);
+    assert_eq!(clause("field.budget")["rejected"], 1);
+    assert_eq!(clause("match")["false_duplicates"], 1);
+    let routed = clauses.iter().find(|c| c["routing_corrections"] == 1).unwrap();
+    assert!(routed["clause"].as_str().unwrap().starts_with("owner"), "the rule that was put right: {routed}");
+    assert_eq!(learned["cut"], json!([]));
+
+    // The weekly review has the same figures; another time and another account have none of them.
+    let weekly = world.api(&token, "/api/v1/reviews/weekly").await.json();
+    assert_eq!(weekly["total"], six);
+    let before = world.api(&token, "/api/v1/contract/learned?days=7&until=2026-11-09T00:00:00Z").await.json();
+    assert_eq!(before["clauses"], json!([]));
+    let other = world.west.token(world.engine.store(), "read", 42).await;
+    let theirs = world.api(&other, "/api/v1/contract/learned").await.json();
+    assert_eq!((&theirs["total"]["accepted"], &theirs["total"]["routing_corrections"]), (&json!(0), &json!(0)));
+    for wrong in ["days=0", "days=367", "days=x", "until=monday"] {
+        let answer = world.api(&token, &format!("/api/v1/contract/learned?{wrong}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{wrong}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn the_weekly_review_is_read_by_whoever_reads_all_and_nothing_is_turned_on_by_others() {
+    let world = World::new().await;
+    let (house, _) = two_calls(&world).await;
+    world.engine.project_writes(&house.account).await.unwrap();
+    let (rae, cal, eve) = (
+        world.sign_in("rae@example.com").await,
+        world.sign_in("cal@example.com").await,
+        world.sign_in("eve@example.com").await,
+    );
+    assert_eq!(world.page(&cal, "/reviews/weekly").await.status, StatusCode::FORBIDDEN);
+    for cookie in [&rae, &eve] {
+        let page = world.page(cookie, "/reviews/weekly").await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        for part in [
+            "Updates that were corrected",
+            "Rules that were uncertain",
+            "Handoffs that helped",
+            "What goes on asking",
+            "No field has earned it yet",
+        ] {
+            assert!(page.body.contains(part), "{part}");
+        }
+        assert!(page.body.contains("field.urgency"), "the rules that asked are named");
+    }
+    // Nothing is earned: neither shown nor made, by nobody.
+    let csrf = world.csrf(&rae).await;
+    let shown = world.page(&rae, "/contract/promotion?field:reason_code=1").await;
+    assert!(shown.status == StatusCode::CONFLICT && shown.body.contains("RB-0246"), "{}", shown.body);
+    assert_eq!(world.page(&rae, "/contract/promotion").await.status, StatusCode::BAD_REQUEST);
+    let form = |csrf: &str| format!("csrf={csrf}&base=1&digest=x&field%3Areason_code=1");
+    assert_eq!(world.form("/contract/promotion", &rae, &form(&csrf)).await.status, StatusCode::CONFLICT);
+    assert_eq!(
+        world.form("/contract/promotion", &rae, "base=1&digest=x&field%3Areason_code=1").await.status,
+        StatusCode::FORBIDDEN
+    );
+    for cookie in [&cal, &eve] {
+        let csrf = world.csrf(cookie).await;
+        assert_eq!(world.form("/contract/promotion", cookie, &form(&csrf)).await.status, StatusCode::FORBIDDEN);
+    }
+    let store = world.engine.store();
+    let (read, write) = (house.token(store, "read", 43).await, house.token(store, "write", 44).await);
+    assert_eq!(world.api(&read, "/api/v1/contract/promotions").await.json()["offers"], json!([]));
+    let fields = json!({ "fields": ["reason_code"] });
+    let draft = world.api_post(&read, "/api/v1/contract/promotions/draft", "d", &fields).await;
+    assert_eq!((draft.status, draft.code().as_str()), (StatusCode::CONFLICT, "RB-0246"));
+    let confirm = json!({ "fields": ["reason_code"], "base": 1, "digest": "x" });
+    for (n, token) in [&read, &write].into_iter().enumerate() {
+        let answer = world.api_post(token, "/api/v1/contract/promotions", &format!("c{n}"), &confirm).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.body);
+    }
+    assert_eq!(world.engine.contract(&house.account).await.unwrap().unwrap().0.version, 1);
+}
+
+#[tokio::test]
+async fn a_spot_check_is_answered_beside_the_other_questions_and_what_is_wrong_can_be_taken_back() {
+    let world = World::new().await;
+    let (house, _) = two_calls(&world).await;
+    world.engine.project_writes(&house.account).await.unwrap();
+    world.clock.0.fetch_add(7 * 24 * 3600 * 1_000_000, std::sync::atomic::Ordering::Relaxed);
+    let account = house.account.to_string();
+    let row =
+        world.engine.store().read(move |tx| Box::pin(async move { store::account_get(tx, &account).await })).await;
+    let drawn = world.engine.spot_check(&row.unwrap().unwrap()).await.unwrap();
+    assert!(drawn >= 3, "{drawn}");
+    let token = house.token(world.engine.store(), "write", 45).await;
+    let checks: Vec<Value> =
+        questions(&world, &token).await.into_iter().filter(|q| q["kind"] == "spot_check").collect();
+    assert_eq!(checks.len(), drawn);
+    let id = |n: usize| checks[n]["id"].as_str().unwrap().to_owned();
+    let digest = |n: usize| checks[n]["digest"].as_str().unwrap().to_owned();
+
+    let (rae, cal, out) = (
+        world.sign_in("rae@example.com").await,
+        world.sign_in("cal@example.com").await,
+        world.sign_in("out@example.com").await,
+    );
+    let page = world.page(&cal, "/reviews").await.body;
+    assert!(page.contains("Was this right") && page.contains(&id(0)), "beside the other questions");
+    assert!(!world.page(&out, "/reviews").await.body.contains(&id(0)), "of another location");
+    let form = async |cookie: &str, n: usize, rest: &str| {
+        let csrf = world.csrf(cookie).await;
+        world.form(&format!("/reviews/{}", id(n)), cookie, &format!("csrf={csrf}&digest={}&{rest}", digest(n))).await
+    };
+    assert_eq!(form(&out, 0, "choice=approve").await.status, StatusCode::NOT_FOUND);
+    let right = form(&cal, 0, "choice=approve&back=/reviews").await;
+    assert_eq!((right.status, right.to()), (StatusCode::SEE_OTHER, "/reviews"));
+    let wrong = form(&rae, 1, "choice=reject&reason=not+so").await;
+    assert_eq!((wrong.status, wrong.to()), (StatusCode::SEE_OTHER, format!("/reviews?wrong={}", id(1)).as_str()));
+    let told = world.page(&rae, wrong.to()).await.body;
+    assert!(told.contains("is noted as wrong") && told.contains("/rollbacks/preview?inquiry="), "{told}");
+    let theirs = world.page(&cal, wrong.to()).await.body;
+    assert!(
+        theirs.contains("is noted as wrong") && !theirs.contains("/rollbacks/preview"),
+        "who may not take back is not led there"
+    );
+    assert!(!world.page(&out, wrong.to()).await.body.contains("is noted as wrong"));
+    assert_eq!(form(&rae, 1, "choice=approve").await.status, StatusCode::CONFLICT, "answered already");
+
+    let body = json!({ "choice": "reject", "reason": "no", "digest": checks[2]["digest"] });
+    let answer = world.api_post(&token, &format!("/api/v1/reviews/{}/decide", id(2)), "third", &body).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let scope = answer.json()["take_back"].clone();
+    assert_eq!(scope["field"], checks[2]["field"], "{scope}");
+    let admin = house.token(world.engine.store(), "admin", 46).await;
+    let preview = world.api_post(&admin, "/api/v1/rollbacks/preview", "p", &scope).await;
+    assert_eq!(preview.status, StatusCode::OK, "the offer leads to a preview: {}", preview.body);
+
+    world.clock.0.fetch_add(1_000_000, std::sync::atomic::Ordering::Relaxed);
+    let weekly = world.api(&token, "/api/v1/reviews/weekly").await.json();
+    assert_eq!(weekly["checks"]["waiting"], json!(drawn - 3));
+    let sum = |what: &str| weekly["clauses"].as_array().unwrap().iter().map(|c| c[what].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((sum("checked"), sum("wrong")), (3, 2));
+    let corrected = weekly["corrected"].as_array().unwrap();
+    assert!(corrected.len() == 2 && corrected.iter().all(|c| c["seen"] == "spot_check"), "{corrected:?}");
+    let page = world.page(&rae, "/reviews/weekly").await.body;
+    assert!(page.contains("a spot-check says so") && page.contains("nobody said what is right"), "{page}");
+}

@@ -265,6 +265,7 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
     let clock = Arc::new(Still(AtomicI64::new(now.as_microsecond())));
     let engine = support::engine_with(store.clone(), clock, Settings::default(), Arc::new(shelf.clone()));
     let rollback = half_way(&engine, &west, &shelf).await;
+    support::earned(&store, &west).await;
     let product = router(engine, WebOptions::default());
     let cookie = cookie(&product, "sam@example.com").await;
     let probing = Probing { cookie: cookie.into(), axe: axe.as_deref().map(Into::into) };
@@ -290,6 +291,8 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
         ("reviews", "/reviews".to_owned()),
         ("reviews-one", format!("/reviews?inquiry={emergency}")),
         ("reviews-together", format!("/reviews?because={ALIKE}")),
+        ("weekly", "/reviews/weekly".to_owned()),
+        ("promotion", "/contract/promotion?field:reason_code=1".to_owned()),
         ("dead-letters", "/dead-letters".to_owned()),
         ("connections", "/connections".to_owned()),
         ("contract", "/contract".to_owned()),
@@ -692,5 +695,76 @@ async fn morning(program: &str) {
     assert_eq!(browser.see("document.activeElement.closest('#help') !== null").await, true);
     browser.go("t").await;
     assert_eq!(browser.see("location.pathname").await, "/");
+    server.abort();
+}
+
+#[tokio::test]
+async fn what_was_earned_is_looked_at_and_confirmed_by_keyboard_alone() {
+    let Ok(program) = std::env::var("RINGBACK_CHROMIUM") else {
+        eprintln!("SKIPPED (loudly): a promotion by keyboard, because RINGBACK_CHROMIUM is not set");
+        return;
+    };
+    let limit = std::time::Duration::from_secs(2 * BROWSER_SECONDS_MAX);
+    tokio::time::timeout(limit, Box::pin(earned(&program))).await.expect("a page did not come");
+}
+
+/// Presses Tab until the focus is there.
+async fn until_focus(browser: &mut driver::Driver, selector: &str) {
+    for _ in 0..TABS_MAX {
+        browser.press("Tab").await;
+        if browser.see(&format!("document.activeElement.matches({selector:?})")).await == true {
+            return;
+        }
+    }
+    panic!("{selector} is not reached by Tab");
+}
+
+async fn earned(program: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = support::sqlite(dir.path()).await;
+    let now: jiff::Timestamp = MONDAY.parse().unwrap();
+    let (west, _) = support::sample(&store, now).await;
+    support::earned(&store, &west).await;
+    let engine = support::engine(store, Arc::new(Still(AtomicI64::new(now.as_microsecond()))), Settings::default());
+    let product = router(engine.clone(), WebOptions::default());
+    let cookie = cookie(&product, "sam@example.com").await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move { axum::serve(listener, product).await });
+    let mut browser = driver::Driver::start(program, WIDTHS[0], &target()).await;
+    let (name, value) = cookie.split_once('=').unwrap();
+    browser.ask("Network.setCookie", serde_json::json!({ "name": name, "value": value, "url": base })).await;
+
+    // A spot-check among the questions: a says that it was right, and the next one is chosen.
+    browser.open(&format!("{base}/reviews")).await;
+    let rows = browser.see("document.querySelectorAll('[data-row]').length").await.as_u64().unwrap();
+    for _ in 0..rows {
+        if browser.see(CHOSEN).await.as_str().unwrap().starts_with("rev_earned") {
+            break;
+        }
+        browser.press("j").await;
+    }
+    let heading = browser.see("document.querySelector('.at h2').textContent").await;
+    assert!(heading.as_str().unwrap().starts_with("Was this right"), "{heading}");
+    browser.go("a").await;
+    let asked = engine.spot_checks(&west.account).await.unwrap();
+    assert_eq!(asked.waiting, 2, "it is answered");
+
+    browser.open(&format!("{base}/reviews/weekly")).await;
+    until_focus(&mut browser, "[name='field:reason_code']").await;
+    browser.press(" ").await;
+    assert_eq!(browser.see("document.activeElement.checked").await, true);
+    until_focus(&mut browser, "button.yes").await;
+    browser.go("Enter").await;
+    assert_eq!(browser.see("location.pathname").await, "/contract/promotion");
+    serious(&mut browser, "promotion").await;
+    let text = browser.see("document.querySelector('main').innerText").await.as_str().unwrap().to_owned();
+    assert!(text.contains("36 of 39 proposals") && text.contains("autonomy"), "{text}");
+    until_focus(&mut browser, "button.yes").await;
+    browser.go("Enter").await;
+    // The account is not ready: what is missing is told, line by line, and nothing was changed.
+    let told = browser.see("document.querySelector('[role=alert]').innerText").await.as_str().unwrap().to_owned();
+    assert!(told.contains("RB-0240") && told.contains("guarantee 8"), "{told}");
+    assert_eq!(engine.contract(&west.account).await.unwrap().unwrap().0.version, 1);
     server.abort();
 }

@@ -84,6 +84,14 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
             let house = house::open(config, Depth::Lookup).await?;
             super::contract_paused::run(out, &house, house.account(named)?, *look).await
         }
+        Command::Learned { days } => {
+            let house = house::open(config, Depth::Lookup).await?;
+            super::learned::learned(out, &house, house.account(named)?, *days).await
+        }
+        Command::Promote(asked) => {
+            let house = house::open(config, Depth::Lookup).await?;
+            super::learned::promote(out, &house, house.account(named)?, asked).await
+        }
         Command::Apply(asked) => {
             let house = house::open(config, Depth::Lookup).await?;
             super::contract_apply::run(out, &house, house.account(named)?, asked).await

@@ -189,6 +189,7 @@ pub(crate) async fn review(out: Out, house: &House, account: &Account, command: 
             });
             Ok(())
         }
+        Review::Weekly { days } => super::learned::weekly(out, house, account, *days).await,
         Review::Decide(decide) => decided(out, house, account, decide).await,
         Review::Together(together) => decided_together(out, house, account, together).await,
     }
@@ -205,8 +206,17 @@ async fn decided(out: Out, house: &House, account: &Account, decide: &Decide) ->
         _ => Choice::Approve,
     };
     let inquiry = house.engine.decide_review(&account.id(), &review, &decide.digest, choice, &by).await?;
-    out.result(&json!({ "id": decide.id, "inquiry": inquiry.id, "decided": true }), || {
-        format!("{} is decided", decide.id)
+    let back = house.engine.called_wrong(&account.id(), &review).await?;
+    out.result(&json!({ "id": decide.id, "inquiry": inquiry.id, "decided": true, "take_back": back }), || {
+        let mut said = format!("{} is decided", decide.id);
+        if let Some(scope) = &back {
+            let field = scope.field.as_deref().unwrap_or_default();
+            said.push_str(&format!(
+                "; it is noted as a correction. To take that value back: `ringback rollback preview --inquiry {} --field {field}`",
+                inquiry.id
+            ));
+        }
+        said
     });
     Ok(())
 }

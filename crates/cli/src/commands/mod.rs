@@ -14,6 +14,7 @@ pub(crate) mod drill;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod opt_out;
+pub(crate) mod learned;
 pub(crate) mod probe;
 pub(crate) mod readiness;
 pub(crate) mod reconcile;

@@ -17,6 +17,8 @@ mod feeds;
 #[cfg(test)]
 mod home;
 #[cfg(test)]
+mod learned;
+#[cfg(test)]
 mod month;
 #[cfg(test)]
 mod pages;

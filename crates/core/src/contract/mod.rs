@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod diff;
+pub mod edit;
 pub mod export;
 pub mod model;
 pub mod parse;

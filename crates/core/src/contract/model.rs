@@ -232,6 +232,18 @@ pub enum Machine {
     Never,
 }
 
+impl Machine {
+    /// The word used in contracts.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Update => "update",
+            Self::FillEmpty => "fill_empty",
+            Self::Suggest => "suggest",
+            Self::Never => "never",
+        }
+    }
+}
+
 /// What is done when a call does not give the value (F-085): never a block, never a half-filled record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -227,6 +227,12 @@ fn own_record(rule: &FieldRule) -> bool {
     matches!(rule.object, Object::Call | Object::Task)
 }
 
+/// The level from which a field is written without a person: records that we make for the call and where a contact that we make came from are
+/// made one step earlier than what changes somebody's record.
+pub(crate) fn written_from(rule: &FieldRule) -> Autonomy {
+    if own_record(rule) || judge::WHENCE.contains(&rule.from.as_str()) { Autonomy::AutoLowRisk } else { Autonomy::Auto }
+}
+
 /// The contact is one that we make or have made for this caller.
 fn contact_is_ours(inquiry: &Inquiry) -> bool {
     match &inquiry.contact {

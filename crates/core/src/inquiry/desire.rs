@@ -369,6 +369,7 @@ pub(super) fn field_reviews(inquiry: &Inquiry, verdicts: &[Verdict], facts: &Fac
         candidates: Vec::new(),
         workflow: workflow::asking(inquiry, facts, &verdict.field),
         source: verdict.source.clone(),
+        checks: None,
     };
     verdicts.iter().filter(|v| v.kind == VerdictKind::Review).map(question).collect()
 }

@@ -15,8 +15,8 @@ mod undo;
 pub use desire::asked_of_contacts;
 pub(crate) use desire::{Reach, asked_about_people};
 pub use foresee::{Foreseen, Written, foresee};
+pub use step::{APART, step, wants_reading};
 pub(crate) use step::{Course, Rehearsed};
-pub use step::{step, wants_reading};
 
 use crate::call::{Call, CallFlag, Caller, Transcript};
 use crate::claim::{Claim, Reading, Summary};
@@ -34,6 +34,7 @@ use crate::plan::{Actor, ContractRef, Evidence, Plan, Source, Verdict};
 use crate::rollback::{Hold, Telling, Undo};
 use crate::roster::Roster;
 use crate::signal::{Attribution, Direction, Ending};
+use crate::spot::Checked;
 use crate::standing::Standing;
 use crate::workflow::{Origin, Workflow};
 use jiff::Timestamp;
@@ -333,6 +334,8 @@ pub enum ReviewKind {
     UnknownLocation,
     /// Which of several records of one person in the CRM stays.
     Doubled,
+    /// Was a value right that was written by itself? Nothing waits for the answer: chance picked it.
+    SpotCheck,
 }
 
 impl ReviewKind {
@@ -347,6 +350,7 @@ impl ReviewKind {
             Self::OwnerChange => "owner_change",
             Self::UnknownLocation => "unknown_location",
             Self::Doubled => "doubled",
+            Self::SpotCheck => "spot_check",
         }
     }
 }
@@ -393,6 +397,9 @@ pub struct Review {
     /// Where the proposed value came from: of a provider, by name and as of when.
     #[serde(default, skip_serializing_if = "Source::is_words")]
     pub source: Source,
+    /// For [`ReviewKind::SpotCheck`]: the write that is asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks: Option<Checked>,
 }
 
 impl Review {

@@ -23,7 +23,7 @@ use jiff::SignedDuration;
 pub(super) const NEXT_CALLBACK_MINUTES: i64 = 120;
 
 /// The choice that several records are several people.
-pub(super) const APART: &str = "apart";
+pub const APART: &str = "apart";
 
 /// Moves an inquiry by one event. Total and deterministic.
 pub fn step(mut inquiry: Inquiry, event: &Event, facts: &Facts<'_>, now: Timestamp) -> Step {
@@ -1062,6 +1062,7 @@ impl<'a, M: Mode> Moving<'a, M> {
                 .map_or_else(Vec::new, |m| m.candidates.clone()),
             workflow: self.inquiry.workflow(),
             source: Source::Words,
+            checks: None,
         };
         self.open_review(self.of_workflow(review));
     }

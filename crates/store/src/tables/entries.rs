@@ -85,6 +85,8 @@ pub(crate) const ENTRIES_HAPPENED: InList = InList {
 statements! {
     ENTRIES_OF = concat!("SELECT ", columns!(), " FROM entries WHERE account = $1 AND inquiry = $2 ORDER BY seq");
     ENTRY_LAST = concat!("SELECT ", columns!(), " FROM entries WHERE account = $1 AND inquiry = $2 ORDER BY seq DESC LIMIT 1");
+    ENTRIES_GIVEN = concat!("SELECT ", columns!(), " FROM entries WHERE account = $1 AND kind = 'owner' AND at >= $2 AND at < $3 \
+        AND body LIKE '%\"by\":%' ORDER BY at DESC, inquiry DESC, seq DESC LIMIT $4");
     ENTRIES_SINCE = concat!("SELECT ", columns!(), " FROM entries WHERE account = $1 AND at >= $2 ORDER BY at, inquiry, seq LIMIT $3");
     ENTRY_INQUIRIES = "SELECT DISTINCT inquiry FROM entries WHERE account = $1 AND inquiry > $2 ORDER BY inquiry LIMIT $3";
     ENTRY_HEADS_SINCE = concat!("SELECT ", columns!(), " FROM entries WHERE account = $1 AND at >= $2 AND inquiry > $3 AND seq = \
@@ -129,6 +131,16 @@ pub async fn entry_last(tx: &mut Tx, account: &str, inquiry: &str) -> Result<Opt
 /// Up to `limit` entries of all chains of an account from an instant on, oldest first.
 pub async fn entries_since(tx: &mut Tx, account: &str, at: i64, limit: u32) -> Result<Vec<EntryRow>, Error> {
     rows!(tx, EntryRow, ENTRIES_SINCE, account, at, i64::from(limit))
+}
+
+/// Up to `limit` entries by which people gave an inquiry to somebody, from one instant to before another, newest first.
+pub async fn entries_given(
+    tx: &mut Tx,
+    account: &str,
+    (since, until): (i64, i64),
+    limit: u32,
+) -> Result<Vec<EntryRow>, Error> {
+    rows!(tx, EntryRow, ENTRIES_GIVEN, account, since, until, i64::from(limit))
 }
 
 /// Up to `limit` names of chains of an account, in order, after the one given ("" for the start).

@@ -76,9 +76,9 @@ pub struct CorrectionRow {
     pub seq: i64,
     /// The property.
     pub property: String,
-    /// How it was seen: `found`, `moved`, `seen`, `rollback`, `reconciled`.
+    /// How it was seen: `found`, `moved`, `seen`, `rollback`, `reconciled`, `spot_check`.
     pub kind: String,
-    /// Document of what stands there instead; absent: nothing.
+    /// Document of what stands there instead; absent: nothing, or nobody said what is right.
     pub value_doc: Option<String>,
     /// Who, where it is known; else empty.
     pub by_id: String,
@@ -86,6 +86,65 @@ pub struct CorrectionRow {
     pub seen_at: i64,
 }
 decodes!(CorrectionRow { account, inquiry, seq, property, kind, value_doc, by_id, seen_at });
+
+/// A correction with the write that it corrects.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct CorrectedRow {
+    /// Inquiry whose write it corrects.
+    pub inquiry: String,
+    /// The write's place in its chain.
+    pub seq: i64,
+    /// The property.
+    pub property: String,
+    /// How it was seen.
+    pub kind: String,
+    /// Document of what stands there instead.
+    pub value_doc: Option<String>,
+    /// Who, where it is known; else empty.
+    pub by_id: String,
+    /// When it was seen, microseconds UTC.
+    pub seen_at: i64,
+    /// When the write was confirmed.
+    pub at: i64,
+    /// Kind word of the record.
+    pub object: String,
+    /// The vendor's id of the record.
+    pub record: String,
+    /// The contract's name of the field.
+    pub field: String,
+    /// The clause that allowed it.
+    pub clause: String,
+    /// Who acted through it.
+    pub actor: String,
+    /// Document of what was written.
+    pub is_doc: Option<String>,
+}
+decodes!(CorrectedRow {
+    inquiry,
+    seq,
+    property,
+    kind,
+    value_doc,
+    by_id,
+    seen_at,
+    at,
+    object,
+    record,
+    field,
+    clause,
+    actor,
+    is_doc
+});
+
+/// How many values were written to a field.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct WrittenCount {
+    /// The contract's name of the field.
+    pub field: String,
+    /// So many.
+    pub written: i64,
+}
+decodes!(WrittenCount { field, written });
 
 macro_rules! columns {
     () => {
@@ -117,6 +176,15 @@ statements! {
         ORDER BY at, inquiry, seq, property LIMIT $6");
     FIELD_WRITES_OF_RECORD = concat!("SELECT ", columns!(), " FROM field_writes WHERE account = $1 AND object = $2 AND record = $3 \
         ORDER BY at, inquiry, seq, property");
+    FIELD_WRITES_COUNT = "SELECT COUNT(*) FROM field_writes WHERE account = $1 AND at >= $2 AND at < $3";
+    FIELD_WRITE_NTH = concat!("SELECT ", columns!(), " FROM field_writes WHERE account = $1 AND at >= $2 AND at < $3 \
+        ORDER BY at, inquiry, seq, property LIMIT 1 OFFSET $4");
+    FIELD_WRITES_PER_FIELD = "SELECT field, COUNT(*) AS written FROM field_writes WHERE account = $1 AND at >= $2 AND at < $3 \
+        AND clause NOT LIKE 'rollback.%' GROUP BY field ORDER BY field";
+    CORRECTED_BETWEEN = "SELECT c.inquiry, c.seq, c.property, c.kind, c.value_doc, c.by_id, c.seen_at, w.at, w.object, w.record, w.field, \
+        w.clause, w.actor, w.is_doc FROM corrections c JOIN field_writes w ON w.account = c.account AND w.inquiry = c.inquiry \
+        AND w.seq = c.seq AND w.property = c.property WHERE c.account = $1 AND c.seen_at >= $2 AND c.seen_at < $3 \
+        ORDER BY c.seen_at DESC, c.inquiry, c.seq, c.property LIMIT $4";
     CORRECTIONS_OF = "SELECT account, inquiry, seq, property, kind, value_doc, by_id, seen_at FROM corrections \
         WHERE account = $1 AND inquiry = $2 ORDER BY seq, property";
     CORRECTIONS_SINCE = "SELECT account, inquiry, seq, property, kind, value_doc, by_id, seen_at FROM corrections \
@@ -206,4 +274,38 @@ pub async fn corrections_since(tx: &mut Tx, account: &str, at: i64, limit: u32) 
 /// The corrections of what an inquiry wrote, in the order of its writes.
 pub async fn corrections_of(tx: &mut Tx, account: &str, inquiry: &str) -> Result<Vec<CorrectionRow>, Error> {
     rows!(tx, CorrectionRow, CORRECTIONS_OF, account, inquiry)
+}
+
+/// How many properties were written, confirmed from one instant to before another.
+pub async fn field_writes_count(tx: &mut Tx, account: &str, (since, until): (i64, i64)) -> Result<i64, Error> {
+    crate::tx::value!(tx, i64, FIELD_WRITES_COUNT, account, since, until)
+}
+
+/// The one at that place among them, counted from 0, oldest first.
+pub async fn field_write_nth(
+    tx: &mut Tx,
+    account: &str,
+    (since, until): (i64, i64),
+    place: i64,
+) -> Result<Option<FieldWriteRow>, Error> {
+    crate::tx::row!(tx, FieldWriteRow, FIELD_WRITE_NTH, account, since, until, place)
+}
+
+/// How many values were written to each field, confirmed from one instant to before another; what rollbacks put back is none.
+pub async fn field_writes_per_field(
+    tx: &mut Tx,
+    account: &str,
+    (since, until): (i64, i64),
+) -> Result<Vec<WrittenCount>, Error> {
+    rows!(tx, WrittenCount, FIELD_WRITES_PER_FIELD, account, since, until)
+}
+
+/// Up to `limit` corrections seen from one instant to before another, newest first, each with its write.
+pub async fn corrected_between(
+    tx: &mut Tx,
+    account: &str,
+    (since, until): (i64, i64),
+    limit: u32,
+) -> Result<Vec<CorrectedRow>, Error> {
+    rows!(tx, CorrectedRow, CORRECTED_BETWEEN, account, since, until, i64::from(limit))
 }

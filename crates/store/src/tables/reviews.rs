@@ -2,7 +2,7 @@
 
 use crate::dialect::{InList, rows_in};
 use crate::tx::{Tx, decodes, exec_if, row, rows, statements};
-use crate::{After, Error};
+use crate::{After, Before, Error};
 
 /// One question to a person.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -91,6 +91,11 @@ statements! {
     REVIEW_DECIDE_IF_OPEN = "UPDATE reviews SET state = $4, decided_at = $5, decided_by = $6, decision = $7 \
         WHERE account = $1 AND id = $2 AND digest = $3 AND state = 'open'";
     REVIEW_SCRUB = "UPDATE reviews SET body = $3, decision = $4 WHERE account = $1 AND id = $2";
+    REVIEWS_DECIDED = concat!("SELECT ", columns!(), " FROM reviews WHERE account = $1 AND state = 'decided' AND decided_at >= $2 \
+        AND (decided_at, id) < ($3, $4) ORDER BY decided_at DESC, id DESC LIMIT $5");
+    REVIEWS_OPEN_OF = "SELECT COUNT(*) FROM reviews WHERE account = $1 AND state = 'open' AND kind = $2";
+    REVIEW_VOID_IF_OPEN = "UPDATE reviews SET state = 'void', decided_at = $3, decided_by = '', decision = '' \
+        WHERE account = $1 AND id = $2 AND state = 'open'";
     REVIEWS_OF_INQUIRY = concat!("SELECT ", columns!(), " FROM reviews WHERE account = $1 AND inquiry = $2 ORDER BY opened_at, id");
 }
 
@@ -172,6 +177,27 @@ pub async fn review_decide_if_open(
 /// The reviews of an inquiry, oldest first.
 pub async fn reviews_of_inquiry(tx: &mut Tx, account: &str, inquiry: &str) -> Result<Vec<ReviewRow>, Error> {
     rows!(tx, ReviewRow, REVIEWS_OF_INQUIRY, account, inquiry)
+}
+
+/// Reviews that were answered at or after an instant, newest first, before that place.
+pub async fn reviews_decided(
+    tx: &mut Tx,
+    account: &str,
+    since: i64,
+    limit: u32,
+    before: &Before,
+) -> Result<Vec<ReviewRow>, Error> {
+    rows!(tx, ReviewRow, REVIEWS_DECIDED, account, since, before.at, &before.id, i64::from(limit))
+}
+
+/// How many reviews of that kind are open.
+pub async fn reviews_open_of(tx: &mut Tx, account: &str, kind: &str) -> Result<i64, Error> {
+    crate::tx::value!(tx, i64, REVIEWS_OPEN_OF, account, kind)
+}
+
+/// Ends an open review that there is nothing left to ask about; `false` when it is not open.
+pub async fn review_void_if_open(tx: &mut Tx, account: &str, id: &str, at: i64) -> Result<bool, Error> {
+    exec_if!(tx, REVIEW_VOID_IF_OPEN, account, id, at)
 }
 
 /// Takes the words out of a question and its answer, for the erasure of a person only.

@@ -60,6 +60,7 @@ async fn seen(tx: &mut Tx, of: &str) -> Result<Vec<(&'static str, String)>, Erro
         entries_of("i1"),
         entry_last("i1"),
         entries_since(0, 10),
+        entries_given((0, 1_000), 10),
         entry_heads_since(0, "", 10),
         entry_inquiries("", 10),
         checkpoints_all(),
@@ -87,6 +88,8 @@ async fn seen(tx: &mut Tx, of: &str) -> Result<Vec<(&'static str, String)>, Erro
         reviews_open(None, None, 10, &After::start()),
         reviews_open_count(None),
         reviews_of_inquiry("i1"),
+        reviews_decided(0, 10, &end),
+        reviews_open_of("field"),
         idempotency_get("key", "POST /calls"),
         cursor_get("c1", "calls"),
         alarms_open(10),
@@ -96,6 +99,10 @@ async fn seen(tx: &mut Tx, of: &str) -> Result<Vec<(&'static str, String)>, Erro
         field_writes_of_record("contact", "rec1"),
         corrections_of("i1"),
         corrections_since(0, 10),
+        corrected_between((0, 1_000), 10),
+        field_writes_count((0, 1_000)),
+        field_write_nth((0, 1_000), 1),
+        field_writes_per_field((0, 1_000)),
         rollback_get("rb1"),
         rollbacks_list(10, &end),
         rollback_items_of("rb1"),
@@ -106,6 +113,7 @@ async fn seen(tx: &mut Tx, of: &str) -> Result<Vec<(&'static str, String)>, Erro
 async fn nobody_sees_another(place: Place) {
     let store = place.open().await;
     seeds::everything(&store, "acme").await;
+    seeds::answered(&store, "acme").await;
     for (name, text) in look!(store, |tx| seen(tx, "bolt").await).unwrap() {
         assert!(matches!(text.as_str(), "None" | "[]" | "0"), "{name} shows an empty account {text}");
     }
@@ -118,6 +126,7 @@ async fn nobody_sees_another(place: Place) {
     }
     // The same ids again: nothing clashes, and neither account's view changes or mentions the other.
     seeds::everything(&store, "bolt").await;
+    seeds::answered(&store, "bolt").await;
     assert_eq!(look!(store, |tx| seen(tx, "acme").await).unwrap(), before);
     for (name, text) in look!(store, |tx| seen(tx, "bolt").await).unwrap() {
         assert!(!text.contains("acme"), "{name}: {text}");
@@ -174,6 +183,7 @@ async fn nobody_changes_another_account() {
             review_decide_if_open("bolt", "r1", "digest", decision),
             plan_scrub("bolt", "plan1", "{}"),
             review_scrub("bolt", "r1", "{}", None),
+            review_void_if_open("bolt", "r1", 9),
             attempts_scrub("bolt", "e1", "erased"),
             idempotency_expire("bolt", 9_999),
             clause_wait_done("bolt", "urgency", "i1"),

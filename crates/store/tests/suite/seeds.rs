@@ -381,6 +381,23 @@ pub(crate) fn alarm(account: &str, id: &str) -> AlarmRow {
     }
 }
 
+/// A question that somebody answered, and an inquiry that somebody gave away.
+pub(crate) async fn answered(store: &Store, of: &str) {
+    let of = of.to_owned();
+    let unit = store.write(Site::Setup, move |tx| {
+        Box::pin(async move {
+            let decided = ReviewRow { id: "r9".into(), inquiry: "i9".into(), ..review(&of) };
+            assert!(review_insert_once(tx, &decided).await?);
+            let decision = ReviewDecision { state: "decided".into(), at: 200, by: "u1".into(), decision: "{}".into() };
+            assert!(review_decide_if_open(tx, &of, "r9", "digest", &decision).await?);
+            let body = format!("{{\"by\":\"u1\",\"of\":\"{of}\"}}");
+            let given = EntryRow { inquiry: "i9".into(), kind: "owner".into(), body, ..entry(&of, 1) };
+            entries_append(tx, &[given]).await
+        })
+    });
+    unit.await.unwrap();
+}
+
 /// A row in every table of one account.
 pub(crate) async fn everything(store: &Store, of: &str) {
     let account_id = of.to_owned();

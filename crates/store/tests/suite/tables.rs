@@ -787,6 +787,68 @@ on_both!(what_was_written_is_found_by_inquiry_record_version_and_time, |store| {
     assert_eq!(unit!(store, |tx| corrections_put_once(tx, &[seeds::correction("a", 2)]).await), Ok(0), "seen already");
     assert_eq!(look!(store, |tx| corrections_since(tx, "a", 102, 10).await).unwrap(), [seeds::correction("a", 2)]);
     assert_eq!(look!(store, |tx| corrections_since(tx, "a", 103, 10).await).unwrap(), []);
+
+    // Counted, drawn by place, and joined with what people put in their place.
+    let count = async |since, until| look!(store, |tx| field_writes_count(tx, "a", (since, until)).await).unwrap();
+    assert_eq!((count(0, 1_000).await, count(103, 1_000).await, count(0, 102).await), (3, 1, 0));
+    let nth = async |n| look!(store, |tx| field_write_nth(tx, "a", (0, 1_000), n).await).unwrap();
+    assert_eq!((nth(0).await.as_ref(), nth(2).await.as_ref(), nth(3).await), (all.first(), all.last(), None));
+    let back = FieldWriteRow { clause: "rollback.rb_source".into(), ..seeds::field_write("a", 4, "rb_source") };
+    assert_eq!(unit!(store, |tx| field_writes_put_once(tx, &[back]).await), Ok(1));
+    let per = look!(store, |tx| field_writes_per_field(tx, "a", (0, 1_000)).await).unwrap();
+    assert_eq!(per, [WrittenCount { field: "urgency".into(), written: 3 }], "what was put back was not written");
+    let corrected =
+        async |since, until| look!(store, |tx| corrected_between(tx, "a", (since, until), 10).await).unwrap();
+    let one = corrected(102, 103).await;
+    assert_eq!(one.len(), 1, "{one:?}");
+    assert_eq!(
+        (one[0].at, one[0].field.as_str(), one[0].seen_at, one[0].property.as_str()),
+        (102, "urgency", 102, "rb_urgency")
+    );
+    assert_eq!((corrected(0, 102).await, corrected(103, 1_000).await), (Vec::new(), Vec::new()));
+});
+
+on_both!(what_people_answered_and_gave_away_is_found_by_when, |store| {
+    let review = |id: &str| ReviewRow { id: id.into(), inquiry: "i9".into(), ..seeds::review("a") };
+    for (id, at) in [("r8", 300), ("r9", 400), ("r7", 400)] {
+        let row = review(id);
+        assert_eq!(unit!(store, |tx| review_insert_once(tx, &row).await), Ok(true));
+        let decision = ReviewDecision { state: "decided".into(), at, by: "u1".into(), decision: "{}".into() };
+        let (id, decision) = (id.to_owned(), decision);
+        assert_eq!(unit!(store, |tx| review_decide_if_open(tx, "a", &id, "digest", &decision).await), Ok(true));
+    }
+    let decided = async |since, limit, before: Before| {
+        let rows = look!(store, |tx| reviews_decided(tx, "a", since, limit, &before).await).unwrap();
+        rows.into_iter().map(|r| r.id).collect::<Vec<_>>()
+    };
+    assert_eq!(decided(0, 10, Before::end()).await, ["r9", "r7", "r8"], "the newest first");
+    assert_eq!(decided(301, 10, Before::end()).await, ["r9", "r7"]);
+    assert_eq!(decided(0, 1, Before { at: 400, id: "r9".into() }).await, ["r7"]);
+    let open = async || look!(store, |tx| reviews_open_of(tx, "a", "field").await).unwrap();
+    assert_eq!(open().await, 1);
+    assert_eq!(unit!(store, |tx| review_void_if_open(tx, "a", "r9", 9).await), Ok(false), "it is answered");
+    assert_eq!(unit!(store, |tx| review_void_if_open(tx, "a", "r1", 500).await), Ok(true));
+    assert_eq!((open().await, decided(0, 10, Before::end()).await.len()), (0, 3), "what is void was not answered");
+
+    let entry = |seq, kind: &str, body: &str| EntryRow {
+        inquiry: "i9".into(),
+        kind: kind.into(),
+        body: body.into(),
+        ..seeds::entry("a", seq)
+    };
+    let rows = [
+        entry(1, "owner", r#"{"staff":"s1","why":"said \"by\": nobody"}"#),
+        entry(2, "owner", r#"{"by":"u1","staff":"s2"}"#),
+        entry(3, "taken", r#"{"by":"u1"}"#),
+        entry(4, "owner", r#"{"by":"u1","staff":"s3"}"#),
+    ];
+    unit!(store, |tx| entries_append(tx, &rows).await).unwrap();
+    let given = async |since, until, limit| {
+        let rows = look!(store, |tx| entries_given(tx, "a", (since, until), limit).await).unwrap();
+        rows.into_iter().map(|r| r.seq).collect::<Vec<_>>()
+    };
+    assert_eq!(given(0, 1_000, 10).await, [4, 2]);
+    assert_eq!((given(0, 104, 10).await, given(0, 1_000, 1).await), (vec![2], vec![4]));
 });
 
 on_both!(a_rollback_and_its_items_move_on_once, |store| {

@@ -2,6 +2,7 @@
 
 pub(crate) mod contracts;
 mod idempotency;
+pub(crate) mod learned;
 mod lists;
 mod one;
 mod openapi;
@@ -75,6 +76,7 @@ fn routes() -> Vec<Route> {
     let mut all = happenings();
     all.extend(rules());
     all.extend(taken_back());
+    all.extend(learned_of());
     all
 }
 
@@ -308,6 +310,54 @@ fn taken_back() -> Vec<Route> {
             Some("Lift"),
             "Lifted",
             post(rollbacks::lift),
+        ),
+    ]
+}
+
+/// What people's answers say of the rules.
+fn learned_of() -> Vec<Route> {
+    const DAYS: (&str, &str) = ("days", "of the last days, 1 to 366");
+    const UNTIL: (&str, &str) = ("until", "an instant; now if absent");
+    vec![
+        Route {
+            query: &[DAYS, UNTIL],
+            ..Route::get(
+                "/api/v1/contract/learned",
+                "Answers, corrections and what was missing, per clause and in total; 28 days if nothing is said",
+                "Learned",
+                get(learned::learned),
+            )
+        },
+        Route {
+            query: &[DAYS, UNTIL],
+            ..Route::get(
+                "/api/v1/reviews/weekly",
+                "The weekly review: corrected updates, uncertain rules, handoffs that helped, what should go on asking",
+                "Weekly",
+                get(learned::weekly),
+            )
+        },
+        Route::get(
+            "/api/v1/contract/promotions",
+            "What fields have earned, and what is missing",
+            "Promotions",
+            get(learned::promotions),
+        ),
+        Route::post(
+            "/api/v1/contract/promotions/draft",
+            Act::ReadAll,
+            "The version in which exactly these fields are as they are offered; nothing is stored",
+            Some("PromotionNamed"),
+            "PromotionDraft",
+            post(learned::draft),
+        ),
+        Route::post(
+            "/api/v1/contract/promotions",
+            Act::GoLive,
+            "Make that version, exactly as its draft was shown",
+            Some("PromotionConfirmed"),
+            "ContractApplied",
+            post(learned::promote),
         ),
     ]
 }

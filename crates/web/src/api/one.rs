@@ -159,7 +159,14 @@ pub(super) async fn decide(
     let work = async |body: axum::body::Bytes| {
         let Decision { digest, choice } = read(&body)?;
         let after = app.engine.decide_review(&bearer.account, &review, &digest, choice, &bearer.by).await?;
-        Ok(inquiry_json(&after, app.engine.now()))
+        let mut told = inquiry_json(&after, app.engine.now());
+        // A value that was called wrong can be taken back: by this scope.
+        if let (Some(told), Some(scope)) =
+            (told.as_object_mut(), app.engine.called_wrong(&bearer.account, &review).await?)
+        {
+            told.insert("take_back".into(), json!(scope));
+        }
+        Ok(told)
     };
     once(&app, &bearer, request, work).await
 }

@@ -89,7 +89,7 @@ fn operation_id(route: &Route) -> String {
 
 fn all_schemas() -> Value {
     let mut all = schemas();
-    for more in [rollback_schemas(), trace_schemas(), consent_schemas()] {
+    for more in [rollback_schemas(), trace_schemas(), consent_schemas(), learned_schemas()] {
         if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
             all.extend(more);
         }
@@ -141,6 +141,46 @@ fn consent_schemas() -> Value {
         "OptOutCleared": { "type": "object", "additionalProperties": false, "required": ["reason"], "oneOf": one_of(), "properties": {
             "inquiry": inquiry(), "number": number(), "reason": { "type": "string", "minLength": 1, "description": "stays in the ledger" } } },
         "Consent": { "type": "object", "required": ["opted_out", "cleared"], "properties": { "opted_out": said, "cleared": cleared } },
+    })
+}
+
+/// What is said and answered about what people's answers say.
+fn learned_schemas() -> Value {
+    let text = || json!({ "type": "string" });
+    let count = || json!({ "type": "integer", "minimum": 0 });
+    let array = || json!({ "type": "array", "items": { "type": "object" } });
+    let six = json!({ "type": "object", "required": ["accepted", "edited", "rejected", "false_duplicates", "routing_corrections", "missing"],
+        "properties": {
+            "accepted": count(), "edited": count(), "rejected": count(), "false_duplicates": count(), "routing_corrections": count(),
+            "missing": { "type": "integer", "minimum": 0, "description": "values that a clause asks for and nobody said" } } });
+    let fields = || json!({ "type": "array", "minItems": 1, "maxItems": ringback_engine::promotion::TOGETHER_MAX, "items": { "type": "string" } });
+    let learned = json!({
+        "since": text(), "until": text(), "contract": { "type": ["object", "null"] }, "total": six,
+        "clauses": { "type": "array", "items": { "type": "object" }, "description": "the six of each clause; also waiting, written, corrected, checked, wrong, because" },
+        "cut": { "type": "array", "items": text(), "description": "of what there was more than is counted" } });
+    let mut weekly = learned.clone();
+    if let Some(weekly) = weekly.as_object_mut() {
+        weekly.insert("corrected".into(), array());
+        weekly.insert("uncertain".into(), array());
+        weekly.insert("handoffs".into(), array());
+        weekly.insert("promotions".into(), reference("Promotions"));
+        weekly.insert("checks".into(), json!({ "type": "object", "description": "spot-checks: last, next, waiting" }));
+    }
+    json!({
+        "Learned": { "type": "object", "required": ["since", "until", "total", "clauses"], "properties": learned },
+        "Weekly": { "type": "object", "required": ["since", "until", "total", "corrected", "uncertain", "handoffs", "promotions", "checks"], "properties": weekly },
+        "Promotions": { "type": "object", "required": ["offers", "again", "stays", "workflows"], "properties": {
+            "contract": { "type": ["object", "null"] },
+            "offers": { "type": "array", "items": { "type": "object" }, "description": "fields that have earned it, with their figures in one sentence" },
+            "again": { "type": "array", "items": { "type": "object" }, "description": "fields that write by themselves and were often wrong" },
+            "stays": { "type": "array", "items": { "type": "object" }, "description": "fields that go on as they do, and what is missing" },
+            "workflows": array() } },
+        "PromotionNamed": { "type": "object", "required": ["fields"], "additionalProperties": false, "properties": { "fields": fields() } },
+        "PromotionDraft": { "type": "object", "required": ["base", "digest", "offers", "changes", "lines", "text"], "properties": {
+            "base": { "type": "integer" }, "digest": { "type": "string", "description": "what a confirmation has to name" },
+            "offers": array(), "changes": array(), "lines": array(), "text": text() } },
+        "PromotionConfirmed": { "type": "object", "required": ["fields", "base", "digest"], "additionalProperties": false, "properties": {
+            "fields": fields(), "base": { "type": "integer", "description": "of the draft that was looked at" }, "digest": text() } },
     })
 }
 
@@ -200,7 +240,8 @@ fn schemas() -> Value {
             "urgency": text(), "owner": { "type": ["object", "null"] }, "tier": { "type": "integer" },
             "clock": { "type": ["object", "null"] }, "past_due": { "type": "boolean" },
             "verdicts": { "type": "array", "items": any() }, "effects": { "type": "array", "items": any() },
-            "reviews": { "type": "array", "items": reference("Review") }, "stages": { "type": "array", "items": any() } } },
+            "reviews": { "type": "array", "items": reference("Review") }, "stages": { "type": "array", "items": any() },
+            "take_back": { "type": "object", "description": "after a spot-check that called a value wrong: the scope of the rollback that is offered" } } },
         "Claim": { "type": "object", "required": ["field", "value", "confidence", "quote"], "properties": {
             "field": text(), "value": text(), "confidence": { "type": "integer", "minimum": 0, "maximum": 1000 }, "quote": text(),
             "call": text(), "document": text(), "start": { "type": "integer" }, "end": { "type": "integer" },
@@ -215,7 +256,8 @@ fn schemas() -> Value {
             "id": text(), "inquiry": text(), "kind": text(), "field": maybe(), "proposed": maybe(), "current": maybe(),
             "confidence": { "type": ["integer", "null"] }, "quote": maybe(), "reason": text(), "clause": text(),
             "choices": { "type": "array" }, "digest": text(), "because": text(), "sentence": text(),
-            "set_by": any(), "contract": any(), "candidates": { "type": "array", "items": any() }, "workflow": maybe(), "source": any() } },
+            "set_by": any(), "contract": any(), "candidates": { "type": "array", "items": any() }, "workflow": maybe(), "source": any(),
+            "checks": { "type": "object", "description": "of a spot_check: the write that is asked about" } } },
         "Decision": { "type": "object", "required": ["digest", "choice"], "properties": {
             "digest": text(), "choice": { "enum": ["approve", "edit", "reject", "pick"] },
             "value": { "type": "string", "description": "for edit" }, "reason": { "type": "string", "description": "for reject" },

@@ -366,6 +366,14 @@ pub(crate) fn percent(thousandths: u16) -> String {
     format!("{} % {}", (u32::from(thousandths) + 5) / 10, t("card.sure"))
 }
 
+/// A share of something counted, in percent.
+pub(crate) fn share(thousandths: u16) -> String {
+    match thousandths % 10 {
+        0 => format!("{} %", thousandths / 10),
+        rest => format!("{}.{rest} %", thousandths / 10),
+    }
+}
+
 pub(crate) fn owner(inquiry: &Inquiry) -> String {
     match &inquiry.owner {
         Some(owner) if owner.provisional => format!("{} ({})", owner.name, t("card.provisional")),

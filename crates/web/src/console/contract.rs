@@ -105,11 +105,7 @@ pub(crate) async fn apply(State(app): State<App>, session: Session, fields: Fiel
         Answer::Applied { .. } | Answer::Same(_) => Ok(back(&fields.0, "/contract")),
         Answer::Clashes(problems) => refused(wrong(&text, &problems)).await,
         Answer::NotReady(problems) => refused(super::levels::not_ready(&problems)).await,
-        Answer::Refused(told) => {
-            let names = names(&app, &session).await?;
-            let refusal = moved_on(&session, &app, &names, *told);
-            refused(refusal).await
-        }
+        Answer::Refused(told) => refused(moved_on_of(&app, &session, *told).await?).await,
     }
 }
 
@@ -133,6 +129,12 @@ pub(super) fn wrong(text: &str, problems: &[ringback_core::problem::Problem]) ->
         theirs: Vec::new(),
         yours: Vec::new(),
     }
+}
+
+/// Somebody else's version came first.
+pub(super) async fn moved_on_of(app: &App, session: &Session, told: Refused) -> Result<Refusal, Problem> {
+    let names = names(app, session).await?;
+    Ok(moved_on(session, app, &names, told))
 }
 
 fn moved_on(session: &Session, app: &App, names: &BTreeMap<String, String>, told: Refused) -> Refusal {

@@ -18,6 +18,7 @@ mod reviews;
 mod rollbacks;
 mod today;
 mod trace;
+mod weekly;
 mod words;
 
 pub use dead_letters::Refusal;
@@ -55,6 +56,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/inquiries/{id}/opt-out/clear", post(opt_out::clear))
         .route("/reviews", get(reviews::page))
         .route("/reviews/together", post(reviews::decide_together))
+        .route("/reviews/weekly", get(weekly::page))
         .route("/reviews/{id}", post(reviews::decide))
         .route("/dead-letters", get(dead_letters::page))
         .route("/dead-letters/{id}/replay", post(dead_letters::replay))
@@ -62,6 +64,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/connections/quarantine/{id}/accept", post(connections::accept))
         .route("/contract", get(contract::page).post(contract::apply))
         .route("/contract/level", post(levels::set))
+        .route("/contract/promotion", get(weekly::confirm).post(weekly::promote))
         .route("/contract/backtest", get(backtest::page).post(backtest::run))
         .route("/rollbacks", get(rollbacks::page).post(rollbacks::begin))
         .route("/rollbacks/preview", get(rollbacks::preview))

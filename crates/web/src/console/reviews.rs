@@ -19,6 +19,7 @@ use ringback_core::contract::Contract;
 use ringback_core::id::{InquiryId, ReviewId};
 use ringback_core::inquiry::{Choice, Foreseen, Inquiry, RejectCode, Review, ReviewKind, StandsBy};
 use ringback_core::plan::Source;
+use ringback_core::rights::Act;
 use ringback_engine::Error;
 use ringback_engine::inquire::act_of;
 use ringback_engine::reviews::{Asked, Became, Late, Overtaken, Questions, TOGETHER_MAX};
@@ -124,6 +125,10 @@ struct Reviews {
     notice: Option<Notice>,
     /// What one gesture has just answered.
     done: String,
+    /// Where a value can be taken back that was just called wrong.
+    undo: Option<String>,
+    /// This person reads what belongs to the whole account.
+    reads: bool,
     codes: Vec<(&'static str, &'static str)>,
     /// Only one caller's questions are asked for.
     narrowed: bool,
@@ -204,6 +209,11 @@ pub(crate) fn question(review: &Review, contract: Option<&Contract>, now: Timest
         ReviewKind::OwnerChange => t("review.owner_change").to_owned(),
         ReviewKind::UnknownLocation => t("review.unknown_location").to_owned(),
         ReviewKind::Doubled => t("review.doubled").to_owned(),
+        ReviewKind::SpotCheck => {
+            let name = review.field.as_deref().unwrap_or_default();
+            let value = review.proposed.as_deref().map(|v| value_word(feeds(contract, name), v, now, wall));
+            format!("{}: {}, “{}”?", t("spot.question"), field_word(name), value.unwrap_or_default())
+        }
     }
 }
 
@@ -218,8 +228,29 @@ pub(crate) async fn page(
     }
     let done = ["approved", "rejected"].into_iter().find_map(|way| Some((way, query.get(way)?.parse::<usize>().ok()?)));
     let done = done.filter(|(_, count)| (1..=TOGETHER_MAX).contains(count)).map(|(way, count)| done_word(way, count));
+    let said = match query.get("wrong") {
+        Some(id) => called_wrong(&app, &session, &ReviewId::from_text(id.as_str())).await?,
+        None => None,
+    };
+    let (done, undo) = said.unwrap_or((done.unwrap_or_default(), None));
     let only = query.get("inquiry").map(String::as_str);
-    listed(&app, &session, only, &place(&query), None, done.unwrap_or_default()).await
+    listed(&app, &session, only, &place(&query), None, (done, undo)).await
+}
+
+/// What became of a value that was just called wrong, and where it can be taken back.
+async fn called_wrong(
+    app: &App,
+    session: &Session,
+    id: &ReviewId,
+) -> Result<Option<(String, Option<String>)>, Problem> {
+    // Whoever may not see it is told nothing of it.
+    if asked(app, session, id).await?.is_none() {
+        return Ok(None);
+    }
+    let Some(scope) = app.engine.called_wrong(&session.account, id).await? else { return Ok(None) };
+    let (inquiry, field) = (scope.inquiry.as_ref().map_or("", InquiryId::as_str), scope.field.unwrap_or_default());
+    let undo = session.may(Act::Rollback).then(|| super::weekly::take_back(inquiry, &field));
+    Ok(Some((format!("{} {}", field_word(&field), t("spot.noted")), undo)))
 }
 
 /// What one gesture has answered: `12 approved`.
@@ -234,7 +265,7 @@ async fn listed(
     only: Option<&str>,
     after: &After,
     notice: Option<Notice>,
-    done: String,
+    (done, undo): (String, Option<String>),
 ) -> Page {
     let Questions { asked: found, next } = match only {
         Some(only) => Questions { asked: of_one(app, session, only).await?, next: None },
@@ -264,7 +295,8 @@ async fn listed(
     let acts = questions.iter().any(|q| q.may);
     let csrf = session.csrf.clone();
     let more = next.map(|After { at, id }| format!("/reviews?after={at}.{id}"));
-    shown(&Reviews { shell, questions, groups, notice, done, codes: codes(), narrowed, total, more, acts, csrf })
+    let (codes, reads) = (codes(), session.may(Act::ReadAll));
+    shown(&Reviews { shell, questions, groups, notice, done, undo, reads, codes, narrowed, total, more, acts, csrf })
 }
 
 /// What several questions have in common that this person may answer, the most frequent first.
@@ -324,6 +356,10 @@ struct Does {
 }
 
 async fn foreseen(app: &App, session: &Session, asked: &Asked) -> Result<Does, Problem> {
+    if asked.review.kind == ReviewKind::SpotCheck {
+        // Nothing is decided by a verdict.
+        return Ok(Does { yes: Foreseen::default(), no: Foreseen::default(), picks: Vec::new() });
+    }
     let reject = Choice::Reject { reason: String::new(), code: Some(RejectCode::Other) };
     let picks = asked.review.choices.iter().map(|(id, _)| Choice::Pick { id: id.clone() });
     let choices: Vec<Choice> = [Choice::Approve, reject].into_iter().chain(picks).collect();
@@ -502,6 +538,7 @@ fn plainly(kind: ReviewKind) -> (&'static str, &'static str) {
         ReviewKind::AmbiguousVoicemail => (t("review.voicemail_yes"), t("review.voicemail_no")),
         ReviewKind::UnknownLocation => (t("review.location_yes"), t("review.location_no")),
         ReviewKind::Doubled => (t("review.doubled_yes"), t("review.doubled_no")),
+        ReviewKind::SpotCheck => (t("spot.yes"), t("spot.no")),
     }
 }
 
@@ -540,6 +577,7 @@ fn line(
     let (before, quote, after) = around(text, review);
     let (yes, no) = plainly(review.kind);
     let field = review.kind == ReviewKind::Field;
+    let checks = review.kind == ReviewKind::SpotCheck;
     let current = review.current.as_ref().filter(|c| !c.trim().is_empty()).map(value);
     let said = |of: &Foreseen, plain: &str| match does(of, contract, now, &wall) {
         said if said.is_empty() => plain.to_owned(),
@@ -553,10 +591,12 @@ fn line(
     };
     let (yes_word, no_word) = match review.kind {
         ReviewKind::AmbiguousVoicemail => (t("button.worth_it"), t("button.not_worth_it")),
+        ReviewKind::SpotCheck => (t("spot.right"), t("spot.wrong")),
         _ => (t("button.approve"), t("button.reject")),
     };
     let (edit_label, edit_word) = match review.kind {
         ReviewKind::NoNumber => (t("review.number"), t("button.use_number")),
+        ReviewKind::SpotCheck => (t("spot.right_value"), t("spot.wrong_is")),
         _ => (t("review.value"), t("button.edit")),
     };
     let keys = |all: &[String]| all.iter().map(|k| key_word(k)).collect::<Vec<_>>().join(", ");
@@ -580,8 +620,8 @@ fn line(
         workflow: review.workflow.map_or_else(String::new, |w| w.about().title.to_owned()),
         provider: offered_by(&review.source, now, &wall),
         place: place.unwrap_or_else(|| t("card.no_location").to_owned()),
-        proposed: review.proposed.as_ref().filter(|_| !field).map(value),
-        holds: review.proposed.is_some(),
+        proposed: review.proposed.as_ref().filter(|_| !field && !checks).map(value),
+        holds: review.proposed.is_some() && !checks,
         set_by: review.set_by.as_ref().map(|set| set_by_words(set, now, &wall)),
         current,
         // A decision of Ringback itself is not something the caller said.
@@ -608,8 +648,8 @@ fn line(
         edit_label,
         edit_word,
         approves: review.choices.is_empty() && matches!(review.kind, ReviewKind::Field | ReviewKind::OwnerChange)
-            || review.kind == ReviewKind::AmbiguousVoicemail,
-        edits: matches!(review.kind, ReviewKind::Field | ReviewKind::NoNumber),
+            || matches!(review.kind, ReviewKind::AmbiguousVoicemail | ReviewKind::SpotCheck),
+        edits: matches!(review.kind, ReviewKind::Field | ReviewKind::NoNumber | ReviewKind::SpotCheck),
         merges: matches!(review.kind, ReviewKind::Match | ReviewKind::Doubled),
         waiting: lasting(app.engine.now().as_second() - review.opened_at.as_second()),
         yes: said(&foreseen.yes, yes),
@@ -666,11 +706,14 @@ pub(crate) async fn decide(State(app): State<App>, session: Session, Path(id): P
         Err(Error::Late(late)) => {
             let notice = notice(&app, &session, &late, &inquiry).await?;
             let one = Some(inquiry.id.as_str());
-            let page = listed(&app, &session, one, &After::start(), Some(notice), String::new()).await?;
+            let page = listed(&app, &session, one, &After::start(), Some(notice), (String::new(), None)).await?;
             Ok((StatusCode::CONFLICT, page).into_response())
         }
         decided => {
             decided?;
+            if app.engine.called_wrong(&session.account, &review).await?.is_some() {
+                return Ok(Redirect::to(&format!("/reviews?wrong={review}")).into_response());
+            }
             Ok(back(&fields.0, "/reviews"))
         }
     }

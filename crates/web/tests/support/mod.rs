@@ -992,3 +992,147 @@ pub fn stories(sam: &str) -> Vec<Story> {
         },
     ]
 }
+
+/// What a quarter of answers leaves behind: a field that has earned it, spot-checks answered and waiting, a correction, and a rollback that came to
+/// its end.
+pub async fn earned(store: &Store, house: &House) {
+    use ringback_core::inquiry::{Choice, RejectCode, Review, ReviewKind};
+    let (account, at) = (house.account.to_string(), house.now.as_microsecond());
+    let unit = store.write(Site::Setup, move |tx| {
+        Box::pin(async move {
+            let open = store::reviews_open(tx, &account, Some("field"), None, 100, &store::After::start()).await?;
+            let template = open.iter().find(|row| row.body.contains("\"field\":\"reason_code\"")).unwrap().clone();
+            let review: Review = serde_json::from_str(&template.body).unwrap();
+            let no = Choice::Reject { reason: String::new(), code: Some(RejectCode::Misheard) };
+            let other = Choice::Edit { value: "complaint".into() };
+            let mut rows: Vec<(Review, Option<Choice>)> = Vec::new();
+            for n in 0..39 {
+                let choice = match n {
+                    0 => no.clone(),
+                    1 | 2 => other.clone(),
+                    _ => Choice::Approve,
+                };
+                rows.push((Review { because: "autonomy".into(), ..review.clone() }, Some(choice)));
+            }
+            for n in 0..7u8 {
+                let checks = ringback_core::spot::Checked {
+                    seq: i64::from(n),
+                    property: "rb_reason_code".into(),
+                    object: "contact".into(),
+                    record: "10099".into(),
+                };
+                let kind = ReviewKind::SpotCheck;
+                let because = kind.word().to_owned();
+                let asked =
+                    Review { kind, because, current: None, set_by: None, checks: Some(checks), ..review.clone() };
+                let choice = match n {
+                    0..3 => None,
+                    3 => Some(other.clone()),
+                    _ => Some(Choice::Approve),
+                };
+                rows.push((asked, choice));
+            }
+            for (n, (review, choice)) in rows.into_iter().enumerate() {
+                let id = format!("rev_earned.{n}");
+                let review = Review {
+                    id: ReviewId::from_text(id.clone()),
+                    opened_at: Timestamp::from_microsecond(at - 60_000_000).unwrap(),
+                    ..review
+                };
+                let row = store::ReviewRow {
+                    id: id.clone(),
+                    kind: review.kind.word().into(),
+                    body: serde_json::to_string(&review).unwrap(),
+                    opened_at: at - 60_000_000,
+                    ..template.clone()
+                };
+                assert!(store::review_insert_once(tx, &row).await?);
+                let Some(choice) = choice else { continue };
+                let decision = store::ReviewDecision {
+                    state: "decided".into(),
+                    at: at - 1_000_000,
+                    by: "user_copper_sam".into(),
+                    decision: serde_json::to_string(&choice).unwrap(),
+                };
+                assert!(store::review_decide_if_open(tx, &account, &id, &row.digest, &decision).await?);
+            }
+            let document = |id: &str, body: &str| store::DocumentNew {
+                id: id.into(),
+                class: "value".into(),
+                kind: "value".into(),
+                body: body.into(),
+                created_at: at,
+                expires_at: None,
+            };
+            store::documents_put_once(
+                tx,
+                &account,
+                &[document("doc_was", "support_issue"), document("doc_is", "complaint")],
+            )
+            .await?;
+            let write = |seq: i64| store::FieldWriteRow {
+                account: account.clone(),
+                inquiry: template.inquiry.clone(),
+                seq: 9_000 + seq,
+                property: "rb_reason_code".into(),
+                at: at - 2_000_000,
+                object: "contact".into(),
+                record: "10099".into(),
+                field: "reason_code".into(),
+                clause: "field.reason_code.winner".into(),
+                contract: "missed-calls".into(),
+                version: 1,
+                source: "the caller's words".into(),
+                origin: String::new(),
+                actor: "human-approved AI".into(),
+                confidence: Some(930),
+                effect: "eff_earned".into(),
+                was_doc: None,
+                is_doc: Some("doc_was".into()),
+            };
+            let writes: Vec<store::FieldWriteRow> = (0..36).map(write).collect();
+            store::field_writes_put_once(tx, &writes).await?;
+            let noted = |seq: i64, kind: &str, by: &str| store::CorrectionRow {
+                account: account.clone(),
+                inquiry: template.inquiry.clone(),
+                seq: 9_000 + seq,
+                property: "rb_reason_code".into(),
+                kind: kind.into(),
+                value_doc: Some("doc_is".into()),
+                by_id: by.into(),
+                seen_at: at - 1_000_000,
+            };
+            store::corrections_put_once(tx, &[noted(0, "spot_check", "user_copper_sam")]).await?;
+            let row = store::RollbackRow {
+                account: account.clone(),
+                id: "rb_earned".into(),
+                scope: "{\"field\":\"intent\"}".into(),
+                state: "running".into(),
+                reason: "to see that it works".into(),
+                by_id: "user_copper_sam".into(),
+                preview_digest: String::new(),
+                preview: "{\"restored\":1,\"spared\":0,\"records\":1,\"tells\":[],\"holds\":[],\"consequences\":[]}"
+                    .into(),
+                started_at: at - 3_600_000_000,
+                due_at: at,
+                done_at: None,
+            };
+            let item = store::RollbackItemRow {
+                account: account.clone(),
+                rollback: "rb_earned".into(),
+                n: 1,
+                inquiry: template.inquiry.clone(),
+                lane: "conn_copper_hubspot".into(),
+                object: "contact".into(),
+                record: "10099".into(),
+                fields: "[{\"property\":\"rb_intent\",\"field\":\"intent\"}]".into(),
+                state: "done".into(),
+                effect: None,
+            };
+            store::rollback_insert(tx, &row, &[item]).await?;
+            assert!(store::rollback_finish_if(tx, &account, "rb_earned", at).await?);
+            Ok(())
+        })
+    });
+    unit.await.unwrap();
+}

@@ -1,0 +1,3 @@
+-- What people answered, and to whom they gave an inquiry, by when: what is counted of it and what is judged by it goes by that.
+CREATE INDEX reviews_decided ON reviews (account, decided_at, id) WHERE state = 'decided';
+CREATE INDEX entries_owner ON entries (account, at, inquiry, seq) WHERE kind = 'owner';
