@@ -14,6 +14,7 @@ pub mod chain;
 pub mod clock;
 pub mod contracts;
 mod corrections;
+pub mod emit;
 pub mod facts;
 pub mod feed;
 pub mod fold;

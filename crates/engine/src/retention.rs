@@ -547,6 +547,7 @@ fn scrub_desired(desired: &mut Desired) {
             notice.subject.clear();
             notice.lines.clear();
         }
+        Desired::Emit { emission, .. } => emission.personal.values_mut().for_each(String::clear),
     }
 }
 
