@@ -27,8 +27,8 @@ pub struct Receiver {
     pub waiting: i64,
     /// Since when the oldest of them waits.
     pub oldest: Option<Timestamp>,
-    /// When the receiver last took what it was sent.
-    pub last_taken_at: Option<Timestamp>,
+    /// When the receiver last answered, whatever it said.
+    pub last_answered_at: Option<Timestamp>,
     pub last_error: Option<String>,
     pub dead_letters: i64,
 }
@@ -61,7 +61,7 @@ impl Engine {
                 personal: target.personal.iter().map(|p: &Personal| p.word()).collect(),
                 waiting,
                 oldest: oldest.map(instant),
-                last_taken_at: row.as_ref().and_then(|r| r.last_ok_at).map(instant),
+                last_answered_at: row.as_ref().and_then(|r| r.last_ok_at).map(instant),
                 last_error: row.filter(|r| r.last_error_at > r.last_ok_at).and_then(|r| r.last_error),
                 dead_letters,
             });

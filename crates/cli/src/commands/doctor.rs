@@ -406,7 +406,7 @@ pub(crate) fn told(receiver: &Receiver) -> String {
         [] => "no value about a person".to_owned(),
         some => some.join(", "),
     };
-    let last = receiver.last_taken_at.map_or_else(|| "nothing taken yet".to_owned(), |at| format!("last taken {at}"));
+    let last = receiver.last_answered_at.map_or_else(|| "no answer yet".to_owned(), |at| format!("last answered {at}"));
     let since = receiver.oldest.map(|at| format!(" since {at}")).unwrap_or_default();
     format!(
         "is told of {} with {with}; {} waiting{since}, {last}, {} dead letters",

@@ -112,7 +112,7 @@ fn a_booked_call_is_told_once_to_each_who_asked() {
     assert!(home.run(&["verify"]).status.success());
     let stands = home.json(&["connect", "stats", "--json"]);
     assert_eq!((&stands["waiting"], &stands["dead_letters"]), (&json!(0), &json!(0)), "{stands}");
-    assert!(stands["last_taken_at"].is_string(), "{stands}");
+    assert!(stands["last_answered_at"].is_string(), "{stands}");
 }
 
 /// What is wrong with such a connection is said before anything starts, all of it at once.

@@ -103,7 +103,7 @@ async fn what_was_taken_keeps_no_value_about_anybody() {
     }
     let [receiver] = &world.engine.receivers(&world.account).await.unwrap()[..] else { panic!() };
     assert_eq!((receiver.waiting, receiver.dead_letters), (0, 0));
-    assert!(receiver.last_taken_at.is_some() && receiver.last_error.is_none(), "{receiver:?}");
+    assert!(receiver.last_answered_at.is_some() && receiver.last_error.is_none(), "{receiver:?}");
 }
 
 #[tokio::test]
@@ -173,4 +173,21 @@ async fn another_account_is_told_nothing() {
     assert_eq!(bodies(&world, &inquiry).await, []);
     assert_eq!(seen.lock().unwrap().len(), 0);
     assert_eq!(world.engine.receivers(&world.account).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_receiver_that_was_switched_off_holds_nobody_back_who_wants_to_be_forgotten() {
+    let (world, says, seen) = world(503).await;
+    let inquiry = world.missed_call("1").await;
+    world.close(&inquiry).await;
+    call_back(&world, &inquiry).await;
+    let waits = world.engine.erase_person(&world.account, &world.person(), "asked").await;
+    assert!(matches!(&waits, Err(crate::Error::Refused(why)) if why.contains("under way")), "{waits:?}");
+    connect(&world, "paused").await;
+    world.engine.erase_person(&world.account, &world.person(), "asked").await.unwrap();
+    connect(&world, "active").await;
+    says.store(200, Ordering::SeqCst);
+    rest(&world).await;
+    assert_eq!(seen.lock().unwrap().len(), 0, "what was erased is not sent later");
+    assert!(!world.all_text().contains("spoke with"));
 }

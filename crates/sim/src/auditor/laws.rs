@@ -164,7 +164,7 @@ pub(super) fn events(view: &View<'_>, desk: &WebhookSink, verdict: &mut Verdict)
         verdict.complain(format!("account {letter}: {} events with a wrong signature", desk.refused()));
     }
     let mut told: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
-    let mut called: BTreeSet<String> = BTreeSet::new();
+    let mut called = 0;
     for event in desk.pages() {
         let body = event.value();
         let word = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
@@ -175,7 +175,7 @@ pub(super) fn events(view: &View<'_>, desk: &WebhookSink, verdict: &mut Verdict)
             verdict.double(format!("account {letter}: event {} came in two wordings", event.id));
         }
         if word("type") == "inquiry.called_back" {
-            called.insert(tail(body["caller"]["phone"].as_str().unwrap_or_default()));
+            called += 1;
         }
         told.entry(word("inquiry")).or_default().push((body["sequence"].as_u64().unwrap_or(0), word("type")));
     }
@@ -202,11 +202,8 @@ pub(super) fn events(view: &View<'_>, desk: &WebhookSink, verdict: &mut Verdict)
         }
     }
     let acts = view.world.acts.iter().zip(&view.played.acted).filter(|(act, done)| **done && act.account == view.at);
-    for (act, _) in acts {
-        if let Done::Reach(number) | Done::Try(number) = &act.what
-            && !called.contains(&tail(number))
-        {
-            verdict.lose(format!("account {letter}: nobody was told that {number} was called back"));
-        }
+    let tried = acts.filter(|(act, _)| matches!(act.what, Done::Reach(_) | Done::Try(_))).count();
+    if called < tried {
+        verdict.lose(format!("account {letter}: {tried} times somebody was called back, and {called} were told"));
     }
 }

@@ -31,7 +31,7 @@ struct Line {
     error: String,
     /// When what waits will be gone, and what is left of the vendor's budget.
     drain: String,
-    /// Of a receiver of events: what it is told, when it last took something, and what needs a person.
+    /// Of a receiver of events: what it is told, when it last answered, and what needs a person.
     told: String,
     letters: String,
     hook: Option<String>,
@@ -196,14 +196,14 @@ fn lane(seen: &Seen, drain: Option<&Drain>, receiver: Option<&Receiver>, now: Ti
     }
 }
 
-/// What a receiver is told, which values about people go along, and when it last took something.
+/// What a receiver is told, which values about people go along, and when it last answered.
 fn told(receiver: &Receiver, now: Timestamp, wall: &Wall) -> String {
     let mut parts = vec![format!("{} {}", t("connections.told"), receiver.told.join(", "))];
     if !receiver.personal.is_empty() {
         parts.push(format!("{} {}", t("connections.told_with"), receiver.personal.join(", ")));
     }
-    parts.push(match receiver.last_taken_at {
-        Some(at) => format!("{} {}", t("connections.told_taken"), wall.moment(at, now)),
+    parts.push(match receiver.last_answered_at {
+        Some(at) => format!("{} {}", t("connections.told_answered"), wall.moment(at, now)),
         None => t("connections.told_never").to_owned(),
     });
     parts.join(" · ")

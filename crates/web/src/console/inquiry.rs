@@ -15,6 +15,7 @@ use axum::extract::{Path, State};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use ringback_core::contract::Contract;
+use ringback_core::effect::tells;
 use ringback_core::ensure::Receipt;
 use ringback_core::id::{InquiryId, StaffId};
 use ringback_core::inquiry::{CallbackResult, Event, Inquiry, Outcome, Progress, StageState};
@@ -418,7 +419,7 @@ fn on_its_way(inquiry: &Inquiry, to: &str) -> &'static str {
     let object = to.split('.').next().unwrap_or_default();
     let of_object = |target: &str| target.split(':').next() == Some(object);
     let progress = inquiry.effects.iter().find(|(target, _)| of_object(target)).map(|(_, e)| e.progress);
-    let something_failed = inquiry.effects.values().any(|e| e.progress == Progress::Dead);
+    let something_failed = inquiry.effects.iter().any(|(target, e)| e.progress == Progress::Dead && !tells(target));
     t(match progress {
         Some(Progress::Dead) => "crm.refused",
         Some(Progress::Done) => "crm.not_read",
@@ -429,7 +430,8 @@ fn on_its_way(inquiry: &Inquiry, to: &str) -> &'static str {
 
 /// Why the failing stage fails, in the words of whoever refused, or in ours.
 fn failing_why(inquiry: &Inquiry) -> String {
-    let dead = inquiry.effects.values().find(|e| e.progress == Progress::Dead).and_then(|e| e.why.as_deref());
+    let dead = inquiry.effects.iter().find(|(target, e)| e.progress == Progress::Dead && !tells(target));
+    let dead = dead.and_then(|(_, e)| e.why.as_deref());
     dead.map(|why| Refusal::of(why).words())
         .or_else(|| inquiry.unowned_because.as_deref().map(rule_words))
         .unwrap_or_default()
