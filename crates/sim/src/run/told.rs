@@ -7,7 +7,7 @@ use ringback_twins::fault::{Fault, Rule, When};
 
 /// A world whose first account tells another system of everything, and where nothing but that system misbehaves.
 fn world(seed: u64, fault: Fault) -> World {
-    let mut world = World::new(seed, Size { faults: false, crashes: false, ..Size::SMALL });
+    let mut world = World::new(seed, Size { calls: 6, ..Size::SMALL });
     if let Some(account) = world.accounts.first_mut() {
         account.desk_secret = Some("whsec_c2ltdWxhdGlvbi1kZXNrLSBzZWNyZXQwMDA=".into());
         account.desk_faults = quiet().rule(Rule::new(fault, When::EveryNth(2)));
@@ -34,7 +34,7 @@ async fn under_every_fault_and_with_crashes_each_event_is_taken_exactly_once() {
         let verdict = audit(&world, &played);
         assert_eq!(verdict.complaints, Vec::<String>::new(), "{name}");
         let told = played.stage.with_vendors(0, |v| v.desk.vendor().pages().len()).unwrap();
-        assert!(told > 2, "{name}: {told} events");
+        assert!(told > 1, "{name}: {told} events");
         assert!(played.crashes.len() >= 2, "{name}: {:?}", played.crashes);
         // A single message is no batch, so there is no half of one.
         assert!(played.faults.get(name).copied().unwrap_or(0) > 0 || name == "half_a_batch", "{name} never struck");
