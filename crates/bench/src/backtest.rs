@@ -227,8 +227,12 @@ fn one(recorder: &Recorder, n: usize, calls: usize, at: jiff::Timestamp) -> Resu
     signal.started_at = Some(at);
     signal.duration_seconds = Some(20);
     let records: Vec<Record> = (who % 10 < 3).then(|| known(who, again, &caller)).into_iter().collect();
-    let reached =
-        Event::CalledBack { result: CallbackResult::Reached, note: None, by: UserId::from_text("user_bench") };
+    let reached = Event::CalledBack {
+        result: CallbackResult::Reached,
+        note: None,
+        by: UserId::from_text("user_bench"),
+        booked_for: None,
+    };
     let received_at = at.checked_add(SignedDuration::from_secs(30))?;
     Ok(recorder.history(n, &signal, received_at, words, &records, reached)?)
 }

@@ -9,6 +9,7 @@ pub mod calls;
 pub mod connection;
 pub mod crms;
 pub mod packed;
+mod receiver;
 pub mod sinks;
 pub mod sources;
 mod standard_webhooks;

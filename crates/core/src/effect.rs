@@ -4,6 +4,7 @@
 //! How it is brought about, exchange by exchange, is [`crate::ensure`].
 
 use crate::crm::{Object, PersonKey, Properties};
+use crate::emit::Emission;
 use crate::id::{ConnectionId, EffectId, InquiryId, PlanId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -39,6 +40,8 @@ pub enum Desired {
     Restore { object: Object, record: String, properties: Properties, was: Properties },
     /// A person of the account was told.
     Page { key: String, notice: Notice },
+    /// Another system was told what happened.
+    Emit { key: String, emission: Box<Emission> },
 }
 
 /// Which contact an activity belongs to.
@@ -81,8 +84,8 @@ pub struct Effect {
     pub inquiry: InquiryId,
     pub plan: PlanId,
     pub lane: LaneId,
-    /// What it is about within the inquiry: `find`, `contact`, `call:<stem>`, `task`, `page:<n>`. A new plan's effect on a
-    /// target takes the place of the unsent older one.
+    /// What it is about within the inquiry: `find`, `contact`, `call:<stem>`, `task`, `page:<n>`,
+    /// `emit:<connection>:<n>:<occasion>`. A new plan's effect on a target takes the place of the unsent older one.
     pub target: String,
     pub desired: Desired,
     pub needs: Vec<Need>,
@@ -102,6 +105,7 @@ impl Desired {
             Self::ActivityIfMade { .. } => "close_task",
             Self::Restore { .. } => "restore",
             Self::Page { .. } => "page",
+            Self::Emit { .. } => "emit",
         }
     }
 
@@ -111,7 +115,8 @@ impl Desired {
             Self::NewContact { key, .. }
             | Self::Activity { key, .. }
             | Self::ActivityIfMade { key, .. }
-            | Self::Page { key, .. } => Some(key),
+            | Self::Page { key, .. }
+            | Self::Emit { key, .. } => Some(key),
             Self::FindPerson { .. } | Self::ContactFields { .. } | Self::Restore { .. } => None,
         }
     }
@@ -123,7 +128,7 @@ impl Desired {
             Self::Activity { object, .. } | Self::ActivityIfMade { object, .. } | Self::Restore { object, .. } => {
                 Some(*object)
             }
-            Self::FindPerson { .. } | Self::Page { .. } => None,
+            Self::FindPerson { .. } | Self::Page { .. } | Self::Emit { .. } => None,
         }
     }
 
@@ -135,7 +140,7 @@ impl Desired {
             | Self::Activity { properties, .. }
             | Self::Restore { properties, .. }
             | Self::ActivityIfMade { properties, .. } => Some(properties),
-            Self::FindPerson { .. } | Self::Page { .. } => None,
+            Self::FindPerson { .. } | Self::Page { .. } | Self::Emit { .. } => None,
         }
     }
 
@@ -179,6 +184,21 @@ pub fn trace_path(object: Object, id: &str) -> String {
     }
     path
 }
+
+/// How the targets of what other systems are told begin.
+pub const EMIT: &str = "emit:";
+
+/// Is that target something that another system is told, by that lane or by any?
+pub fn emits(target: &str, lane: Option<&LaneId>) -> bool {
+    let Some(rest) = target.strip_prefix(EMIT) else { return false };
+    lane.is_none_or(|lane| rest.strip_prefix(lane.as_str()).is_some_and(|rest| rest.starts_with(':')))
+}
+
+/// Is that target something that is told, to people or to other systems? What was told is not taken back, and no record of a CRM hangs on it.
+pub fn tells(target: &str) -> bool {
+    target.starts_with("page") || emits(target, None)
+}
+
 
 /// Everything that is written to a record without a clause of the contract, besides our key and, on a contact that we make, number and
 /// placeholder name. A closed list: whatever else is written, somebody has mapped.

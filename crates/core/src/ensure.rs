@@ -286,7 +286,9 @@ pub fn next(desired: &Desired, history: &History, around: &Circumstances<'_>) ->
         Desired::Restore { object, record, properties, was } => {
             restore::restore(history, around, &restore::Back { object: *object, record, to: properties, from: was })
         }
-        Desired::Page { key, .. } => page(history, key),
+        Desired::Page { key, .. } => page(history, key, Some(PAGE_TRIES_MAX)),
+        // A receiver that is away is waited for as long as a CRM is.
+        Desired::Emit { key, .. } => page(history, key, None),
     }
 }
 
@@ -1046,7 +1048,7 @@ fn fields(
     Next::Exchange { purpose: Purpose::Write, operation }
 }
 
-fn page(history: &History, key: &str) -> Next {
+fn page(history: &History, key: &str, tries_max: Option<usize>) -> Next {
     if let Some(refusal) = refusal(history) {
         return Next::DeadLetter(refusal);
     }
@@ -1054,7 +1056,7 @@ fn page(history: &History, key: &str) -> Next {
     if let Some(exchange) = done {
         return Next::Done(Receipt { record: key.to_owned(), read_at: exchange.ended_at, ..Receipt::default() });
     }
-    if history.exchanges.len() >= PAGE_TRIES_MAX {
+    if tries_max.is_some_and(|most| history.exchanges.len() >= most) {
         return Next::DeadLetter(Why::new("page_not_taken", format!("not accepted; last: {}", last_words(history))));
     }
     Next::Tell

@@ -17,6 +17,7 @@ pub mod contract;
 pub mod crm;
 pub mod decide;
 pub mod effect;
+pub mod emit;
 pub mod ensure;
 pub mod followup;
 pub mod http;

@@ -313,7 +313,7 @@ pub(crate) fn key_of(desired: &Desired) -> Option<String> {
         }
         Desired::ContactFields { record, .. } => Some(key_of_record(Object::Contact, record)),
         Desired::Restore { object, record, .. } => Some(key_of_record(*object, record)),
-        Desired::FindPerson { .. } | Desired::Page { .. } => None,
+        Desired::FindPerson { .. } | Desired::Page { .. } | Desired::Emit { .. } => None,
     }
 }
 

@@ -4,10 +4,12 @@ use crate::inquire::KeptDays;
 use crate::rollback::{HOLD, read_hold};
 use crate::{Engine, Error, micros};
 use jiff::{SignedDuration, Timestamp};
-use ringback_connect::{Connection, Crm, Secret, Source};
+use ringback_connect::sinks::events;
+use ringback_connect::{Connection, Crm, Limits, Secret, Source};
 use ringback_core::contract::{self, Contract};
 use ringback_core::crm::CrmWords;
 use ringback_core::effect::LaneId;
+use ringback_core::emit::Target;
 use ringback_core::id::{AccountId, ConnectionId, ContractId, LocationId};
 use ringback_core::inquiry::Facts;
 use ringback_core::ledger::Salt;
@@ -54,6 +56,15 @@ impl ConnectionFacts {
     pub fn crm(&self) -> Option<&'static dyn Crm> {
         ringback_connect::crm(&self.connection.vendor)
     }
+    /// Another system that is told what happens.
+    pub fn is_told_events(&self) -> bool {
+        self.connection.vendor == events::NAME
+    }
+    /// What whoever is behind it takes, as it is published.
+    pub(crate) fn published(&self) -> Option<Limits> {
+        let told = self.is_told_events().then_some(events::LIMITS);
+        self.crm().map(|c| c.about().limits).or(told)
+    }
 }
 
 /// Everything that decisions of one account read.
@@ -72,6 +83,8 @@ pub struct AccountFacts {
     crm: Option<(LaneId, &'static CrmWords)>,
     page_webhook: Option<LaneId>,
     page_email: Option<LaneId>,
+    /// Who is told what happens, in the order of their lanes.
+    pub(crate) targets: Vec<Target>,
     pub console_url: String,
     pub(crate) days: KeptDays,
     /// What rollbacks put before a person, also what begins or ends only in a moment.
@@ -94,6 +107,7 @@ impl AccountFacts {
             salt: &self.salt,
             console_url: &self.console_url,
             holds: &self.holds,
+            targets: &self.targets,
         }
     }
 
@@ -225,6 +239,9 @@ impl Engine {
             .find_map(|c| c.crm().map(|crm| (c.connection.id.clone(), crm.words())));
         let page_webhook = contract.page.webhook.as_deref().and_then(|name| active(PAGE_WEBHOOK, Some(name)));
         let page_email = if contract.page.email { active(PAGE_EMAIL, None) } else { None };
+        let told = connections.values().filter(|c| c.state == "active" && c.is_told_events());
+        let mut targets: Vec<Target> = told.map(|c| events::target(&c.connection)).collect();
+        targets.sort_by(|a, b| a.lane.cmp(&b.lane));
         Ok(AccountFacts {
             account: account.clone(),
             salt,
@@ -238,6 +255,7 @@ impl Engine {
             crm,
             page_webhook,
             page_email,
+            targets,
             console_url: self.settings().console_url.clone(),
             days: KeptDays {
                 raw: self.settings().raw_days,

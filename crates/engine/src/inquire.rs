@@ -288,14 +288,15 @@ pub(crate) async fn apply(
     Ok(decided.inquiry)
 }
 
-/// Every event is kept whole (as an erasable document) with its schema version, the contract it was decided under and the clauses that were
-/// paused, so that the decision can be made again: a node may decide on facts that another one changed a moment ago.
+/// Every event is kept whole (as an erasable document) with its schema version, the contract it was decided under, the clauses that were
+/// paused and who was told what happened, so that the decision can be made again: a node may decide on facts that another one changed a moment ago.
 fn event_draft(event: &Event, before: &Inquiry, facts: &AccountFacts) -> Draft {
     let json = serde_json::to_string(event).unwrap_or_default();
     let draft = Draft::new("event")
         .with("schema", INQUIRY_SCHEMA)
         .with("contract", &facts.contract_ref)
         .with("standing", facts.standing.counting(&facts.contract))
+        .with("targets", (!facts.targets.is_empty()).then_some(&facts.targets))
         .with("what", event.word())
         .seal_words("event", Some(&json));
     if before.calls.is_empty() && before.offers.is_empty() {

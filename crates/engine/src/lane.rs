@@ -27,6 +27,7 @@ use jiff::{SignedDuration, Timestamp};
 use pace::{LaneState, Pace};
 use queue::{FILLING, Queue, Ready};
 use ringback_connect::Crm;
+use ringback_connect::sinks::events;
 use ringback_core::crm::{CrmOp, DealsWay, KeyWay, WriteTraits};
 use ringback_core::effect::{ContactRef, Desired, Effect};
 use ringback_core::ensure::Receipt;
@@ -69,7 +70,8 @@ const PAGE_TRAITS: WriteTraits = WriteTraits {
 /// What `ensure` must know of the vendor behind a connection. Where a probe of the connection has seen longer lags than are assumed of the
 /// vendor, those count; shorter ones do not, for they were seen on one quiet day.
 pub(crate) fn traits_of(held: &ConnectionFacts) -> WriteTraits {
-    let Some(mut traits) = held.crm().and_then(|c| c.about().writes) else { return PAGE_TRAITS };
+    let told = if held.is_told_events() { events::TRAITS } else { PAGE_TRAITS };
+    let Some(mut traits) = held.crm().and_then(|c| c.about().writes) else { return told };
     let seen = |name| held.connection.setting(name).and_then(probe::lag).unwrap_or_default();
     traits.key_lag = traits.key_lag.max(seen(probe::KEY_LAG_SETTING));
     traits.search_lag = traits.search_lag.max(seen(probe::SEARCH_LAG_SETTING));

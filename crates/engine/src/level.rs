@@ -10,6 +10,7 @@ use crate::inquire::MEETINGS_MAX;
 use crate::{Engine, Error, instant, micros};
 use jiff::Timestamp;
 use ringback_core::contract::{Autonomy, Contract};
+use ringback_core::effect::tells;
 use ringback_core::id::{AccountId, InquiryId};
 use ringback_core::inquiry::{Event, Inquiry, Progress};
 use ringback_core::ledger::Draft;
@@ -359,7 +360,7 @@ impl Engine {
                 let inquiry: Inquiry = upcast::read_own(Form::Inquiry, &row.snapshot)
                     .map_err(|e| Error::Corrupt { what: format!("inquiry {}", row.id), why: e.to_string() })?;
                 let planned = |(target, held): (&String, &ringback_core::inquiry::EffectRef)| {
-                    held.progress == Progress::Planned && target != "find" && !target.starts_with("page")
+                    held.progress == Progress::Planned && target != "find" && !tells(target)
                 };
                 if !inquiry.effects.iter().any(planned) {
                     continue;

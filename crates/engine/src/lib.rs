@@ -16,6 +16,7 @@ pub mod consent;
 pub mod contracts;
 mod corrections;
 pub mod counters;
+pub mod emit;
 pub mod facts;
 pub mod feed;
 pub mod fold;

@@ -151,18 +151,22 @@ impl Engine {
     /// `person` is the caller's keyed hash (as in `Inquiry::person`). What other people said in the same words stays theirs.
     pub async fn erase_person(&self, account: &AccountId, person: &str, why: &str) -> Result<Erasure, Error> {
         let facts = self.facts(account).await?;
+        // What nobody listens for any more is not waited for.
+        let gone = facts.connections.iter().filter(|(_, held)| held.is_told_events() && held.state != "active");
+        let away: HashSet<String> = gone.map(|(lane, _)| lane.clone()).collect();
         let mut met = 0;
         let erasure = loop {
             let others = self.documents_of_others(account, &facts.salt, person).await?;
             let (account, person, why, now) =
                 (account.as_str().to_owned(), person.to_owned(), why.to_owned(), self.now());
-            let salt = facts.salt.clone();
+            let (salt, away) = (facts.salt.clone(), away.clone());
             let done = self
                 .store()
                 .write(Site::Erase, move |tx| {
                     Box::pin(async move {
+                        let erasure = Erasure::default();
                         let mut work =
-                            Work { tx, account: &account, salt: &salt, why: &why, now, erasure: Erasure::default() };
+                            Work { tx, account: &account, salt: &salt, why: &why, away: &away, now, erasure };
                         match work.under_way(&person).await? {
                             Some(refusal) => Ok(Err(refusal)),
                             None => {
@@ -236,6 +240,8 @@ struct Work<'a> {
     account: &'a str,
     salt: &'a Salt,
     why: &'a str,
+    /// Lanes of receivers of events that are switched off.
+    away: &'a HashSet<String>,
     now: Timestamp,
     erasure: Erasure,
 }
@@ -251,7 +257,8 @@ impl Work<'_> {
                 )));
             }
             let effects = store::effects_of_inquiry(self.tx, self.account, &inquiry).await?;
-            let moving = |e: &&EffectRow| e.lane != store::TIMER_LANE && !settled(e);
+            let away = self.away;
+            let moving = |e: &&EffectRow| e.lane != store::TIMER_LANE && !settled(e) && !away.contains(&e.lane);
             if let Some(effect) = effects.iter().find(moving) {
                 return Ok(Some(format!(
                     "effect {} of inquiry {inquiry} is still under way: wait until the CRM is in step, then erase the caller",
@@ -399,9 +406,11 @@ impl Work<'_> {
             receipt.found.clear();
             row.receipt = Some(write_stored("receipt", &row.id, &receipt)?);
         }
-        if row.state == "dead" {
-            // It could be sent again, and there is nothing left to send.
+        if row.state == "dead" || (self.away.contains(&row.lane) && !settled(&row)) {
+            // It could be sent, or sent again, and there is nothing left to send.
             row.state = "superseded".into();
+            row.settled_at = row.settled_at.or(Some(micros(self.now)));
+            row.in_flight_until = None;
         }
         row.why = Some(SCRUBBED.into());
         unless_moved(store::effect_update_if(self.tx, &row).await?)?;
@@ -596,6 +605,7 @@ fn scrub_desired(desired: &mut Desired) {
             notice.subject.clear();
             notice.lines.clear();
         }
+        Desired::Emit { emission, .. } => emission.personal.values_mut().for_each(String::clear),
     }
 }
 

@@ -70,7 +70,7 @@ pub struct Shown {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Consequence {
     pub inquiry: InquiryId,
-    /// `paged`, `escalated`, `task`, `automation`.
+    /// `paged`, `emitted`, `escalated`, `task`, `automation`.
     pub what: String,
     pub words: String,
     pub at: Timestamp,

@@ -6,6 +6,7 @@
 use crate::{Engine, Error, instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use ringback_connect::sinks::events;
 use ringback_core::crm::Why;
 use ringback_core::id::AccountId;
 use ringback_core::standing::Pause;
@@ -57,6 +58,9 @@ pub struct Kind {
     /// Classes of dead letters that belong here.
     dead: &'static [&'static str],
 }
+
+/// The class under which dead letters of receivers of events are counted.
+const EVENT: &str = "event";
 
 /// Every kind, the most frequent first.
 pub static KINDS: &[Kind] = &[
@@ -245,6 +249,20 @@ pub static KINDS: &[Kind] = &[
         ],
         dead: &["page_not_taken", "mail_refused", "mail_later", "mail_unknown", "no_address", "no_url"],
     },
+    Kind {
+        id: "event_not_taken",
+        title: "Another system does not take what it is told",
+        means: "A receiver of events (a calendar, an analytics store, a ticket desk) is away, switched off, or refuses. Calls and the CRM are not \
+                touched by it.",
+        by_itself: "What it is to be told waits in order, and is tried ever more slowly. After 72 hours, 120 unclear answers, or a plain refusal, it is a dead letter. A \
+                    repeat carries the same id, so nothing is taken twice.",
+        you: &[
+            deed("See which receiver, and what it said.").command("ringback doctor").page("/connections"),
+            deed("Switch it on, or mend its address or secret in the settings.").command("ringback config show"),
+            deed("Send again what was given up meanwhile.").command("ringback dead-letters list").page("/dead-letters"),
+        ],
+        dead: &[EVENT],
+    },
 ];
 
 /// A kind with what is true of it now.
@@ -264,6 +282,8 @@ pub struct Page {
 /// The state of this moment, as far as the store knows it.
 struct Live {
     lanes: Vec<Lane>,
+    /// Of receivers of events.
+    receivers: Vec<Lane>,
     dead: BTreeMap<String, (u64, Option<i64>)>,
     quarantined: (u64, Option<i64>),
     /// Callers who may be several records.
@@ -296,6 +316,7 @@ impl Engine {
             // With the database down the runbook is needed most.
             Err(Error::Store(error)) => Live {
                 lanes: Vec::new(),
+                receivers: Vec::new(),
                 dead: BTreeMap::new(),
                 quarantined: (0, None),
                 ambiguous: 0,
@@ -321,6 +342,7 @@ impl Engine {
             Box::pin(async move {
                 let mut live = Live {
                     lanes: Vec::new(),
+                    receivers: Vec::new(),
                     dead: BTreeMap::new(),
                     quarantined: (0, None),
                     ambiguous: store::reviews_open(tx, &id, Some("match"), None, HELD_MAX, &After::start())
@@ -355,7 +377,8 @@ impl Engine {
                     let horizon = at.saturating_add(86_400_000_000);
                     let first = store::effects_due(tx, &id, &connection.id, horizon, 20).await?;
                     let lane = lane.as_ref();
-                    live.lanes.push(Lane {
+                    let told = connection.vendor == events::NAME;
+                    let lane = Lane {
                         name: connection.name,
                         open_until: lane
                             .filter(|l| l.breaker.as_deref() == Some("open"))
@@ -367,12 +390,16 @@ impl Engine {
                         last_ok: lane.and_then(|l| l.last_ok_at),
                         last_error: lane.and_then(|l| l.last_error.clone()),
                         why: first.into_iter().filter_map(|row| row.why).collect(),
-                    });
+                    };
+                    if told { live.receivers.push(lane) } else { live.lanes.push(lane) }
                 }
                 for row in store::effects_dead(tx, &id, DEAD_MAX).await? {
                     let why = row.why.unwrap_or_default();
-                    let class =
-                        serde_json::from_str::<Why>(&why).map_or_else(|_| "refused".to_owned(), |why| why.class);
+                    let class = match row.kind.as_str() {
+                        // Whatever its receiver says, it is about that receiver.
+                        "emit" => EVENT.to_owned(),
+                        _ => serde_json::from_str::<Why>(&why).map_or_else(|_| "refused".to_owned(), |why| why.class),
+                    };
                     let entry = live.dead.entry(class).or_default();
                     entry.0 += 1;
                     entry.1 = [entry.1, row.settled_at].into_iter().flatten().min();
@@ -419,8 +446,9 @@ fn page(kind: &Kind, live: &Live, now: Timestamp, zone: &TimeZone) -> Page {
         found.map(|why| format!("{}: {} wait; “{why}”.", lane.name, lane.waiting))
     };
     match kind.id {
-        "crm_down" => {
-            for lane in &live.lanes {
+        "crm_down" | "event_not_taken" => {
+            let lanes = if kind.id == "crm_down" { &live.lanes } else { &live.receivers };
+            for lane in lanes {
                 let ok = lane.last_ok.map_or_else(|| "never yet".to_owned(), at);
                 match lane.open_until {
                     Some(until) => said.push(format!(

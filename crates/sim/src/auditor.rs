@@ -81,6 +81,7 @@ pub fn audit(world: &World, played: &Played) -> Verdict {
             view.deals(&deals, &mut verdict);
             laws::protocol(&view, &mut verdict);
             laws::pages(vendors.pager.vendor(), account, &mut verdict);
+            laws::events(&view, vendors.desk.vendor(), &mut verdict);
         });
     }
     for leak in played.stage.leaks() {

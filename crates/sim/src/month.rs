@@ -503,7 +503,10 @@ impl Days<'_> {
     async fn call_back(&self, caller: &str, result: CallbackResult) -> Result<()> {
         let by = UserId::from_text("user_sim");
         for inquiry in crate::run::open_of(&self.engine, &self.account, caller).await? {
-            for event in [Event::Taken { by: by.clone() }, Event::CalledBack { result, note: None, by: by.clone() }] {
+            for event in [
+                Event::Taken { by: by.clone() },
+                Event::CalledBack { result, note: None, by: by.clone(), booked_for: None },
+            ] {
                 match self.engine.act(&self.account, &inquiry.id, event).await {
                     // Settled meanwhile.
                     Ok(_) | Err(Error::MovedOn(_)) => {}

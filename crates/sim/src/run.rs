@@ -4,6 +4,8 @@ mod acts;
 mod live;
 mod setup;
 mod tempo;
+#[cfg(test)]
+mod told;
 
 pub(crate) use acts::open_of;
 pub use live::{Heard, Live};
@@ -265,6 +267,7 @@ impl Player<'_> {
             self.stage.with_vendors(n, |v| {
                 v.crm.set_script(crate::world::quiet());
                 v.pager.set_script(crate::world::quiet());
+                v.desk.set_script(crate::world::quiet());
             });
         }
     }
@@ -301,7 +304,8 @@ impl Player<'_> {
             self.stage.with_vendors(n, |v| {
                 v.crm.settle(ended_ms);
                 v.pager.settle(ended_ms);
-                for (name, hits) in v.crm.hits().iter().chain(v.pager.hits()) {
+                v.desk.settle(ended_ms);
+                for (name, hits) in v.crm.hits().iter().chain(v.pager.hits()).chain(v.desk.hits()) {
                     *faults.entry(name).or_default() += hits;
                 }
             });

@@ -55,6 +55,15 @@ impl Clock for VirtualClock {
 pub struct Vendors {
     pub crm: Faulty<HubSpot>,
     pub pager: Faulty<WebhookSink>,
+    pub desk: Faulty<WebhookSink>,
+}
+
+/// Who is behind an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Host {
+    Crm,
+    Pager,
+    Desk,
 }
 
 /// What became of a delivery.
@@ -77,8 +86,8 @@ pub struct Stage {
     pub clock: Arc<VirtualClock>,
     pub hook: Arc<CrashHook>,
     vendors: Vec<Mutex<Vendors>>,
-    /// Base URL → account and whether it is the pager.
-    hosts: BTreeMap<String, (usize, bool)>,
+    /// Base URL → account and who is there.
+    hosts: BTreeMap<String, (usize, Host)>,
     tokens: Vec<String>,
     deliveries: Vec<Delivery>,
     waiting: Mutex<Waiting>,
@@ -102,13 +111,19 @@ pub fn pager_url(letter: char) -> String {
     format!("https://pager-{letter}.sim.test/in")
 }
 
+/// The address of the system that an account tells of everything.
+pub fn desk_url(letter: char) -> String {
+    format!("https://desk-{letter}.sim.test/in")
+}
+
 impl Stage {
     /// Sets the stage for a world.
     pub fn new(world: &World, vendors: Vec<Vendors>, hook: Arc<CrashHook>, trace: bool) -> Self {
         let mut hosts = BTreeMap::new();
         for (n, account) in world.accounts.iter().enumerate() {
-            hosts.insert(crm_url(account.letter), (n, false));
-            hosts.insert(pager_url(account.letter), (n, true));
+            hosts.insert(crm_url(account.letter), (n, Host::Crm));
+            hosts.insert(pager_url(account.letter), (n, Host::Pager));
+            hosts.insert(desk_url(account.letter), (n, Host::Desk));
         }
         let queue = world.deliveries.iter().enumerate().map(|(n, d)| (d.due_ms, n)).collect();
         Self {
@@ -220,12 +235,12 @@ impl Stage {
     }
 
     fn exchange(&self, call: &Outgoing<'_>) -> (Result<HttpReply, Fault>, i64) {
-        let Some(&(account, pager)) = self.hosts.get(call.base_url) else {
+        let Some(&(account, host)) = self.hosts.get(call.base_url) else {
             return (Err(Fault::Refused(format!("no such host: {}", call.base_url))), 1);
         };
         let mut headers = call.request.headers.clone();
         if let Some(Authorization::Bearer(secret)) = &call.auth {
-            if self.tokens.get(account).is_none_or(|t| t != secret.reveal()) || pager {
+            if self.tokens.get(account).is_none_or(|t| t != secret.reveal()) || host != Host::Crm {
                 lock(&self.leaks).push(format!("the credential of {} went to {}", call.connection, call.base_url));
             }
             headers.push(("authorization".into(), format!("Bearer {}", secret.reveal())));
@@ -240,8 +255,11 @@ impl Stage {
         let timeout_ms = i64::try_from(call.timeout.as_millis()).unwrap_or(i64::MAX);
         let Some(vendors) = self.vendors.get(account) else { return (Err(Fault::Refused("no vendor".into())), 1) };
         let mut vendors = lock(vendors);
-        let Exchanged { what, took_ms } =
-            if pager { vendors.pager.exchange(&request, now_ms) } else { vendors.crm.exchange(&request, now_ms) };
+        let Exchanged { what, took_ms } = match host {
+            Host::Crm => vendors.crm.exchange(&request, now_ms),
+            Host::Pager => vendors.pager.exchange(&request, now_ms),
+            Host::Desk => vendors.desk.exchange(&request, now_ms),
+        };
         drop(vendors);
         self.say(|| {
             let body = String::from_utf8_lossy(&request.body);

@@ -60,9 +60,12 @@ pub struct Account {
     /// The CRM's token.
     pub token: String,
     pub pager_secret: Option<String>,
+    /// Of another system that is told of everything; accounts without one are as they were before there was any.
+    pub desk_secret: Option<String>,
     pub people: Vec<Person>,
     pub crm_faults: Script,
     pub pager_faults: Script,
+    pub desk_faults: Script,
 }
 
 impl Account {
@@ -81,6 +84,10 @@ impl Account {
     /// The id of its outgoing pages.
     pub fn pager(&self) -> String {
         format!("conn_{}_pager", self.letter)
+    }
+    /// The id of the system that is told of everything.
+    pub fn desk(&self) -> String {
+        format!("conn_{}_desk", self.letter)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Receivers for what goes out: a Standard Webhooks endpoint and a mail server.
+//! Receivers for what goes out: a Standard Webhooks endpoint, for pages and events alike, and a mail server.
 
 use crate::fault::{Refusing, Vendor};
 use crate::log::{Deed, Effect, Log, Seen};
@@ -151,7 +151,21 @@ impl Vendor for WebhookSink {
         }
     }
 
+    /// `GET /_twin/pages`: every message once, with how often it came. `POST /_twin/fail` with `{"status":410,"times":1}`: as
+    /// [`WebhookSink::fail_next`].
     fn control(&mut self, request: &Request, _now_ms: i64) -> Option<Reply> {
+        if request.segments() == ["_twin", "fail"] {
+            let order: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            let number = |name: &str| order[name].as_u64().and_then(|n| u32::try_from(n).ok());
+            let status = number("status").and_then(|n| u16::try_from(n).ok());
+            return Some(match (status, number("times")) {
+                (Some(status @ 100..=599), Some(times)) => {
+                    self.fail_next(status, times);
+                    Reply::empty(204)
+                }
+                _ => Reply::json(400, &json!({ "error": "status and times are wanted" })),
+            });
+        }
         (request.segments() == ["_twin", "pages"]).then(|| {
             let pages: Vec<Value> = self
                 .pages

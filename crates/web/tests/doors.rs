@@ -1080,7 +1080,7 @@ async fn a_proof_is_shown_listed_and_taken_along() {
     assert_eq!(world.page(&sam, "/proof/2/print").await.status, StatusCode::NOT_FOUND);
     let north = world.north.token(world.engine.store(), "read", 10).await;
     assert_eq!(world.api(&north, "/api/v1/proofs/1").await.status, StatusCode::NOT_FOUND, "another account's");
-    assert_eq!(world.api(&token, "/api/v1/runbook").await.json()["data"].as_array().unwrap().len(), 15);
+    assert_eq!(world.api(&token, "/api/v1/runbook").await.json()["data"].as_array().unwrap().len(), 16);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! `connect`: set-up of a CRM.
+//! `connect`: set-up of a CRM, and how a receiver of events stands.
 
 use crate::commands::serve::hook_urls;
 use crate::config::{Account, Kind};
@@ -21,6 +21,14 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) 
     applied.iter().flat_map(|a| a.notes()).for_each(note);
     let hooks: Vec<Value> =
         hook_urls(house.config()).into_iter().filter(|h| h["account"] == account.slug.as_str()).collect();
+    let receivers = house.engine.receivers(&account.id()).await?;
+    if let Some(receiver) = receivers.iter().find(|r| r.connection == name) {
+        out.result(receiver, || {
+            let state = &crate::commands::doctor::told(receiver);
+            format!("{name}: {state}\nIt is sent one signed message for each event: see docs/guides/events.md.\n")
+        });
+        return Ok(());
+    }
     if wanted.kind != Kind::Crm {
         let own: Vec<&Value> = hooks.iter().filter(|h| h["connection"] == name).collect();
         out.result(&json!({ "connection": name, "hooks": own }), || hook_table(&own));

@@ -91,7 +91,7 @@ fn letters(rows: &[EffectRow]) -> String {
         vec![r.id.clone(), r.kind.clone(), r.lane.clone(), since, short]
     };
     let mut shown = table(&["id", "what", "lane", "since", "why"], &rows.iter().map(cells).collect::<Vec<_>>());
-    let cures: BTreeSet<&str> = rows.iter().map(|r| refused(r).cure()).collect();
+    let cures: BTreeSet<&str> = rows.iter().map(|r| refused(r).cure(&r.kind)).collect();
     for cure in cures {
         shown.push_str("\n\n");
         shown.push_str(cure);

@@ -9,11 +9,13 @@ use crate::house;
 use crate::out::Out;
 use crate::problems::{Exit, Fail};
 use ringback_connect::calls;
+use ringback_connect::sinks::events;
 use ringback_core::contract;
 use ringback_core::crm::Object;
 use ringback_core::id::ConnectionId;
 use ringback_core::problem::Problem;
 use ringback_engine::clock::{Clock as _, SystemClock};
+use ringback_engine::emit::Receiver;
 use ringback_engine::feed::FeedSeen;
 use ringback_engine::{Engine, setup};
 use ringback_store::{Durability, Options, Store};
@@ -86,6 +88,7 @@ pub(crate) async fn run(out: Out, reading: &Reading, volume: Option<Volume>) -> 
         }
     }
     feeds(config, &mut found).await;
+    receivers(config, &mut found).await;
     clock(&mut found);
     match trial(reading).await {
         Ok(trial) => {
@@ -362,6 +365,55 @@ fn feed(name: &str, seen: &FeedSeen, found: &mut Findings) {
             found.ok(name, format!("its calls: read {ago} s ago, newest change {newest}, {} taken in", feed.taken));
         }
     }
+}
+
+/// Who is told what happens, and what was not taken.
+async fn receivers(config: &Config, found: &mut Findings) {
+    let wanted = |account: &&Account| account.connections.iter().any(|c| c.connection.vendor == events::NAME);
+    if !config.accounts.iter().any(|account| wanted(&account)) {
+        return;
+    }
+    // What keeps the store from being opened was told above.
+    let Ok(store) = house::open_store(config).await else { return };
+    let Ok(engine) = house::engine(config, store) else { return };
+    for account in config.accounts.iter().filter(wanted) {
+        match engine.receivers(&account.id()).await {
+            Ok(all) => {
+                for receiver in all.iter().filter(|r| r.state == "active") {
+                    let name = format!("{}/{}", account.slug, receiver.connection);
+                    let says = told(receiver);
+                    if receiver.dead_letters > 0 {
+                        let cure =
+                            "`ringback dead-letters list` says why; mend it there, then `ringback dead-letters replay`";
+                        found.bad(State::Warning, &name, says, cure);
+                    } else if let Some(error) = &receiver.last_error {
+                        let cure = "nothing is lost while it waits: see whether the receiver is switched on";
+                        found.bad(State::Warning, &name, format!("{says}; {error}"), cure);
+                    } else {
+                        found.ok(&name, says);
+                    }
+                }
+            }
+            Err(error) => found.fail(&account.slug, &error.into()),
+        }
+    }
+    engine.store().clone().close().await;
+}
+
+/// What a receiver is told, and how far it has been told.
+pub(crate) fn told(receiver: &Receiver) -> String {
+    let with = match receiver.personal.as_slice() {
+        [] => "no value about a person".to_owned(),
+        some => some.join(", "),
+    };
+    let last = receiver.last_answered_at.map_or_else(|| "no answer yet".to_owned(), |at| format!("last answered {at}"));
+    let since = receiver.oldest.map(|at| format!(" since {at}")).unwrap_or_default();
+    format!(
+        "is told of {} with {with}; {} waiting{since}, {last}, {} dead letters",
+        receiver.told.join(", "),
+        receiver.waiting,
+        receiver.dead_letters
+    )
 }
 
 fn clock(found: &mut Findings) {

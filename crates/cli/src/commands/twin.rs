@@ -41,12 +41,12 @@ pub(crate) async fn run(out: Out, twin: &Twin) -> Result<(), Fail> {
         }
         TwinVendor::Sink => {
             let token = secret("whsec_cmluZ2JhY2stdHdpbi1zZWNyZXQtMDEyMzQ1Njc4OQ==");
-            announce(out, address, &token, None);
+            announce(out, address, &token, Some(("/_twin/pages", &events_lines(&token, address))));
             serve(shared(WebhookSink::new(&token)), listener, signals, None).await
         }
         crm => {
             let (held, lines, token) = crm_twin(crm.word(), twin, address)?;
-            announce(out, address, &token, Some(&lines));
+            announce(out, address, &token, Some(("/_twin/books", &lines)));
             let held = shared(held);
             let to = (crm == TwinVendor::Hook).then(|| twin.public_url.trim_end_matches('/').to_owned());
             serve(held.clone(), listener, signals, to.map(|to| (held, to))).await
@@ -78,14 +78,23 @@ pub(crate) fn lines(held: &dyn Books, token: &str, address: SocketAddr) -> Strin
     lines
 }
 
-fn announce(out: Out, address: SocketAddr, token: &str, lines: Option<&str>) {
+/// The lines of a settings file that tell a receiver at that address of everything.
+fn events_lines(token: &str, address: SocketAddr) -> String {
+    format!(
+        "[[account.connection]]\nname     = \"receiver\"\nvendor   = \"events\"\nbase_url = \"http://{address}/in\"\nsecret   = {{ text = \"{token}\" }}\n\
+         settings = {{ events = \"all\" }}\n# and under [http]: allow_private_addresses = true\n"
+    )
+}
+
+/// `lines`: where to see what it holds, and the settings that lead to it.
+fn announce(out: Out, address: SocketAddr, token: &str, lines: Option<(&str, &str)>) {
     if out.json {
-        note(json!({ "listening": address, "token": token, "settings": lines }).to_string());
+        note(json!({ "listening": address, "token": token, "settings": lines.map(|(_, lines)| lines) }).to_string());
         return;
     }
     note(format!("a twin on http://{address}, token {token}; what it saw: http://{address}/_twin/log"));
-    if let Some(lines) = lines {
-        note("in it now: /_twin/books. For ringback.toml:\n");
+    if let Some((held, lines)) = lines {
+        note(format!("in it now: {held}. For ringback.toml:\n"));
         out.result(&json!({}), || lines.to_owned());
     }
 }

@@ -4,6 +4,7 @@ use super::read::{Context, check_url};
 use super::tree::{Section, near};
 use crate::problems::{Exit, Fail, Source};
 use jiff::civil::Date;
+use ringback_connect::sinks::events;
 use ringback_connect::{Connection, Secret};
 use ringback_core::contract::Contract;
 use ringback_core::followup::calendar::{Block, Calendar, Holiday, Week};
@@ -98,8 +99,8 @@ impl Kind {
     }
 }
 
-/// Vendor words of outgoing pages that a file may name; e-mail comes from [mail].
-const SINKS: &[&str] = &["webhook"];
+/// Vendor words of outgoing pages and events that a file may name; e-mail comes from [mail].
+const SINKS: &[&str] = &["webhook", events::NAME];
 
 /// One connection with its secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -425,6 +426,7 @@ fn connection(
             let crm = ringback_connect::crm(&connection.vendor)?;
             Some(crm.check(&connection).into_iter().chain(ringback_connect::calls::check(crm, &connection)).collect())
         })
+        .or_else(|| (connection.vendor == events::NAME).then(|| events::check(&connection)))
         .unwrap_or_default();
     for problem in found {
         // The vendor names the setting first; that is where the caret belongs.

@@ -13,6 +13,8 @@ mod demo;
 #[cfg(test)]
 mod drill;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod feeds;
 #[cfg(test)]
 mod home;

@@ -14,10 +14,10 @@
 //! The address of the connection is the whole address; the body's names are users' mappings and never change within a `schema`.
 
 use crate::acks::{self, AckStatus, CALLBACK_URL};
-use crate::wire::retry_after;
+use crate::receiver::{self, unknown};
 use crate::{About, Auth, Connection, Crm, Limits, Replies, Unsupported};
 use jiff::Timestamp;
-use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Held, Object, Outcome, Properties, Why, WriteTraits};
+use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Held, Object, Outcome, Properties, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest, Method};
 use ringback_core::identity::{Phone, phone};
 use ringback_core::problem::Problem;
@@ -26,10 +26,6 @@ use std::time::Duration;
 
 /// Version of the body; another number only with other names or meanings.
 pub const SCHEMA: &str = "1";
-/// The wait after a 429 that names none.
-const USUAL_WAIT: Duration = Duration::from_secs(30);
-/// The wait for a queue to empty, or for a workflow to be there again after a restart.
-const LONG_WAIT: Duration = Duration::from_mins(1);
 
 static ABOUT: About = About {
     name: "hook",
@@ -217,46 +213,11 @@ fn caller(object: Object, properties: &Properties, connection: &Connection) -> V
     }
 }
 
-fn why(class: &str, words: &str, reply: &HttpReply) -> Why {
-    Why::new(class, format!("{words} (HTTP {})", reply.status)).status(reply.status)
-}
-
-fn unknown(class: &str, words: &str, reply: &HttpReply) -> Outcome {
-    Outcome::Unknown { why: why(class, words, reply) }
-}
-
-/// What the guide and the products' pages say of a status is believed; every other leaves it open whether the record was received.
 fn answered(operation: &CrmOp, reply: &HttpReply, received_at: Timestamp) -> Outcome {
     let body: Option<Value> = serde_json::from_slice(&reply.body).ok();
-    let refuse = |class: &str, words: &str| Outcome::Refused { why: why(class, words, reply) };
-    let later = |wait: Duration, class: &str, words: &str| {
-        let after = retry_after(reply, received_at).filter(|asked| !asked.is_zero()).unwrap_or(wait);
-        Outcome::Retry { after: Some(after), why: why(class, words, reply) }
-    };
-    let says = |words: &str| String::from_utf8_lossy(&reply.body).to_ascii_lowercase().contains(words);
     match reply.status {
         200..=299 => accepted(operation, reply, body.as_ref()),
-        // Not followed: the address was allowed, its target was not. Who sent it may be a gateway that has passed the message on.
-        300..=399 => unknown("redirected", "The address leads elsewhere", reply),
-        401 | 403 => {
-            Outcome::AuthExpired { why: why("unauthorized", "The receiver does not accept the signature", reply) }
-        }
-        410 => refuse("switched_off", "The receiver is switched off"),
-        429 => later(USUAL_WAIT, "rate_limited", "The receiver asks to wait"),
-        400 if says("queue is full") => later(LONG_WAIT, "queue_full", "The receiver's queue is full"),
-        // n8n, while a workflow is not active: also for the moments of its own restart.
-        404 if says("is not registered") => later(LONG_WAIT, "switched_off", "The workflow is not active"),
-        // 408 is said by whatever stands in between, whoever's words it carries.
-        400..=407 | 409..=499 => match rejected(operation, body.as_ref()) {
-            Some(outcome) => outcome,
-            None if reply.status == 404 => refuse("no_such_address", "There is no receiver at the address"),
-            None if matches!(reply.status, 400 | 405 | 413 | 415) => {
-                refuse("bad_request", "The receiver will not have it")
-            }
-            None => unknown("unexpected_status", "The receiver says neither yes nor no", reply),
-        },
-        408 => unknown("no_answer", "The receiver gave up waiting", reply),
-        _ => unknown("server_error", "The receiver failed", reply),
+        _ => receiver::no(reply, received_at, || rejected(operation, body.as_ref())),
     }
 }
 
@@ -268,31 +229,15 @@ fn rejected(operation: &CrmOp, body: Option<&Value>) -> Option<Outcome> {
 
 /// Received; written only where the answer is an acknowledgement.
 fn accepted(operation: &CrmOp, reply: &HttpReply, body: Option<&Value>) -> Outcome {
-    let text = String::from_utf8_lossy(&reply.body);
-    let html = reply.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("html"));
-    if html || text.trim_start().starts_with('<') {
-        return unknown("unreadable_reply", "A page answered, not the receiver", reply);
+    if let Some(outcome) = receiver::no_answer(reply, body) {
+        return outcome;
     }
-    let Some(body) = body else {
-        // Half an object may be half an acknowledgement.
-        if text.trim_start().starts_with(['{', '[']) {
-            return unknown("unreadable_reply", "The answer is cut off", reply);
-        }
-        return Outcome::Done { held: Held::default() };
-    };
-    match acks::in_answer(body) {
+    match body.and_then(acks::in_answer) {
         Some(Ok(ack)) if ack.is_about(operation) => ack.outcome(operation),
         Some(Ok(_)) => unknown("foreign_acknowledgement", "The answer acknowledges another event", reply),
         Some(Err(error)) => unknown("unreadable_acknowledgement", &error.words, reply),
-        None if failed(body) => unknown("error_with_success", "The answer is a success and says error", reply),
-        None => Outcome::Done { held: Held::default() },
+        None => receiver::failed(reply, body).unwrap_or_else(|| Outcome::Done { held: Held::default() }),
     }
-}
-
-fn failed(body: &Value) -> bool {
-    let status = body.get("status").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-    let error = body.get("error").is_some_and(|error| !matches!(error, Value::Null | Value::Bool(false)));
-    error || matches!(status.as_str(), "error" | "failed" | "failure")
 }
 
 #[cfg(test)]

@@ -160,7 +160,7 @@ fn lockstep(world: &World, turns: &[Turn]) -> Result<(), TestCaseError> {
             }
             Turn::Assign => both.go(&Event::Assigned { to: StaffId::from_text("staff_cora"), by: by.clone() })?,
             Turn::CalledBack(result) => {
-                both.go(&Event::CalledBack { result: *result, note: None, by: by.clone() })?;
+                both.go(&Event::CalledBack { result: *result, note: None, by: by.clone(), booked_for: None })?;
             }
         }
     }
@@ -445,7 +445,9 @@ fn recorded(house: &House, records: &[Record], memory: &[Remembered], message: u
                 What::Answered { kind: ReviewKind::Match, choice: Choice::Pick { id }, by: by.clone() }
             }
             Turn::Assign => What::Event(Event::Assigned { to: StaffId::from_text("staff_cora"), by: by.clone() }),
-            Turn::CalledBack(result) => What::Event(Event::CalledBack { result: *result, note: None, by: by.clone() }),
+            Turn::CalledBack(result) => {
+                What::Event(Event::CalledBack { result: *result, note: None, by: by.clone(), booked_for: None })
+            }
         };
         happened.push(Happened { at: now, what });
     }

@@ -245,7 +245,7 @@ fn a_question_about_a_field_outlives_the_callback() {
     let house = house(Autonomy::AutoLowRisk);
     let (two, now) = looked(&house, NO_HEAT, vec![record("901", &[("phone", CALLER), ("rb_urgency", "")])]);
     let id = review(&two.inquiry, "urgency");
-    let called = |result| Event::CalledBack { result, note: None, by: UserId::from_text("user_1") };
+    let called = |result| Event::CalledBack { result, note: None, by: UserId::from_text("user_1"), booked_for: None };
     let wrong = step(two.inquiry.clone(), &called(CallbackResult::WrongNumber), &house.facts(), now);
     assert!(wrong.inquiry.reviews.is_empty(), "what a stranger said is nothing to approve");
     let three = step(two.inquiry, &called(CallbackResult::Reached), &house.facts(), now);

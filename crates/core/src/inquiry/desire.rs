@@ -6,7 +6,7 @@ use super::*;
 use crate::contract::{Autonomy, Notes};
 use crate::crm::{CrmWords, KEY_PROPERTY, Object, Properties, placeholder_name, written_instant};
 use crate::decide::{change_digest, ownership_held, stands_by};
-use crate::effect::{ContactRef, Desired, Effect, Need, Notice, STAMPS, TRACE_PROPERTY, trace_path};
+use crate::effect::{ContactRef, Desired, Effect, Need, Notice, STAMPS, TRACE_PROPERTY, emits, tells, trace_path};
 use crate::identity::{self, MatchFacts, MatchKind, Phone};
 use crate::plan::VerdictKind;
 use crate::roster::{KnownNumber, Location};
@@ -52,7 +52,7 @@ impl Wish {
                 (before, properties.len())
             }
             // What is taken back is so or is a dead letter: a person wanted exactly that.
-            Desired::Page { .. } | Desired::Restore { .. } => return Some(self),
+            Desired::Page { .. } | Desired::Emit { .. } | Desired::Restore { .. } => return Some(self),
         };
         if before != after {
             self.whole = Some(whole);
@@ -66,8 +66,16 @@ impl Wish {
             // What is under way to a record settles first; what it is then is what is compared.
             let under_way =
                 inquiry.effects.iter().filter(|(t, e)| e.progress == Progress::Planned && **t != self.target);
-            let writes = under_way.filter(|(t, _)| !t.starts_with("page") && *t != "find");
+            let writes = under_way.filter(|(t, _)| !tells(t) && *t != "find");
             return writes.map(|(_, e)| Need { effect: e.id.clone(), settled: true }).collect();
+        }
+        if let Desired::Emit { .. } = &self.desired {
+            // A receiver hears of an inquiry in the order in which it happened; what it could not be told holds up nothing.
+            let earlier = inquiry
+                .effects
+                .iter()
+                .filter(|(t, e)| e.progress == Progress::Planned && **t != self.target && emits(t, Some(&self.lane)));
+            return earlier.map(|(_, e)| Need { effect: e.id.clone(), settled: true }).collect();
         }
         let Desired::Activity { contact: ContactRef::MadeBy(_), .. } = &self.desired else { return Vec::new() };
         let id = maker(inquiry, planned);
@@ -264,7 +272,7 @@ pub(super) fn matched(inquiry: &Inquiry, facts: &Facts<'_>) -> Option<Match> {
     let text = |field: &str, at: u16| {
         inquiry.claims.get(field).filter(|c| c.claim.confidence.0 >= at).map(|c| c.claim.value.text())
     };
-    let (email, name) = (text("email", 900), text("caller_name", 900));
+    let (email, name) = (text("email", SURE_AT), text("caller_name", SURE_AT));
     let known = known.filter(|k| !(*k == KnownNumber::Shared && crate::mutant::on("shared_number_linked")));
     let mut found = identity::resolve(&MatchFacts {
         phone: &phone,

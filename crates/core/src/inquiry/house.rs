@@ -63,6 +63,7 @@ pub(crate) struct House {
     pub(crate) contract_ref: ContractRef,
     pub(crate) standing: Standing,
     pub(crate) holds: Vec<crate::rollback::Hold>,
+    pub(crate) targets: Vec<crate::emit::Target>,
     pub(crate) salt: Salt,
     pub(crate) lane: LaneId,
     pub(crate) page: LaneId,
@@ -108,6 +109,7 @@ impl House {
             contract_ref: ContractRef { id: ContractId::from_text("ctr_1"), name: "missed-calls".into(), version: 4 },
             standing: Standing::default(),
             holds: Vec::new(),
+            targets: Vec::new(),
             salt: Salt(b"salt".to_vec()),
             lane: ConnectionId::from_text("conn_crm"),
             page: ConnectionId::from_text("conn_page"),
@@ -127,6 +129,7 @@ impl House {
             salt: &self.salt,
             console_url: "https://console.example",
             holds: &self.holds,
+            targets: &self.targets,
         }
     }
 

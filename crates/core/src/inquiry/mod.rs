@@ -6,6 +6,7 @@
 //! are events too.
 
 mod desire;
+mod emitted;
 mod foresee;
 mod mode;
 mod offered;
@@ -23,7 +24,8 @@ use crate::claim::{Claim, Reading, Summary};
 use crate::consent::{self, Consent, OptOut};
 use crate::contract::{Autonomy, Contract};
 use crate::crm::{CrmWords, Record};
-use crate::effect::LaneId;
+use crate::effect::{LaneId, tells};
+use crate::emit::Target;
 use crate::ensure::{Receipt, not_held};
 use crate::followup::clock::{Clock, Urgency};
 use crate::id::{AccountId, CallId, EffectId, InquiryId, LocationId, ReviewId, SignalId, StaffId, UserId};
@@ -51,6 +53,8 @@ pub const CALLS_MAX: usize = 100;
 pub const REJECTED_MAX: usize = 50;
 /// How confident an urgency, a flag or an e-mail must be to steer anything, in thousandths.
 pub const STEER_AT: u16 = 600;
+/// How confident a name or an address must be to stand for the caller, in thousandths.
+const SURE_AT: u16 = 900;
 
 /// A call as its inquiry sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,6 +212,9 @@ pub struct Callback {
     pub by: UserId,
     pub result: CallbackResult,
     pub note: Option<String>,
+    /// For when it is booked, where the person said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub booked_for: Option<Timestamp>,
 }
 
 /// Open or closed.
@@ -631,7 +638,14 @@ pub enum Event {
     /// A person calls now. Exogenous.
     Taken { by: UserId },
     /// A person called back. Exogenous.
-    CalledBack { result: CallbackResult, note: Option<String>, by: UserId },
+    CalledBack {
+        result: CallbackResult,
+        note: Option<String>,
+        by: UserId,
+        /// For when it is booked, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        booked_for: Option<Timestamp>,
+    },
     /// A person sent a dead letter on its way again. Exogenous.
     Replayed { effect: EffectId, target: String, by: UserId },
     /// The CRM does not have these properties as they were written: their clauses are paused, and the rest is planned anew. Endogenous.
@@ -747,6 +761,8 @@ pub struct Facts<'a> {
     pub console_url: &'a str,
     /// What a rollback has put before a person; each with the time in which it holds.
     pub holds: &'a [Hold],
+    /// Who is told what happens, in the order of their lanes.
+    pub targets: &'a [Target],
 }
 
 impl Facts<'_> {
@@ -938,7 +954,7 @@ impl Inquiry {
             (Some(_), _) => Done,
             (None, _) => Failed,
         };
-        let outward = || self.effects.iter().filter(|(target, _)| !target.starts_with("page") && *target != "find");
+        let outward = || self.effects.iter().filter(|(target, _)| !tells(target) && *target != "find");
         // A write that was acknowledged and is not there is no failed write: what failed is the proof.
         let untrue = |e: &EffectRef| e.why.as_deref().is_some_and(|why| why.split(':').next().is_some_and(not_held));
         let dead = |unproven: bool| outward().any(|(_, e)| e.progress == Progress::Dead && untrue(e) == unproven);

@@ -1,6 +1,7 @@
 //! Moving an inquiry by one event.
 
 use super::desire::{self, Reach};
+use super::emitted::Before;
 use super::mode::{ClockOf, Live, Mode, Rehearsal, tell};
 use super::undo::UNDO;
 use super::*;
@@ -8,7 +9,7 @@ use crate::consent::{Cleared, SaidBy};
 use crate::contract::Contract;
 use crate::crm::{Object, PersonKey};
 use crate::decide::{Ruling, owner_facts};
-use crate::effect::{EFFECT_SCHEMA, Effect, Need, OWN_STAMPS};
+use crate::effect::{EFFECT_SCHEMA, Effect, Need, OWN_STAMPS, emits};
 use crate::ensure::DEAL_MARK;
 use crate::followup::calendar::Calendar;
 use crate::followup::clock::{self, Cohort, Urgency};
@@ -28,12 +29,13 @@ pub const APART: &str = "apart";
 /// Moves an inquiry by one event. Total and deterministic.
 pub fn step(mut inquiry: Inquiry, event: &Event, facts: &Facts<'_>, now: Timestamp) -> Step {
     let urgency_before = inquiry.urgency();
+    let before = Before::of(&inquiry, facts);
     let in_force = holds_of(facts, now);
     let facts = &Facts { holds: &in_force, ..*facts };
     let mut live = Live;
     let mut moving = Moving::new(&mut inquiry, facts, now, &mut live);
     let verdicts = moving.decide(event);
-    let plan = moving.plan(verdicts);
+    let plan = moving.plan(verdicts, before.as_ref());
     moving.note_urgency(urgency_before);
     let Moving { drafts, timers, opened, closed, .. } = moving;
     Step { inquiry, drafts, plan, timers, opened_reviews: opened, closed_reviews: closed }
@@ -198,7 +200,9 @@ impl<'a, M: Mode> Moving<'a, M> {
                 self.inquiry.taken_by = Some(by.clone());
                 tell!(self, Draft::new("taken").with("by", by));
             }
-            Event::CalledBack { result, note, by } => self.take_callback(*result, note.as_deref(), by),
+            Event::CalledBack { result, note, by, booked_for } => {
+                self.take_callback(*result, note.as_deref(), *booked_for, by);
+            }
             Event::Replayed { effect, target, by } => {
                 self.settle_target(target, effect, Progress::Planned, None, None);
                 tell!(self, Draft::new("replayed").with("effect", effect).with("target", target).with("by", by));
@@ -429,6 +433,8 @@ impl<'a, M: Mode> Moving<'a, M> {
         let Some(object) = receipt.object else {
             if target.starts_with("page") {
                 tell!(self, Draft::new("paged").with("effect", effect).with("target", target));
+            } else if emits(target, None) {
+                tell!(self, Draft::new("emitted").with("effect", effect).with("target", target));
             }
             return;
         };
@@ -665,7 +671,7 @@ impl<'a, M: Mode> Moving<'a, M> {
 
     /// The caller is looked up where the records belong, and everything is made there. What lies elsewhere is not touched.
     fn take_relocation(&mut self, by: &UserId) {
-        for (_, held) in self.inquiry.effects.iter_mut().filter(|(target, _)| !target.starts_with("page")) {
+        for (_, held) in self.inquiry.effects.iter_mut().filter(|(target, _)| !tells(target)) {
             held.progress = Progress::Superseded;
             held.record = None;
         }
@@ -702,10 +708,19 @@ impl<'a, M: Mode> Moving<'a, M> {
         self.void_reviews(&[ReviewKind::OwnerTie, ReviewKind::OwnerChange]);
     }
 
-    fn take_callback(&mut self, result: CallbackResult, note: Option<&str>, by: &UserId) {
-        self.inquiry.callbacks.push(Callback { at: self.now, by: by.clone(), result, note: note.map(str::to_owned) });
+    fn take_callback(
+        &mut self,
+        result: CallbackResult,
+        note: Option<&str>,
+        booked_for: Option<Timestamp>,
+        by: &UserId,
+    ) {
+        let booked_for = booked_for.filter(|_| result == CallbackResult::Booked);
+        let note_of = note.map(str::to_owned);
+        self.inquiry.callbacks.push(Callback { at: self.now, by: by.clone(), result, note: note_of, booked_for });
         self.inquiry.taken_by = None;
-        tell!(self, Draft::new("callback").with("result", result).with("by", by).seal("note", note));
+        let draft = Draft::new("callback").with("result", result).with("by", by).with("booked_for", booked_for);
+        tell!(self, draft.seal("note", note));
         match result {
             CallbackResult::Reached => self.close(Outcome::Engaged, Some(by)),
             CallbackResult::Booked => self.close(Outcome::Converted, Some(by)),
@@ -1091,8 +1106,9 @@ impl<'a, M: Mode> Moving<'a, M> {
     }
 
     /// Compares what shall be with what was planned; where they differ, a new plan takes over.
-    fn plan(&mut self, verdicts: Vec<Verdict>) -> Option<Plan> {
-        let wanted = desire::desired(self.inquiry, &verdicts, self.facts, self.now);
+    fn plan(&mut self, verdicts: Vec<Verdict>, before: Option<&Before>) -> Option<Plan> {
+        let mut wanted = desire::desired(self.inquiry, &verdicts, self.facts, self.now);
+        wanted.extend(before.into_iter().flat_map(|before| before.wishes(self.inquiry, self.facts, self.now)));
         let mut effects = Vec::new();
         let mut supersedes = Vec::new();
         let n = self.inquiry.plans + 1;
@@ -1101,9 +1117,7 @@ impl<'a, M: Mode> Moving<'a, M> {
             .inquiry
             .effects
             .iter()
-            .filter(|(t, e)| {
-                e.progress == Progress::Planned && !t.starts_with("page") && !wanted.iter().any(|w| w.target == **t)
-            })
+            .filter(|(t, e)| e.progress == Progress::Planned && !tells(t) && !wanted.iter().any(|w| w.target == **t))
             .map(|(t, _)| t.clone())
             .collect();
         for target in gone {
@@ -1267,7 +1281,7 @@ pub(super) fn person_keys(inquiry: &Inquiry) -> Vec<PersonKey> {
     if let (Some(e164), Some(national)) = (&inquiry.e164, &inquiry.national) {
         keys.push(PersonKey::Phone { e164: e164.clone(), national: national.clone() });
     }
-    if let Some(email) = inquiry.claims.get("email").filter(|c| c.claim.confidence.0 >= 900) {
+    if let Some(email) = inquiry.claims.get("email").filter(|c| c.claim.confidence.0 >= SURE_AT) {
         keys.push(PersonKey::Email { address: email.claim.value.text() });
     }
     if let Some(address) = inquiry.subject().and_then(|(_, subject)| subject.email.clone()) {

@@ -488,8 +488,12 @@ fn two_call_backs_that_reached_nobody_draft_a_next_step_unless_somebody_is_held_
         let mut last = None;
         for _ in 0..times {
             let by = UserId::from_text("user_ana");
-            let after =
-                step(inquiry, &Event::CalledBack { result: NoAnswer, note: None, by }, &house.facts(), when(NOW));
+            let after = step(
+                inquiry,
+                &Event::CalledBack { result: NoAnswer, note: None, by, booked_for: None },
+                &house.facts(),
+                when(NOW),
+            );
             inquiry = after.inquiry.clone();
             last = Some(after);
         }

@@ -5,6 +5,7 @@ use crate::facts::{AccountFacts, NO_CONTRACT, read_roster};
 use crate::rollback::{HOLD, read_hold};
 use crate::{Engine, Error, micros};
 use ringback_core::contract::{self, Autonomy, Contract};
+use ringback_core::emit::Target;
 use ringback_core::id::{AccountId, ContractId, InquiryId};
 use ringback_core::inquiry::{self, Event, Facts, Inquiry};
 use ringback_core::ledger;
@@ -132,8 +133,9 @@ fn decide(
     let holds = holds.collect::<Result<Vec<_>, _>>()?;
     let (contract, contract_ref) = contract_of(contracts, entry)?;
     let standing = standing_of(entry)?;
+    let targets = targets_of(entry)?;
     let of_then = Facts { roster: &roster, contract: &contract, contract_ref: &contract_ref, ..now.facts() };
-    let facts = Facts { holds: &holds, standing: &standing, ..of_then };
+    let facts = Facts { holds: &holds, standing: &standing, targets: &targets, ..of_then };
     Ok(inquiry::step(before, event, &facts, entry.at))
 }
 
@@ -142,6 +144,13 @@ fn standing_of(entry: &Told) -> Result<Standing, Error> {
     let Some(named) = entry.body.get("standing") else { return Ok(Standing::default()) };
     serde_json::from_value(named.clone())
         .map_err(|e| Error::Corrupt { what: format!("standing of entry {}", entry.seq), why: e.to_string() })
+}
+
+/// Who was told what happened when the event was decided; entries that name nobody were decided while there was nobody.
+fn targets_of(entry: &Told) -> Result<Vec<Target>, Error> {
+    let Some(named) = entry.body.get("targets") else { return Ok(Vec::new()) };
+    serde_json::from_value(named.clone())
+        .map_err(|e| Error::Corrupt { what: format!("targets of entry {}", entry.seq), why: e.to_string() })
 }
 
 /// The contract that the event was decided under: the one its entry names. Entries of 0.1 name none; for them it is the newest one of their

@@ -318,7 +318,7 @@ pub(crate) mod support {
         pub(crate) async fn close(&self, inquiry: &InquiryId) {
             let by = UserId::from_text("user_1");
             let note = Some("spoke with Dana".to_owned());
-            self.act(inquiry, Event::CalledBack { result: CallbackResult::Reached, note, by }).await;
+            self.act(inquiry, Event::CalledBack { result: CallbackResult::Reached, note, by, booked_for: None }).await;
             let (account, id) = (self.account.as_str().to_owned(), inquiry.as_str().to_owned());
             self.write(move |tx| {
                 Box::pin(async move {

@@ -108,7 +108,7 @@ impl Engine {
 
     /// Takes the token of a request.
     pub(super) fn pace(&self, account: &AccountId, held: &ConnectionFacts, search: bool, urgent: bool) -> Pace {
-        let Some(published) = held.crm().filter(|_| self.settings().pace).map(|c| c.about().limits) else {
+        let Some(published) = held.published().filter(|_| self.settings().pace) else {
             return Pace::Go;
         };
         let limits = held.connection.limits(published);

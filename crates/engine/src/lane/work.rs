@@ -1,8 +1,8 @@
 //! One effect in work: what was tried, what came of it, and how both are stored.
 
+use super::Ended;
 use super::queue::Waits;
 use super::send::fault_outcome;
-use super::{Ended, PAGE_TRAITS};
 use crate::corrections::{By, Look};
 use crate::facts::{AccountFacts, ConnectionFacts, PAGE_EMAIL};
 use crate::http::Outgoing;
@@ -14,7 +14,7 @@ use ringback_connect::sinks;
 use ringback_core::crm::{CrmOp, Held, Object, Outcome, Record, Why, WriteTraits};
 use ringback_core::effect::{Desired, Effect, Notice};
 use ringback_core::ensure::{self, Circumstances, HISTORY_SCHEMA, History, Next, Purpose, Receipt};
-use ringback_core::http::{HttpRequest, Method};
+use ringback_core::http::{HttpReply, HttpRequest, Method};
 use ringback_core::id::{AttemptId, InquiryId};
 use ringback_core::inquiry::Event;
 use ringback_core::ledger::Draft;
@@ -86,6 +86,7 @@ impl Work<'_> {
                 Next::Done(receipt) => Box::pin(self.done(receipt)).await,
                 Next::Moved(record) => Box::pin(self.moved(record)).await,
                 Next::DeadLetter(why) => Box::pin(self.dead(why)).await,
+                Next::Tell if !self.may_tell().await => return (None, Ok(Turn::Ended(Ended::Waits))),
                 Next::Tell => match self.tell().await {
                     Ok(()) => continue,
                     Err(error) => Err(error),
@@ -109,7 +110,8 @@ impl Work<'_> {
 
     /// It would change something where by now nothing is written any more, and nothing of it may still land. What a person wants taken back goes on.
     async fn is_withheld(&self, purpose: Purpose) -> Result<bool, Error> {
-        let ours = !matches!(self.effect.desired, Desired::Restore { .. } | Desired::Page { .. });
+        let ours =
+            !matches!(self.effect.desired, Desired::Restore { .. } | Desired::Page { .. } | Desired::Emit { .. });
         if !ours || !purpose.changes() || ensure::in_doubt(&self.history) {
             return Ok(false);
         }
@@ -186,15 +188,28 @@ impl Work<'_> {
         }
     }
 
-    /// A page to staff, by the sink that this connection is.
+    /// A receiver of events takes so many a second, and none while its lane is closed; what may not leave now stays due. Pages to staff do
+    /// not wait.
+    async fn may_tell(&self) -> bool {
+        let Desired::Emit { .. } = self.effect.desired else { return true };
+        let paced = self.engine.await_pace(self.held, false).await.is_ok();
+        paced && self.engine.is_open(&self.facts.account, self.held.connection.id.as_str())
+    }
+
+    /// A page to staff or an event to another system, by the sink that this connection is.
     pub(super) async fn tell(&mut self) -> Result<(), Error> {
-        let Desired::Page { key, notice } = self.effect.desired.clone() else { return Ok(()) };
         self.begin(Purpose::Write, None);
         self.store_under_way().await?;
-        let outcome = if self.held.connection.vendor == PAGE_EMAIL {
-            self.tell_by_email(&key, &notice).await
-        } else {
-            self.tell_by_webhook(&key, &notice).await
+        let outcome = match self.effect.desired.clone() {
+            Desired::Emit { key, emission } => match self.post(&key, sinks::events::body(&key, &emission)).await {
+                Ok(reply) => sinks::events::reply(&reply, self.engine.now()),
+                Err(outcome) => outcome,
+            },
+            Desired::Page { key, notice } if self.held.connection.vendor == PAGE_EMAIL => {
+                self.tell_by_email(&key, &notice).await
+            }
+            Desired::Page { key, notice } => self.tell_by_webhook(&key, &notice).await,
+            _ => Outcome::Refused { why: Why::new("no_message", "this effect tells nobody anything") },
         };
         self.engine.breaker(&self.facts.account, self.held.connection.id.as_str(), &outcome);
         self.end(outcome);
@@ -210,26 +225,32 @@ impl Work<'_> {
         })
         .to_string()
         .into_bytes();
+        match self.post(key, body).await {
+            Ok(reply) => sinks::webhook::reply(&reply, self.engine.now()),
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Posts a signed message to the connection's address, under an id that is the same on every attempt.
+    async fn post(&self, key: &str, body: Vec<u8>) -> Result<HttpReply, Outcome> {
+        let refused = |class: &str, words: &str| Outcome::Refused { why: Why::new(class, words) };
         let Some(secret) = self.held.secrets.first() else {
-            return Outcome::Refused { why: Why::new("no_secret", "the webhook connection has no signing secret") };
+            return Err(refused("no_secret", "the webhook connection has no signing secret"));
         };
-        let headers = sinks::webhook::signed(key, now, &body, secret);
+        let headers = sinks::webhook::signed(key, self.engine.now(), &body, secret);
         // The whole address is the base URL; the path of the request is empty.
         let request = HttpRequest { method: Method::Post, path: String::new(), headers, body };
         let Some(url) = self.held.connection.base_url.as_deref() else {
-            return Outcome::Refused { why: Why::new("no_url", "the webhook connection has no address") };
+            return Err(refused("no_url", "the webhook connection has no address"));
         };
         let call = Outgoing {
             base_url: url,
             request: &request,
             auth: None,
-            timeout: PAGE_TRAITS.timeout,
+            timeout: self.traits.timeout,
             connection: self.held.connection.id.as_str(),
         };
-        match self.engine.inner.parts.transport.send(call).await {
-            Ok(reply) => sinks::webhook::reply(&reply, self.engine.now()),
-            Err(fault) => fault_outcome(&fault, true),
-        }
+        self.engine.inner.parts.transport.send(call).await.map_err(|fault| fault_outcome(&fault, true))
     }
 
     async fn tell_by_email(&self, key: &str, notice: &Notice) -> Outcome {
@@ -302,6 +323,12 @@ impl Work<'_> {
         row.settled_at = Some(micros(self.engine.now()));
         row.in_flight_until = None;
         row.why = None;
+        if let Desired::Emit { emission, .. } = &mut self.effect.desired {
+            // It is not sent again: what was said about people need not be kept here any longer.
+            emission.personal.values_mut().for_each(String::clear);
+            row.body = serde_json::to_string(&self.effect)
+                .map_err(|e| Error::Corrupt { what: format!("effect {}", row.id), why: e.to_string() })?;
+        }
         self.seen_people = self.people_in(&receipt);
         let slim = Receipt { found: Vec::new(), ..receipt.clone() };
         row.receipt = serde_json::to_string(&slim).ok();

@@ -228,6 +228,7 @@ impl Engine {
                     |name: &str| body.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
                 let (what, words, irreversible) = match entry.kind.as_str() {
                     "paged" => ("paged", format!("somebody was told ({})", word("target")), true),
+                    "emitted" => ("emitted", format!("another system was told ({})", word("target")), true),
                     "escalation" => ("escalated", format!("it climbed a tier: {}", word("why")), true),
                     "receipt" if word("object") == "task" && word("target") == "task" => {
                         ("task", format!("task {} was made or changed in the CRM", word("record")), false)

@@ -1,7 +1,7 @@
 //! Laws of the conversation, read from the vendor's own log.
 
 use super::{Verdict, View, tail};
-use crate::world::Account;
+use crate::world::{Account, Deed as Done};
 use ringback_twins::hubspot::ObjectType;
 use ringback_twins::log::{Deed, Logged, Seen};
 use ringback_twins::sink::WebhookSink;
@@ -147,5 +147,63 @@ pub(super) fn pages(sink: &WebhookSink, account: &Account, verdict: &mut Verdict
         if body["data"]["account"].as_str() != Some(account.id.as_str()) {
             verdict.complain(format!("account {}: a page of {}", account.letter, body["data"]["account"]));
         }
+    }
+}
+
+/// What another system is told: each thing once, under one id and in one wording however often it came; of each inquiry in the order in which
+/// it happened, and with nothing missing. Who has a task to be called back was told to be waiting; who was called back was told to be.
+pub(super) fn events(view: &View<'_>, desk: &WebhookSink, verdict: &mut Verdict) {
+    let (account, letter) = (view.account, view.account.letter);
+    if account.desk_secret.is_none() {
+        if desk.log().iter().next().is_some() {
+            verdict.complain(format!("account {letter}: events were sent that nobody asked for"));
+        }
+        return;
+    }
+    if desk.refused() > 0 {
+        verdict.complain(format!("account {letter}: {} events with a wrong signature", desk.refused()));
+    }
+    let mut told: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
+    let mut called = 0;
+    for event in desk.pages() {
+        let body = event.value();
+        let word = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        if word("account") != account.id || word("event_id") != event.id {
+            verdict.complain(format!("account {letter}: event {} is about {}", event.id, body["account"]));
+        }
+        if event.changed {
+            verdict.double(format!("account {letter}: event {} came in two wordings", event.id));
+        }
+        if word("type") == "inquiry.called_back" {
+            called += 1;
+        }
+        told.entry(word("inquiry")).or_default().push((body["sequence"].as_u64().unwrap_or(0), word("type")));
+    }
+    for (inquiry, events) in &told {
+        let numbers: Vec<u64> = events.iter().map(|(n, _)| *n).collect();
+        let whole: Vec<u64> = (1..=events.len() as u64).collect();
+        if numbers != whole {
+            verdict.lose(format!("account {letter}: events of {inquiry} came as {numbers:?}"));
+        }
+        let once = |what: &str| events.iter().filter(|(_, kind)| kind == what).count();
+        if once("inquiry.opened") != 1 || events.first().is_none_or(|(_, kind)| kind != "inquiry.opened") {
+            verdict.complain(format!("account {letter}: {inquiry} was opened {} times", once("inquiry.opened")));
+        }
+        for what in ["inquiry.closed", "booking.confirmed", "ticket.wanted"] {
+            if once(what) > 1 {
+                verdict.double(format!("account {letter}: {} times {what} of {inquiry}", once(what)));
+            }
+        }
+    }
+    for task in view.twin.records(ObjectType::Tasks) {
+        let Some(stem) = task.get("rb_key").and_then(|key| key.strip_prefix("rb-task-")) else { continue };
+        if !told.keys().any(|inquiry| inquiry.ends_with(stem)) {
+            verdict.lose(format!("account {letter}: nobody was told of the inquiry of task rb-task-{stem}"));
+        }
+    }
+    let acts = view.world.acts.iter().zip(&view.played.acted).filter(|(act, done)| **done && act.account == view.at);
+    let tried = acts.filter(|(act, _)| matches!(act.what, Done::Reach(_) | Done::Try(_))).count();
+    if called < tried {
+        verdict.lose(format!("account {letter}: {tried} times somebody was called back, and {called} were told"));
     }
 }

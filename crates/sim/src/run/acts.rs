@@ -74,7 +74,7 @@ impl Player<'_> {
                 let mut any = false;
                 for inquiry in open_of(engine, &account, number).await? {
                     engine.act(&account, &inquiry.id, Event::Taken { by: by.clone() }).await?;
-                    let event = Event::CalledBack { result, note: None, by: by.clone() };
+                    let event = Event::CalledBack { result, note: None, by: by.clone(), booked_for: None };
                     engine.act(&account, &inquiry.id, event).await?;
                     any = true;
                 }

@@ -1,6 +1,6 @@
 //! Before a world plays: accounts, rosters, contracts and connections in the store, and people in the CRM.
 
-use crate::stage::{Vendors, crm_url, pager_url};
+use crate::stage::{Vendors, crm_url, desk_url, pager_url};
 use crate::world::{Account, Provider, World};
 use anyhow::{Context as _, Result, anyhow, bail};
 use ringback_connect::Secret;
@@ -45,9 +45,11 @@ pub(super) fn vendors(world: &World, portal: &Portal) -> Result<Seeded> {
         seeds.push(contacts);
         deals.push(made);
         let pager = WebhookSink::new(account.pager_secret.as_deref().unwrap_or("whsec_bm9uZQ=="));
+        let desk = WebhookSink::new(account.desk_secret.as_deref().unwrap_or("whsec_bm9uZQ=="));
         all.push(Vendors {
             crm: Faulty::new(twin, account.crm_faults.clone()),
             pager: Faulty::new(pager, account.pager_faults.clone()),
+            desk: Faulty::new(desk, account.desk_faults.clone()),
         });
     }
     Ok((all, seeds, deals))
@@ -198,6 +200,11 @@ fn connections(engine: &Engine, account: &Account, at: i64) -> Vec<ConnectionRow
         let url = Some(pager_url(account.letter));
         all.push(row(account.pager(), "pager", "webhook", "sink", secret, url));
     }
+    if let Some(secret) = &account.desk_secret {
+        let url = Some(desk_url(account.letter));
+        let settings = r#"{"events":"all","personal":"caller.phone"}"#.to_owned();
+        all.push(ConnectionRow { settings, ..row(account.desk(), "desk", "events", "sink", secret, url) });
+    }
     all
 }
 
@@ -212,7 +219,7 @@ pub(super) struct Counted {
 }
 
 pub(super) async fn count(store: &Store, account: &Account) -> Result<Counted> {
-    let (id, lanes) = (account.id.clone(), [account.crm(), account.pager()]);
+    let (id, lanes) = (account.id.clone(), [account.crm(), account.pager(), account.desk()]);
     Ok(store
         .read(move |tx| {
             Box::pin(async move {

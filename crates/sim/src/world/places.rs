@@ -77,6 +77,9 @@ fn account(dice: &mut Dice, n: u64, start_ms: i64) -> Account {
         people: Vec::new(),
         crm_faults: quiet(),
         pager_faults: quiet(),
+        desk_secret: ((start_ms / 1_000 + i64::try_from(n).unwrap_or(0)) % 2 == 0)
+            .then(|| format!("whsec_c2ltdWxhdGlvbi1kZXNrLSB{letter}c2VjcmV0MDAw")),
+        desk_faults: quiet(),
         id,
         letter,
         sites,
@@ -98,6 +101,7 @@ pub fn demo_account() -> Account {
     made.sites = place.into_iter().collect();
     made.staff = staff(&made.sites, 'a');
     made.pager_secret = Some("whsec_ZGVtb25zdHJhdGlvbi1wYWdlci1zZWNyZXQ=".into());
+    made.desk_secret = None;
     made.contract = DEFAULT_TEXT.replacen("# webhook = \"pager\"", "webhook = \"pager\"", 1);
     made
 }

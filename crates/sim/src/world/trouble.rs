@@ -63,7 +63,33 @@ pub(super) fn faults(dice: &mut Dice, accounts: &mut [Account], start_ms: i64, c
             pager = pager.by_chance(fault, 30);
         }
         account.pager_faults = pager;
+        // Of another system that is told: what is taken and not answered for, what is refused for a while, what only looks like an answer.
+        let mut desk = Script { seed: dice.roll(), ..super::places::quiet() };
+        for (n, fault) in desk_faults().into_iter().enumerate() {
+            let nth = 2 * u64::try_from(n).unwrap_or(0) + 1;
+            desk = desk.rule(Rule::new(fault.clone(), When::Nth(nth))).by_chance(fault, 20);
+        }
+        account.desk_faults = desk;
     }
+}
+
+/// Every way to misbehave that a receiver of messages has and a sender can see through. A plain success for nothing is none: it is the end of it.
+fn desk_faults() -> Vec<Fault> {
+    vec![
+        Fault::TimeoutAfterWrite,
+        Fault::TooMany { retry_after_s: Some(10) },
+        Fault::HtmlOk { written: false },
+        Fault::Redirect,
+        Fault::ServerError { status: 503 },
+        Fault::HtmlOk { written: true },
+        Fault::LateLanding { after_ms: 20_000 },
+        Fault::ResetAfterWrite,
+        Fault::ServerErrorButCreated,
+        Fault::UnprocessableButCreated,
+        Fault::Refused,
+        Fault::TooMany { retry_after_s: None },
+        Fault::Unauthorized,
+    ]
 }
 
 /// How often a world commits at a site, about: where a crash may be put so that it happens.

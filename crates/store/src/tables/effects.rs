@@ -139,6 +139,7 @@ statements! {
     EFFECTS_UNSETTLED_COUNT = concat!("SELECT COUNT(*) FROM effects WHERE account = $1 AND lane = $2 AND ", unsettled!());
     EFFECTS_OLDEST_UNSETTLED = concat!("SELECT MIN(created_at) FROM effects WHERE account = $1 AND lane = $2 AND ", unsettled!());
     EFFECTS_DEAD = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND state = 'dead' ORDER BY settled_at DESC NULLS FIRST, id DESC LIMIT $2");
+    EFFECTS_DEAD_COUNT = "SELECT COUNT(*) FROM effects WHERE account = $1 AND state = 'dead' AND lane = $2";
     EFFECT_BY_TARGET = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND target = $2 ORDER BY created_at DESC, id DESC LIMIT 1");
     EFFECTS_OF_TARGET = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND target = $2 ORDER BY created_at, id");
     EFFECTS_BY_RECORD = concat!("SELECT ", columns!(), " FROM effects WHERE account = $1 AND record = $2 ORDER BY created_at, id");
@@ -309,6 +310,11 @@ pub async fn effects_oldest_unsettled(tx: &mut Tx, account: &str, lane: &str) ->
 /// Dead letters, newest first.
 pub async fn effects_dead(tx: &mut Tx, account: &str, limit: u32) -> Result<Vec<EffectRow>, Error> {
     rows!(tx, EffectRow, EFFECTS_DEAD, account, i64::from(limit))
+}
+
+/// How many dead letters a lane has.
+pub async fn effects_dead_count(tx: &mut Tx, account: &str, lane: &str) -> Result<i64, Error> {
+    value!(tx, i64, EFFECTS_DEAD_COUNT, account, lane)
 }
 
 /// The newest effect on a target, whatever its state.

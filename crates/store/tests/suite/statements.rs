@@ -52,12 +52,13 @@ const GROWING: [&str; 10] = [
 ];
 
 /// Statements that read more of an index than one thing's part of it, and why they may.
-const WIDE: [(&str, &str); 15] = [
+const WIDE: [(&str, &str); 16] = [
     ("DOCUMENTS_EXPIRE", "the index holds what expires, and the bound is the moment"),
     ("EFFECTS_DUE_TIMERS", "the index holds timers that have not gone off, and the bound is the moment"),
     ("EFFECT_NEXT_DUE_AT", "asked by simulations only"),
     ("EFFECTS_DEAD", "the index holds dead letters in the order in which they are shown"),
     ("EFFECTS_COUNT_BY_STATE", "a figure of /metrics"),
+    ("EFFECTS_DEAD_COUNT", "the index holds dead letters"),
     ("INQUIRIES_QUEUE", "the index holds what is in the queue in the order in which it is shown"),
     ("INQUIRIES_QUEUE_IN", "the same for some locations"),
     ("INQUIRIES_COUNT", "asked by simulations only"),

@@ -8,6 +8,7 @@ use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use jiff::Timestamp;
 use ringback_core::id::{EffectId, InquiryId, ReviewId, SignalId, StaffId};
 use ringback_core::inquiry::{CallbackResult, Choice, Event, Inquiry};
 use ringback_core::rights::Act;
@@ -87,7 +88,7 @@ pub(super) async fn call(
 enum PersonEvent {
     Taken,
     Assigned { to: String },
-    CalledBack { result: CallbackResult, note: Option<String> },
+    CalledBack { result: CallbackResult, note: Option<String>, booked_for: Option<Timestamp> },
 }
 
 pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
@@ -106,7 +107,7 @@ pub(super) async fn event(
         let by = bearer.by.clone();
         let event = match read(&body)? {
             PersonEvent::Taken => Event::Taken { by },
-            PersonEvent::CalledBack { result, note } => Event::CalledBack { result, note, by },
+            PersonEvent::CalledBack { result, note, booked_for } => Event::CalledBack { result, note, by, booked_for },
             PersonEvent::Assigned { to } => {
                 let to = StaffId::from_text(to);
                 if app.engine.roster(&bearer.account).await?.person(&to).is_none() {

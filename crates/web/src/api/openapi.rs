@@ -269,7 +269,8 @@ fn schemas() -> Value {
         "Became": rows(any()),
         "PersonEvent": { "type": "object", "required": ["event"], "properties": {
             "event": { "enum": ["taken", "assigned", "called_back"] }, "to": { "type": "string", "description": "for assigned" },
-            "result": { "enum": outcomes }, "note": maybe() } },
+            "result": { "enum": outcomes }, "note": maybe(),
+            "booked_for": { "type": ["string", "null"], "format": "date-time", "description": "for booked: when it is, if that is known" } } },
         "Done": { "type": "object", "required": ["done"], "properties": { "done": { "type": "boolean" } } },
         "Entries": rows(any()), "Transcripts": rows(any()), "DeadLetters": rows(any()), "Connections": rows(any()), "Trace": rows(any()), "Runbook": rows(any()),
         "Proof": { "type": "object", "required": ["seq", "day", "revision", "made_at", "hash", "previous"], "properties": {

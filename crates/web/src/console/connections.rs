@@ -10,6 +10,7 @@ use axum::extract::{Path, State};
 use jiff::Timestamp;
 use ringback_core::id::{ConnectionId, SignalId};
 use ringback_core::rights::Act;
+use ringback_engine::emit::Receiver;
 use ringback_engine::instant;
 use ringback_engine::volume::Drain;
 use ringback_store::{Before, ConnectionRow, LaneRow};
@@ -30,6 +31,9 @@ struct Line {
     error: String,
     /// When what waits will be gone, and what is left of the vendor's budget.
     drain: String,
+    /// Of a receiver of events: what it is told, when it last answered, and what needs a person.
+    told: String,
+    letters: String,
     hook: Option<String>,
 }
 
@@ -109,11 +113,16 @@ pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
             drains.insert(one.connection.id.clone(), drain);
         }
     }
+    let receivers = app.engine.receivers(&session.account).await?;
+    let receiver = |id: &str| receivers.iter().find(|r| r.lane == id);
     let public_url = &app.engine.settings().public_url;
     let shell = Shell::of(&app, &session, "connections", t("connections.title")).await?;
     shown(&Connections {
         shell,
-        outgoing: outgoing.iter().map(|s| lane(s, drains.get(&s.connection.id), now, &wall)).collect(),
+        outgoing: outgoing
+            .iter()
+            .map(|s| lane(s, drains.get(&s.connection.id), receiver(&s.connection.id), now, &wall))
+            .collect(),
         incoming: incoming.iter().map(|s| source(s, now, &wall, public_url)).collect(),
         quarantine,
         more,
@@ -143,7 +152,7 @@ fn kind(word: &str) -> &'static str {
     })
 }
 
-fn lane(seen: &Seen, drain: Option<&Drain>, now: Timestamp, wall: &Wall) -> Line {
+fn lane(seen: &Seen, drain: Option<&Drain>, receiver: Option<&Receiver>, now: Timestamp, wall: &Wall) -> Line {
     let at = |micros: i64| wall.moment(instant(micros), now);
     let ago = |micros: i64| lasting((now.as_microsecond() - micros) / 1_000_000);
     let lane = seen.lane.as_ref();
@@ -174,14 +183,37 @@ fn lane(seen: &Seen, drain: Option<&Drain>, now: Timestamp, wall: &Wall) -> Line
     Line {
         name: seen.connection.name.clone(),
         vendor: seen.connection.vendor.clone(),
-        kind: kind(&seen.connection.kind),
+        kind: if receiver.is_some() { t("kind.events") } else { kind(&seen.connection.kind) },
         state,
         tone,
         backlog: format!("{} {}", seen.waiting, t("crm.waiting")),
         breaker,
         error,
         drain: drain.map(|d| drained(d, open, now, wall)).unwrap_or_default(),
+        told: receiver.map(|r| told(r, now, wall)).unwrap_or_default(),
+        letters: receiver.map(letters).unwrap_or_default(),
         hook: None,
+    }
+}
+
+/// What a receiver is told, which values about people go along, and when it last answered.
+fn told(receiver: &Receiver, now: Timestamp, wall: &Wall) -> String {
+    let mut parts = vec![format!("{} {}", t("connections.told"), receiver.told.join(", "))];
+    if !receiver.personal.is_empty() {
+        parts.push(format!("{} {}", t("connections.told_with"), receiver.personal.join(", ")));
+    }
+    parts.push(match receiver.last_answered_at {
+        Some(at) => format!("{} {}", t("connections.told_answered"), wall.moment(at, now)),
+        None => t("connections.told_never").to_owned(),
+    });
+    parts.join(" · ")
+}
+
+fn letters(receiver: &Receiver) -> String {
+    match receiver.dead_letters {
+        0 => String::new(),
+        1 => format!("1 {}", t("connections.told_letter")),
+        many => format!("{many} {}", t("connections.told_letters")),
     }
 }
 
@@ -217,6 +249,8 @@ fn source(seen: &Seen, now: Timestamp, wall: &Wall, public_url: &str) -> Line {
         breaker: String::new(),
         error: String::new(),
         drain: String::new(),
+        told: String::new(),
+        letters: String::new(),
         hook: Some(format!("{public_url}/hooks/{}/…", seen.connection.id)),
     }
 }

@@ -72,13 +72,15 @@ impl Refusal {
         }
     }
 
-    /// What helps, by its word and by the words vendors use for what they refuse.
+    /// What helps, by its word and by the words vendors use for what they refuse. `kind`: of the effect.
     #[must_use]
-    pub fn cure(&self) -> &'static str {
+    pub fn cure(&self, kind: &str) -> &'static str {
         let why = format!("{} {}", self.class, self.words).to_lowercase();
         let says = |words: &[&str]| words.iter().any(|w| why.contains(w));
         t(if says(&["auth", "token", "401", "403", "scope", "permission", "no_secret"]) {
             "cure.auth"
+        } else if kind == "emit" {
+            "cure.receiver"
         } else if says(&["property", "field", "option", "invalid", "validation", "400"]) {
             "cure.property"
         } else if says(&["gone", "merged", "not found", "404", "deleted"]) {
@@ -101,7 +103,7 @@ pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
         .store()
         .read(move |tx| Box::pin(async move { ringback_store::effects_dead(tx, &account, LETTERS_MAX).await }))
         .await?;
-    let mut causes: BTreeMap<Refusal, Vec<Letter>> = BTreeMap::new();
+    let mut causes: BTreeMap<(Refusal, &'static str), Vec<Letter>> = BTreeMap::new();
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for row in &rows {
         if !names.contains_key(&row.inquiry) {
@@ -112,7 +114,9 @@ pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
     }
     for row in rows {
         let at = row.settled_at.unwrap_or(row.created_at);
-        causes.entry(Refusal::of(row.why.as_deref().unwrap_or_default())).or_default().push(Letter {
+        let why = Refusal::of(row.why.as_deref().unwrap_or_default());
+        let cure = why.cure(&row.kind);
+        causes.entry((why, cure)).or_default().push(Letter {
             id: row.id,
             who: names.get(&row.inquiry).cloned().unwrap_or_default(),
             inquiry: row.inquiry,
@@ -121,8 +125,8 @@ pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
             attempts: row.attempts,
         });
     }
-    let cause = |(why, letters): (Refusal, Vec<Letter>)| Cause {
-        cure: why.cure(),
+    let cause = |((why, cure), letters): ((Refusal, &'static str), Vec<Letter>)| Cause {
+        cure,
         why: why.words(),
         class: why.class,
         letters,
@@ -151,7 +155,9 @@ mod tests {
         let stored = Refusal::of(&serde_json::to_string(&why).unwrap());
         assert_eq!(stored, Refusal::of("validation: property rb_urgency does not exist"));
         assert_eq!(stored.words(), "property rb_urgency does not exist");
-        assert_eq!(stored.cure(), t("cure.property"));
+        assert_eq!(stored.cure("update_contact"), t("cure.property"));
+        assert_eq!(Refusal::of("bad_request: not taken (HTTP 400)").cure("emit"), t("cure.receiver"));
+        assert_eq!(Refusal::of("gave_up: last: HTTP 401").cure("emit"), t("cure.auth"));
         assert_eq!(
             Refusal::of("{\"class\":\"gave_up\",\"status\":null,\"words\":\"\",\"properties\":[]}").words(),
             "gave up"

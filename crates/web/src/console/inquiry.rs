@@ -14,7 +14,9 @@ use crate::when::Wall;
 use askama::Template;
 use axum::extract::{Path, State};
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use ringback_core::contract::Contract;
+use ringback_core::effect::tells;
 use ringback_core::ensure::Receipt;
 use ringback_core::id::{InquiryId, StaffId};
 use ringback_core::inquiry::{CallbackResult, Event, Inquiry, Outcome, Progress, StageState};
@@ -102,6 +104,8 @@ struct InquiryPage {
     staff: Vec<(String, String)>,
     callbacks: Vec<String>,
     next_attempt: Option<String>,
+    /// What the location's clocks are called.
+    zone: String,
     entries: Vec<(i64, String, String, Vec<String>)>,
     contract: Option<String>,
     wish: Wish,
@@ -153,6 +157,7 @@ pub(crate) async fn page(State(app): State<App>, session: Session, Path(id): Pat
         questions: inquiry.reviews.iter().map(question).collect(),
         staff: staff(&session, &inquiry),
         callbacks: callbacks(&inquiry, now, &wall),
+        zone: wall.zone_word(now),
         next_attempt: inquiry.next_callback_at.map(|at| wall.moment(at, now)),
         entries: told.iter().map(|e| entry(e, now, &wall)).collect(),
         contract: contract.as_ref().map(|(c, _)| format!("{} v{}", c.name, c.version)),
@@ -235,13 +240,19 @@ fn timeline(inquiry: &Inquiry, now: Timestamp, wall: &Wall) -> Vec<Moment> {
     for effect in inquiry.effects.values() {
         let word = effect_word(&effect.word);
         if let Some(at) = effect.settled_at {
-            let how = if effect.progress == Progress::Dead { t("time.dead") } else { t("time.read_back") };
-            all.push((at, t("time.crm"), format!("{word}: {how}")));
+            let how = t(match (effect.progress, effect.word.as_str()) {
+                (Progress::Dead, _) => "time.dead",
+                (_, "emit") => "time.taken",
+                _ => "time.read_back",
+            });
+            let where_to = if effect.word == "emit" { t("time.told") } else { t("time.crm") };
+            all.push((at, where_to, format!("{word}: {how}")));
         }
     }
     for callback in &inquiry.callbacks {
         let note = callback.note.as_ref().map(|n| format!(" · “{n}”")).unwrap_or_default();
-        all.push((callback.at, t("time.callback"), format!("{}{note}", t(result_id(callback.result)))));
+        let booked = callback.booked_for.map(|at| format!(" · {}", wall.moment(at, now))).unwrap_or_default();
+        all.push((callback.at, t("time.callback"), format!("{}{booked}{note}", t(result_id(callback.result)))));
     }
     all.sort_by_key(|(at, ..)| *at);
     all.into_iter().map(|(at, word, text)| Moment { at: wall.moment(at, now), word, text }).collect()
@@ -256,6 +267,7 @@ pub(crate) fn effect_word(word: &str) -> &'static str {
         "create_task" => "effect.create_task",
         "close_task" => "effect.close_task",
         "restore" => "effect.restore",
+        "emit" => "effect.emit",
         _ => "effect.page",
     })
 }
@@ -414,7 +426,7 @@ fn on_its_way(inquiry: &Inquiry, to: &str) -> &'static str {
     let object = to.split('.').next().unwrap_or_default();
     let of_object = |target: &str| target.split(':').next() == Some(object);
     let progress = inquiry.effects.iter().find(|(target, _)| of_object(target)).map(|(_, e)| e.progress);
-    let something_failed = inquiry.effects.values().any(|e| e.progress == Progress::Dead);
+    let something_failed = inquiry.effects.iter().any(|(target, e)| e.progress == Progress::Dead && !tells(target));
     t(match progress {
         Some(Progress::Dead) => "crm.refused",
         Some(Progress::Done) => "crm.not_read",
@@ -425,7 +437,8 @@ fn on_its_way(inquiry: &Inquiry, to: &str) -> &'static str {
 
 /// Why the failing stage fails, in the words of whoever refused, or in ours.
 fn failing_why(inquiry: &Inquiry) -> String {
-    let dead = inquiry.effects.values().find(|e| e.progress == Progress::Dead).and_then(|e| e.why.as_deref());
+    let dead = inquiry.effects.iter().find(|(target, e)| e.progress == Progress::Dead && !tells(target));
+    let dead = dead.and_then(|(_, e)| e.why.as_deref());
     dead.map(|why| Refusal::of(why).words())
         .or_else(|| inquiry.unowned_because.as_deref().map(rule_words))
         .unwrap_or_default()
@@ -543,7 +556,16 @@ pub(crate) async fn called(State(app): State<App>, session: Session, Path(id): P
     };
     let note: String = fields.get("note").chars().take(NOTE_CHARS_MAX).collect();
     let note = Some(note).filter(|n| !n.is_empty());
-    let event = Event::CalledBack { result, note, by: session.user.clone() };
+    let booked_for = match fields.get("booked_for") {
+        "" => None,
+        text => {
+            let inquiry = load(&app, &session, &id).await?;
+            let wall = session.wall(inquiry.location.as_ref());
+            let at = text.parse::<DateTime>().ok().and_then(|at| wall.instant(at));
+            Some(at.ok_or_else(|| Problem::bad_parameter("booked_for", "write day and hour as 2026-11-24T15:00"))?)
+        }
+    };
+    let event = Event::CalledBack { result, note, by: session.user.clone(), booked_for };
     act(&app, &session, &id, &fields, event).await
 }
 

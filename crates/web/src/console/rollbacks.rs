@@ -464,6 +464,7 @@ fn set_off(around: &Around<'_>, all: &[Consequence]) -> Vec<SetOff> {
     let one = |of: &Consequence| {
         let what = match of.what.as_str() {
             "paged" => t("rollback.paged").to_owned(),
+            "emitted" => t("rollback.emitted").to_owned(),
             "task" => t("rollback.task").to_owned(),
             _ => of.words.clone(),
         };

@@ -341,6 +341,7 @@ impl House {
             crm_region: "",
             page_webhook: None,
             page_email: None,
+            targets: &[],
             salt: &self.salt,
             console_url: "http://127.0.0.1:8787",
             holds: &[],

@@ -153,6 +153,7 @@ impl<'a> Scene<'a> {
             salt: &salt,
             console_url: "https://console.example",
             holds: &[],
+            targets: &[],
         };
         let here = roster.locations.first().map(|l| l.id.clone());
         let mut play = Play { scene: self, facts: &facts, now: self.at, inquiry: None, quoted: false };
