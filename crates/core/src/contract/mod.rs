@@ -8,6 +8,7 @@ pub mod check;
 pub mod diff;
 pub mod export;
 pub mod model;
+mod now;
 pub mod parse;
 pub mod profiles;
 mod stored;

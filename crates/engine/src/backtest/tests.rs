@@ -108,3 +108,45 @@ async fn a_draft_for_a_crm_that_is_not_connected_is_refused() {
     let refused = world.engine.backtest(&world.account, &draft, &window(&world), &|_| {}).await;
     assert!(matches!(refused, Err(Error::Refused(why)) if why.contains("another")));
 }
+
+/// An account whose level is lower than what both contracts say: the level is no difference between them.
+#[tokio::test]
+async fn both_are_compared_at_the_accounts_level_and_it_is_said() {
+    let world = World::new().await;
+    let inquiry = world.missed_call("a").await;
+    world.contact_made(&inquiry).await;
+    world.close(&inquiry).await;
+    let wish = crate::level::LevelWish {
+        workflow: None,
+        place: None,
+        level: contract::Autonomy::AutoLowRisk,
+        by: "user_ada".into(),
+        reason: None,
+        answered: Vec::new(),
+    };
+    world.engine.set_level(&world.account, &wish).await.unwrap();
+    // It says auto and lets the urgency be written when it is less sure: at this level it is only suggested, as it is now.
+    let other = run(&world, &draft(), &window(&world)).await;
+    let urgency = other.report.fields["urgency"];
+    assert_eq!((urgency.more_written.n, urgency.reviewed_now, urgency.reviewed_draft), (0, 1, 1), "{urgency:?}");
+    assert_eq!(other.level[0], "Both are compared at the account's level: auto-low-risk.");
+    assert!(
+        other.level[1].contains("from auto-low-risk to auto; the account's level holds both at auto-low-risk"),
+        "{:?}",
+        other.level
+    );
+    assert_eq!(other.level.len(), 2, "said once, not for every location: {:?}", other.level);
+    // What a draft takes away counts, and is said as its own line.
+    let mut lower = draft();
+    lower.autonomy = contract::Autonomy::Observe;
+    let lower = run(&world, &lower, &window(&world)).await;
+    assert!(
+        lower.level[1]
+            .ends_with("what holds would go from auto-low-risk to observe, and that is part of what is counted below."),
+        "{:?}",
+        lower.level
+    );
+    assert_eq!(lower.report.fields["urgency"].no_longer_reviewed.n, 1);
+    let same = run(&world, &world.engine.facts(&world.account).await.unwrap().contract, &window(&world)).await;
+    assert_eq!(same.level.len(), 1, "{:?}", same.level);
+}
