@@ -489,6 +489,10 @@ pub(crate) enum Audit {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Review {
     List,
+    /// One question with what was said, what the CRM holds, what each choice is called, and how it is answered.
+    Show {
+        id: String,
+    },
     /// Decide one; the digest makes sure that it is the change you looked at.
     Decide(Decide),
     /// The same answer to many questions that one reason stopped, across callers. One that moved on does not hold up the others.
@@ -516,7 +520,7 @@ pub(crate) struct Together {
 #[derive(Debug, Args)]
 pub(crate) struct Decide {
     pub(crate) id: String,
-    /// As `review list` shows it.
+    /// As `review show` and `review list` show it.
     #[arg(long)]
     pub(crate) digest: String,
     /// Who decides: the address of a user.

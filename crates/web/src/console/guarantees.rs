@@ -50,7 +50,11 @@ pub(super) async fn seen(app: &App, session: &Session) -> Result<Guarantees, Pro
             class,
             evidence: told_words(&line.evidence, &wall),
             at: line.at.map(|at| wall.dated(at)),
-            word: if mends { t("guarantees.mend") } else { t("guarantees.see") },
+            word: match mends {
+                true if line.mend.starts_with("ringback ") => t("guarantees.mend_shell"),
+                true => t("guarantees.mend"),
+                false => t("guarantees.see"),
+            },
             command: if mends { line.mend.clone() } else { line.shows.clone() },
             mends,
         }

@@ -16,11 +16,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use jiff::Timestamp;
-use ringback_core::plan::Evidence;
 use ringback_core::contract::{Autonomy, Contract};
 use ringback_core::id::{InquiryId, ReviewId};
 use ringback_core::identity::Candidate;
 use ringback_core::inquiry::{Choice, Foreseen, HeldClaim, Inquiry, RejectCode, Review, ReviewKind, StandsBy};
+use ringback_core::plan::Evidence;
 use ringback_core::plan::Source;
 use ringback_core::rights::Act;
 use ringback_engine::Error;
@@ -32,8 +32,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Questions on one page; a caller's are not parted.
-const REVIEWS_MAX: usize = 200;
+/// Questions on one page, so that it comes at once on a telephone; a caller's are not parted.
+const REVIEWS_MAX: usize = 30;
 /// Questions read at once, and how often: whoever loses most by waiting comes first, so all of them are looked at.
 const READ_MAX: u32 = 200;
 const READS_MAX: usize = 10;
@@ -278,7 +278,7 @@ async fn of_one(app: &App, session: &Session, id: &str) -> Result<Vec<Asked>, Pr
     Ok(inquiry.reviews.iter().map(one).collect())
 }
 
-/// By caller, whoever loses most by waiting first; of one caller first who it is and what else stands before the values.
+/// By caller, whoever loses most by waiting first; of one caller first who it is and what else stands before the values, then the urgency.
 fn by_caller(around: &Desk<'_>, found: Vec<Asked>) -> Vec<(Card, Vec<Asked>)> {
     let mut of: BTreeMap<InquiryId, Vec<Asked>> = BTreeMap::new();
     for asked in found {
@@ -288,7 +288,10 @@ fn by_caller(around: &Desk<'_>, found: Vec<Asked>) -> Vec<(Card, Vec<Asked>)> {
         .into_values()
         .filter_map(|mut asked| {
             let inquiry = asked.first()?.inquiry.clone();
-            let place = |a: &Asked| (a.review.kind == ReviewKind::Field, a.review.opened_at, a.review.id.clone());
+            let place = |a: &Asked| {
+                let urgency = a.review.field.as_deref() == Some("urgency");
+                (a.review.kind == ReviewKind::Field, !urgency, a.review.opened_at, a.review.id.clone())
+            };
             asked.sort_by_key(place);
             let card = around.card(&inquiry);
             Some((around.order(&inquiry, &card), card, asked))
@@ -962,7 +965,8 @@ fn worded(desk: &Desk<'_>, asked: &Asked, foreseen: &Does, text: Option<&str>) -
         approves: review.choices.is_empty() && matches!(review.kind, ReviewKind::Field | ReviewKind::OwnerChange)
             || review.kind == ReviewKind::AmbiguousVoicemail,
         edits: matches!(review.kind, ReviewKind::Field | ReviewKind::NoNumber),
-        merges: matches!(review.kind, ReviewKind::Match | ReviewKind::Doubled),
+        // One record and nobody else: there is nothing to merge.
+        merges: review.kind == ReviewKind::Doubled || (review.kind == ReviewKind::Match && review.choices.len() > 2),
         waiting: lasting(now.as_second() - review.opened_at.as_second()),
         yes: said(&foreseen.yes, yes),
         no: no_said,
