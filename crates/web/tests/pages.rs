@@ -661,7 +661,8 @@ async fn morning(program: &str) {
     let decided = told(&engine, &west, &inquiry).await;
     assert!(decided.approvals.iter().any(|a| a.review.as_str() == first && a.choice == Choice::Approve));
 
-    let edited = until_chosen_has(&mut browser, "input[data-edit]").await;
+    // A text: what is typed has to fit its field, and a number would not.
+    let edited = until_chosen_has(&mut browser, "input[data-edit]:not([value^='+'])").await;
     let inquiry = asked_of(&mut browser, &edited).await;
     browser.press("e").await;
     browser.write("written by hand").await;
