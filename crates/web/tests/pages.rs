@@ -662,7 +662,7 @@ async fn morning(program: &str) {
     assert!(decided.approvals.iter().any(|a| a.review.as_str() == first && a.choice == Choice::Approve));
 
     // A text: what is typed has to fit its field, and a number would not.
-    let edited = until_chosen_has(&mut browser, "input[data-edit]:not([value^='+'])").await;
+    let edited = until_chosen_has(&mut browser, "input[data-edit]:not([value^=\"+\"])").await;
     let inquiry = asked_of(&mut browser, &edited).await;
     browser.press("e").await;
     browser.write("written by hand").await;
