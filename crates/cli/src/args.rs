@@ -564,6 +564,10 @@ pub(crate) enum Review {
         #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=366))]
         days: u32,
     },
+    /// One question with what was said, what the CRM holds, what each choice is called, and how it is answered.
+    Show {
+        id: String,
+    },
     /// Decide one; the digest makes sure that it is the change you looked at.
     Decide(Decide),
     /// The same answer to many questions that one reason stopped, across callers. One that moved on does not hold up the others.
@@ -591,7 +595,7 @@ pub(crate) struct Together {
 #[derive(Debug, Args)]
 pub(crate) struct Decide {
     pub(crate) id: String,
-    /// As `review list` shows it.
+    /// As `review show` and `review list` show it.
     #[arg(long)]
     pub(crate) digest: String,
     /// Who decides: the address of a user.

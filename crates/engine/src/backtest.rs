@@ -4,6 +4,7 @@
 //! a few pages are under way, and one is dropped when it is counted; what stays is one look into the CRM per caller, by which older inquiries of
 //! the same caller learn what a person set there later.
 
+mod level;
 mod recall;
 mod record;
 mod trial;
@@ -69,6 +70,8 @@ pub struct Backtest {
     pub draft: String,
     /// The oldest inquiries of the window were left out: more than were asked for.
     pub more: bool,
+    /// At which level both were compared, and where the draft says another one than the contract in force; whole sentences.
+    pub level: Vec<String>,
     #[serde(flatten)]
     pub report: Report,
 }
@@ -217,8 +220,8 @@ impl Pages {
 }
 
 impl Engine {
-    /// Rehearses the recorded calls of a window under the contract in force and under a draft, and tells how they differ. Roster and calendars are those of
-    /// now. [`Error::Refused`] while there is no CRM of the draft's name.
+    /// Rehearses the recorded calls of a window under the contract in force and under a draft, both at the account's level, and tells how they differ.
+    /// Roster and calendars are those of now. [`Error::Refused`] while there is no CRM of the draft's name.
     pub async fn backtest(
         &self,
         account: &AccountId,
@@ -236,6 +239,7 @@ impl Engine {
             .await?;
         let of = u64::try_from(all).unwrap_or(0);
         let draft = work.draft.0.name.clone();
+        let level = level::sentences(&facts, &work.draft.0);
         let mut pages = Pages::of(work);
         let (mut before, mut done, mut room, mut more) =
             (Before::end(), 0, window.inquiries_max.unwrap_or(u64::MAX), false);
@@ -258,7 +262,7 @@ impl Engine {
             }
         }
         let in_force = facts.contract_ref.clone();
-        Ok(Backtest { since: window.since, until, in_force, draft, more, report: pages.end().await? })
+        Ok(Backtest { since: window.since, until, in_force, draft, more, level, report: pages.end().await? })
     }
 
     /// What pages are rehearsed with.

@@ -77,8 +77,6 @@ pub struct AccountFacts {
     /// False: no contract was applied, so nothing is written anywhere.
     pub contract_applied: bool,
     pub standing: Standing,
-    /// The same without the account's levels: a draft is tried at the level that it names.
-    unlevelled: Standing,
     pub connections: HashMap<String, ConnectionFacts>,
     crm: Option<(LaneId, &'static CrmWords)>,
     page_webhook: Option<LaneId>,
@@ -119,14 +117,13 @@ impl AccountFacts {
         self.connections.get(lane.as_str()).map_or("", |c| c.connection.region.as_str())
     }
 
-    /// The part a decision reads, as if this contract were in force and the account let happen all that it says; none while no CRM of its name is connected.
+    /// The part a decision reads, as if this contract were in force, at the account's level; none while no CRM of its name is connected.
     pub(crate) fn under<'a>(&'a self, contract: &'a Contract, named: &'a ContractRef) -> Option<Facts<'a>> {
         let mut of_name = self.connections.values().filter(|c| c.connection.name == contract.crm);
         let (lane, crm) = of_name.find_map(|c| c.crm().map(|crm| (&c.connection.id, crm)))?;
         Some(Facts {
             contract,
             contract_ref: named,
-            standing: &self.unlevelled,
             crm: Some((lane, crm.words())),
             crm_region: self.region_of(lane),
             ..self.facts()
@@ -216,7 +213,6 @@ impl Engine {
         let workflow = if contract_applied { contract_ref.name.as_str() } else { crate::contracts::CALLS };
         let levels = crate::level::levels_of(&rows.roster, workflow)?;
         let pauses = read_pauses(&rows.roster)?;
-        let unlevelled = Standing { pauses: pauses.clone(), ..Standing::default() };
         let standing = Standing { pauses, levels };
         let mut connections = HashMap::new();
         for row in rows.connections {
@@ -250,7 +246,6 @@ impl Engine {
             contract_ref,
             contract_applied,
             standing,
-            unlevelled,
             connections,
             crm,
             page_webhook,

@@ -40,7 +40,7 @@
     if (!row) return;
     row.classList.add("at");
     if (scroll) row.scrollIntoView({ block: "nearest" });
-    const target = one("[data-tick], summary, h3 a, h2, a, button", row) || row;
+    const target = one("[data-tick], [data-focus], summary, h3 a, h2, a, button", row) || row;
     if (scroll) {
       if (!target.matches("a, button, input, summary")) target.tabIndex = -1;
       target.focus({ preventScroll: true });
@@ -56,12 +56,15 @@
     if (!one(".at")) { move(1); return null; }
     return one(".at");
   };
-  // Where one gesture answers for all rows, its buttons stand beside them.
-  const found = (selector) => { const where = within(); return where && (one(selector, where) || one(selector, where.closest?.("[data-page]") || where)); };
+  // Where one gesture answers for all rows, its buttons stand beside them; who is called or opened stands above a caller's rows. What decides never does.
+  const beside = (selector) => selector === "[data-open]" || selector === "[data-call]" ? "[data-caller]" : "[data-page]";
+  const found = (selector) => { const where = within(); return where && (one(selector, where) || one(selector, where.closest?.(beside(selector)) || where)); };
   const press = (selector) => found(selector)?.click();
   const reach = (selector) => {
     const field = found(selector);
     if (!field) return;
+    const folded = field.closest("details:not(.menu)");
+    if (folded) folded.open = true;
     field.focus();
     if (field.matches("input")) field.select();
   };
@@ -109,11 +112,29 @@
   if (opened) mark(opened);
   else if (one("[data-first]")) mark(rows()[0] || null, false);
 
+  // A text is as long as its lines, and each has its number.
+  const number = (text) => {
+    const lines = text.value.split("\n").length, numbers = text.parentElement.querySelector("[data-numbers]");
+    if (lines === text.rows || !numbers) return;
+    text.rows = lines;
+    numbers.textContent = Array.from({ length: lines }, (_, n) => n + 1).join("\n");
+  };
+  document.addEventListener("input", (event) => { if (event.target.matches("[data-numbered]")) number(event.target); });
   // A file's text goes where it can be read before it is sent.
   document.addEventListener("change", async (event) => {
     const into = event.target.dataset?.into, file = into && event.target.files?.[0];
-    if (file) document.getElementById(into).value = await file.text();
+    if (!file) return;
+    const text = document.getElementById(into);
+    text.value = await file.text();
+    number(text);
   });
+  // What is folded away is opened for whoever was sent there.
+  const unfold = () => {
+    const to = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let at = to || null; at; at = at.parentElement?.closest("details")) if (at.matches("details")) at.open = true;
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
 
   // A click says at once that it was heard.
   document.addEventListener("submit", (event) => {

@@ -102,6 +102,11 @@ impl Wall {
         if self.same_day(at, now) { self.time(at) } else { format!("{} {}", self.date(at), self.time(at)) }
     }
 
+    /// With its date also on the day itself: for what is read weeks later.
+    pub(crate) fn dated(&self, at: Timestamp) -> String {
+        format!("{} {}", self.date(at), self.time(at))
+    }
+
     /// Both instants fall on one day here.
     pub(crate) fn same_day(&self, a: Timestamp, b: Timestamp) -> bool {
         a.to_zoned(self.zone.clone()).date() == b.to_zoned(self.zone.clone()).date()

@@ -448,26 +448,172 @@ async fn a_contract_is_applied_over_the_api_by_whoever_may_and_from_what_is_in_f
     }
     let dana = world.sign_in("dana@example.com").await;
     assert_eq!(world.page(&dana, "/contract").await.status, StatusCode::FORBIDDEN);
-    let body = |csrf: &str, text: &str, base: i64| {
-        let text = text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
-        format!("csrf={csrf}&base={base}&text={text}")
-    };
     let csrf = world.csrf(&ada).await;
-    assert_eq!(world.form("/contract", &ada, &body(&csrf, &two, base + 1)).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(world.form("/contract", &ada, &draft(&csrf, &two, base + 1)).await.status, StatusCode::FORBIDDEN);
     let csrf = world.csrf(&sam).await;
-    let late = world.form("/contract", &sam, &body(&csrf, &two, base)).await;
+    // First it is looked at, and nothing changes.
+    let looked = world.form("/contract", &sam, &draft(&csrf, &two, base + 1)).await;
+    assert_eq!(looked.status, StatusCode::OK, "{}", looked.body);
+    let checked = looked.body.split("id=\"checked\"").nth(1).and_then(|s| s.split("</div>").next()).unwrap();
+    for part in ["1 stricter", "from suggest to observe", "Bring into force"] {
+        assert!(checked.contains(part), "{part}: {checked}");
+    }
+    let in_force = world.api(&admin, "/api/v1/contract/versions").await.json();
+    let newest = in_force["data"].as_array().unwrap().iter().map(|v| v["version"].as_i64().unwrap()).max();
+    assert_eq!(newest, Some(base + 1), "a look brings nothing into force");
+    // Whoever confirms confirms exactly the text that was looked at.
+    let confirm = |body: String, of: &str| format!("{body}&digest={}", digest_in(of));
+    let other = two.replacen("retention = \"standard\"", "retention = \"zero\"", 1);
+    assert_ne!(other, two);
+    let moved = world.form("/contract", &sam, &confirm(draft(&csrf, &other, base + 1), &looked.body)).await;
+    assert_eq!(moved.status, StatusCode::OK, "it is looked at again: {}", moved.body);
+    assert!(moved.body.contains("another one than was checked") && moved.body.contains("from standard to zero"));
+    assert_ne!(digest_in(&moved.body), digest_in(&looked.body));
+    // What was made from an older version is told so at the look already, and refused if it comes with a confirmation all the same.
+    let late = world.form("/contract", &sam, &draft(&csrf, &two, base)).await;
     assert_eq!(late.status, StatusCode::CONFLICT);
     for part in ["RB-0223", "What they changed", "suggest"] {
         assert!(late.body.contains(part), "{part}: {}", late.body);
     }
-    let wrong = world.form("/contract", &sam, &body(&csrf, "contract = 1\nnonsense = 2\n", base + 1)).await;
+    let wrong = world.form("/contract", &sam, &draft(&csrf, "contract = 1\nnonsense = 2\n", base + 1)).await;
     assert!(wrong.status == StatusCode::CONFLICT && wrong.body.contains("line 2"), "{}", wrong.body);
-    let done = world.form("/contract", &sam, &body(&csrf, &two, base + 1)).await;
+    let edit = wrong.body.split("id=\"edit\"").nth(1).expect("the text");
+    assert!(edit.contains("<code>nonsense = 2</code>"), "the problem stands beside the text, with its line: {edit}");
+    assert!(edit.contains("id=\"line-2\"") && edit.contains("href=\"#line-2\""), "and its line is numbered: {edit}");
+    let done = world.form("/contract", &sam, &confirm(draft(&csrf, &two, base + 1), &looked.body)).await;
     assert_eq!((done.status, done.to()), (StatusCode::SEE_OTHER, "/contract"), "{}", done.body);
     assert!(world.page(&sam, "/contract").await.body.contains("Sam Okafor"), "who applied it");
     let told = world.api(&admin, "/api/v1/audit").await.json();
     let kinds: Vec<&str> = told["data"].as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["contract", "contract_refused", "contract_refused", "contract"]);
+    assert_eq!(kinds, ["contract", "contract_refused", "contract"], "a look leaves no entry");
+    // What each version changed is there to be opened, and who brought it.
+    let shown = world.page(&sam, "/contract").await.body;
+    let versions = shown.split("id=\"versions\"").nth(1).unwrap();
+    assert!(
+        versions.contains("from suggest to observe") && versions.contains("from auto-low-risk to suggest"),
+        "{versions}"
+    );
+    assert!(versions.contains("Take back what it wrote") && versions.contains("in force"), "{versions}");
+}
+
+/// The form of a contract's text.
+fn draft(csrf: &str, text: &str, base: i64) -> String {
+    let text = text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
+    format!("csrf={csrf}&base={base}&text={text}")
+}
+
+/// What a look at a text is to be confirmed with.
+fn digest_in(page: &str) -> String {
+    page.split("name=\"digest\" value=\"").nth(1).expect("a button to confirm").split('"').next().unwrap().to_owned()
+}
+
+/// What revenue operations reads first is what the contract says, with the level that holds; no raw instant and no id of ours stands on the page.
+#[tokio::test]
+async fn the_page_of_the_contract_says_first_what_it_says_and_at_which_level() {
+    let world = World::new().await;
+    let sam = world.sign_in("sam@example.com").await;
+    let page = world.page(&sam, "/contract").await.body;
+    let at = |what: &str| page.find(what).unwrap_or_else(|| panic!("{what}: {page}"));
+    assert!(at("id=\"says\"") < at("id=\"levels\"") && at("id=\"says\"") < at("id=\"guarantees\""));
+    assert!(at("id=\"guarantees\" open") > 0, "one is red, so all of them are open");
+    let urgency = page.split("id=\"field.urgency\"").nth(1).unwrap().split("</dd>").next().unwrap();
+    assert!(urgency.contains("Now (level auto-low-risk): only suggested. At auto: written from 90 %."), "{urgency}");
+    let shown = page.split("<textarea").next().unwrap();
+    assert!(!shown.contains("call_0") && !shown.contains("user_") && !shown.contains(":00Z"), "{shown}");
+    assert!(shown.contains("since Mon, Nov 16 8:05 AM"), "dates with their day: {shown}");
+    // The backtest says at which level both are compared.
+    let csrf = world.csrf(&sam).await;
+    let text = ringback_core::contract::DEFAULT_TEXT.replacen("= \"auto-low-risk\"", "= \"suggest\"", 1);
+    let text = text.replacen("\"hubspot-main\"", "\"HubSpot\"", 1);
+    let text = text.replace(", { to = \"specialist\", after = \"20 min\" }", "");
+    let tried = world.form("/contract/backtest", &sam, &draft(&csrf, &text, 1).replace("base=1&", "")).await;
+    assert_eq!(tried.status, StatusCode::OK, "{}", tried.body);
+    for part in
+        ["has no level of its own", "The draft also changes how much happens by itself, from auto-low-risk to suggest"]
+    {
+        assert!(tried.body.contains(part), "{part}: {}", tried.body);
+    }
+}
+
+/// The part of *Reviews* about one caller.
+fn of_caller<'p>(page: &'p str, who: &str) -> &'p str {
+    page.split("data-caller")
+        .find(|part| part.contains(&format!("data-open>{who}</a>")))
+        .unwrap_or_else(|| panic!("{who}: {page}"))
+}
+
+#[tokio::test]
+async fn reviews_stand_by_caller_whoever_loses_most_by_waiting_first_and_words_are_shown_once() {
+    let world = World::new().await;
+    let sam = world.sign_in("sam@example.com").await;
+    let page = world.page(&sam, "/reviews").await.body;
+    let callers: Vec<&str> = page.split("data-caller").skip(1).collect();
+    assert!(callers.len() > 5, "{}", callers.len());
+    assert!(callers[0].contains("Marisol Alvarez") && callers[0].contains("emergency"), "{}", callers[0]);
+    let place = |who: &str| callers.iter().position(|part| part.contains(&format!("data-open>{who}</a>"))).unwrap();
+    assert!(place("Paula Green") < place("Dale Whitaker"), "no heat before an estimate");
+    assert!(place("Marisol Alvarez") < place("No caller ID"), "a withheld number is no emergency");
+    let questions = page.matches("class=\"review\"").count();
+    assert!(
+        page.contains(&format!("{questions} questions")) && page.contains(&format!("{} callers", callers.len())),
+        "{page}"
+    );
+    // What was said stands once, with what each part of it is about; not again beside each question.
+    let dale = of_caller(&page, "Dale Whitaker");
+    assert!(dale.matches("class=\"review\"").count() > 2, "{dale}");
+    assert_eq!(dale.matches("the budget is around 2,500 dollars").count(), 1, "{dale}");
+    assert!(dale.contains("<mark>") && dale.contains("> budget, kind of call, reason, service</small>"), "{dale}");
+    // An amount has its currency, a level its name, a figure its threshold; nothing of a program's own words.
+    assert!(dale.contains("Budget: 2,500 USD?"), "{dale}");
+    for gone in ["then read back", "email_domain", ".write_at", ".autonomy", "missed-calls", "a person is asked</dd>"] {
+        assert!(!page.contains(gone), "{gone}: {page}");
+    }
+    assert!(page.contains("Now (level auto-low-risk): only suggested. At auto: written from"), "{page}");
+    assert!(
+        page.contains("only suggested at the level that holds (level auto-low-risk)"),
+        "the link names the level: {page}"
+    );
+    assert!(page.contains("sure; at level auto it is written from 90 %"), "{page}");
+    // A no is opened when it is wanted.
+    assert!(dale.contains("<details><summary>Reject</summary>"), "{dale}");
+}
+
+#[tokio::test]
+async fn who_a_caller_is_is_asked_with_what_was_said_and_what_each_record_holds() {
+    let world = World::new().await;
+    let sam = world.sign_in("sam@example.com").await;
+    let page = world.page(&sam, "/reviews").await.body;
+    let paula = of_caller(&page, "Paula Green");
+    assert!(paula.contains("Who is this caller?"), "{paula}");
+    let asked = paula.split("Who is this caller?").nth(1).unwrap().split("</li>\n").next().unwrap();
+    for part in [
+        "\u{201c}paula@example.com\u{201d}",
+        "(602) 555-0151",
+        "paula.old@example.com",
+        ">differs, same domain</b>",
+        ">the same</b>",
+    ] {
+        assert!(asked.contains(part) || paula.contains(part), "{part}: {paula}");
+    }
+    assert!(!paula.contains("agrees but") && !paula.contains("email_domain"), "{paula}");
+    assert!(paula.contains("My e-mail is paula@example.com"), "and the words stand above it: {paula}");
+}
+
+#[tokio::test]
+async fn together_shows_what_the_crm_holds_and_ticks_nothing_that_would_replace_it() {
+    let world = World::new().await;
+    let sam = world.sign_in("sam@example.com").await;
+    let page = world.page(&sam, "/reviews?because=accountability").await.body;
+    let line = |who: &str| {
+        let found = page
+            .split("data-row")
+            .find(|part| part.contains(&format!("data-open>{who}</a>")) && part.contains("Budget:"));
+        found.unwrap_or_else(|| panic!("{who}: {page}")).to_owned()
+    };
+    let (jane, dale) = (line("Jane Miller"), line("Dale Whitaker"));
+    assert!(jane.contains("4,000 USD") && !jane.contains("checked"), "{jane}");
+    assert!(dale.contains("checked") && dale.contains("CRM holds") && dale.contains(">nothing<"), "{dale}");
+    assert!(page.contains("is not ticked"), "and it is said: {page}");
 }
 
 /// Both doors of the level: lower is done at once and told in the account's chain; higher is refused with what stands in the way.

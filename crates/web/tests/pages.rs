@@ -296,6 +296,7 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
         ("dead-letters", "/dead-letters".to_owned()),
         ("connections", "/connections".to_owned()),
         ("contract", "/contract".to_owned()),
+        ("reviews-alike-held", "/reviews?because=accountability".to_owned()),
         ("backtest", "/contract/backtest".to_owned()),
         ("rollbacks", "/rollbacks".to_owned()),
         ("rollbacks-filled", format!("/rollbacks?inquiry={emergency}&field=lead_location")),
@@ -372,7 +373,10 @@ async fn told(engine: &Engine, house: &support::House, id: &str) -> Inquiry {
 
 /// The inquiry of a question on the page, by the question's id.
 async fn asked_of(browser: &mut driver::Driver, review: &str) -> String {
-    let link = format!("document.getElementById('{review}').querySelector('[data-open]').getAttribute('href')");
+    let row = format!("document.getElementById('{review}')");
+    let link = format!(
+        "({row}.querySelector('[data-open]') ?? {row}.closest('[data-caller]').querySelector('[data-open]')).getAttribute('href')"
+    );
     browser.see(&link).await.as_str().unwrap().trim_start_matches("/inquiries/").to_owned()
 }
 
@@ -467,7 +471,7 @@ async fn together(program: &str) {
     browser.see("document.querySelector('textarea').focus()").await;
     browser
         .see(
-            "(t => { t.value = t.value.replace(/, . to = \"specialist\", after = \"20 min\" ./, '').replace('autonomy = \"auto-low-risk\"', 'autonomy = \"suggest\"') })(document.activeElement)",
+            "(t => { t.value = t.value.replace(/, . to = \"specialist\", after = \"20 min\" ./, '').replace('autonomy = \"auto-low-risk\"', 'autonomy = \"suggest\"').replace('\"hubspot-main\"', '\"HubSpot\"') })(document.activeElement)",
         )
         .await;
     for _ in 0..TABS_MAX {
@@ -483,6 +487,7 @@ async fn together(program: &str) {
         "{}",
         browser.see("document.querySelector('main').innerText").await
     );
+    assert_eq!(browser.see("!!document.querySelector('#found')").await, true, "it was tried");
     serious(&mut browser, "what a draft would have done").await;
     server.abort();
 }
@@ -661,7 +666,8 @@ async fn morning(program: &str) {
     let decided = told(&engine, &west, &inquiry).await;
     assert!(decided.approvals.iter().any(|a| a.review.as_str() == first && a.choice == Choice::Approve));
 
-    let edited = until_chosen_has(&mut browser, "input[data-edit]").await;
+    // A text: what is typed has to fit its field, and a number would not.
+    let edited = until_chosen_has(&mut browser, "input[data-edit]:not([value^=\"+\"])").await;
     let inquiry = asked_of(&mut browser, &edited).await;
     browser.press("e").await;
     browser.write("written by hand").await;

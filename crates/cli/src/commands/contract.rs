@@ -55,17 +55,17 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
         Command::Test { file } => test(out, config, named, file.as_deref()),
         Command::Explain { field, file: Some(file) } => {
             let (_, contract) = read(file, None)?;
-            explain(out, &contract, field.as_deref())
+            explain(out, &contract, contract.sentences(), field.as_deref())
         }
-        Command::Explain { field, file: None } => match in_force(config, named).await {
-            Ok(contract) => explain(out, &contract, field.as_deref()),
+        Command::Explain { field, file: None } => match said_now(config, named).await {
+            Ok((contract, said)) => explain(out, &contract, said, field.as_deref()),
             Err(fail) => {
                 // Before the first start there is only the file.
                 let reading = load(config, Depth::Lookup)?;
                 let Ok(path) = meant(None, Some(pick_account(&reading.config, named)?)) else { return Err(fail) };
                 let (_, contract) = read(&path, None)?;
                 note(format!("this is {}; what is in force could not be read: {}", path.display(), fail.words()));
-                explain(out, &contract, field.as_deref())
+                explain(out, &contract, contract.sentences(), field.as_deref())
             }
         },
         Command::Guarantees => {
@@ -350,10 +350,20 @@ fn differ(out: Out, before: &Contract, after: &Contract) {
     });
 }
 
-fn explain(out: Out, contract: &Contract, field: Option<&str>) -> Result<(), Fail> {
+/// What is in force, each clause with what holds of it at the account's level.
+async fn said_now(config: &Path, named: Option<&str>) -> Result<(Contract, Vec<Sentence>), Fail> {
+    let house = house::open(config, Depth::Lookup).await?;
+    let id = house.account(named)?.id();
+    let Some((_, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
+    let facts = house.engine.facts(&id).await?;
+    let places: Vec<&str> = facts.roster.locations.iter().map(|l| l.slug.as_str()).collect();
+    let said = contract.sentences_at(&facts.standing.levels, &places);
+    Ok(((*contract).clone(), said))
+}
+
+fn explain(out: Out, contract: &Contract, said: Vec<Sentence>, field: Option<&str>) -> Result<(), Fail> {
     let wanted = field.map(|f| format!("field.{}", f.trim_start_matches("field.")));
-    let all: Vec<Sentence> =
-        contract.sentences().into_iter().filter(|s| wanted.as_ref().is_none_or(|w| *w == s.clause)).collect();
+    let all: Vec<Sentence> = said.into_iter().filter(|s| wanted.as_ref().is_none_or(|w| *w == s.clause)).collect();
     if let (Some(field), true) = (field, all.is_empty()) {
         let known: Vec<&str> = contract.fields.keys().map(String::as_str).collect();
         let cure = format!("there are {}", known.join(", "));

@@ -70,6 +70,7 @@ fn told(found: &Backtest, console: &str) -> String {
         lines.push("No call was recorded in that time, so nothing can be said.".into());
         return lines.join("\n");
     }
+    lines.extend(found.level.iter().cloned());
     lines.push(String::new());
     lines.extend(report.sentences());
     let same: Vec<&str> = report.fields.iter().filter(|(_, c)| !c.differs()).map(|(f, _)| f.as_str()).collect();

@@ -6,8 +6,8 @@ use crate::config::Account;
 use crate::house::House;
 use crate::out::{Out, table};
 use crate::problems::{Exit, Fail};
-use ringback_core::id::{EffectId, ReviewId, SignalId, UserId};
-use ringback_core::inquiry::{Choice, RejectCode};
+use ringback_core::id::{EffectId, InquiryId, ReviewId, SignalId, UserId};
+use ringback_core::inquiry::{Choice, Inquiry, RejectCode, Review as Asks};
 use ringback_core::rights::Act;
 use ringback_engine::instant;
 use ringback_engine::reviews::{Asked, Became};
@@ -161,23 +161,18 @@ pub(crate) async fn review(out: Out, house: &House, account: &Account, command: 
             };
             let all: Vec<Value> = rows.iter().map(one).collect();
             out.result(&all, || {
-                let cells = |Asked { review: r, .. }: &Asked| {
-                    vec![
-                        r.id.as_str().to_owned(),
-                        r.kind.word().to_owned(),
-                        r.field.clone().unwrap_or_default(),
-                        r.current.clone().unwrap_or_default(),
-                        r.proposed.clone().unwrap_or_default(),
-                        r.digest.clone(),
-                        r.because.clone(),
-                        r.reason.clone(),
-                    ]
+                // Who and what comes first; what a command needs stands at the end of the line.
+                let cells = |Asked { review: r, inquiry }: &Asked| {
+                    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+                    let asked = r.field.clone().unwrap_or_else(|| r.kind.word().replace('_', " "));
+                    let answer = format!("{}:{}", r.id, r.digest);
+                    vec![caller(inquiry), asked, text(&r.proposed), text(&r.current), r.reason.clone(), answer]
                 };
                 if rows.is_empty() {
                     return "nothing waits for a decision".to_owned();
                 }
                 let mut shown = table(
-                    &["id", "kind", "field", "CRM holds", "proposed", "digest", "because", "why"],
+                    &["caller", "asked", "proposed", "CRM holds", "why", "id:digest"],
                     &rows.iter().map(cells).collect::<Vec<_>>(),
                 );
                 if more {
@@ -190,9 +185,64 @@ pub(crate) async fn review(out: Out, house: &House, account: &Account, command: 
             Ok(())
         }
         Review::Weekly { days } => super::learned::weekly(out, house, account, *days).await,
+        Review::Show { id } => asked(out, house, account, id).await,
         Review::Decide(decide) => decided(out, house, account, decide).await,
         Review::Together(together) => decided_together(out, house, account, together).await,
     }
+}
+
+/// By name and number, as far as they are known.
+fn caller(inquiry: &Inquiry) -> String {
+    let said = inquiry.steering("caller_name").map(|held| held.claim.value.text());
+    let name = said.or_else(|| inquiry.calls.iter().rev().find_map(|call| call.caller_name.clone()));
+    let parts = [name, inquiry.callback_number().or_else(|| inquiry.e164.clone())];
+    let known: Vec<String> = parts.into_iter().flatten().collect();
+    if known.is_empty() { "no caller ID".to_owned() } else { known.join(", ") }
+}
+
+/// One question, open or not, as it stands.
+async fn asked(out: Out, house: &House, account: &Account, id: &str) -> Result<(), Fail> {
+    let (of, wanted) = (account.id().as_str().to_owned(), id.split(':').next().unwrap_or(id).to_owned());
+    let row = house
+        .engine
+        .store()
+        .read(move |tx| Box::pin(async move { store::review_get(tx, &of, &wanted).await }))
+        .await?
+        .ok_or_else(|| missing("review", id))?;
+    let inquiry = house.engine.inquiry(&account.id(), &InquiryId::from_text(row.inquiry.clone())).await?;
+    let inquiry = inquiry.ok_or_else(|| missing("review", id))?;
+    let standing = inquiry.reviews.iter().find(|review| review.id.as_str() == row.id).cloned();
+    let open = standing.is_some();
+    let review: Asks = match standing {
+        Some(review) => review,
+        None => serde_json::from_str(&row.body).map_err(|_| missing("review", id))?,
+    };
+    let shown = json!({ "id": review.id, "inquiry": inquiry.id, "caller": caller(&inquiry), "open": open, "digest": review.digest,
+                        "question": review });
+    out.result(&shown, || {
+        let mut lines = vec![("caller", caller(&inquiry))];
+        let mut line = |name: &'static str, value: Option<String>| {
+            lines.extend(value.filter(|v| !v.trim().is_empty()).map(|value| (name, value)));
+        };
+        line("asked", Some(review.field.clone().unwrap_or_else(|| review.kind.word().replace('_', " "))));
+        line("said", review.quote.as_ref().map(|quote| format!("“{}”", quote.trim())));
+        line("proposed", review.proposed.clone());
+        line("sure", review.confidence.map(|c| format!("{}.{} %", c / 10, c % 10)));
+        let held = review.current.clone().filter(|held| !held.trim().is_empty());
+        line("CRM holds", review.proposed.as_ref().map(|_| held.unwrap_or_else(|| "nothing".to_owned())));
+        line("why", Some(review.reason.clone()));
+        line("clause", Some(review.clause.clone()));
+        line("who wins", Some(review.sentence.clone()));
+        for (id, label) in &review.choices {
+            line("choice", Some(format!("{id}  {label}")));
+        }
+        let how = if review.choices.is_empty() { "--approve".to_owned() } else { "--pick CHOICE".to_owned() };
+        let answer = format!("ringback review decide {} --digest {} --by YOU {how}", review.id, review.digest);
+        line("answer", Some(if open { answer } else { "it is answered or void already".to_owned() }));
+        let rows: Vec<Vec<String>> = lines.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+        table(&["", &review.id.to_string()], &rows)
+    });
+    Ok(())
 }
 
 async fn decided(out: Out, house: &House, account: &Account, decide: &Decide) -> Result<(), Fail> {

@@ -42,8 +42,22 @@ fn a_value_that_moved_is_shown_and_what_one_reason_stopped_is_answered_together(
         twin.held() == [3; 3] && served.rests() && asked(&home, "budget").len() == 3
     });
 
-    // A value that does not fit its field: the refusal says what to write.
+    // A list says who is asked about and what, before it says what a command needs; one question can be looked at alone.
     let budget = asked(&home, "budget");
+    let listed = home.shown(&["review", "list"]);
+    let line = listed.lines().find(|line| line.contains("budget")).unwrap();
+    assert!(line.starts_with("+1312555014"), "{listed}");
+    assert!(line.find("budget").unwrap() < line.find("rev_").unwrap(), "{listed}");
+    let one = home.shown(&["review", "show", text(&budget[0], "id")]);
+    for part in
+        ["my budget is 2500 dollars", "CRM holds", "nothing", text(&budget[0], "digest"), "ringback review decide"]
+    {
+        assert!(one.contains(part), "{part}: {one}");
+    }
+    let none = home.shown(&["review", "show", "rev_nobody"]);
+    assert!(none.contains("RB-0313") && !none.starts_with("exit 0"), "{none}");
+
+    // A value that does not fit its field: the refusal says what to write.
     let (id, digest) = (text(&budget[0], "id"), text(&budget[0], "digest"));
     let decide =
         |choice: &[&str]| home.shown(&[&["review", "decide", id, "--digest", digest], &BY[..], choice].concat());

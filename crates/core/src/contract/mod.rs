@@ -9,6 +9,7 @@ pub mod diff;
 pub mod edit;
 pub mod export;
 pub mod model;
+mod now;
 pub mod parse;
 pub mod pilot;
 pub mod profiles;

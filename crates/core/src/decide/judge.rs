@@ -10,7 +10,7 @@ use crate::inquiry::{Facts, Inquiry};
 use crate::plan::VerdictKind;
 
 /// What is told of where a contact came from; nobody has to decide it, and it goes into no contact that was there before.
-pub(super) const WHENCE: [&str; 4] = ["source", "campaign", "location", "vertical"];
+pub(crate) const WHENCE: [&str; 4] = ["source", "campaign", "location", "vertical"];
 
 pub(super) fn judge<'c>(case: &Case<'_, 'c>, inquiry: &Inquiry, facts: &Facts<'_>, levels: Levels) -> Ruled<'c> {
     use VerdictKind::{Keep, Suppress, Write};

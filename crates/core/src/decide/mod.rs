@@ -13,6 +13,7 @@ mod ruling;
 mod suppress;
 
 pub use digest::change_digest;
+pub(crate) use judge::WHENCE;
 pub(crate) use known::owner_facts;
 pub use memory::stands_by;
 pub(crate) use ruling::Ruling;
@@ -223,7 +224,7 @@ impl Levels {
 }
 
 /// Is it a record that Ringback makes for the call itself?
-fn own_record(rule: &FieldRule) -> bool {
+pub(crate) fn own_record(rule: &FieldRule) -> bool {
     matches!(rule.object, Object::Call | Object::Task)
 }
 

@@ -108,3 +108,40 @@ async fn a_draft_for_a_crm_that_is_not_connected_is_refused() {
     let refused = world.engine.backtest(&world.account, &draft, &window(&world), &|_| {}).await;
     assert!(matches!(refused, Err(Error::Refused(why)) if why.contains("another")));
 }
+
+/// An account whose level is lower than what the contract says: the level is no difference between draft and contract in force.
+#[tokio::test]
+async fn both_are_compared_at_the_accounts_level_and_it_is_said() {
+    let world = World::new().await;
+    let inquiry = world.missed_call("a").await;
+    world.contact_made(&inquiry).await;
+    world.close(&inquiry).await;
+    let wish = crate::level::LevelWish {
+        workflow: None,
+        place: None,
+        level: contract::Autonomy::AutoLowRisk,
+        by: "user_ada".into(),
+        reason: None,
+        answered: Vec::new(),
+    };
+    world.engine.set_level(&world.account, &wish).await.unwrap();
+    // Both say auto, and the draft lets the urgency be written when it is less sure: at this level it is only suggested, under either.
+    let other = run(&world, &draft(), &window(&world)).await;
+    let urgency = other.report.fields["urgency"];
+    assert_eq!((urgency.more_written.n, urgency.reviewed_now, urgency.reviewed_draft), (0, 1, 1), "{urgency:?}");
+    assert_eq!(other.level, ["Both are compared at the account's level: auto-low-risk."]);
+    // What a draft says of its own level is a line of its own, once and not for every location: whether it counts, and how.
+    let mut low = draft();
+    low.autonomy = contract::Autonomy::AutoLowRisk;
+    let low = run(&world, &low, &window(&world)).await;
+    assert_eq!(low.level.len(), 2, "{:?}", low.level);
+    let says =
+        "from auto to auto-low-risk; the account's level holds both at auto-low-risk, so none of it is counted below.";
+    assert!(low.level[1].ends_with(says), "{:?}", low.level);
+    let mut lower = draft();
+    lower.autonomy = contract::Autonomy::Observe;
+    let lower = run(&world, &lower, &window(&world)).await;
+    let says = "what holds would go from auto-low-risk to observe, and that is part of what is counted below.";
+    assert!(lower.level[1].ends_with(says), "{:?}", lower.level);
+    assert_eq!(lower.report.fields["urgency"].no_longer_reviewed.n, 1);
+}

@@ -1,6 +1,6 @@
 //! What a draft of the contract would have done with the calls that were recorded: pasted or taken from a file, compared, with examples to click.
 
-use super::contract::{Refusal, wrong};
+use super::contract::{Refusal, Text, wrong};
 use super::{Fields, Page, Shell, shown};
 use crate::App;
 use crate::api::contracts::{BACKTEST_DAYS, BACKTEST_DAYS_MAX, BACKTEST_INQUIRIES};
@@ -24,7 +24,7 @@ use ringback_engine::contracts::check;
 struct Try {
     shell: Shell,
     csrf: String,
-    text: String,
+    text: Text,
     days: u32,
     /// Slug, name, chosen.
     places: Vec<(String, String, bool)>,
@@ -35,6 +35,8 @@ struct Try {
 /// What was found, in words.
 struct Found {
     heading: String,
+    /// At which level both were compared, and what the draft says of it otherwise.
+    level: Vec<String>,
     sentences: Vec<String>,
     /// More inquiries than are tried at once.
     more: bool,
@@ -85,7 +87,8 @@ pub(crate) async fn run(State(app): State<App>, session: Session, fields: Fields
     let draft = match check(&text, &roster) {
         Ok(draft) => draft,
         Err(problems) => {
-            let page = Try { refusal: Some(wrong(&text, &problems)), ..page };
+            let refusal = wrong(&text, &problems);
+            let page = Try { text: Text::of(text, Some(&refusal)), refusal: Some(refusal), ..page };
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, shown(&page)?).into_response());
         }
     };
@@ -108,7 +111,7 @@ async fn look(app: &App, session: &Session, text: String, days: u32, place: &str
     Ok(Try {
         shell: Shell::of(app, session, "contract", t("backtest.title")).await?,
         csrf: session.csrf.clone(),
-        text,
+        text: Text::of(text, None),
         days,
         places,
         refusal: None,
@@ -126,7 +129,7 @@ fn told(session: &Session, found: &Backtest, now: Timestamp) -> Found {
         found.in_force.version,
         report.inquiries,
         report.calls,
-        wall.moment(found.since, now)
+        wall.dated(found.since)
     );
     let mut sentences = if report.inquiries == 0 { Vec::new() } else { report.sentences() };
     sentences.extend(report.apart());
@@ -142,6 +145,7 @@ fn told(session: &Session, found: &Backtest, now: Timestamp) -> Found {
     };
     Found {
         heading,
+        level: found.level.clone(),
         sentences,
         more: found.more,
         none: report.inquiries == 0,

@@ -339,13 +339,13 @@ pub(crate) fn silence(inquiry: &Inquiry) -> String {
     .to_owned()
 }
 
-/// `emergency · 97 % sure`; what is not pressing says that it is the urgency.
+/// `emergency · 97 % sure`; every other word says that it is the urgency.
 fn sure(inquiry: &Inquiry) -> Option<String> {
     let claim = inquiry.steering("urgency")?;
     let value = claim.claim.value.text();
-    let word = closed_word("urgency", &value).map_or(value, str::to_owned);
+    let word = closed_word("urgency", &value).map_or_else(|| value.clone(), str::to_owned);
     let sure = percent(claim.claim.confidence.0);
-    Some(if inquiry.urgent() {
+    Some(if value == "emergency" {
         format!("{word} · {sure}")
     } else {
         format!("{}: {word} · {sure}", t("field.urgency"))

@@ -1,5 +1,6 @@
-//! The eight guarantees at the top of the page *Contract*, each with what is seen of it now.
+//! The eight guarantees on the page *Contract*, each with what is seen of it now.
 
+use super::words::told_words;
 use crate::App;
 use crate::problem::Problem;
 use crate::session::Session;
@@ -8,8 +9,10 @@ use ringback_core::readiness::{Light, Line};
 
 /// What `guarantees.html` shows.
 pub(super) struct Guarantees {
-    /// How many are green, red and unknown.
-    pub(super) sum: String,
+    /// How many are green, red and unknown, with the word and its colour; what there is none of is left out.
+    pub(super) sum: Vec<(usize, &'static str, &'static str)>,
+    /// Something is red: all of them are open to be read. Else one line says how they stand.
+    pub(super) opens: bool,
     pub(super) lines: Vec<One>,
     /// What else must stand before more happens by itself.
     pub(super) rest: Vec<One>,
@@ -32,6 +35,7 @@ pub(super) struct One {
 /// As they stand now; nothing outside is asked.
 pub(super) async fn seen(app: &App, session: &Session) -> Result<Guarantees, Problem> {
     let ready = app.engine.readiness(&session.account).await?;
+    let wall = session.wall(None);
     let one = |line: &Line| {
         let mends = !line.mend.is_empty();
         let (light, class) = match line.light {
@@ -44,19 +48,26 @@ pub(super) async fn seen(app: &App, session: &Session) -> Result<Guarantees, Pro
             name: line.name,
             light,
             class,
-            evidence: line.evidence.clone(),
-            at: line.at.map(|at| session.wall(None).moment(at, app.engine.now())),
-            word: if mends { t("guarantees.mend") } else { t("guarantees.see") },
+            evidence: told_words(&line.evidence, &wall),
+            at: line.at.map(|at| wall.dated(at)),
+            word: match mends {
+                true if line.mend.starts_with("ringback ") => t("guarantees.mend_shell"),
+                true => t("guarantees.mend"),
+                false => t("guarantees.see"),
+            },
             command: if mends { line.mend.clone() } else { line.shows.clone() },
             mends,
         }
     };
     let of = |light: Light| ready.guarantees.iter().filter(|line| line.light == light).count();
-    let sum =
-        [(Light::Green, "guarantees.green"), (Light::Red, "guarantees.red"), (Light::Unknown, "guarantees.unknown")]
-            .map(|(light, text)| format!("{} {}", of(light), t(text)));
+    let sum = [
+        (of(Light::Green), t("guarantees.green"), "good"),
+        (of(Light::Red), t("guarantees.red"), "bad"),
+        (of(Light::Unknown), t("guarantees.unknown"), "ask"),
+    ];
     Ok(Guarantees {
-        sum: sum.join(" \u{b7} "),
+        opens: of(Light::Red) > 0,
+        sum: sum.into_iter().filter(|(n, ..)| *n > 0).collect(),
         lines: ready.guarantees.iter().map(one).collect(),
         rest: ready.minimum.iter().chain(&ready.not_ready).chain(&ready.decided).map(one).collect(),
     })

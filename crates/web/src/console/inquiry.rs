@@ -137,8 +137,10 @@ pub(crate) async fn page(State(app): State<App>, session: Session, Path(id): Pat
     let title = title.unwrap_or_else(|| t("card.no_caller").to_owned());
     let stages = stages(&inquiry);
     let shell = Shell::of(&app, &session, "inquiry", &title).await?;
-    let question =
-        |r: &ringback_core::inquiry::Review| (r.id.as_str().to_owned(), super::reviews::question(r, rules, now, &wall));
+    let question = |r: &ringback_core::inquiry::Review| {
+        let currency = super::reviews::currency(&session, &inquiry);
+        (r.id.as_str().to_owned(), super::reviews::question(r, rules, currency, now, &wall))
+    };
     shown(&InquiryPage {
         shell,
         title,

@@ -1,6 +1,7 @@
-//! How much happens by itself, at the top of the page *Contract*, and the button that sets how much may.
+//! How much happens by itself, on the page *Contract*, and the button that sets how much may.
 
-use super::contract::{Refusal, not_raised};
+use super::contract::{Refusal, Wrong, not_raised};
+use super::words::by_words;
 use super::{Fields, Page, back};
 use crate::App;
 use crate::problem::Problem;
@@ -48,8 +49,8 @@ pub(super) async fn seen(app: &App, session: &Session, names: &BTreeMap<String, 
         holds: l.holds.word(),
         means: means(l.holds),
         says: l.contract.filter(|says| *says > l.holds).map(Autonomy::word),
-        since: l.since.map(|at| session.wall(None).moment(at, app.engine.now())),
-        by: l.by.map(|by| names.get(&by).cloned().unwrap_or(by)),
+        since: l.since.map(|at| session.wall(None).dated(at)),
+        by: l.by.map(|by| by_words(names, &by)),
         choices: Autonomy::LADDER.map(|level| (level.word(), level == l.level.unwrap_or(l.holds))).to_vec(),
     };
     Ok(levels.into_iter().map(one).collect())
@@ -78,7 +79,12 @@ pub(crate) async fn set(State(app): State<App>, session: Session, fields: Fields
 
 /// What stands in the way, line by line, each with what mends it.
 pub(super) fn not_ready(problems: &[ringback_core::problem::Problem]) -> Refusal {
-    let one = |p: &ringback_core::problem::Problem| (String::new(), format!("{} {}", p.code, p.cause), p.cure.clone());
+    let one = |p: &ringback_core::problem::Problem| Wrong {
+        line: None,
+        text: String::new(),
+        cause: format!("{} {}", p.code, p.cause),
+        cure: p.cure.clone(),
+    };
     Refusal {
         code: problems.first().map_or("RB-0240", |p| p.code),
         cause: t("level.not_ready").to_owned(),

@@ -1,8 +1,9 @@
-//! *Reviews*: one decision at a time, with everything it needs: value, evidence, confidence, current value and who set it, the rule that
-//! stopped it, and what each choice would do. What one reason stopped is also answered in one gesture, across callers.
+//! *Reviews*: one caller after the other, whoever loses most by waiting first, as on *Today*. Above a caller's questions stands once what was said; below it
+//! each decision with what it needs: value, confidence, current value and who set it, the rule that stopped it, and what each choice would do. What one
+//! reason stopped is also answered in one gesture, across callers.
 
-use super::cards::{category, percent};
-use super::words::{feeds, field_word, options, value_word};
+use super::cards::{Around, Card, card, percent, phone, readable_number};
+use super::words::{field_value, field_word, options};
 use super::{Fields, Page, Shell, back, shown};
 use crate::App;
 use crate::problem::Problem;
@@ -15,22 +16,48 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use jiff::Timestamp;
-use ringback_core::contract::Contract;
+use ringback_core::contract::{Autonomy, Contract};
 use ringback_core::id::{InquiryId, ReviewId};
-use ringback_core::inquiry::{Choice, Foreseen, Inquiry, RejectCode, Review, ReviewKind, StandsBy};
+use ringback_core::identity::Candidate;
+use ringback_core::inquiry::{Choice, Foreseen, HeldClaim, Inquiry, RejectCode, Review, ReviewKind, StandsBy};
+use ringback_core::plan::Evidence;
 use ringback_core::plan::Source;
 use ringback_core::rights::Act;
 use ringback_engine::Error;
+use ringback_engine::facts::AccountFacts;
 use ringback_engine::inquire::act_of;
-use ringback_engine::reviews::{Asked, Became, Late, Overtaken, Questions, TOGETHER_MAX};
+use ringback_engine::reviews::{Asked, Became, Late, Overtaken, TOGETHER_MAX};
 use ringback_store::{After, ReviewRow};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
-/// Questions on one page.
-const REVIEWS_MAX: u32 = 200;
-/// Pages gone through for what one reason stopped.
-const PAGES_MAX: usize = 10;
+/// Questions on one page, so that it comes at once on a telephone; a caller's are not parted.
+const REVIEWS_MAX: usize = 30;
+/// Questions read at once, and how often: whoever loses most by waiting comes first, so all of them are looked at.
+const READ_MAX: u32 = 200;
+const READS_MAX: usize = 10;
+
+/// One caller with their questions.
+struct Caller {
+    card: Card,
+    /// By name, else by number, else by what is known of them.
+    who: String,
+    /// A workflow's record: nobody called, and no clock runs.
+    workflow: bool,
+    /// What was said, once, with the words that the questions are about marked.
+    heard: Vec<Piece>,
+    questions: Vec<Question>,
+}
+
+/// A piece of what was said.
+struct Piece {
+    text: String,
+    /// Somebody decides about these words.
+    marked: bool,
+    /// Which fields they are about.
+    about: String,
+}
 
 /// One question.
 struct Question {
@@ -39,7 +66,6 @@ struct Question {
     inquiry: String,
     who: String,
     question: String,
-    about: String,
     place: String,
     /// The neighbouring workflow that asks; empty: what a caller said is asked about.
     workflow: String,
@@ -58,10 +84,11 @@ struct Question {
     before: String,
     quote: String,
     after: String,
+    /// What the caller said of who they are, where that is asked.
+    said: Vec<(String, String)>,
     reason: String,
-    clause: String,
-    /// The version that asks: `missed-calls 3`.
-    version: String,
+    /// Where the rule that stopped it is read; empty for whoever may not open it.
+    rule: String,
     winner: String,
     picks: Vec<Pick>,
     /// The words this field takes, to choose another from.
@@ -72,7 +99,7 @@ struct Question {
     next: String,
     yes_word: &'static str,
     no_word: &'static str,
-    edit_label: &'static str,
+    edit_label: String,
     edit_word: &'static str,
     /// May be approved or edited; the others are picked or rejected.
     approves: bool,
@@ -85,17 +112,26 @@ struct Question {
     no: String,
     /// A yes does no more than the question itself says.
     plain: bool,
-    /// What stopped it, to answer the likes of it together.
-    because: String,
+    /// A yes puts nothing in place of a value that stands there.
+    spares: bool,
 }
 
 /// One of several to choose.
 struct Pick {
     id: String,
     label: String,
-    agreed: String,
-    disagreed: String,
+    /// What this record holds of who the caller is, and whether that agrees with what was said.
+    facts: Vec<Fact>,
     does: String,
+}
+
+/// A key of a person, as one record holds it.
+struct Fact {
+    key: String,
+    value: String,
+    agrees: bool,
+    /// Whether it agrees; empty where nothing was said to compare it with.
+    word: String,
 }
 
 /// Questions that one reason stopped.
@@ -120,7 +156,7 @@ struct Notice {
 #[template(path = "reviews.html")]
 struct Reviews {
     shell: Shell,
-    questions: Vec<Question>,
+    callers: Vec<Caller>,
     groups: Vec<Group>,
     notice: Option<Notice>,
     /// What one gesture has just answered.
@@ -132,10 +168,12 @@ struct Reviews {
     codes: Vec<(&'static str, &'static str)>,
     /// Only one caller's questions are asked for.
     narrowed: bool,
-    /// How many are open, of those that this person may see.
-    total: i64,
+    /// How many are open, of those that this person may see, and of how many callers.
+    total: String,
     /// Where the next page begins.
     more: Option<String>,
+    /// More are open than were looked at.
+    left_out: bool,
     acts: bool,
     csrf: String,
 }
@@ -151,6 +189,8 @@ struct Together {
     csrf: String,
     /// There may be more than one gesture answers.
     most: Option<usize>,
+    /// Some of them would overwrite a value.
+    overwrites: bool,
 }
 
 #[derive(Template)]
@@ -163,10 +203,74 @@ struct Told {
     not: Vec<(String, String, String)>,
 }
 
-/// A page of the open reviews that this person may see, oldest first, with the inquiry of each.
-async fn open(app: &App, session: &Session, after: &After) -> Result<Questions, Problem> {
-    let locations = session.locations.as_deref();
-    Ok(app.engine.open_reviews(&session.account, None, locations, REVIEWS_MAX, after).await?)
+/// What a page of questions is made with.
+struct Desk<'a> {
+    app: &'a App,
+    session: &'a Session,
+    facts: Arc<AccountFacts>,
+    contract: Option<Arc<Contract>>,
+}
+
+impl<'a> Desk<'a> {
+    async fn of(app: &'a App, session: &'a Session) -> Result<Self, Problem> {
+        let facts = app.engine.facts(&session.account).await?;
+        let contract = app.engine.contract(&session.account).await?.map(|(_, contract)| contract);
+        Ok(Self { app, session, facts, contract })
+    }
+
+    fn rules(&self) -> Option<&Contract> {
+        self.contract.as_deref()
+    }
+
+    fn currency(&self, inquiry: &Inquiry) -> Option<&str> {
+        currency(self.session, inquiry)
+    }
+
+    /// The level that holds for what a question is about; `None` where the workflow that asks has its own.
+    fn level(&self, asked: &Asked) -> Option<Autonomy> {
+        let (contract, slug) = (self.rules()?, self.slug(&asked.inquiry));
+        let rule = contract.fields.get(asked.review.field.as_deref()?)?;
+        asked.review.workflow.is_none().then(|| contract.holds(rule, slug, &self.facts.standing.levels))
+    }
+
+    fn slug(&self, inquiry: &Inquiry) -> &str {
+        let place = inquiry.location.as_ref().and_then(|id| self.session.roster.location(id));
+        place.map_or("", |place| place.slug.as_str())
+    }
+
+    fn may(&self, review: &Review) -> bool {
+        self.session.may(act_of(review, &self.facts.contract))
+    }
+
+    /// How one caller stands to another in the order in which they lose by waiting; whoever nobody has to call back comes last.
+    fn order(&self, inquiry: &Inquiry, card: &Card) -> (bool, super::cards::Order, String) {
+        (!inquiry.open() || inquiry.workflow().is_some(), card.order, card.id.clone())
+    }
+
+    fn card(&self, inquiry: &Inquiry) -> Card {
+        card(inquiry, &Around { session: self.session, contract: self.rules(), now: self.app.engine.now() })
+    }
+}
+
+/// The currency in which the place of an inquiry counts.
+pub(crate) fn currency<'s>(session: &'s Session, inquiry: &Inquiry) -> Option<&'s str> {
+    let place = inquiry.location.as_ref().and_then(|id| session.roster.location(id))?;
+    Some(place.currency.as_str()).filter(|currency| !currency.is_empty())
+}
+
+/// The open reviews that this person may see, with the inquiry of each; and whether there are more than are looked at.
+async fn open(app: &App, session: &Session) -> Result<(Vec<Asked>, bool), Problem> {
+    let (mut found, mut after) = (Vec::new(), After::start());
+    for _ in 0..READS_MAX {
+        let locations = session.locations.as_deref();
+        let page = app.engine.open_reviews(&session.account, None, locations, READ_MAX, &after).await?;
+        found.extend(page.asked);
+        match page.next {
+            Some(next) => after = next,
+            None => return Ok((found, false)),
+        }
+    }
+    Ok((found, true))
 }
 
 /// One caller's open questions; none where the caller is none of this person's.
@@ -175,27 +279,45 @@ async fn of_one(app: &App, session: &Session, id: &str) -> Result<Vec<Asked>, Pr
     let Some(inquiry) = inquiry.filter(|i| session.sees(i.location.as_ref())) else { return Ok(Vec::new()) };
     let inquiry = Arc::new(inquiry);
     let one = |review: &Review| Asked { review: review.clone(), inquiry: inquiry.clone() };
-    let mut asked: Vec<Asked> = inquiry.reviews.iter().map(one).collect();
-    asked.sort_by(|a, b| (a.review.opened_at, &a.review.id).cmp(&(b.review.opened_at, &b.review.id)));
-    Ok(asked)
+    Ok(inquiry.reviews.iter().map(one).collect())
 }
 
-/// The place of a page, as its address says it: instant and id of the last question before it.
-fn place(query: &HashMap<String, String>) -> After {
-    let of = |text: &String| {
-        let (at, id) = text.split_once('.')?;
-        Some(After { at: at.parse().ok()?, id: id.to_owned() })
-    };
-    query.get("after").and_then(of).unwrap_or_else(After::start)
+/// By caller, whoever loses most by waiting first; of one caller first who it is and what else stands before the values, then the urgency.
+fn by_caller(around: &Desk<'_>, found: Vec<Asked>) -> Vec<(Card, Vec<Asked>)> {
+    let mut of: BTreeMap<InquiryId, Vec<Asked>> = BTreeMap::new();
+    for asked in found {
+        of.entry(asked.inquiry.id.clone()).or_default().push(asked);
+    }
+    let mut callers: Vec<_> = of
+        .into_values()
+        .filter_map(|mut asked| {
+            let inquiry = asked.first()?.inquiry.clone();
+            let place = |a: &Asked| {
+                let urgency = a.review.field.as_deref() == Some("urgency");
+                (a.review.kind == ReviewKind::Field, !urgency, a.review.opened_at, a.review.id.clone())
+            };
+            asked.sort_by_key(place);
+            let card = around.card(&inquiry);
+            Some((around.order(&inquiry, &card), card, asked))
+        })
+        .collect();
+    callers.sort_by(|a, b| a.0.cmp(&b.0));
+    callers.into_iter().map(|(_, card, asked)| (card, asked)).collect()
 }
 
-/// What is asked, in one sentence.
-pub(crate) fn question(review: &Review, contract: Option<&Contract>, now: Timestamp, wall: &Wall) -> String {
+/// What is asked, in one sentence. An amount that says no currency is in the one of the place.
+pub(crate) fn question(
+    review: &Review,
+    contract: Option<&Contract>,
+    currency: Option<&str>,
+    now: Timestamp,
+    wall: &Wall,
+) -> String {
     match review.kind {
         ReviewKind::Field => {
             let name = review.field.as_deref().unwrap_or_default();
             let field = field_word(name);
-            let word = |value: &str| value_word(feeds(contract, name), value, now, wall);
+            let word = |value: &str| field_value(contract, name, value, currency, (now, wall));
             let value = review.proposed.as_deref().map(word).unwrap_or_default();
             let mut letters = field.chars();
             let first = letters.next().map(char::to_uppercase).into_iter().flatten();
@@ -217,7 +339,7 @@ pub(crate) fn question(review: &Review, contract: Option<&Contract>, now: Timest
     }
 }
 
-/// `GET /reviews`.
+/// `GET /reviews`: `inquiry`, `because`, `page`.
 pub(crate) async fn page(
     State(app): State<App>,
     session: Session,
@@ -234,7 +356,8 @@ pub(crate) async fn page(
     };
     let (done, undo) = said.unwrap_or((done.unwrap_or_default(), None));
     let only = query.get("inquiry").map(String::as_str);
-    listed(&app, &session, only, &place(&query), None, (done, undo)).await
+    let page = query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1);
+    listed(&app, &session, only, page, None, (done, undo)).await
 }
 
 /// What became of a value that was just called wrong, and where it can be taken back.
@@ -258,94 +381,274 @@ fn done_word(way: &str, count: usize) -> String {
     format!("{count} {}", t(if way == "approved" { "together.done_approved" } else { "together.done_rejected" }))
 }
 
+/// `15 questions · 6 callers`.
+fn total_word(questions: usize, callers: usize, more: bool) -> String {
+    let word = |n: usize, one, many| if n == 1 { t(one) } else { t(many) };
+    let plus = if more { "+" } else { "" };
+    format!(
+        "{questions}{plus} {} \u{b7} {callers}{plus} {}",
+        word(questions, "reviews.question", "reviews.questions"),
+        word(callers, "reviews.caller", "reviews.callers")
+    )
+}
+
 /// The page of one caller's questions, or of all.
 async fn listed(
     app: &App,
     session: &Session,
     only: Option<&str>,
-    after: &After,
+    page: usize,
     notice: Option<Notice>,
     (done, undo): (String, Option<String>),
 ) -> Page {
-    let Questions { asked: found, next } = match only {
-        Some(only) => Questions { asked: of_one(app, session, only).await?, next: None },
-        None => open(app, session, after).await?,
+    let around = Desk::of(app, session).await?;
+    let (found, left_out) = match only {
+        Some(only) => (of_one(app, session, only).await?, false),
+        None => open(app, session).await?,
     };
-    let total = match only {
-        Some(_) => i64::try_from(found.len()).unwrap_or(i64::MAX),
-        None => app.engine.open_reviews_count(&session.account, session.locations.as_deref()).await?,
-    };
-    let mut questions = lines(app, session, &found).await?;
-    // After a decision the page goes on with the next question, and keeps to the caller it was opened for.
-    let narrowed = only.is_some();
+    let questions = found.len();
+    let groups = groups(&around, &found);
+    let mut callers = by_caller(&around, found);
+    let total = total_word(questions, callers.len(), left_out);
     // The question about what stands there now comes before the others.
     if let Some(again) = notice.as_ref().and_then(|n| n.again.as_ref()) {
-        questions.sort_by_key(|q| q.id != *again);
+        for (_, asked) in &mut callers {
+            asked.sort_by_key(|a| a.review.id.as_str() != again);
+        }
     }
-    let only = only.filter(|only| found.iter().any(|asked| asked.inquiry.id.as_str() == *only));
-    let from = (*after != After::start()).then(|| format!("/reviews?after={}.{}", after.at, after.id));
-    let here = only.map(|i| format!("/reviews?inquiry={i}")).or(from).unwrap_or_else(|| "/reviews".to_owned());
-    let ids: Vec<String> = questions.iter().map(|q| q.id.clone()).collect();
-    for (at, question) in questions.iter_mut().enumerate() {
+    // After a decision the page goes on with the next question, and keeps to the caller it was opened for.
+    let narrowed = only.is_some();
+    let only = only.filter(|_| !callers.is_empty());
+    let page = page.max(1);
+    let (callers, more) = page_of(callers, page);
+    let here = match (only, page) {
+        (Some(id), _) => format!("/reviews?inquiry={id}"),
+        (None, 1) => "/reviews".to_owned(),
+        (None, page) => format!("/reviews?page={page}"),
+    };
+    let mut shown_callers = Vec::with_capacity(callers.len());
+    for (card, asked) in callers {
+        shown_callers.push(caller(&around, card, asked).await?);
+    }
+    let mut callers = shown_callers;
+    let ids: Vec<String> = callers.iter().flat_map(|c| &c.questions).map(|q| q.id.clone()).collect();
+    for (at, question) in callers.iter_mut().flat_map(|c| &mut c.questions).enumerate() {
         let next = ids.get(at + 1).or_else(|| at.checked_sub(1).and_then(|before| ids.get(before)));
         question.next = next.map_or_else(|| here.clone(), |id| format!("{here}#{id}"));
     }
-    let groups = groups(&questions);
     let shell = Shell::of(app, session, "reviews", t("reviews.title")).await?;
-    let acts = questions.iter().any(|q| q.may);
+    let acts = callers.iter().flat_map(|c| &c.questions).any(|q| q.may);
     let csrf = session.csrf.clone();
-    let more = next.map(|After { at, id }| format!("/reviews?after={at}.{id}"));
+    let more = more.then(|| format!("/reviews?page={}", page + 1));
     let (codes, reads) = (codes(), session.may(Act::ReadAll));
-    shown(&Reviews { shell, questions, groups, notice, done, undo, reads, codes, narrowed, total, more, acts, csrf })
+    shown(&Reviews {
+        shell, callers, groups, notice, done, undo, reads, codes, narrowed, total, more, left_out, acts, csrf,
+    })
+}
+
+/// The callers of that page, the first being 1, and whether others follow.
+fn page_of(callers: Vec<(Card, Vec<Asked>)>, page: usize) -> (Vec<(Card, Vec<Asked>)>, bool) {
+    let (mut at, mut held, mut out) = (1, 0, Vec::new());
+    for (card, asked) in callers {
+        if held > 0 && held + asked.len() > REVIEWS_MAX {
+            (at, held) = (at + 1, 0);
+        }
+        if at > page {
+            return (out, true);
+        }
+        held += asked.len();
+        if at == page {
+            out.push((card, asked));
+        }
+    }
+    (out, false)
 }
 
 /// What several questions have in common that this person may answer, the most frequent first.
-fn groups(questions: &[Question]) -> Vec<Group> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for question in questions.iter().filter(|q| q.may && q.approves && !q.because.is_empty()) {
-        *counts.entry(question.because.as_str()).or_default() += 1;
+fn groups(around: &Desk<'_>, found: &[Asked]) -> Vec<Group> {
+    let mut of: BTreeMap<&str, Vec<&Asked>> = BTreeMap::new();
+    for asked in found {
+        let review = &asked.review;
+        if review.kind == ReviewKind::Field && !review.because.is_empty() && around.may(review) {
+            of.entry(review.because.as_str()).or_default().push(asked);
+        }
     }
-    let of =
-        |(because, count): (&str, usize)| Group { because: because.to_owned(), word: because_word(because), count };
-    let mut groups: Vec<Group> = counts.into_iter().filter(|(_, count)| *count > 1).map(of).collect();
+    let group = |(because, asked): (&str, Vec<&Asked>)| Group {
+        because: because.to_owned(),
+        word: because_of(around, because, &asked),
+        count: asked.len(),
+    };
+    let mut groups: Vec<Group> = of.into_iter().filter(|(_, asked)| asked.len() > 1).map(group).collect();
     groups.sort_by_key(|g| std::cmp::Reverse(g.count));
     groups
 }
 
-/// Everything that one reason stopped, to answer in one gesture.
-async fn together(app: &App, session: &Session, because: &str) -> Page {
-    let (mut found, mut after) = (Vec::new(), After::start());
-    for _ in 0..PAGES_MAX {
-        let page = open(app, session, &after).await?;
-        let of = |asked: &Asked| asked.review.kind == ReviewKind::Field && asked.review.because == because;
-        found.extend(page.asked.into_iter().filter(of));
-        match page.next {
-            Some(next) if found.len() < TOGETHER_MAX => after = next,
-            _ => break,
-        }
+/// What stopped these questions, in few words; where it was the level, by its name.
+fn because_of(around: &Desk<'_>, because: &str, asked: &[&Asked]) -> String {
+    let said = because_word(because);
+    if because != "autonomy" {
+        return said;
     }
-    found.truncate(TOGETHER_MAX);
-    let mut questions = lines(app, session, &found).await?;
-    questions.retain(|q| q.may);
-    let most = (found.len() >= TOGETHER_MAX).then_some(TOGETHER_MAX);
-    let shell = Shell::of(app, session, "reviews", t("reviews.title")).await?;
-    let acts = !questions.is_empty();
-    let (word, csrf) = (because_word(because), session.csrf.clone());
-    shown(&Together { shell, word, questions, codes: codes(), acts, csrf, most })
+    let levels: BTreeSet<Option<Autonomy>> = asked.iter().map(|a| around.level(a)).collect();
+    let words: Vec<&str> = levels.iter().flatten().map(|level| level.word()).collect();
+    match words.as_slice() {
+        [] => said,
+        some => format!("{said} ({} {})", t("because.level"), some.join(", ")),
+    }
 }
 
-async fn lines(app: &App, session: &Session, found: &[Asked]) -> Result<Vec<Question>, Problem> {
-    let contract = app.engine.contract(&session.account).await?;
-    let facts = app.engine.facts(&session.account).await?;
-    let rules = contract.as_ref().map(|(_, c)| c.as_ref());
+/// Everything that one reason stopped, to answer in one gesture.
+async fn together(app: &App, session: &Session, because: &str) -> Page {
+    let around = Desk::of(app, session).await?;
+    let (found, _) = open(app, session).await?;
+    let of = |asked: &Asked| {
+        asked.review.kind == ReviewKind::Field && asked.review.because == because && around.may(&asked.review)
+    };
+    let callers = by_caller(&around, found.into_iter().filter(of).collect());
+    let mut found: Vec<Asked> = callers.into_iter().flat_map(|(_, asked)| asked).collect();
+    let most = (found.len() >= TOGETHER_MAX).then_some(TOGETHER_MAX);
+    found.truncate(TOGETHER_MAX);
+    let word = because_of(&around, because, &found.iter().collect::<Vec<_>>());
+    let mut texts = Texts::default();
     let mut questions = Vec::with_capacity(found.len());
-    for asked in found {
-        let text = context(app, session, &asked.review).await?;
-        let may = session.may(act_of(&asked.review, &facts.contract));
-        let does = foreseen(app, session, asked).await?;
-        questions.push(Question { may, ..line(app, session, rules, asked, &does, text.as_deref()) });
+    for asked in &found {
+        questions.push(line(&around, &mut texts, asked).await?);
     }
-    Ok(questions)
+    let overwrites = questions.iter().any(|q| !q.spares);
+    let shell = Shell::of(app, session, "reviews", t("reviews.title")).await?;
+    let acts = !questions.is_empty();
+    let csrf = session.csrf.clone();
+    shown(&Together { shell, word, questions, codes: codes(), acts, csrf, most, overwrites })
+}
+
+/// What was said, by document; each is read once for a page.
+#[derive(Default)]
+struct Texts(HashMap<String, Option<Arc<str>>>);
+
+impl Texts {
+    /// A transcript, unless it was erased.
+    async fn of(&mut self, around: &Desk<'_>, document: &str) -> Result<Option<Arc<str>>, Problem> {
+        if let Some(held) = self.0.get(document) {
+            return Ok(held.clone());
+        }
+        let (account, id) = (around.session.account.as_str().to_owned(), document.to_owned());
+        let read = around
+            .app
+            .engine
+            .store()
+            .read(move |tx| Box::pin(async move { ringback_store::document_get(tx, &account, &id).await }));
+        let text: Option<Arc<str>> = read.await?.and_then(|row| row.body).map(Arc::from);
+        self.0.insert(document.to_owned(), text.clone());
+        Ok(text)
+    }
+}
+
+/// One caller: what was said, once, and the questions.
+async fn caller(around: &Desk<'_>, card: Card, asked: Vec<Asked>) -> Result<Caller, Problem> {
+    let mut texts = Texts::default();
+    let mut questions = Vec::with_capacity(asked.len());
+    for one in &asked {
+        questions.push(line(around, &mut texts, one).await?);
+    }
+    let inquiry = asked.first().map(|a| a.inquiry.clone());
+    let words = inquiry.as_deref().map(|inquiry| pointed_at(inquiry, &asked)).unwrap_or_default();
+    let document = most_of(&words);
+    let text = match &document {
+        Some(document) => texts.of(around, document).await?,
+        None => None,
+    };
+    let heard = match (&document, text) {
+        (Some(document), Some(text)) => {
+            let marks = words.iter().filter(|(e, _)| e.document.as_str() == document);
+            let marks = marks.map(|(e, about)| (e.start as usize..e.end as usize, about.clone())).collect();
+            // Said once is enough: above the questions.
+            for (question, one) in questions.iter_mut().zip(&asked) {
+                let there = |e: &Evidence| e.document.as_str() == document;
+                if one.review.evidence.as_ref().is_some_and(there) {
+                    (question.before, question.quote, question.after) = Default::default();
+                }
+            }
+            marked(&text, marks)
+        }
+        _ => Vec::new(),
+    };
+    let workflow = inquiry.as_ref().is_some_and(|i| i.workflow().is_some());
+    let who = questions.first().map(|q| q.who.clone()).unwrap_or_default();
+    Ok(Caller { card, who, workflow, heard, questions })
+}
+
+/// The words that a caller's questions are about, with what they are about; and where the urgency and the name were heard, which say whom to answer first.
+fn pointed_at(inquiry: &Inquiry, asked: &[Asked]) -> Vec<(Evidence, String)> {
+    let mut words = Vec::new();
+    for Asked { review, .. } in asked {
+        let about = review.field.as_deref().map(field_word).unwrap_or_default();
+        words.extend(review.evidence.clone().map(|evidence| (evidence, about)));
+    }
+    let claim = |field: &str| inquiry.claims.get(field).filter(|c| !c.quote.trim().is_empty());
+    let mut also = |field: &'static str| {
+        words.extend(claim(field).map(|c: &HeldClaim| (c.evidence.clone(), field_word(field))));
+    };
+    if inquiry.urgent() {
+        also("urgency");
+    }
+    if asked.iter().any(|a| matches!(a.review.kind, ReviewKind::Match | ReviewKind::NoNumber)) {
+        ["caller_name", "email", "callback_number"].into_iter().for_each(also);
+    }
+    if words.is_empty() {
+        words.extend(super::cards::voice(inquiry).map(|c| (c.evidence.clone(), String::new())));
+    }
+    words
+}
+
+/// The document that most of it points into; of equally many the first by id.
+fn most_of(words: &[(Evidence, String)]) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (evidence, _) in words {
+        *counts.entry(evidence.document.as_str()).or_default() += 1;
+    }
+    let most = counts.into_iter().max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(a.0)));
+    most.map(|(document, _)| document.to_owned())
+}
+
+/// A text with those places marked, each once; what lies far from all of them is left out. Places are in characters.
+fn marked(text: &str, mut places: Vec<(Range<usize>, String)>) -> Vec<Piece> {
+    let chars: Vec<char> = text.chars().collect();
+    places.retain(|(place, _)| place.start < place.end.min(chars.len()));
+    places.sort_by_key(|(place, _)| (place.start, place.end));
+    let mut joined: Vec<(Range<usize>, Vec<String>)> = Vec::new();
+    for (place, about) in places {
+        let end = place.end.min(chars.len());
+        match joined.last_mut().filter(|(before, _)| place.start < before.end) {
+            Some((before, all)) => {
+                before.end = before.end.max(end);
+                if !all.contains(&about) {
+                    all.push(about);
+                }
+            }
+            None => joined.push((place.start..end, vec![about])),
+        }
+    }
+    let part = |from: usize, to: usize| chars.get(from..to).unwrap_or_default().iter().collect::<String>();
+    let plain = |text: String| Piece { text, marked: false, about: String::new() };
+    let (mut pieces, mut at) = (Vec::new(), 0);
+    for (place, about) in joined {
+        let gap = place.start - at;
+        if at > 0 && gap > 2 * CONTEXT_CHARS {
+            pieces.push(plain(part(at, at + CONTEXT_CHARS) + " … " + &part(place.start - CONTEXT_CHARS, place.start)));
+        } else if gap > CONTEXT_CHARS && at == 0 {
+            pieces.push(plain("…".to_owned() + &part(place.start - CONTEXT_CHARS, place.start)));
+        } else if gap > 0 {
+            pieces.push(plain(part(at, place.start)));
+        }
+        let about: Vec<String> = about.into_iter().filter(|a| !a.is_empty()).collect();
+        pieces.push(Piece { text: part(place.start, place.end), marked: true, about: about.join(", ") });
+        at = place.end;
+    }
+    let end = (at + CONTEXT_CHARS).min(chars.len());
+    if at > 0 && end > at {
+        pieces.push(plain(part(at, end) + if end < chars.len() { "…" } else { "" }));
+    }
+    pieces
 }
 
 /// What each choice would do: yes, no, and each of those to pick from.
@@ -416,16 +719,13 @@ pub(crate) fn because_word(because: &str) -> String {
     t(id).to_owned()
 }
 
-/// A key that a record agrees in with the caller, or does not.
-fn key_word(key: &str) -> String {
-    let id = match key {
+/// A key by which a record may be the caller's.
+fn key_word(key: &str) -> &'static str {
+    t(match key {
         "phone" => "key.phone",
         "email" => "key.email",
-        "email_domain" => "key.email_domain",
-        "name" => "key.name",
-        _ => return key.replace('_', " "),
-    };
-    t(id).to_owned()
+        _ => "key.name",
+    })
 }
 
 /// Who set what the CRM holds.
@@ -447,13 +747,13 @@ pub(crate) fn set_by_words(set: &StandsBy, now: Timestamp, wall: &Wall) -> Strin
 const FIELDS_NAMED_MAX: usize = 3;
 
 /// What an answer would do, in a sentence; empty when it changes nothing but that it is answered.
-fn does(of: &Foreseen, contract: Option<&Contract>, now: Timestamp, wall: &Wall) -> String {
+fn does(of: &Foreseen, contract: Option<&Contract>, currency: Option<&str>, now: Timestamp, wall: &Wall) -> String {
     let mut parts: Vec<String> = Vec::new();
     if of.makes_contact {
         parts.push(t("does.contact").to_owned());
     }
     for w in of.writes.iter().take(FIELDS_NAMED_MAX) {
-        let word = |value: &str| value_word(feeds(contract, &w.field), value, now, wall);
+        let word = |value: &str| field_value(contract, &w.field, value, currency, (now, wall));
         let was = w.was.as_deref().filter(|was| !was.trim().is_empty());
         let instead = was.map_or_else(String::new, |was| format!(" {} “{}”", t("does.instead"), word(was)));
         parts.push(format!("{} {} “{}”{instead}", field_word(&w.field), t("does.becomes"), word(&w.is)));
@@ -482,18 +782,6 @@ fn does(of: &Foreseen, contract: Option<&Contract>, now: Timestamp, wall: &Wall)
     let said = parts.join("; ");
     let mut letters = said.chars();
     letters.next().map(|c| c.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
-}
-
-/// The transcript a question points into, unless it was erased.
-async fn context(app: &App, session: &Session, review: &Review) -> Result<Option<String>, Problem> {
-    let Some(evidence) = &review.evidence else { return Ok(None) };
-    let (account, id) = (session.account.as_str().to_owned(), evidence.document.as_str().to_owned());
-    let row = app
-        .engine
-        .store()
-        .read(move |tx| Box::pin(async move { ringback_store::document_get(tx, &account, &id).await }))
-        .await?;
-    Ok(row.and_then(|r| r.body))
 }
 
 /// Characters of context before and after a quote.
@@ -542,16 +830,6 @@ fn plainly(kind: ReviewKind) -> (&'static str, &'static str) {
     }
 }
 
-/// How the call ended and who it was; a workflow's record had no call.
-fn about(inquiry: &Inquiry) -> String {
-    let known = super::cards::known(inquiry);
-    if inquiry.workflow().is_some() {
-        return known;
-    }
-    let call = inquiry.last_call().map(|c| t(category(&c.category)).to_owned()).unwrap_or_default();
-    format!("{call} · {known}")
-}
-
 /// Who offered a value, and as of when; empty where no provider did.
 pub(super) fn offered_by(source: &Source, now: Timestamp, wall: &Wall) -> String {
     match source {
@@ -560,28 +838,111 @@ pub(super) fn offered_by(source: &Source, now: Timestamp, wall: &Wall) -> String
     }
 }
 
-fn line(
-    app: &App,
-    session: &Session,
-    contract: Option<&Contract>,
-    asked: &Asked,
-    foreseen: &Does,
-    text: Option<&str>,
-) -> Question {
+/// What stopped a question, as a person reads it: figures and levels as they hold now.
+fn stopped(desk: &Desk<'_>, asked: &Asked) -> String {
     let (review, inquiry) = (&asked.review, asked.inquiry.as_ref());
-    let (now, wall) = (app.engine.now(), session.wall(inquiry.location.as_ref()));
-    let from = feeds(contract, review.field.as_deref().unwrap_or_default());
-    let value = |v: &String| value_word(from, v, now, &wall);
+    let contract = desk.rules();
+    let rule = contract.zip(review.field.as_deref()).and_then(|(c, field)| Some((c, c.fields.get(field)?)));
+    match (review.kind, review.because.as_str(), rule) {
+        (ReviewKind::Match, ..) if review.workflow.is_none() => t(match review.candidates.as_slice() {
+            [_] => "review.match_one",
+            _ => "review.match_many",
+        })
+        .to_owned(),
+        (ReviewKind::Field, "autonomy", Some((contract, rule))) if review.workflow.is_none() => {
+            contract.now(rule, desk.slug(inquiry), &desk.facts.standing.levels).unwrap_or_else(|| review.reason.clone())
+        }
+        (ReviewKind::Field, "below_write_threshold", Some((_, rule))) => match review.confidence {
+            Some(sure) if sure < rule.write_at => {
+                let low = desk.level(asked).filter(|level| *level < Autonomy::Auto);
+                let at =
+                    low.map_or_else(|| t("review.writes_from").to_owned(), |_| t("review.writes_at_auto").to_owned());
+                format!("{} {}; {at} {}", t("review.only"), percent(sure), per_cent(rule.write_at))
+            }
+            _ => review.reason.clone(),
+        },
+        _ => review.reason.clone(),
+    }
+}
+
+/// `95 %` of thousandths.
+fn per_cent(thousandths: u16) -> String {
+    match (thousandths / 10, thousandths % 10) {
+        (whole, 0) => format!("{whole} %"),
+        (whole, rest) => format!("{whole}.{rest} %"),
+    }
+}
+
+/// What the caller said of who they are.
+fn said_of_self(inquiry: &Inquiry) -> Vec<(String, String)> {
+    let of = |field: &str| {
+        let value = inquiry.steering(field)?.claim.value.text();
+        let quote = |value: String| format!("\u{201c}{value}\u{201d}");
+        Some((field_word(field), quote(value)))
+    };
+    let mut said: Vec<(String, String)> = ["caller_name", "email"].into_iter().filter_map(of).collect();
+    said.extend(phone(inquiry).map(|number| (t("key.phone").to_owned(), number)));
+    said
+}
+
+/// What one record holds of who the caller is, and whether it agrees.
+fn facts_of(desk: &Desk<'_>, inquiry: &Inquiry, id: &str, candidate: Option<&Candidate>) -> Vec<Fact> {
+    let record = inquiry.snapshot.iter().flat_map(|s| &s.candidates).find(|record| record.id == id);
+    let Some(contract) = desk.rules() else { return Vec::new() };
+    let of = &contract.matching.properties;
+    let fact = |(key, names): (&str, &Vec<String>)| {
+        let held = |name: &String| {
+            let value = record?.properties.get(name)?.trim();
+            (!value.is_empty())
+                .then(|| if value.starts_with('+') { readable_number(value, None) } else { value.to_owned() })
+        };
+        let mut all: Vec<String> = names.iter().filter_map(held).collect();
+        if key == "phone" {
+            all.dedup();
+        }
+        let value = all.join(if key == "name" { " " } else { ", " });
+        let has = |keys: &[String], key: &str| keys.iter().any(|k| k == key);
+        let (agrees, differs) = candidate.map_or((false, false), |c| (has(&c.agreed, key), has(&c.disagreed, key)));
+        let domain = key == "email" && !agrees && candidate.is_some_and(|c| has(&c.agreed, "email_domain"));
+        let word = match (agrees, differs, domain) {
+            (true, ..) => t("review.agrees").to_owned(),
+            (_, true, true) => format!("{}, {}", t("review.differs"), t("review.same_domain")),
+            (_, true, false) => t("review.differs").to_owned(),
+            (_, false, true) => t("review.same_domain").to_owned(),
+            _ => String::new(),
+        };
+        let nothing = value.is_empty() && word.is_empty();
+        let value = if value.is_empty() { t("review.nothing").to_owned() } else { value };
+        (!nothing).then(|| Fact { key: key_word(key).to_owned(), value, agrees: agrees && !differs, word })
+    };
+    let keys = [("name", &of.name), ("email", &of.email), ("phone", &of.phone)];
+    if record.is_none() && candidate.is_none() { Vec::new() } else { keys.into_iter().filter_map(fact).collect() }
+}
+
+async fn line(desk: &Desk<'_>, texts: &mut Texts, asked: &Asked) -> Result<Question, Problem> {
+    let text = match &asked.review.evidence {
+        Some(evidence) => texts.of(desk, evidence.document.as_str()).await?,
+        None => None,
+    };
+    let foreseen = foreseen(desk.app, desk.session, asked).await?;
+    Ok(worded(desk, asked, &foreseen, text.as_deref()))
+}
+
+fn worded(desk: &Desk<'_>, asked: &Asked, foreseen: &Does, text: Option<&str>) -> Question {
+    let (review, inquiry) = (&asked.review, asked.inquiry.as_ref());
+    let (session, contract, currency) = (desk.session, desk.rules(), desk.currency(inquiry));
+    let (now, wall) = (desk.app.engine.now(), session.wall(inquiry.location.as_ref()));
+    let name = review.field.as_deref().unwrap_or_default();
+    let value = |v: &String| field_value(contract, name, v, currency, (now, &wall));
     let place = inquiry.location.as_ref().and_then(|l| session.roster.location(l)).map(|l| l.name.clone());
-    let who = super::cards::name(inquiry).or_else(|| super::cards::phone(inquiry)).or_else(|| subject(inquiry));
+    let who = super::cards::name(inquiry).or_else(|| phone(inquiry)).or_else(|| subject(inquiry));
     let (before, quote, after) = around(text, review);
     let (yes, no) = plainly(review.kind);
     let field = review.kind == ReviewKind::Field;
     let checks = review.kind == ReviewKind::SpotCheck;
     let current = review.current.as_ref().filter(|c| !c.trim().is_empty()).map(value);
-    let said = |of: &Foreseen, plain: &str| match does(of, contract, now, &wall) {
+    let said = |of: &Foreseen, plain: &str| match does(of, contract, currency, now, &wall) {
         said if said.is_empty() => plain.to_owned(),
-        said if field => format!("{said}; {}", t("does.read_back")),
         said => said,
     };
     let no_said = match (&current, field) {
@@ -595,53 +956,57 @@ fn line(
         _ => (t("button.approve"), t("button.reject")),
     };
     let (edit_label, edit_word) = match review.kind {
-        ReviewKind::NoNumber => (t("review.number"), t("button.use_number")),
-        ReviewKind::SpotCheck => (t("spot.right_value"), t("spot.wrong_is")),
-        _ => (t("review.value"), t("button.edit")),
+        ReviewKind::NoNumber => (t("review.number").to_owned(), t("button.use_number")),
+        ReviewKind::SpotCheck => (t("spot.right_value").to_owned(), t("spot.wrong_is")),
+        _ => match currency.filter(|_| feeds_money(contract, name)) {
+            Some(currency) => (format!("{} ({currency})", t("review.value")), t("button.edit")),
+            None => (t("review.value").to_owned(), t("button.edit")),
+        },
     };
-    let keys = |all: &[String]| all.iter().map(|k| key_word(k)).collect::<Vec<_>>().join(", ");
     let pick = |(at, (id, label)): (usize, &(String, String))| {
         let candidate = review.candidates.iter().find(|c| c.record == *id);
         Pick {
             id: id.clone(),
             label: label.clone(),
-            agreed: candidate.map_or_else(String::new, |c| keys(&c.agreed)),
-            disagreed: candidate.map_or_else(String::new, |c| keys(&c.disagreed)),
-            does: foreseen.picks.get(at).map_or_else(String::new, |of| does(of, contract, now, &wall)),
+            facts: facts_of(desk, inquiry, id, candidate),
+            does: foreseen.picks.get(at).map_or_else(String::new, |of| does(of, contract, currency, now, &wall)),
         }
     };
+    let reason = stopped(desk, asked);
+    // What the contract says is read on its page, by whoever may open it.
+    let rule = if field && session.may(Act::ReadAll) { format!("/contract#field.{name}") } else { String::new() };
     Question {
         id: review.id.as_str().to_owned(),
         digest: review.digest.clone(),
         inquiry: inquiry.id.as_str().to_owned(),
         who: who.unwrap_or_else(|| t("card.no_caller").to_owned()),
-        question: question(review, contract, now, &wall),
-        about: about(inquiry),
+        question: question(review, contract, currency, now, &wall),
         workflow: review.workflow.map_or_else(String::new, |w| w.about().title.to_owned()),
         provider: offered_by(&review.source, now, &wall),
         place: place.unwrap_or_else(|| t("card.no_location").to_owned()),
         proposed: review.proposed.as_ref().filter(|_| !field && !checks).map(value),
         holds: review.proposed.is_some() && !checks,
         set_by: review.set_by.as_ref().map(|set| set_by_words(set, now, &wall)),
+        spares: current.is_none() || review.current == review.proposed,
         current,
         // A decision of Ringback itself is not something the caller said.
         sure: review.confidence.filter(|_| review.evidence.is_some() || review.source.as_of().is_some()).map(percent),
         before,
         quote,
         after,
-        reason: review.reason.clone(),
-        clause: review.clause.clone(),
-        version: review.contract.as_ref().map(|c| format!("{} {}", c.name, c.version)).unwrap_or_default(),
+        said: if review.kind == ReviewKind::Match { said_of_self(inquiry) } else { Vec::new() },
+        rule,
         // Said once is enough.
         winner: Some(review.sentence.clone())
             .filter(|s| !s.is_empty())
             .or_else(|| contract?.explain(review.field.as_ref()?))
-            .filter(|w| !review.reason.contains(w.as_str()))
+            .filter(|w| !reason.contains(w.as_str()))
             .unwrap_or_default(),
+        reason,
         raw: review.proposed.clone().unwrap_or_default(),
         picks: review.choices.iter().enumerate().map(pick).collect(),
-        options: options(contract, review.field.as_deref().unwrap_or_default()),
-        may: false,
+        options: options(contract, name),
+        may: desk.may(review),
         next: String::new(),
         yes_word,
         no_word,
@@ -650,13 +1015,20 @@ fn line(
         approves: review.choices.is_empty() && matches!(review.kind, ReviewKind::Field | ReviewKind::OwnerChange)
             || matches!(review.kind, ReviewKind::AmbiguousVoicemail | ReviewKind::SpotCheck),
         edits: matches!(review.kind, ReviewKind::Field | ReviewKind::NoNumber | ReviewKind::SpotCheck),
-        merges: matches!(review.kind, ReviewKind::Match | ReviewKind::Doubled),
-        waiting: lasting(app.engine.now().as_second() - review.opened_at.as_second()),
+        // One record and nobody else: there is nothing to merge.
+        merges: review.kind == ReviewKind::Doubled || (review.kind == ReviewKind::Match && review.choices.len() > 2),
+        waiting: lasting(now.as_second() - review.opened_at.as_second()),
         yes: said(&foreseen.yes, yes),
         no: no_said,
-        plain: field && foreseen.yes.only_writes(review.field.as_deref().unwrap_or_default()),
-        because: if field { review.because.clone() } else { String::new() },
+        plain: field && foreseen.yes.only_writes(name),
     }
+}
+
+/// Is it an amount, so that what is typed needs a currency to be understood?
+fn feeds_money(contract: Option<&Contract>, field: &str) -> bool {
+    contract
+        .and_then(|c| c.fields.get(field))
+        .is_some_and(|rule| rule.kind == ringback_core::contract::FieldType::Money)
 }
 
 /// The most characters of an edited value or a reason.
@@ -706,7 +1078,7 @@ pub(crate) async fn decide(State(app): State<App>, session: Session, Path(id): P
         Err(Error::Late(late)) => {
             let notice = notice(&app, &session, &late, &inquiry).await?;
             let one = Some(inquiry.id.as_str());
-            let page = listed(&app, &session, one, &After::start(), Some(notice), (String::new(), None)).await?;
+            let page = listed(&app, &session, one, 1, Some(notice), (String::new(), None)).await?;
             Ok((StatusCode::CONFLICT, page).into_response())
         }
         decided => {
@@ -724,8 +1096,8 @@ async fn notice(app: &App, session: &Session, late: &Late, inquiry: &Inquiry) ->
     let rules = contract.as_ref().map(|(_, c)| c.as_ref());
     let (now, wall) = (app.engine.now(), session.wall(inquiry.location.as_ref()));
     let field = late.asked.as_ref().and_then(|r| r.field.clone());
-    let from = feeds(rules, field.as_deref().unwrap_or_default()).to_owned();
-    let word = |value: &String| value_word(&from, value, now, &wall);
+    let (name, currency) = (field.as_deref().unwrap_or_default(), currency(session, inquiry));
+    let word = |value: &String| field_value(rules, name, value, currency, (now, &wall));
     let holds = |held: &String| match held.trim() {
         "" => t("review.nothing").to_owned(),
         _ => word(held),

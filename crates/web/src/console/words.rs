@@ -6,6 +6,7 @@ use crate::when::Wall;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use ringback_core::contract::{Contract, FieldType};
+use std::collections::BTreeMap;
 
 /// A field's name for people; one without a text is shown as it is written.
 pub(crate) fn field_word(field: &str) -> String {
@@ -115,6 +116,65 @@ pub(crate) fn value_word(from: &str, value: &str, now: Timestamp, wall: &Wall) -
     }
 }
 
+/// A value of a field of the contract as people read it: an amount that says no currency is in the one of the place, in which the CRM holds it.
+pub(crate) fn field_value(
+    contract: Option<&Contract>,
+    field: &str,
+    value: &str,
+    currency: Option<&str>,
+    (now, wall): (Timestamp, &Wall),
+) -> String {
+    let from = feeds(contract, field);
+    let typed = contract.and_then(|c| c.fields.get(field)).is_some_and(|rule| rule.kind == FieldType::Money);
+    let bare = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    match currency.filter(|_| bare && (typed || matches!(from, "budget" | "amount"))) {
+        Some(currency) => format!("{} {currency}", money(value)),
+        None => value_word(from, value, now, wall),
+    }
+}
+
+/// Who applied or set something: a person by name; what is no person by what it is.
+pub(crate) fn by_words(names: &BTreeMap<String, String>, by: &str) -> String {
+    let (who, file) = by.split_once(", file ").map_or((by, None), |(who, file)| (who, Some(file)));
+    let said = match who {
+        "user_cli" => t("by.cli").to_owned(),
+        "settings" => t("by.settings").to_owned(),
+        token if token.starts_with("tok_") => t("by.token").to_owned(),
+        who => match names.get(who) {
+            Some(name) => name.clone(),
+            // Whoever is not there any more has no name to show, and an id says nothing to a person.
+            None if who.starts_with("user_") => t("by.gone").to_owned(),
+            None => who.to_owned(),
+        },
+    };
+    match file.and_then(|path| path.rsplit(['/', '\\']).next()) {
+        Some(file) => format!("{said}, {file}"),
+        None => said,
+    }
+}
+
+/// A sentence made for a terminal as people read it on a page: instants as this place writes them, our own ids as what they stand for.
+pub(crate) fn told_words(sentence: &str, wall: &Wall) -> String {
+    let word = |word: &str| {
+        let bare = word.trim_end_matches(['.', ',', ';', ':']);
+        let end = word.get(bare.len()..).unwrap_or_default();
+        if bare.len() > 10
+            && let Ok(at) = bare.parse::<Timestamp>()
+        {
+            return format!("{}{end}", wall.dated(at));
+        }
+        let ours = bare.split_once('_').filter(|(kind, id)| {
+            !kind.is_empty() && id.len() >= 20 && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        });
+        match ours {
+            Some(("call", _)) => format!("{}{end}", t("by.call")),
+            Some(("inq", _)) => format!("{}{end}", t("by.inquiry")),
+            _ => word.to_owned(),
+        }
+    };
+    sentence.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// Instants, days and hours as this place writes them; everything else as it is.
 pub(crate) fn readable(value: &str, now: Timestamp, wall: &Wall) -> String {
     if let Ok(at) = value.parse::<Timestamp>() {
@@ -186,6 +246,47 @@ mod tests {
     fn rules_are_read_out_without_their_names() {
         let said = rule_words("no owner rule applies, so it goes to location:tier1: Dana Ortiz");
         assert_eq!(said, "no owner rule applies, so it goes to location staff: Dana Ortiz");
+    }
+
+    #[test]
+    fn an_amount_of_the_crm_is_read_in_the_places_currency() {
+        let contract = parse(DEFAULT_TEXT).0.unwrap();
+        let at = "2026-11-16T15:05:00Z".parse().unwrap();
+        let wall = Wall::new("America/Phoenix", "en-US");
+        let read =
+            |field: &str, value: &str, currency| field_value(Some(&contract), field, value, currency, (at, &wall));
+        assert_eq!(read("budget", "6000", Some("USD")), "6,000 USD");
+        assert_eq!(read("budget", "6000 EUR", Some("USD")), "6,000 EUR", "what says its currency keeps it");
+        assert_eq!(read("budget", "6000", None), "6,000");
+        assert_eq!(read("service", "6000", Some("USD")), "6000", "no amount, no currency");
+    }
+
+    #[test]
+    fn the_urgency_is_called_as_the_contract_calls_it() {
+        let contract = parse(DEFAULT_TEXT).0.unwrap();
+        let FieldType::Choice(words) = &contract.fields["urgency"].kind else { panic!("a closed set") };
+        for word in words {
+            assert_eq!(closed_word("urgency", word), Some(word.replace('_', " ").as_str()));
+        }
+    }
+
+    #[test]
+    fn who_did_it_is_said_by_name_and_no_id_or_raw_instant_is_shown() {
+        let names = [("user_1".to_owned(), "Sam Okafor".to_owned())].into();
+        assert_eq!(by_words(&names, "user_1"), "Sam Okafor");
+        assert_eq!(by_words(&names, "user_cli, file /a/b/mine.toml"), format!("{}, mine.toml", t("by.cli")));
+        assert_eq!(by_words(&names, "settings, file /a/contract.toml"), format!("{}, contract.toml", t("by.settings")));
+        assert_eq!(by_words(&names, "user_01m8fekc6h4ver8wbt2hj8r0jv"), t("by.gone"));
+        let wall = Wall::new("America/Chicago", "en-US");
+        let raw = "contact 512 firstname: from call_01m8fektscqwe25816cmsr2efj by workflow.create_contact, read back at 2026-11-27T21:29:36.476269489Z";
+        let said = told_words(raw, &wall);
+        assert_eq!(
+            said,
+            format!(
+                "contact 512 firstname: from {} by workflow.create_contact, read back at Fri, Nov 27 3:29 PM",
+                t("by.call")
+            )
+        );
     }
 
     #[test]

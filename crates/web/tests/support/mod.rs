@@ -239,6 +239,8 @@ pub struct Story {
     pub words: Option<&'static str>,
     /// First name, last name, lifecycle stage.
     pub records: Vec<(&'static str, &'static str, &'static str)>,
+    /// What else the first record holds.
+    pub holds: Vec<(&'static str, &'static str)>,
     pub deal: Option<&'static str>,
     /// Everything planned was done and read back.
     pub settled: bool,
@@ -259,6 +261,7 @@ impl Default for Story {
             source: None,
             words: None,
             records: Vec::new(),
+            holds: Vec::new(),
             deal: None,
             settled: true,
             dead: None,
@@ -610,6 +613,10 @@ impl Told {
                 ..Record::default()
             })
             .collect();
+        if let Some(first) = records.first_mut() {
+            let more = story.holds.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            first.properties.extend(more);
+        }
         records.extend(story.deal.map(|name| {
             Record {
                 id: "4411".into(),
@@ -989,6 +996,26 @@ pub fn stories(sam: &str) -> Vec<Story> {
             rang_minutes_ago: vec![40, 35],
             after_hours: true,
             ending: Ending::Abandoned,
+            ..Story::default()
+        },
+        Story {
+            number: Some("(602) 555-0151"),
+            rang_minutes_ago: vec![22],
+            after_hours: true,
+            words: Some(
+                "This is Paula Green, we have no heat in the house. My e-mail is paula@example.com, please call me back.",
+            ),
+            records: vec![("Paula", "Green", "customer")],
+            holds: vec![("email", "paula.old@example.com")],
+            ..Story::default()
+        },
+        Story {
+            number: Some("(602) 555-0199"),
+            rang_minutes_ago: vec![80],
+            after_hours: true,
+            words: Some("Hi, this is Jane Miller. I need my furnace repaired, my budget is 6000 dollars at most."),
+            records: vec![("Jane", "Miller", "customer")],
+            holds: vec![("rb_budget", "4000")],
             ..Story::default()
         },
     ]
