@@ -171,7 +171,7 @@ impl Engine {
     /// [`Error::Missing`] for an inquiry that does not exist, `RB-0260` for a number that cannot be read.
     pub async fn opt_out(&self, account: &AccountId, whose: Whose<'_>, by: &UserId) -> Result<(), Error> {
         let said = |inquiry| OptOut { said: SaidBy::Person { by: by.clone() }, at: self.now(), inquiry };
-        match self.found(account, whose).await? {
+        match self.whose_opt_out(account, whose).await? {
             Found::In(id) => {
                 let event = Event::OptedOut { opt_out: said(Some(id.clone())) };
                 self.act(account, &id, event).await.map(|_| ())
@@ -203,7 +203,7 @@ impl Engine {
             return Err(told("RB-0261", cause, "say what the caller said, and when: it stands in the ledger"));
         }
         let nothing = || told("RB-0261", "this person has not opted out", "there is nothing to take back");
-        match self.found(account, whose).await? {
+        match self.whose_opt_out(account, whose).await? {
             Found::In(id) => {
                 let missing = || Error::Missing(format!("inquiry {id}"));
                 let inquiry = self.inquiry(account, &id).await?.ok_or_else(missing)?;
@@ -240,7 +240,7 @@ impl Engine {
     }
 
     /// The inquiry in whose chain it is told: the one named, or the latest of the number.
-    async fn found(&self, account: &AccountId, whose: Whose<'_>) -> Result<Found, Error> {
+    async fn whose_opt_out(&self, account: &AccountId, whose: Whose<'_>) -> Result<Found, Error> {
         let number = match whose {
             Whose::Inquiry(id) => return Ok(Found::In(id.clone())),
             Whose::Number(number) => number,

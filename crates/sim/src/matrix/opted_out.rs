@@ -65,7 +65,7 @@ async fn held(yard: &Yard, inquiry: &Inquiry) -> bool {
 
 async fn reached(yard: &Yard, inquiry: &Inquiry) {
     let by = UserId::from_text("user_ann");
-    let event = Event::CalledBack { result: CallbackResult::Reached, note: None, by };
+    let event = Event::CalledBack { result: CallbackResult::Reached, note: None, booked_for: None, by };
     yard.engine.act(&yard.account, &inquiry.id, event).await.unwrap();
     rest(yard).await;
 }

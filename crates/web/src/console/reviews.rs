@@ -333,7 +333,7 @@ pub(crate) fn question(
         ReviewKind::Doubled => t("review.doubled").to_owned(),
         ReviewKind::SpotCheck => {
             let name = review.field.as_deref().unwrap_or_default();
-            let value = review.proposed.as_deref().map(|v| value_word(feeds(contract, name), v, now, wall));
+            let value = review.proposed.as_deref().map(|v| field_value(contract, name, v, currency, (now, wall)));
             format!("{}: {}, “{}”?", t("spot.question"), field_word(name), value.unwrap_or_default())
         }
     }
