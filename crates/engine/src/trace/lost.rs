@@ -68,7 +68,9 @@ fn said(chain: &Chain<'_>, winner: &Winner<'_>, rule: &FieldRule) -> Vec<Lost> {
         .iter()
         .filter(|o| o.kind == "claim" && o.seq < winner.entry.seq && is(o, "field", &rule.from))
         .collect();
-    let of_winner = |o: &&&Told| evidence(o).as_ref() == winner.evidence;
+    // The same words may have been read several times, and not as surely each time.
+    let sure = |o: &Told| o.body.get("confidence").and_then(Value::as_u64);
+    let of_winner = |o: &&&Told| evidence(o).as_ref() == winner.evidence && sure(o) == winner.confidence();
     let won = claims.iter().rev().find(of_winner).filter(|_| winner.evidence.is_some());
     // What a person put in its place lost too, else whoever says the same as the winner lost nothing.
     let mut same: BTreeSet<String> = BTreeSet::new();
@@ -81,7 +83,7 @@ fn said(chain: &Chain<'_>, winner: &Winner<'_>, rule: &FieldRule) -> Vec<Lost> {
         if !document(chain, claim.seq, "value").is_some_and(|id| same.insert(id)) {
             continue;
         }
-        let confidence = claim.body.get("confidence").and_then(Value::as_u64);
+        let confidence = sure(claim);
         let words = evidence(claim);
         let another_call = words.as_ref().map(|e| &e.call) != winner.evidence.map(|e| &e.call);
         let why = match (winner.by_person(), winner.evidence) {
@@ -91,7 +93,7 @@ fn said(chain: &Chain<'_>, winner: &Winner<'_>, rule: &FieldRule) -> Vec<Lost> {
             (None, Some(_)) if rule.from == "urgency" && another_call => {
                 "of two calls the one that needs somebody sooner counts".to_owned()
             }
-            (None, Some(_)) => match (confidence, won.and_then(|w| w.body.get("confidence")?.as_u64())) {
+            (None, Some(_)) => match (confidence, won.and_then(|won| sure(won))) {
                 (Some(sure), Some(surer)) if sure < surer => {
                     format!("it was heard less surely: {} against {}", percent(sure), percent(surer))
                 }

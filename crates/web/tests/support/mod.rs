@@ -785,6 +785,10 @@ impl Told {
                     assert!(store::inquiry_insert_once(tx, &row).await?);
                     store::entries_append(tx, &entries).await?;
                     store::effect_insert(tx, &effects).await?;
+                    // A receipt is written onto an effect that is there, and names the record with it.
+                    for effect in effects.iter().filter(|e| e.receipt.is_some()) {
+                        assert!(store::effect_update_if(tx, effect).await?);
+                    }
                     for review in &reviews {
                         store::review_insert_once(tx, review).await?;
                     }
