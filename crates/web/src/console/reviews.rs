@@ -242,14 +242,14 @@ impl<'a> Desk<'a> {
         self.session.may(act_of(review, &self.facts.contract))
     }
 
-    /// How one caller stands to another in the order in which they lose by waiting; whoever nobody has to call back comes last.
-    fn order(&self, inquiry: &Inquiry, card: &Card) -> (bool, super::cards::Order, String) {
-        (!inquiry.open() || inquiry.workflow().is_some(), card.order, card.id.clone())
-    }
-
     fn card(&self, inquiry: &Inquiry) -> Card {
         card(inquiry, &Around { session: self.session, contract: self.rules(), now: self.app.engine.now() })
     }
+}
+
+/// How one caller stands to another in the order in which they lose by waiting; whoever nobody has to call back comes last.
+fn order(inquiry: &Inquiry, card: &Card) -> (bool, super::cards::Order, String) {
+    (!inquiry.open() || inquiry.workflow().is_some(), card.order, card.id.clone())
 }
 
 /// The currency in which the place of an inquiry counts.
@@ -298,7 +298,7 @@ fn by_caller(around: &Desk<'_>, found: Vec<Asked>) -> Vec<(Card, Vec<Asked>)> {
             };
             asked.sort_by_key(place);
             let card = around.card(&inquiry);
-            Some((around.order(&inquiry, &card), card, asked))
+            Some((order(&inquiry, &card), card, asked))
         })
         .collect();
     callers.sort_by(|a, b| a.0.cmp(&b.0));
