@@ -273,7 +273,7 @@ fn not_earned(rule: &FieldRule, record: &Record, ground: &Ground<'_>, field: &st
     let answered = record.answered();
     match record.taken_share() {
         _ if answered < ANSWERS_MIN => {
-            why.push(format!("{answered} answers{}, of {ANSWERS_MIN} that it takes", day(record.since)))
+            why.push(format!("{answered} answers{}, of {ANSWERS_MIN} that it takes", day(record.since)));
         }
         Some(taken) if taken >= bar(rule) => {}
         taken => {

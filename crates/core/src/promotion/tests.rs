@@ -78,7 +78,7 @@ fn every_bar_holds_by_itself() {
         match (judged("reason_code", &record, &contract, &level), why) {
             (Judged::Offer(_), None) => {}
             (Judged::Stays { why: told }, Some(why)) => {
-                assert!(told.len() == 1 && told[0].starts_with(why), "{told:?}")
+                assert!(told.len() == 1 && told[0].starts_with(why), "{told:?}");
             }
             (other, why) => panic!("{record:?}: {other:?}, {why:?}"),
         }

@@ -125,7 +125,7 @@ fn open_list(text: &str) -> Option<OpenList> {
                     step = mark.len();
                 }
                 Some(mark) if c == '\\' && mark.starts_with('"') => {
-                    step += rest.chars().nth(1).map_or(0, char::len_utf8)
+                    step += rest.chars().nth(1).map_or(0, char::len_utf8);
                 }
                 Some(_) => {}
                 None => match c {
