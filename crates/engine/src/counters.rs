@@ -222,7 +222,9 @@ impl Sums {
     fn whole(self, since: Timestamp, until: Timestamp, contract: Option<ContractRef>) -> Learned {
         let mut total = Six::default();
         let mut clauses: Vec<OfClause> = self.clauses.into_values().collect();
-        clauses.iter().for_each(|clause| total.add(clause.six));
+        for clause in &clauses {
+            total.add(clause.six);
+        }
         clauses.sort_by(|a, b| (b.asked(), b.written, &a.clause).cmp(&(a.asked(), a.written, &b.clause)));
         Learned { since, until, contract, total, clauses, cut: self.cut }
     }
@@ -249,7 +251,9 @@ impl Engine {
         let contract = self.contract(account).await?.map(|(named, _)| named);
         let mut sums = Sums::default();
         let (answers, more) = self.answers(account, since, until).await?;
-        answers.iter().for_each(|answer| sums.answer(answer));
+        for answer in &answers {
+            sums.answer(answer);
+        }
         if more {
             sums.cut.push("answers");
         }
