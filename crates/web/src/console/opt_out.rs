@@ -41,9 +41,10 @@ pub(super) async fn wish(
     wall: &Wall,
 ) -> Result<Wish, Problem> {
     let stands = inquiry.flags().contains(FLAG);
-    let names = match inquiry.consent.is_nothing() {
-        true => BTreeMap::new(),
-        false => super::contract::names(app, session).await?,
+    let names = if inquiry.consent.is_nothing() {
+        BTreeMap::new()
+    } else {
+        super::contract::names(app, session).await?
     };
     let who = |id: &str| names.get(id).cloned().unwrap_or_else(|| id.to_owned());
     let facts = app.engine.facts(&session.account).await?;

@@ -113,9 +113,10 @@ pub(super) fn request(operation: &CrmOp, connection: &Connection) -> Result<Http
 /// Campaigns.
 fn included(object: Object, connection: &Connection) -> Option<&'static str> {
     let campaigns = connection.setting("field.contact.marketing_status").is_some();
-    (object == Object::Contact).then_some(match campaigns {
-        true => "include_fields=won_deals_count,marketing_status",
-        false => "include_fields=won_deals_count",
+    (object == Object::Contact).then_some(if campaigns {
+        "include_fields=won_deals_count,marketing_status"
+    } else {
+        "include_fields=won_deals_count"
     })
 }
 
