@@ -563,7 +563,7 @@ mod tests {
         let mut ids: Vec<&str> = KINDS.iter().map(|k| k.id).collect();
         ids.sort_unstable();
         ids.dedup();
-        assert_eq!((ids.len(), KINDS.len()), (15, 15));
+        assert_eq!((ids.len(), KINDS.len()), (16, 16));
         let mut classes: Vec<&str> = KINDS.iter().flat_map(|k| k.dead).copied().collect();
         let all = classes.len();
         classes.sort_unstable();

@@ -166,7 +166,8 @@ async fn a_decision_is_made_again_with_whoever_was_told_then() {
 #[tokio::test]
 async fn another_account_is_told_nothing() {
     let (world, _, seen) = world(204).await;
-    world.tamper("UPDATE connections SET account = 'acct_2' WHERE id = 'calendar'");
+    world.tamper("INSERT INTO accounts (id, name, salt, created_at) VALUES ('acct_2', 'Two', 'salt of two', 1)");
+    assert_eq!(world.tamper("UPDATE connections SET account = 'acct_2' WHERE id = 'calendar'"), 1);
     world.engine.facts_changed(&world.account);
     let inquiry = world.missed_call("1").await;
     rest(&world).await;
