@@ -414,7 +414,7 @@ static EN: &[(&str, &str)] = &[
     ("key.name", "name"),
     ("key.phone", "phone number"),
     ("kind.crm", "CRM"),
-    ("kind.events", "events"),
+    ("kind.events", "another system"),
     ("kind.other", "other"),
     ("kind.sink", "pages"),
     ("kind.source", "source"),

@@ -408,8 +408,9 @@ pub(crate) fn told(receiver: &Receiver) -> String {
     };
     let last = receiver.last_answered_at.map_or_else(|| "no answer yet".to_owned(), |at| format!("last answered {at}"));
     let since = receiver.oldest.map(|at| format!(" since {at}")).unwrap_or_default();
+    let letters = if receiver.dead_letters == 1 { "dead letter" } else { "dead letters" };
     format!(
-        "is told of {} with {with}; {} waiting{since}, {last}, {} dead letters",
+        "is told of {} with {with}; {} waiting{since}, {last}, {} {letters}",
         receiver.told.join(", "),
         receiver.waiting,
         receiver.dead_letters

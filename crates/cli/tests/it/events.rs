@@ -88,7 +88,7 @@ fn a_booked_call_is_told_once_to_each_who_asked() {
     let told = home.shown(&["dead-letters", "list"]);
     assert!(told.contains("switched off") && told.contains("carries the same id"), "{told}");
     let warned = home.shown(&["doctor"]);
-    assert!(warned.contains("1 dead letters") && warned.contains("booking.confirmed"), "{warned}");
+    assert!(warned.contains("1 dead letter") && warned.contains("booking.confirmed"), "{warned}");
     let id = letters()[0]["id"].as_str().unwrap().to_owned();
     assert!(home.run(&["dead-letters", "replay", &id]).status.success());
     Served::until("it is taken now", || types(&calendar) == ["booking.confirmed"]);
