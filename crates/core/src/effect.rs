@@ -199,7 +199,6 @@ pub fn tells(target: &str) -> bool {
     target.starts_with("page") || emits(target, None)
 }
 
-
 /// Everything that is written to a record without a clause of the contract, besides our key and, on a contact that we make, number and
 /// placeholder name. A closed list: whatever else is written, somebody has mapped.
 pub const OWN_STAMPS: &[&str] =

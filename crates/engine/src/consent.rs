@@ -67,15 +67,15 @@ pub(crate) struct Keep {
 }
 
 impl Keep {
-    /// `was`: whose the inquiry was before these events; `None`: it did not exist.
-    pub(crate) fn of(was: Option<Option<&str>>, after: &Inquiry, events: &[Event]) -> Option<Self> {
+    /// `was`: whose the inquiry was before these events, if there was one (`known`) and it was known.
+    pub(crate) fn of(known: bool, was: Option<&str>, after: &Inquiry, events: &[Event]) -> Option<Self> {
         let here = |event: &&Event| match event {
             Event::OptedOut { opt_out } => opt_out.inquiry.as_ref() == Some(&after.id),
             Event::OptOutCleared { .. } => true,
             _ => false,
         };
         let said = events.iter().rev().find(here).cloned();
-        let named = was.is_some_and(|was| was != after.person.as_deref());
+        let named = known && was != after.person.as_deref();
         let told = after.consent.opted_out.clone().filter(|_| named).map(|opt_out| Event::OptedOut { opt_out });
         let news = said.or(told);
         (named || news.is_some()).then_some(())?;

@@ -122,7 +122,7 @@ pub(crate) fn decide(
     let mut seq = end.as_ref().map_or(0, |e| e.seq);
     let mut drafts = extra;
     let mut steps = Vec::with_capacity(events.len());
-    let was = loaded.version.is_some().then(|| loaded.inquiry.person.clone());
+    let (known, was) = (loaded.version.is_some(), loaded.inquiry.person.clone());
     let (mut taken, mut coming): (Vec<Event>, VecDeque<Event>) = (Vec::new(), events.iter().cloned().collect());
     while let Some(event) = coming.pop_front() {
         let event = &event;
@@ -163,8 +163,7 @@ pub(crate) fn decide(
     if workflow::approved(&loaded.inquiry) && !was_approved {
         approved.extend(loaded.inquiry.offers.iter().map(|offer| offer.provider.clone()));
     }
-    let known = loaded.version.is_some();
-    let keep = Keep::of(was.as_ref().map(Option::as_deref), &loaded.inquiry, &taken);
+    let keep = Keep::of(known, was.as_deref(), &loaded.inquiry, &taken);
     Ok(Decided { inquiry: loaded.inquiry, row, known, hurries, steps, told, writes, approved, keep })
 }
 
@@ -184,7 +183,8 @@ impl Decided {
     pub(crate) async fn store(&self, tx: &mut Tx, facts: &AccountFacts, now: Timestamp) -> Result<(), store::Error> {
         self.store_alone(tx, now).await?;
         match &self.keep {
-            Some(keep) => keep.store(tx, facts, now).await,
+            // Few units have one, and it may lead to other inquiries of the person: apart from the others it does not make each of them larger.
+            Some(keep) => Box::pin(keep.store(tx, facts, now)).await,
             None => Ok(()),
         }
     }

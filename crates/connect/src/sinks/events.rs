@@ -237,7 +237,7 @@ mod tests {
                 "breached": false, "stale": false, "booked": true, "summary": null, "note": null,
             })
         );
-        let bare = Emission { personal: Default::default(), ..booked() };
+        let bare = Emission { personal: std::collections::BTreeMap::default(), ..booked() };
         let sent = String::from_utf8(body("x", &bare)).unwrap();
         assert!(!sent.contains("312555") && sent.contains("\"phone\":null"), "{sent}");
         assert_eq!(body("x", &bare), body("x", &bare), "a repeat is the same message");

@@ -9,7 +9,7 @@ use crate::keyring::proof_signed;
 use crate::{Engine, Error, instant};
 use jiff::Timestamp;
 use ringback_core::effect::hex;
-use ringback_core::id::AccountId;
+use ringback_core::id::{AccountId, InquiryId};
 use ringback_core::ledger::{self, Break, Entry};
 use ringback_store::{self as store, CheckpointRow};
 use serde::Serialize;
@@ -189,7 +189,7 @@ impl Engine {
         let sealed: BTreeSet<String> =
             speaking.filter(|body| names(body, &ids)).flat_map(|body| documents_of(&body)).collect();
         lines.documents(&own, |id| sealed.contains(id), &mut documents);
-        let chains: BTreeSet<&str> = traced.inquiries.iter().map(|i| i.as_str()).chain([account.as_str()]).collect();
+        let chains: BTreeSet<&str> = traced.inquiries.iter().map(InquiryId::as_str).chain([account.as_str()]).collect();
         let about_it = |row: &&CheckpointRow| {
             heads_of(row).is_some_and(|heads| heads.iter().any(|(name, ..)| chains.contains(name.as_str())))
         };

@@ -158,7 +158,9 @@ async fn who_said_stop_on_one_line_is_held_back_on_another_until_a_person_takes_
     let again = world.engine.clear_opt_out(&world.account, Whose::Inquiry(&second), "again", &ann()).await;
     assert!(matches!(&again, Err(Error::Told(p)) if p.code == "RB-0261"), "{again:?}");
     for id in [&first, &second] {
-        world.act(id, Event::CalledBack { result: CallbackResult::Reached, note: None, booked_for: None, by: ann() }).await;
+        world
+            .act(id, Event::CalledBack { result: CallbackResult::Reached, note: None, booked_for: None, by: ann() })
+            .await;
     }
     world.clock.forward(SignedDuration::from_hours(24));
     let third = rings(&world, "c3", NORTH, Some(NUMBER), "").await;

@@ -446,8 +446,12 @@ impl Work<'_> {
         let pending = fresh.last().filter(|(a, _)| a.ended_at.is_none()).map(|(a, _)| (a.clone(), true));
         for meeting in 0..MEETINGS_MAX {
             let _turn = if events.is_empty() { None } else { self.engine.inner.lanes.turns.of(&row.inquiry).await };
-            let decided =
-                if events.is_empty() { None } else { Some(self.decided(&events, drafts.clone(), now).await?) };
+            // A whole inquiry, twice: apart, or each wait for a vendor would carry its size.
+            let decided = if events.is_empty() {
+                None
+            } else {
+                Some(Box::new(Box::pin(self.decided(&events, drafts.clone(), now)).await?))
+            };
             let (facts, row, fresh) = (self.facts.clone(), row.clone(), fresh.clone());
             let (people, connection) = (people.clone(), connection.clone());
             let told = if decided.is_none() { drafts.clone() } else { Vec::new() };

@@ -47,8 +47,8 @@ async fn waiting(world: &World) -> Vec<Review> {
 
 /// A call whose contact was made with what the caller said.
 async fn written(world: &World, id: &str) -> InquiryId {
-    let inquiry = world.missed_call(id).await;
-    world.contact_made(&inquiry).await;
+    let inquiry = Box::pin(world.missed_call(id)).await;
+    Box::pin(world.contact_made(&inquiry)).await;
     let planned = world.engine.inquiry(&world.account, &inquiry).await.unwrap().unwrap();
     if planned.effects.get("fields").is_none_or(|e| e.progress != Progress::Planned) {
         return inquiry;
@@ -61,7 +61,7 @@ async fn written(world: &World, id: &str) -> InquiryId {
         properties: effect.desired.properties().unwrap().clone(),
         ..Receipt::default()
     };
-    world.settle(&inquiry, &effect.id, "fields", receipt).await;
+    Box::pin(world.settle(&inquiry, &effect.id, "fields", receipt)).await;
     inquiry
 }
 

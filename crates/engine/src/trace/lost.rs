@@ -129,7 +129,7 @@ fn offered(chain: &Chain<'_>, winner: &Winner<'_>, rule: &FieldRule) -> Vec<Lost
         if won && first {
             continue;
         }
-        let number = |what: &str| offer.body.get(&format!("{what}.{name}"));
+        let number = |what: &str| offer.body.get(format!("{what}.{name}"));
         let confidence = number("confidence").and_then(Value::as_u64);
         let as_of = number("as_of").and_then(Value::as_str).and_then(|at| at.parse::<Timestamp>().ok());
         let why = match (winner.by_person(), confidence, winner.confidence()) {

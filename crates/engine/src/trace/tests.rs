@@ -191,7 +191,7 @@ async fn a_record_is_found_by_our_key_before_the_crm_has_named_it() {
     for (object, key) in [("contact", key.as_str()), ("call", "rb-call-1")] {
         let before = traced(object, key).await.unwrap();
         assert_eq!((before.records.len(), before.answers.len(), before.key.as_deref()), (0, 0, Some(key)), "{object}");
-        assert_eq!(before.inquiries, [inquiry.clone()]);
+        assert_eq!(before.inquiries, std::slice::from_ref(&inquiry));
         assert!(before.waiting.iter().any(|w| w.properties.iter().any(|p| p == "rb_trace")), "{before:?}");
     }
     let contact = world.effect(&inquiry, "contact").await;
@@ -342,7 +342,7 @@ async fn everything_about_a_record_is_one_file_in_which_no_byte_can_be_changed()
             for flip in [1u8, 0x20] {
                 let mut changed = bytes.to_vec();
                 changed[at + of] ^= flip;
-                assert!(verify_record(&changed, None).is_err(), "byte {} of {:?}", of, line);
+                assert!(verify_record(&changed, None).is_err(), "byte {of} of {line:?}");
             }
         }
         at += line.len();

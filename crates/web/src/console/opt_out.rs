@@ -41,11 +41,8 @@ pub(super) async fn wish(
     wall: &Wall,
 ) -> Result<Wish, Problem> {
     let stands = inquiry.flags().contains(FLAG);
-    let names = if inquiry.consent.is_nothing() {
-        BTreeMap::new()
-    } else {
-        super::contract::names(app, session).await?
-    };
+    let names =
+        if inquiry.consent.is_nothing() { BTreeMap::new() } else { super::contract::names(app, session).await? };
     let who = |id: &str| names.get(id).cloned().unwrap_or_else(|| id.to_owned());
     let facts = app.engine.facts(&session.account).await?;
     let crm = shown_by_crm(inquiry, facts.facts().crm.map(|(_, words)| words));

@@ -442,7 +442,20 @@ async fn listed(
     let more = more.then(|| format!("/reviews?page={}", page + 1));
     let (codes, reads) = (codes(), session.may(Act::ReadAll));
     shown(&Reviews {
-        shell, callers, groups, notice, done, undo, reads, codes, narrowed, total, more, left_out, acts, csrf,
+        shell,
+        callers,
+        groups,
+        notice,
+        done,
+        undo,
+        reads,
+        codes,
+        narrowed,
+        total,
+        more,
+        left_out,
+        acts,
+        csrf,
     })
 }
 
