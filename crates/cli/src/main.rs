@@ -67,12 +67,13 @@ async fn with_runtime(cli: &Cli, out: Out) -> Result<(), Fail> {
     let named = cli.account.as_deref();
     let open = |depth| house::open(&cli.config, depth);
     match &cli.command {
-        Command::Contract(command) => contract::run(out, &cli.config, named, command).await,
+        Command::Contract(command) => Box::pin(contract::run(out, &cli.config, named, command)).await,
         Command::Demo(command) => Box::pin(demo::run(out, command)).await,
         Command::Drill(command) => match &command.sandbox_connection {
             Some(name) => {
                 let house = open(Depth::Whole).await?;
-                let done = sandbox::run(out, &cli.config, &house, house.account(named)?, name, command).await;
+                let account = house.account(named)?;
+                let done = Box::pin(sandbox::run(out, &cli.config, &house, account, name, command)).await;
                 house.engine.store().clone().close().await;
                 done
             }

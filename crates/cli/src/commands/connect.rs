@@ -1,6 +1,7 @@
 //! `connect`: set-up of a CRM, and how a receiver of events stands.
 
 use crate::commands::serve::hook_urls;
+use crate::config::apply::Applied;
 use crate::config::{Account, Kind};
 use crate::house::House;
 use crate::out::{Out, note, table};
@@ -18,7 +19,7 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) 
     };
     let applied = house.apply().await?;
     let rules = applied.iter().any(|a| a.account == account.id().as_str() && a.contract.is_some());
-    applied.iter().flat_map(|a| a.notes()).for_each(note);
+    applied.iter().flat_map(Applied::notes).for_each(note);
     let hooks: Vec<Value> =
         hook_urls(house.config()).into_iter().filter(|h| h["account"] == account.slug.as_str()).collect();
     let receivers = house.engine.receivers(&account.id()).await?;

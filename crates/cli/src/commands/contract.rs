@@ -241,9 +241,10 @@ async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -
         Fit::NotAsked(why) => {
             let cause = format!("the CRM's own properties were not compared: {why}");
             let connections = account.connections.iter().map(|c| c.connection.name.as_str());
-            let cure = match connections.clone().any(|name| name == contract.crm) {
-                true => format!("`ringback connect {}` sets the connection up; then check again", contract.crm),
-                false => format!("write crm = one of {}", connections.collect::<Vec<_>>().join(", ")),
+            let cure = if connections.clone().any(|name| name == contract.crm) {
+                format!("`ringback connect {}` sets the connection up; then check again", contract.crm)
+            } else {
+                format!("write crm = one of {}", connections.collect::<Vec<_>>().join(", "))
             };
             return Err(Fail::new(Exit::Unavailable, "RB-0226", cause, cure));
         }

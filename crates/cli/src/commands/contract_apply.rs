@@ -66,9 +66,10 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Appl
         "same": same, "decides_calls": decides_calls, "holds": lower.map(|l| l.holds),
     });
     out.result(&shown, || {
-        let mut lines = vec![match same {
-            true => format!("nothing to do: this is what version {} of {} says, which is in force", row.version, row.name),
-            false => format!("{} is in force in version {}", row.name, row.version),
+        let mut lines = vec![if same {
+            format!("nothing to do: this is what version {} of {} says, which is in force", row.version, row.name)
+        } else {
+            format!("{} is in force in version {}", row.name, row.version)
         }];
         lines.extend(changes.iter().map(line));
         if !decides_calls {

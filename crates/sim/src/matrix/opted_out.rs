@@ -31,12 +31,12 @@ const SAID: &[(&str, &str, &str, &str)] = &[
 async fn rest(yard: &Yard) {
     let end = yard.now_ms() + 2 * HOUR_MS;
     for _ in 0..20_000 {
-        match yard.step(false).await.unwrap() {
-            0 => match yard.engine.next_due().await.unwrap().map(|at| at.as_millisecond() + 1) {
-                Some(next) if next <= end => yard.reach(next.max(yard.now_ms() + 500)),
-                _ => return,
-            },
-            _ => {}
+        if yard.step(false).await.unwrap() > 0 {
+            continue;
+        }
+        match yard.engine.next_due().await.unwrap().map(|at| at.as_millisecond() + 1) {
+            Some(next) if next <= end => yard.reach(next.max(yard.now_ms() + 500)),
+            _ => return,
         }
     }
     panic!("no rest: {}", yard.waits().await.unwrap());

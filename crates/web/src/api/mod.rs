@@ -74,6 +74,7 @@ impl Route {
 
 fn routes() -> Vec<Route> {
     let mut all = happenings();
+    all.extend(wishes());
     all.extend(rules());
     all.extend(taken_back());
     all.extend(learned_of());
@@ -106,31 +107,6 @@ fn happenings() -> Vec<Route> {
             Some("PersonEvent"),
             "Inquiry",
             post(one::event),
-        ),
-        Route::post(
-            "/api/v1/opt-outs",
-            Act::WorkQueue,
-            "Take note that somebody does not want to be reached: by an inquiry or a number, on whatever channel they said so",
-            Some("OptOut"),
-            "Consent",
-            post(opt_outs::set),
-        ),
-        Route {
-            query: &[("number", "a telephone number with its country")],
-            ..Route::get(
-                "/api/v1/opt-outs",
-                "Whether somebody does not want to be reached",
-                "Consent",
-                get(opt_outs::of),
-            )
-        },
-        Route::post(
-            "/api/v1/opt-outs/clear",
-            Act::ClearOptOut,
-            "Take an opt-out back, with a reason that stays in the ledger",
-            Some("OptOutCleared"),
-            "Consent",
-            post(opt_outs::clear),
         ),
         Route::list("/api/v1/calls", "Calls, newest first", "Call", &[PAGE, CURSOR], get(lists::calls)),
         Route::get("/api/v1/calls/{id}", "One call", "Call", get(one::call)),
@@ -192,6 +168,37 @@ fn happenings() -> Vec<Route> {
         Route::list("/api/v1/proofs", "Proofs of no loss, newest first", "Proof", &[PAGE, CURSOR], get(lists::proofs)),
         Route::get("/api/v1/proofs/{seq}", "One proof with its signed file", "Proof", get(one::proof)),
         Route::get("/api/v1/runbook", "What to do when something fails, now", "Runbook", get(things::runbook)),
+    ]
+}
+
+/// What people said about being reached.
+fn wishes() -> Vec<Route> {
+    vec![
+        Route::post(
+            "/api/v1/opt-outs",
+            Act::WorkQueue,
+            "Take note that somebody does not want to be reached: by an inquiry or a number, on whatever channel they said so",
+            Some("OptOut"),
+            "Consent",
+            post(opt_outs::set),
+        ),
+        Route {
+            query: &[("number", "a telephone number with its country")],
+            ..Route::get(
+                "/api/v1/opt-outs",
+                "Whether somebody does not want to be reached",
+                "Consent",
+                get(opt_outs::of),
+            )
+        },
+        Route::post(
+            "/api/v1/opt-outs/clear",
+            Act::ClearOptOut,
+            "Take an opt-out back, with a reason that stays in the ledger",
+            Some("OptOutCleared"),
+            "Consent",
+            post(opt_outs::clear),
+        ),
     ]
 }
 
