@@ -57,7 +57,7 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
             let (_, contract) = read(file, None)?;
             explain(out, &contract, contract.sentences(), field.as_deref())
         }
-        Command::Explain { field, file: None } => match said_now(config, named).await {
+        Command::Explain { field, file: None } => match Box::pin(said_now(config, named)).await {
             Ok((contract, said)) => explain(out, &contract, said, field.as_deref()),
             Err(fail) => {
                 // Before the first start there is only the file.

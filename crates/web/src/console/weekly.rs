@@ -159,7 +159,7 @@ impl Around<'_> {
             None => format!("{} {next}", t("weekly.first")),
         };
         let Promotions { offers, again, stays, workflows, .. } = found.promotions;
-        let figures = |of: &OfClause| self.figures(of);
+        let figures = |of: &OfClause| Self::figures(of);
         let counted = |of: &&OfClause| of.six != Six::default() || of.written + of.corrected + of.waiting > 0;
         let checked = |of: &&OfClause| of.checked > 0;
         Shows {
@@ -216,7 +216,7 @@ impl Around<'_> {
         }
     }
 
-    fn figures(&self, of: &OfClause) -> Figures {
+    fn figures(of: &OfClause) -> Figures {
         let because = of.because.iter().map(|(because, n)| format!("{n} {}", reason(because)));
         let wrong = ringback_core::promotion::share(of.wrong, of.checked);
         Figures {
