@@ -60,7 +60,8 @@ impl Engine {
             return Ok(0);
         }
         let week = now.checked_sub(SignedDuration::from_hours(24 * EVERY_DAYS)).unwrap_or(now);
-        let since = checks.last.unwrap_or(week).max(week);
+        // The first sample is of everything that was written before it.
+        let since = checks.last.map_or(instant(0), |last| last.max(week));
         let seed: [u8; 32] = self.random();
         let (of, drawn) = self.draw(&id, (micros(since), micros(now)), &seed).await?;
         let facts = self.facts(&id).await?;

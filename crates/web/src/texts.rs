@@ -613,6 +613,7 @@ static EN: &[(&str, &str)] = &[
     ("review.stopped", "Stopped by"),
     ("review.unknown_location", "Which location is this?"),
     ("review.value", "Another value"),
+    ("review.version", "version"),
     ("review.voicemail_no", "it is kept, and nobody calls"),
     ("review.voicemail_yes", "it stays in the queue to be called"),
     ("review.who_wins", "Who wins"),

@@ -238,6 +238,9 @@ async fn what_one_account_holds_no_route_shows_or_changes_for_another() {
             // Of everything that was ever written: nobody may.
             Some("preview") => json!({}),
             Some("rollbacks") => json!({ "scope": {}, "digest": "x", "reason": "no" }),
+            // Of fields that nobody named.
+            Some("draft") => json!({ "fields": [] }),
+            Some("promotions") => json!({ "fields": [], "base": 1, "digest": "x" }),
             Some("opt-outs") => json!({ "number": "their number" }),
             Some("clear") => json!({ "number": "+16025550142", "reason": "they never opted out here" }),
             // Who answers for a guarantee says why.

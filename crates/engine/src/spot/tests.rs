@@ -241,8 +241,9 @@ async fn in_the_first_month_a_sample_is_drawn_always_and_later_only_if_somebody_
     written(&world, "2").await;
     world.clock.forward(days(1));
     assert!(draw(&world).await > 0, "day 14: whatever waits");
-    world.clock.forward(days(17));
+    world.clock.forward(days(16));
     written(&world, "3").await;
+    world.clock.forward(days(1));
     assert_eq!(draw(&world).await, 0, "day 31: forty wait and nobody looks");
     world.tamper("UPDATE reviews SET state = 'void' WHERE id LIKE 'rev_x%'");
     assert!(draw(&world).await > 0, "they are gone, and the next sample comes");

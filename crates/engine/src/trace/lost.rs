@@ -89,7 +89,6 @@ fn said(chain: &Chain<'_>, winner: &Winner<'_>, rule: &FieldRule) -> Vec<Lost> {
         let why = match (winner.by_person(), winner.evidence) {
             (Some(why), _) => why.to_owned(),
             (None, None) => "the clause is fed by something else".to_owned(),
-            (None, Some(_)) if claim.seq > decided => "it was heard after this was decided".to_owned(),
             (None, Some(_)) if rule.from == "urgency" && another_call => {
                 "of two calls the one that needs somebody sooner counts".to_owned()
             }
@@ -97,6 +96,7 @@ fn said(chain: &Chain<'_>, winner: &Winner<'_>, rule: &FieldRule) -> Vec<Lost> {
                 (Some(sure), Some(surer)) if sure < surer => {
                     format!("it was heard less surely: {} against {}", percent(sure), percent(surer))
                 }
+                _ if claim.seq > decided => "it was heard after this was decided".to_owned(),
                 _ => "of words that are heard as surely the later ones count".to_owned(),
             },
         };

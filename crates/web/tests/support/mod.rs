@@ -398,7 +398,7 @@ impl House {
         };
         let stem = self.account.stem();
         let connections = [
-            connection(self.lane.to_string(), "HubSpot", "hubspot", "crm"),
+            connection(self.lane.to_string(), "hubspot-main", "hubspot", "crm"),
             connection(format!("conn_{stem}_calls"), "CallRail", "callrail", "source"),
             connection(format!("conn_{stem}_forms"), "Website", "generic", "source"),
         ];
