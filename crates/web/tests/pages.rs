@@ -471,7 +471,7 @@ async fn together(program: &str) {
     browser.see("document.querySelector('textarea').focus()").await;
     browser
         .see(
-            "(t => { t.value = t.value.replace(/, . to = \"specialist\", after = \"20 min\" ./, '').replace('autonomy = \"auto-low-risk\"', 'autonomy = \"suggest\"').replace('\"hubspot-main\"', '\"HubSpot\"') })(document.activeElement)",
+            "(t => { t.value = t.value.replace(/, . to = \"specialist\", after = \"20 min\" ./, '').replace('autonomy = \"auto-low-risk\"', 'autonomy = \"suggest\"') })(document.activeElement)",
         )
         .await;
     for _ in 0..TABS_MAX {
