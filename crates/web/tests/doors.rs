@@ -1018,7 +1018,9 @@ async fn what_another_version_would_have_done_is_asked_at_every_door() {
         let answer = world.api_post(&token, "/api/v1/trace/under", "u2", &asked(more.clone())).await;
         assert_eq!(answer.status, status, "{more}: {}", answer.body);
     }
-    let draft = asked(json!({ "text": ringback_core::contract::DEFAULT_TEXT }));
+    // Nobody of tier 3 works in the sample.
+    let text = ringback_core::contract::DEFAULT_TEXT.replace(", { to = \"specialist\", after = \"20 min\" }", "");
+    let draft = asked(json!({ "text": text }));
     let answer = world.api_post(&token, "/api/v1/trace/under", "u3", &draft).await;
     assert!([StatusCode::OK, StatusCode::CONFLICT].contains(&answer.status), "{} {}", answer.status, answer.body);
     // On the page the question is a link, with a right of its own.

@@ -750,7 +750,7 @@ async fn earned(program: &str) {
         }
         browser.press("j").await;
     }
-    let heading = browser.see("document.querySelector('.at h2').textContent").await;
+    let heading = browser.see("document.querySelector('.at h3').textContent").await;
     assert!(heading.as_str().unwrap().starts_with("Was this right"), "{heading}");
     browser.go("a").await;
     let asked = engine.spot_checks(&west.account).await.unwrap();

@@ -80,6 +80,16 @@ fn contracts_are_checked_and_read_aloud() {
     assert!(home.run(&["contract", "check"]).status.success(), "what init writes can be used");
     home.write("contract.toml", CONTRACT);
     assert_snapshot!("contract_check", home.shown(&["contract", "check"]));
+    // What a pilot needs in writing is named with the line where it belongs and with what to write there.
+    let decided = CONTRACT.replace("handoff   = \"Dana answers for the time of the handoff.\"\n", "");
+    home.write("contract.toml", &decided);
+    assert_snapshot!("contract_check_lacking", home.shown(&["contract", "check"]));
+    let suggests = decided.replace("\"auto-low-risk\"", "\"suggest\"");
+    home.write("contract.toml", &suggests);
+    let told = home.run(&["contract", "check"]);
+    assert!(told.status.success(), "what only suggests needs none of it yet");
+    assert!(String::from_utf8_lossy(&told.stderr).contains("pilot.handoff"));
+    home.write("contract.toml", CONTRACT);
     assert_snapshot!("contract_explain", home.shown(&["contract", "explain", "budget", "--file", "contract.toml"]));
     let wrong = CONTRACT.replace("\"update\"", "\"updat\"").replace("0.90", "9.0");
     home.write("wrong.toml", &wrong);
