@@ -91,7 +91,7 @@ fn whoever_stops_reading_does_not_stop_the_work() {
 fn the_runbook_opens_and_says_what_is_so() {
     let home = Home::ready();
     let pages = home.json(&["runbook", "--json"]);
-    assert_eq!(pages.as_array().unwrap().len(), 15);
+    assert_eq!(pages.as_array().unwrap().len(), 16);
     let silent = pages.as_array().unwrap().iter().find(|p| p["id"] == "provider_silent").unwrap();
     assert_eq!((&silent["now"], &silent["live"][0]), (&json!(true), &json!("callrail-main: nothing has ever come.")));
     let text = home.shown(&["runbook"]);

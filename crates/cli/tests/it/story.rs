@@ -149,7 +149,7 @@ fn a_value_in_the_crm_leads_to_its_sentence_and_its_trail_proves_itself_elsewher
     Served::until("all is in the CRM and asked", || twin.held() == [1; 3] && served.rests() && asked().len() == 1);
 
     // Each record carries the way to its page, by our key.
-    let console = "http://127.0.0.1:8787";
+    let console = "http://calls.test";
     for (kind, object) in [("contacts", "contact"), ("calls", "call"), ("tasks", "task")] {
         let record = &twin.records(kind)[0];
         let key = Served::holds(record, "rb_key");

@@ -1033,6 +1033,12 @@ pub async fn earned(store: &Store, house: &House) {
     let (account, at) = (house.account.to_string(), house.now.as_microsecond());
     let unit = store.write(Site::Setup, move |tx| {
         Box::pin(async move {
+            // The contract climbs to a third tier, and a version is only made where somebody works there.
+            let third = serde_json::json!({
+                "id": "staff_third", "name": "Ines Okoye", "roles": [], "locations": [], "tier": 3, "crm_owner": null, "email": null,
+                "shift": null, "away": false,
+            });
+            store::roster_put(tx, &account, "staff", "staff_third", &third.to_string(), at).await?;
             let open = store::reviews_open(tx, &account, Some("field"), None, 100, &store::After::start()).await?;
             let template = open.iter().find(|row| row.body.contains("\"field\":\"reason_code\"")).unwrap().clone();
             let review: Review = serde_json::from_str(&template.body).unwrap();
@@ -1083,7 +1089,7 @@ pub async fn earned(store: &Store, house: &House) {
                 let Some(choice) = choice else { continue };
                 let decision = store::ReviewDecision {
                     state: "decided".into(),
-                    at: at - 1_000_000,
+                    at,
                     by: "user_copper_sam".into(),
                     decision: serde_json::to_string(&choice).unwrap(),
                 };
@@ -1108,7 +1114,7 @@ pub async fn earned(store: &Store, house: &House) {
                 inquiry: template.inquiry.clone(),
                 seq: 9_000 + seq,
                 property: "rb_reason_code".into(),
-                at: at - 2_000_000,
+                at,
                 object: "contact".into(),
                 record: "10099".into(),
                 field: "reason_code".into(),
@@ -1133,7 +1139,7 @@ pub async fn earned(store: &Store, house: &House) {
                 kind: kind.into(),
                 value_doc: Some("doc_is".into()),
                 by_id: by.into(),
-                seen_at: at - 1_000_000,
+                seen_at: at,
             };
             store::corrections_put_once(tx, &[noted(0, "spot_check", "user_copper_sam")]).await?;
             let row = store::RollbackRow {
