@@ -17,6 +17,11 @@ const ENTRIES_LOOKED_MAX: u32 = 400;
 /// The vendor of connections that only say how a log is read.
 const PHONE_LOG: &str = "phone-log";
 
+/// A rollback put that value back: it leads to a person and not to a call.
+fn taken_back(answer: &crate::trace::Answer) -> bool {
+    answer.rule.clause.as_deref().is_some_and(|clause| clause.starts_with(crate::trace::TAKEN_BACK))
+}
+
 impl Engine {
     /// The eight guarantees, the minimum and what makes an account not ready, as they stand now. Nothing outside is asked:
     /// [`Engine::look_at_schema`] renews what is known of the CRM.
@@ -116,6 +121,11 @@ impl Engine {
         let answers = self.trace(account, &object, &record, property).await?;
         let found = match answers.first() {
             None => Err("the ledger has no write of it".to_owned()),
+            Some(answer) if taken_back(answer) => {
+                let clause = answer.rule.clause.as_deref().unwrap_or_default();
+                let read = answer.receipt.read_at.as_deref().unwrap_or("an unknown moment");
+                Ok(format!("what stood there before, by {clause}, read back at {read}"))
+            }
             Some(answer) if answer.call.is_none() => Err("no call leads to it".to_owned()),
             Some(answer) if answer.rule.clause.is_none() => Err("no clause stands behind it".to_owned()),
             Some(answer) => {

@@ -8,6 +8,8 @@ mod record;
 mod tell;
 mod under;
 
+pub(crate) use tell::TAKEN_BACK;
+
 pub use record::{Traced, Waiting};
 pub use under::{Asked, Other, Under};
 

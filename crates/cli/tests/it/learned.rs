@@ -124,7 +124,10 @@ fn what_people_took_is_offered_and_a_person_makes_a_version_of_it() {
     let last = told["entries"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((&last["kind"], &last["body"]["fields"][0]["field"]), (&json!("promotion"), &json!("reason_code")));
 
-    // From now on it is written without a question, and nothing else is.
+    // From now on it is written without a question, and nothing else is. A node that runs meanwhile learns of a version within seconds; one that starts
+    // knows it.
+    served.kill();
+    let served = home.serve();
     ring(&served, 60);
     Served::until("the next call is in the CRM", || served.rests() && twin.held() == [CALLERS as usize + 1; 3]);
     Served::until("and its reason with it", || of("pricing_question") == CALLERS as usize);

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// The word of a write whose verdict the ledger does not tell.
 const NOT_TOLD: &str = "not_told";
 /// Clauses of what a rollback put back begin so, and those of what every record of ours carries.
-pub(super) const TAKEN_BACK: &str = "rollback.";
+pub(crate) const TAKEN_BACK: &str = "rollback.";
 pub(super) const OF_EVERY_RECORD: &str = "workflow.";
 
 /// A chain that is read, with the versions that decided in it.
