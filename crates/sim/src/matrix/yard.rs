@@ -157,6 +157,8 @@ impl Yard {
             }
         }
         account.known.clear();
+        // Behind every address stands the CRM: there is nobody here to be told of events.
+        account.desk_secret = None;
         // Owners are the CRM's own people, whom this world's staff are not.
         for person in &mut account.staff {
             person.crm_owner = None;
