@@ -56,7 +56,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "CALLS")]
         volume: Option<crate::commands::volume::Volume>,
     },
-    /// Set up a CRM: its own properties, its owners, the URLs that providers need.
+    /// Set up a CRM: its own properties, its owners, the URLs that providers need. Of a receiver of events: how it stands.
     Connect {
         /// The connection's name.
         name: String,
@@ -273,7 +273,7 @@ pub(crate) enum Mapping {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Contract {
-    /// Every problem of a contract at once, with line, cause and cure.
+    /// Every problem of a contract at once, with line, cause and cure; its own tests and what a pilot needs in writing too.
     Check {
         /// The file; else the one the settings name.
         file: Option<PathBuf>,
@@ -557,6 +557,7 @@ pub(crate) enum Audit {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Review {
+    /// What waits for a decision, each with its caller, and how it is answered.
     List,
     /// What is looked at once a week: corrected updates, uncertain rules, handoffs that helped, what should go on asking, and the spot-check.
     Weekly {
@@ -566,6 +567,7 @@ pub(crate) enum Review {
     },
     /// One question with what was said, what the CRM holds, what each choice is called, and how it is answered.
     Show {
+        /// As `review list` gives it.
         id: String,
     },
     /// Decide one; the digest makes sure that it is the change you looked at.
@@ -652,7 +654,7 @@ pub(crate) enum TwinVendor {
     /// Any CRM by webhook: a receiver that confirms what it wrote.
     Hook,
     Callrail,
-    /// A receiver of pages.
+    /// A receiver of pages and events.
     Sink,
 }
 

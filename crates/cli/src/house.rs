@@ -2,6 +2,7 @@
 
 use crate::config::apply::{self, Applied};
 use crate::config::{Account, Config, Depth, Reading, load};
+use crate::out::note;
 use crate::problems::{Exit, Fail, store_problem};
 use ringback_core::id::AccountId;
 use ringback_engine::clock::{Chance as _, SystemChance, SystemClock};
@@ -71,9 +72,11 @@ pub(crate) async fn open(config_path: &Path, depth: Depth) -> Result<House, Fail
 }
 
 impl House {
-    /// Applies the settings to the store.
+    /// Applies the settings to the store, and says what became of the contracts' files.
     pub(crate) async fn apply(&self) -> Result<Vec<Applied>, Fail> {
-        apply::apply(&self.engine, self.config()).await
+        let all = apply::apply(&self.engine, self.config()).await?;
+        all.iter().flat_map(Applied::notes).for_each(note);
+        Ok(all)
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) enum Exit {
 }
 
 /// One text that problems point into.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Source {
     /// As the user named it.
     pub(crate) path: String,

@@ -2,9 +2,11 @@
 //! believed; every other leaves it open whether the message was received.
 
 use crate::wire::retry_after;
+use crate::{Connection, Limits};
 use jiff::Timestamp;
 use ringback_core::crm::{Outcome, Why};
 use ringback_core::http::HttpReply;
+use ringback_core::problem::Problem;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -12,6 +14,23 @@ use std::time::Duration;
 const USUAL_WAIT: Duration = Duration::from_secs(30);
 /// The wait for a queue to empty, or for a workflow to be there again after a restart.
 const LONG_WAIT: Duration = Duration::from_mins(1);
+
+/// Zapier and Make both refuse more than about 30 messages a second for one address.
+pub(crate) const LIMITS: Limits = Limits { burst_requests: 30, burst_window_ms: 1_000, ..Limits::UNASKED };
+
+/// What is wrong with the limits and the address in a receiver's settings: its address is whole, and nothing is added to it.
+pub(crate) fn check(connection: &Connection) -> Vec<Problem> {
+    let mut problems = connection.check_limits();
+    let wrong = |cause: &str, cure: &str| Problem::new("RB-0110", cause, cure);
+    match connection.base_url.as_deref() {
+        None | Some("") => problems.push(wrong("base_url is missing", "Write the receiver's whole address there")),
+        Some(url) if url.contains(['?', '#']) => {
+            problems.push(wrong("base_url has a query", "Use an address of the receiver without a question mark"));
+        }
+        Some(_) => {}
+    }
+    problems
+}
 
 pub(crate) fn why(class: &str, words: &str, reply: &HttpReply) -> Why {
     Why::new(class, format!("{words} (HTTP {})", reply.status)).status(reply.status)

@@ -101,10 +101,27 @@ pub fn shown_by_crm(inquiry: &Inquiry, words: Option<&CrmWords>) -> Option<(Stri
     Some((contact.record.clone(), said_by_record(words?, &contact.record_held)?))
 }
 
-/// The opt-out that an event is the first to show, if it shows one: it is to be kept with the person, by an event of its own. `then` is what the CRM
-/// showed before the event ([`shown_by_crm`]), `after` the inquiry behind it.
+/// What showed an opt-out before an event: what was shown then is no news when it is shown again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Then {
+    /// Record and property of the CRM.
+    crm: Option<(String, &'static str)>,
+    /// The call whose words say so.
+    call: Option<CallId>,
+}
+
+impl Then {
+    /// As an inquiry stands before the event.
+    pub fn of(inquiry: &Inquiry, words: Option<&CrmWords>) -> Self {
+        let call = inquiry.claims.get(CLAIM).map(|held| held.evidence.call.clone());
+        Self { crm: shown_by_crm(inquiry, words), call }
+    }
+}
+
+/// The opt-out that an event is the first to show, if it shows one: it is to be kept with the person, by an event of its own. `after`: the inquiry
+/// behind the event.
 pub fn first_shown(
-    then: Option<&(String, &'static str)>,
+    then: &Then,
     after: &Inquiry,
     event: &Event,
     words: Option<&CrmWords>,
@@ -115,14 +132,16 @@ pub fn first_shown(
     if let Event::Read { call, reading, .. } = event {
         let steers = |c: &crate::claim::Claim| c.field == CLAIM && c.confidence.0 >= STEER_AT;
         let said = SaidBy::Caller { call: call.clone() };
-        if reading.claims.iter().any(steers) && held.is_none_or(|h| h.said != said) {
+        // Another transcript of the same call says nothing new, least of all behind a person who took it back.
+        let news = then.call.as_ref() != Some(call) && held.is_none_or(|h| h.said != said);
+        if reading.claims.iter().any(steers) && news {
             let at = after.calls.iter().find(|c| c.id == *call).map_or(now, |c| c.started_at);
             return of(said, at);
         }
     }
     // What stood there when a person cleared it is no news; that another record says so, or that this one says so again, is.
     let (record, property) = shown_by_crm(after, words).filter(|_| held.is_none())?;
-    let news = then.is_none_or(|(of, _)| *of != record);
+    let news = then.crm.as_ref().is_none_or(|(of, _)| *of != record);
     if news { of(SaidBy::Crm { property: property.to_owned() }, now) } else { None }
 }
 

@@ -21,7 +21,7 @@ pub enum Occasion {
     /// A call opened it, and somebody has to call back.
     #[serde(rename = "inquiry.opened")]
     Opened,
-    /// Somebody has to call back who did not before.
+    /// Somebody else has to call back, or it is no longer (or only) theirs until a person decides.
     #[serde(rename = "inquiry.owner_set")]
     OwnerSet,
     /// A person called back, with whatever result.

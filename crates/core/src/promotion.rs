@@ -4,9 +4,9 @@
 //! themselves; and only a person makes a version of the contract of it, by the door through which every version comes.
 
 use crate::contract::edit::Edit;
-use crate::contract::{Autonomy, Contract, FieldRule, FieldType, Machine, RollbackRule, Thousandths, Truth};
+use crate::contract::{Autonomy, Contract, FieldRule, FieldType, Machine, RollbackRule, Thousandths, Truth, percent};
 use crate::crm::{CrmWords, Object};
-use crate::decide::written_from;
+use crate::decide::{WHENCE, written_from};
 use crate::rollback::Hold;
 use crate::spot;
 use crate::standing::Standing;
@@ -161,13 +161,6 @@ pub enum Judged {
     },
 }
 
-fn percent(thousandths: Thousandths) -> String {
-    match thousandths % 10 {
-        0 => format!("{} %", thousandths / 10),
-        rest => format!("{}.{rest} %", thousandths / 10),
-    }
-}
-
 fn day(at: Option<Timestamp>) -> String {
     at.map_or_else(String::new, |at| format!(" since {}", at.strftime("%Y-%m-%d")))
 }
@@ -202,24 +195,27 @@ pub fn judge(field: &str, record: &Record, ground: &Ground<'_>) -> Option<Judged
     let Some(kind) = LowRisk::of(rule).filter(|_| why.is_empty()) else { return Some(Judged::Stays { why }) };
     let mut edits = Vec::new();
     if rule.machine == Machine::Suggest {
-        // Where the CRM or a person knows better, only what is empty is filled.
-        let fills = matches!(rule.truth, Truth::Crm | Truth::Human);
+        // Where the CRM knows better, only what is empty is filled.
+        let fills = rule.truth == Truth::Crm;
         edits.push(Edit::Machine(if fills { Machine::FillEmpty } else { Machine::Update }));
     }
     if says < written_from(rule) {
         edits.push(Edit::Autonomy(written_from(rule)));
     }
     let first = below(most, written_from(rule));
+    // Where a contact came from is told of contacts that we make; about the others nobody is asked any more either.
+    let only_new = rule.object == Object::Contact && WHENCE.contains(&rule.from.as_str());
     if edits.is_empty() {
         // The contract lets it, and only the account's level does not: that is raised by its own command.
         return Some(Judged::Stays { why: first.into_iter().collect() });
     }
     let sentence = format!(
-        "{}, {} edited and {} refused; {}: it could be written without a question",
+        "{}, {} edited and {} refused; {}: it could be written without a question{}",
         of_answers(record, ""),
         record.edited,
         record.refused,
-        of_written(record)
+        of_written(record),
+        if only_new { ", into contacts that Ringback makes and into no other" } else { "" }
     );
     Some(Judged::Offer(Offer { field: field.to_owned(), kind, edits, sentence, record: record.clone(), first }))
 }
@@ -257,6 +253,7 @@ fn never(rule: &FieldRule, ground: &Ground<'_>) -> Vec<String> {
     let protected = || ground.words.and_then(|words| words.protected_kind(rule.object, &rule.property));
     say(rule.machine == Machine::Never, "the contract keeps the machine away from it");
     say(rule.accountability, "somebody answers for that field");
+    say(rule.truth == Truth::Human, "its truth comes from people");
     say(rule.protected.is_some() || protected().is_some(), "it is of a kind that is never changed silently");
     why
 }
@@ -283,6 +280,10 @@ fn not_earned(rule: &FieldRule, record: &Record, ground: &Ground<'_>, field: &st
                 percent(bar(rule))
             ));
         }
+    }
+    if WHENCE.contains(&rule.from.as_str()) && ground.contract.autonomy_for("", None) < written_from(rule) {
+        let level = ground.contract.autonomy.word();
+        why.push(format!("the contract stands at {level}, where no contact is made that it could go into"));
     }
     why.extend(spoken_against(rule, record, ground, field));
     if workflow::fed_by_workflows(&rule.from) {

@@ -525,10 +525,7 @@ impl Engine {
             Ok(schema) => schema,
             Err(problem) => return Ok(Err(problem.cause)),
         };
-        let made = |p: &Problem| {
-            p.cause.contains(".rb_") && (p.code == "RB-0213" || setup::OBJECTS.iter().any(|o| crm.packs(*o)))
-        };
-        Ok(Ok(contract::check_schema(contract, &schema).into_iter().filter(|p| !made(p)).collect()))
+        Ok(Ok(setup::misfits(crm, contract, &schema).into_iter().filter(|p| !setup::makes(p)).collect()))
     }
 
     /// The latest version of every name, by name. Only the one of calls decides about inquiries of calls.

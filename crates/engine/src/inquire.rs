@@ -125,13 +125,12 @@ pub(crate) fn decide(
     let (known, was) = (loaded.version.is_some(), loaded.inquiry.person.clone());
     let (mut taken, mut coming): (Vec<Event>, VecDeque<Event>) = (Vec::new(), events.iter().cloned().collect());
     while let Some(event) = coming.pop_front() {
-        let event = &event;
-        drafts.push(event_draft(event, &loaded.inquiry, facts));
+        drafts.push(event_draft(&event, &loaded.inquiry, facts));
         let words = facts.facts().crm.map(|(_, words)| words);
-        let then = consent::shown_by_crm(&loaded.inquiry, words);
-        let step = inquiry::step(loaded.inquiry, event, &facts.facts(), now);
+        let then = consent::Then::of(&loaded.inquiry, words);
+        let step = inquiry::step(loaded.inquiry, &event, &facts.facts(), now);
         // That somebody does not want to be reached is an event of its own, right behind the one that shows it: kept with the person.
-        let shown = consent::first_shown(then.as_ref(), &step.inquiry, event, words, now);
+        let shown = consent::first_shown(&then, &step.inquiry, &event, words, now);
         if let Some(opt_out) = shown {
             coming.push_front(Event::OptedOut { opt_out });
         }
@@ -150,10 +149,10 @@ pub(crate) fn decide(
             plan: step.plan.map(|plan| planned(account, plan, opened_at, now)).transpose()?,
             timers,
             opened: opened.collect::<Result<_, _>>()?,
-            closed: step.closed_reviews.into_iter().map(|r| (r.clone(), closed_by(&r, event, now))).collect(),
+            closed: step.closed_reviews.into_iter().map(|r| (r.clone(), closed_by(&r, &event, now))).collect(),
             waits,
         });
-        taken.push(event.clone());
+        taken.push(event);
     }
     let told = tell(facts, &inquiry_id, drafts, end, now);
     let row = inquiry_row(account, &loaded, now)?;

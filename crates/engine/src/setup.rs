@@ -54,6 +54,18 @@ pub async fn schema(
     Ok(Setup::of(engine, held, crm).schema().await)
 }
 
+/// What that schema does not let a contract do. What a vendor packs into a text has no schema to be compared with.
+pub fn misfits(crm: &dyn Crm, contract: &contract::Contract, schema: &[(Object, PropertySpec)]) -> Vec<Problem> {
+    let own = |o: &Object| format!("{}.rb_", o.as_str());
+    let packed = |p: &Problem| OBJECTS.iter().any(|o| crm.packs(*o) && p.cause.contains(&own(o)));
+    contract::check_schema(contract, schema).into_iter().filter(|p| !packed(p)).collect()
+}
+
+/// Is that misfit a property which set-up makes?
+pub fn makes(misfit: &Problem) -> bool {
+    misfit.code == "RB-0213" && misfit.cause.contains(".rb_")
+}
+
 /// The same, asked once: for whoever does not wait.
 pub(crate) async fn schema_now(
     engine: &Engine,
@@ -205,12 +217,7 @@ impl Setup<'_> {
             }
         }
         if let Some(contract) = contract {
-            // What is packed into a text has no schema to be compared with.
-            let packed = |cause: &str| {
-                OBJECTS.iter().any(|o| self.crm.packs(*o) && cause.contains(&format!("{}.rb_", o.as_str())))
-            };
-            let told = contract::check_schema(contract, &after).into_iter().filter(|p| !packed(&p.cause));
-            connected.problems.extend(told);
+            connected.problems.extend(misfits(self.crm, contract, &after));
             connected.problems.extend(contract::check_words(contract, self.crm.words()));
         }
         self.keep_fields(&after).await?;

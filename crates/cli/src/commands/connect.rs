@@ -1,10 +1,9 @@
 //! `connect`: set-up of a CRM, and how a receiver of events stands.
 
 use crate::commands::serve::hook_urls;
-use crate::config::apply::Applied;
 use crate::config::{Account, Kind};
 use crate::house::House;
-use crate::out::{Out, note, table};
+use crate::out::{Out, table};
 use crate::problems::{Exit, Fail};
 use ringback_core::id::ConnectionId;
 use ringback_engine::setup;
@@ -19,7 +18,6 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) 
     };
     let applied = house.apply().await?;
     let rules = applied.iter().any(|a| a.account == account.id().as_str() && a.contract.is_some());
-    applied.iter().flat_map(Applied::notes).for_each(note);
     let hooks: Vec<Value> =
         hook_urls(house.config()).into_iter().filter(|h| h["account"] == account.slug.as_str()).collect();
     let receivers = house.engine.receivers(&account.id()).await?;

@@ -161,11 +161,11 @@ fn check(out: Out, config: &Path, named: Option<&str>, file: Option<&Path>) -> R
     let account = reading.as_ref().map(|r| pick_account(&r.config, named)).transpose()?;
     let path = meant(file, account)?;
     let (text, contract) = read(&path, account)?;
-    tested(&path, &text, &contract, account)?;
+    let lacking = Lacking::of(&contract, &text);
+    lacking.after(&path, trial::refused(&contract, words(&contract, account), &text))?;
     tell_unfed(&contract);
     let tests = contract.tests.len();
     let told = if tests == 0 { "no tests of its own".to_owned() } else { format!("{tests} tests pass") };
-    let lacking = Lacking::of(&contract, &text);
     let shown = json!({ "ok": !lacking.stops(), "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(),
         "tests": tests, "roster": account.is_some(), "lacking": lacking.json(&path) });
     out.result(&shown, || {
@@ -201,8 +201,21 @@ impl Lacking {
     }
 
     fn fail(&self, path: &Path) -> Option<Fail> {
+        self.with(path, self.problems.clone())
+    }
+
+    fn with(&self, path: &Path, problems: Vec<Problem>) -> Option<Fail> {
         let source = Source { path: path.display().to_string(), text: self.text.clone() };
-        Fail::of(Exit::Check, vec![(Some(source), self.problems.clone())])
+        Fail::of(Exit::Check, vec![(Some(source), problems)])
+    }
+
+    /// Refuses for other problems, with what is lacking beside them: everything at once.
+    fn after(&self, path: &Path, mut others: Vec<Problem>) -> Result<(), Fail> {
+        if others.is_empty() {
+            return Ok(());
+        }
+        others.extend(self.problems.iter().filter(|_| self.pilots).cloned());
+        self.with(path, others).map_or(Ok(()), Err)
     }
 
     fn json(&self, path: &Path) -> serde_json::Value {
@@ -249,13 +262,9 @@ async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -
             return Err(Fail::new(Exit::Unavailable, "RB-0226", cause, cure));
         }
     };
-    let source_text = text.clone();
-    let source = Source { path: path.display().to_string(), text };
-    if let Some(fail) = Fail::of(Exit::Check, vec![(Some(source), problems)]) {
-        return Err(fail);
-    }
+    let lacking = Lacking::of(&contract, &text);
+    lacking.after(&path, problems)?;
     tell_unfed(&contract);
-    let lacking = Lacking::of(&contract, &source_text);
     let shown = json!({ "ok": !lacking.stops(), "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(),
         "live": true, "lacking": lacking.json(&path) });
     out.result(&shown, || {
@@ -358,7 +367,11 @@ async fn said_now(config: &Path, named: Option<&str>) -> Result<(Contract, Vec<S
     let Some((_, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
     let facts = house.engine.facts(&id).await?;
     let places: Vec<&str> = facts.roster.locations.iter().map(|l| l.slug.as_str()).collect();
-    let said = contract.sentences_at(&facts.standing.levels, &places);
+    let said = contract.sentences_at(&facts.standing.levels, &places).into_iter().map(|(mut sentence, now)| {
+        sentence.text.extend((!now.is_empty()).then(|| format!(" {now}")));
+        sentence
+    });
+    let said = said.collect();
     Ok(((*contract).clone(), said))
 }
 

@@ -14,17 +14,11 @@ use ringback_core::rights::Act;
 use ringback_engine::contracts::{Answer, Base, By, Fit, Refused, Stands, Wish};
 use serde_json::json;
 
-/// Who acts from a shell: whoever may read the key may do everything.
-const OPERATOR: &str = "user_cli";
-
 /// Applies a file, if it was made from what is in force.
 pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Apply) -> Result<(), Fail> {
     let (text, contract) = read(&asked.file, Some(account))?;
     tested(&asked.file, &text, &contract, Some(account))?;
-    let who = match &asked.by {
-        Some(email) => user::with_right(house, account, email, Act::EditContract).await?.as_str().to_owned(),
-        None => OPERATOR.to_owned(),
-    };
+    let who = user::acting(house, account, asked.by.as_deref(), Act::EditContract).await?.as_str().to_owned();
     let id = account.id();
     match house.engine.fit_contract(&id, &contract, &text).await? {
         Fit::Fits => {}
@@ -37,21 +31,17 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Appl
             };
         }
     }
-    if let Some(email) = &asked.by
-        && !house.engine.raises(&id, &contract).await?.is_empty()
-    {
-        user::with_right(house, account, email, Act::GoLive).await?;
+    if !house.engine.raises(&id, &contract).await?.is_empty() {
+        user::acting(house, account, asked.by.as_deref(), Act::GoLive).await?;
     }
     let base = asked.base.map_or(Base::Unsaid, Base::Version);
     let source = Source { path: asked.file.display().to_string(), text: text.clone() };
     let wish = Wish { text, contract, base, by: By { who, file: Some(whole(&asked.file)) } };
-    let mut same = false;
-    let (row, changes, decides_calls) = match house.engine.apply_contract(&id, &wish).await? {
+    let answer = house.engine.apply_contract(&id, &wish).await?;
+    let same = matches!(answer, Answer::Same(_));
+    let (row, changes, decides_calls) = match answer {
         Answer::Applied { row, changes, decides_calls } => (row, changes, decides_calls),
-        Answer::Same(row) => {
-            same = true;
-            (row, Vec::new(), true)
-        }
+        Answer::Same(row) => (row, Vec::new(), true),
         Answer::Refused(refused) => return Err(moved_on(out, account, &refused)),
         Answer::Clashes(problems) => {
             return Fail::of(Exit::Check, vec![(Some(source), problems)]).map_or(Ok(()), Err);
@@ -114,6 +104,6 @@ fn moved_on(out: Out, account: &Account, refused: &Refused) -> Fail {
     if out.json { fail.told() } else { fail }
 }
 
-fn line(change: &Change) -> String {
+pub(super) fn line(change: &Change) -> String {
     format!("  {} ({}): {}", change.clause, change.way.word(), change.text)
 }

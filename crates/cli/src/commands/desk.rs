@@ -20,9 +20,6 @@ use std::collections::BTreeSet;
 const ROWS_MAX: u32 = 500;
 /// Characters of a cause in a list.
 const WORDS_MAX: usize = 100;
-/// Who acts from a shell: whoever may read the key may do everything.
-const OPERATOR: &str = "user_cli";
-
 /// Dead letters.
 pub(crate) async fn dead_letters(
     out: Out,
@@ -70,7 +67,7 @@ pub(crate) async fn dead_letters(
             out.result(&shown, || serde_json::to_string_pretty(&shown).unwrap_or_default());
         }
         DeadLetters::Replay { id } => {
-            let by = UserId::from_text(OPERATOR);
+            let by = UserId::from_text(user::OPERATOR);
             house.engine.replay_dead_letter(&account.id(), &EffectId::from_text(id), &by).await?;
             out.result(&json!({ "id": id, "replayed": true }), || format!("{id} is on its way again"));
         }

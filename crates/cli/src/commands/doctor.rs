@@ -83,8 +83,9 @@ pub(crate) async fn run(out: Out, reading: &Reading, volume: Option<Volume>) -> 
     store(config, &mut found).await;
     contract_files(config, &mut found).await;
     for account in &config.accounts {
-        if let Some(wrong) = &account.wrong {
-            found.fail(&format!("{}/{}", account.slug, wrong.source.path), &wrong.fail());
+        for problem in account.wrong.iter().flat_map(|wrong| &wrong.problems) {
+            let says = format!("the contract's file: {} {}", problem.code, problem.cause);
+            found.bad(State::Wrong, &account.slug, says, problem.cure.clone());
         }
     }
     feeds(config, &mut found).await;
@@ -297,12 +298,7 @@ async fn contract_files(config: &Config, found: &mut Findings) {
 async fn stands(engine: &Engine, account: &Account, found: &mut Findings) -> Result<(), ringback_engine::Error> {
     let id = account.id();
     let Some((of, contract)) = engine.contract(&id).await? else { return Ok(()) };
-    let names = |kind: Kind| -> Vec<&str> {
-        account.connections.iter().filter(|c| c.kind == kind).map(|c| c.connection.name.as_str()).collect()
-    };
-    let (crms, webhooks) = (names(Kind::Crm), names(Kind::Sink));
-    for problem in contract::check_connections(Some(&contract.crm), contract.page.webhook.as_deref(), &crms, &webhooks)
-    {
+    for problem in account.unconnected(Some(&contract.crm), contract.page.webhook.as_deref()) {
         let says = format!("{} version {}, in force: {} {}", of.name, of.version, problem.code, problem.cause);
         found.bad(State::Wrong, &account.slug, says, problem.cure);
     }
@@ -310,15 +306,11 @@ async fn stands(engine: &Engine, account: &Account, found: &mut Findings) -> Res
     if wish.contract.digest() != contract.digest() && engine.file_stands(&id, &wish).await?.is_none() {
         let file = account.contract_file.as_deref().map_or_else(String::new, |file| file.display().to_string());
         let says = format!(
-            "{file} differs from version {}, and the next `serve` or `connect` brings it into force",
+            "{file} differs from version {}; the next `serve`, `connect`, `probe`, try or drill brings it into force",
             of.version
         );
-        found.bad(
-            State::Warning,
-            &account.slug,
-            says,
-            format!("`ringback contract diff {} {file}` says what would change", of.version),
-        );
+        let cure = format!("`ringback contract diff {} {file}` says what would change", of.version);
+        found.bad(State::Warning, &account.slug, says, cure);
     }
     Ok(())
 }
@@ -473,8 +465,9 @@ async fn crm(trial: &Engine, account: &Account, wanted: &Wanted, name: &str, fou
         }
     };
     found.ok(name, format!("answers, {} properties", schema.len()));
-    let own =
-        ringback_connect::crm(&wanted.connection.vendor).map(ringback_connect::Crm::own_properties).unwrap_or_default();
+    let Some(vendor) = ringback_connect::crm(&wanted.connection.vendor) else { return };
+    // What a vendor packs into a text no schema shows.
+    let own: Vec<_> = vendor.own_properties().into_iter().filter(|(object, ..)| !vendor.packs(*object)).collect();
     let there = |object: &Object, property: &str| schema.iter().any(|(o, spec)| o == object && spec.name == property);
     let lacking: Vec<String> = own
         .iter()
@@ -492,17 +485,15 @@ async fn crm(trial: &Engine, account: &Account, wanted: &Wanted, name: &str, fou
     let Some((_, contract)) = account.contract.as_ref().filter(|(_, c)| c.crm == wanted.connection.name) else {
         return;
     };
-    let mut problems = contract::check_schema(contract, &schema);
-    let words = ringback_connect::crm(&wanted.connection.vendor).map(ringback_connect::Crm::words);
-    problems.extend(words.into_iter().flat_map(|words| contract::check_words(contract, words)));
+    let misfits = setup::misfits(vendor, contract, &schema);
     // What set-up makes is told in one line.
-    let made = |p: &Problem| p.code == "RB-0213" && p.cause.contains(".rb_");
-    let to_make = problems.iter().filter(|p| made(p)).count();
-    problems.retain(|p| !made(p));
-    if to_make > 0 && lacking.len() < own.len() {
-        found.bad(State::Wrong, name, format!("lacks {to_make} properties that the contract writes"), connect);
+    let (to_make, mut problems): (Vec<Problem>, Vec<Problem>) = misfits.into_iter().partition(setup::makes);
+    problems.extend(contract::check_words(contract, vendor.words()));
+    if !to_make.is_empty() && lacking.len() < own.len() {
+        let says = format!("lacks {} properties that the contract writes", to_make.len());
+        found.bad(State::Wrong, name, says, connect);
     }
-    if problems.is_empty() && to_make == 0 {
+    if problems.is_empty() && to_make.is_empty() {
         found.ok(name, format!("fits the contract {}", contract.name));
     }
     for problem in problems {

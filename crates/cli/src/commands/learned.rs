@@ -1,12 +1,12 @@
 //! `contract learned`, `contract promote`, `review weekly`: what people's answers say of the rules, and the version that a person makes of it.
 
 use crate::args::Promote;
+use crate::commands::contract_apply::line;
 use crate::commands::user;
 use crate::config::Account;
 use crate::house::House;
 use crate::out::{Out, table};
 use crate::problems::{Exit, Fail, Source};
-use ringback_core::contract::diff::Change;
 use ringback_core::promotion::Offer;
 use ringback_core::rights::Act;
 use ringback_engine::contracts::Answer;
@@ -15,9 +15,6 @@ use ringback_engine::promotion::{Drafted, Promotions};
 use ringback_engine::spot::Checks;
 use ringback_engine::weekly::{Corrected, Weekly};
 use serde_json::json;
-
-/// Who acts from a shell: whoever may read the key may do everything.
-const OPERATOR: &str = "user_cli";
 
 /// The counters, and what is offered.
 pub(crate) async fn learned(out: Out, house: &House, account: &Account, days: u32) -> Result<(), Fail> {
@@ -179,14 +176,10 @@ pub(crate) async fn promote(out: Out, house: &House, account: &Account, asked: &
         out.result(&drafted, || drawn(&drafted, &fields));
         return Ok(());
     };
-    let who = match &asked.by {
-        Some(email) => {
-            user::with_right(house, account, email, Act::EditContract).await?;
-            user::with_right(house, account, email, Act::GoLive).await?.as_str().to_owned()
-        }
-        None => OPERATOR.to_owned(),
-    };
-    let (answer, text) = house.engine.promote(&id, &fields, (base, digest), &who).await?;
+    let by = asked.by.as_deref();
+    user::acting(house, account, by, Act::EditContract).await?;
+    let who = user::acting(house, account, by, Act::GoLive).await?;
+    let (answer, text) = house.engine.promote(&id, &fields, (base, digest), who.as_str()).await?;
     match answer {
         Answer::Applied { row, changes, .. } => {
             out.result(&json!({ "contract": row.name, "version": row.version, "changes": changes }), || {
@@ -216,10 +209,6 @@ pub(crate) async fn promote(out: Out, house: &House, account: &Account, asked: &
         }
         Answer::NotReady(problems) => Fail::of(Exit::Check, vec![(None, problems)]).map_or(Ok(()), Err),
     }
-}
-
-fn line(change: &Change) -> String {
-    format!("  {} ({}): {}", change.clause, change.way.word(), change.text)
 }
 
 fn drawn(drafted: &Drafted, fields: &[String]) -> String {

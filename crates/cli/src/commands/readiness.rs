@@ -14,9 +14,6 @@ use ringback_engine::level::{LevelWish, PlaceLevel};
 use ringback_engine::schema_watch::Look;
 use serde_json::json;
 
-/// Who acts from a shell: whoever may read the key may do everything.
-const OPERATOR: &str = "user_cli";
-
 /// Everything that is seen of the eight; the CRM's fields are compared first.
 pub(crate) async fn guarantees(out: Out, house: &House, account: &Account) -> Result<(), Fail> {
     let id = account.id();
@@ -126,10 +123,7 @@ pub(crate) async fn level(out: Out, house: &House, account: &Account, asked: &Le
                 let cause = format!("{word:?} is no level");
                 return Err(Fail::new(Exit::Usage, "RB-0313", cause, format!("there are {all}")));
             };
-            let by = match &asked.by {
-                Some(email) => user::with_right(house, account, email, Act::GoLive).await?.as_str().to_owned(),
-                None => OPERATOR.to_owned(),
-            };
+            let by = user::acting(house, account, asked.by.as_deref(), Act::GoLive).await?.as_str().to_owned();
             if let Some(place) = asked.location.as_deref()
                 && !account.roster.locations.iter().any(|l| l.slug == place)
             {

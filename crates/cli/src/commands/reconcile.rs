@@ -1,6 +1,7 @@
 //! `reconcile`, `proof`, `runbook`: what rang, what we hold, what the CRM holds; and what to do when something fails.
 
 use crate::args::{Proof, ProofMake, Reconcile};
+use crate::commands::user;
 use crate::config::Account;
 use crate::house::House;
 use crate::out::{Out, note, table};
@@ -16,8 +17,6 @@ use ringback_engine::reconcile::{PhoneLog, Progress, Reconciled, Window};
 use serde_json::json;
 use std::path::Path;
 
-/// Who acts from a shell: whoever may read the key may do everything.
-const OPERATOR: &str = "user_cli";
 /// The largest phone log, in bytes.
 const LOG_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// What is said when a proof that stands is written out and a log was named.
@@ -55,7 +54,7 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Reco
     let found = house.engine.reconcile(&id, &window, &tell).await?;
     bar.finish_and_clear();
     if let Some(finding) = &asked.mend {
-        let done = house.engine.mend(&id, &found, finding, &UserId::from_text(OPERATOR)).await?;
+        let done = house.engine.mend(&id, &found, finding, &UserId::from_text(user::OPERATOR)).await?;
         out.result(&json!({ "id": finding, "done": done }), || format!("{finding}: {done}"));
         return Ok(());
     }

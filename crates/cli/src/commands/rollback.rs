@@ -6,7 +6,7 @@ use crate::config::Account;
 use crate::house::House;
 use crate::out::{Out, table};
 use crate::problems::Fail;
-use ringback_core::id::{InquiryId, RollbackId, UserId};
+use ringback_core::id::{InquiryId, RollbackId};
 use ringback_core::rights::Act;
 use ringback_core::rollback::Scope;
 use ringback_engine::prove;
@@ -16,9 +16,6 @@ use serde_json::json;
 
 /// Rollbacks listed.
 const ROWS_MAX: u32 = 100;
-/// Who acts from a shell: whoever may read the key may do everything.
-const OPERATOR: &str = "user_cli";
-
 /// Runs one of them.
 pub(crate) async fn run(out: Out, house: &House, account: &Account, command: &Rollback) -> Result<(), Fail> {
     let id = account.id();
@@ -39,7 +36,7 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, command: &Ro
             out.result(&json!({ "rollbacks": all, "holds": holds }), || listed(&all, &holds));
         }
         Rollback::Lift { id: name, field, reason, by } => {
-            let who = who(house, account, by.as_deref(), Act::LiftHold).await?;
+            let who = user::acting(house, account, by.as_deref(), Act::LiftHold).await?;
             let rollback = RollbackId::from_text(name);
             let lifted = house.engine.lift_holds(&id, &rollback, field.as_deref(), reason, &who).await?;
             out.result(&json!({ "rollback": name, "lifted": lifted }), || {
@@ -50,15 +47,8 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, command: &Ro
     Ok(())
 }
 
-async fn who(house: &House, account: &Account, by: Option<&str>, act: Act) -> Result<UserId, Fail> {
-    match by {
-        Some(email) => user::with_right(house, account, email, act).await,
-        None => Ok(UserId::from_text(OPERATOR)),
-    }
-}
-
 async fn begin(out: Out, house: &House, account: &Account, run: &RollbackRun) -> Result<(), Fail> {
-    let who = who(house, account, run.by.as_deref(), Act::Rollback).await?;
+    let who = user::acting(house, account, run.by.as_deref(), Act::Rollback).await?;
     let scope = read_scope(house, account, &run.scope).await?;
     let engine = &house.engine;
     let id = engine.start_rollback(&account.id(), &scope, &run.digest, &run.reason, &who).await?;

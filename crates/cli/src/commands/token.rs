@@ -1,6 +1,7 @@
 //! `token`: programs that use the API.
 
 use crate::args::{Scope, Token};
+use crate::commands::user;
 use crate::config::Account;
 use crate::house::House;
 use crate::out::{Out, table};
@@ -10,9 +11,6 @@ use ringback_core::ledger::Draft;
 use ringback_store::{self as store, Site, TokenRow};
 use ringback_web::password;
 use serde_json::json;
-
-/// Who acts from a shell: whoever may read the key may do everything.
-const OPERATOR: &str = "user_cli";
 
 /// Runs one of the commands.
 pub(crate) async fn run(out: Out, house: &House, account: &Account, command: &Token) -> Result<(), Fail> {
@@ -29,7 +27,7 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, command: &To
                     Box::pin(async move {
                         let revoked = store::token_revoke(tx, &of, &which, at).await?;
                         if revoked {
-                            let entry = Draft::new("token_revoked").with("by", OPERATOR).with("token", &which);
+                            let entry = Draft::new("token_revoked").with("by", user::OPERATOR).with("token", &which);
                             chain.tell(tx, vec![entry]).await?;
                         }
                         Ok(revoked)
@@ -61,8 +59,11 @@ async fn add(out: Out, house: &House, account: &Account, name: &str, scopes: &[S
         last_used_at: None,
     };
     let shown = json!({ "id": row.id, "name": name, "scopes": words, "token": text });
-    let entry =
-        Draft::new("token_added").with("by", OPERATOR).with("token", &row.id).with("name", name).with("scopes", &words);
+    let entry = Draft::new("token_added")
+        .with("by", user::OPERATOR)
+        .with("token", &row.id)
+        .with("name", name)
+        .with("scopes", &words);
     let chain = engine.chain(&account.id());
     let insert = engine.store().write(Site::Setup, move |tx| {
         Box::pin(async move {

@@ -19,7 +19,7 @@ use std::path::Path;
 /// The shortest password a person may set.
 const PASSWORD_CHARS_MIN: usize = 12;
 /// Who acts from a shell: whoever may read the key may do everything.
-const OPERATOR: &str = "user_cli";
+pub(crate) const OPERATOR: &str = "user_cli";
 /// Who signs in first.
 const FIRST_EMAIL: &str = "admin@localhost";
 
@@ -289,6 +289,14 @@ pub(crate) async fn with_right(house: &House, account: &Account, email: &str, ac
     }
     let cause = format!("{email} is {}, whom the table of rights does not let {}", row.role, act.word());
     Err(Fail::new(Exit::Usage, "RB-0606", cause, "name somebody whose role may, or `ringback user role`"))
+}
+
+/// The user of that address, if their role may do that; whoever acts from a shell where nobody is named.
+pub(crate) async fn acting(house: &House, account: &Account, email: Option<&str>, act: Act) -> Result<UserId, Fail> {
+    match email {
+        Some(email) => with_right(house, account, email, act).await,
+        None => Ok(UserId::from_text(OPERATOR)),
+    }
 }
 
 fn missing(email: &str) -> Fail {

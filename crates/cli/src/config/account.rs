@@ -2,16 +2,17 @@
 
 use super::read::{Context, check_url};
 use super::tree::{Section, near};
-use crate::problems::{Exit, Fail, Source};
+use crate::problems::Source;
 use jiff::civil::Date;
 use ringback_connect::sinks::events;
 use ringback_connect::{Connection, Secret};
-use ringback_core::contract::Contract;
+use ringback_core::contract::{self, Contract};
 use ringback_core::followup::calendar::{Block, Calendar, Holiday, Week};
 use ringback_core::id::{AccountId, ConnectionId, LocationId, StaffId};
 use ringback_core::identity;
 use ringback_core::problem::Problem;
 use ringback_core::roster::{KnownNumber, Line, Location, Roster, Staff};
+use ringback_engine::facts::PAGE_WEBHOOK;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -39,29 +40,23 @@ pub(crate) struct Account {
 }
 
 /// A contract's text with what is wrong with it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wrong {
     pub(crate) source: Source,
     pub(crate) problems: Vec<Problem>,
 }
 
-impl PartialEq for Wrong {
-    fn eq(&self, other: &Self) -> bool {
-        self.source.text == other.source.text && self.problems == other.problems
-    }
-}
-
-impl Eq for Wrong {}
-
-impl Wrong {
-    /// The same as a refusal.
-    pub(crate) fn fail(&self) -> Fail {
-        let found = vec![(Some(self.source.clone()), self.problems.clone())];
-        Fail { exit: Exit::Usage, found, told: false }
-    }
-}
-
 impl Account {
+    /// What a contract names and this account's connections are not.
+    pub(crate) fn unconnected(&self, crm: Option<&str>, webhook: Option<&str>) -> Vec<Problem> {
+        let names = |of: &dyn Fn(&Wanted) -> bool| -> Vec<&str> {
+            self.connections.iter().filter(|c| of(c)).map(|c| c.connection.name.as_str()).collect()
+        };
+        let crms = names(&|c| c.kind == Kind::Crm);
+        let webhooks = names(&|c| c.connection.vendor == PAGE_WEBHOOK);
+        contract::check_connections(crm, webhook, &crms, &webhooks)
+    }
+
     /// `acct_<slug>`: the slug never changes, so the id does not.
     pub(crate) fn id(&self) -> AccountId {
         AccountId::from_text(format!("{}_{}", AccountId::PREFIX, self.slug))

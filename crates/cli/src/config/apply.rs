@@ -5,14 +5,14 @@
 
 use super::{Account, Config, Kind, Wanted};
 use crate::commands::contract::FILE_KEPT;
-use crate::problems::Fail;
+use crate::problems::{Exit, Fail};
 use ringback_connect::{Connection, Secret};
 use ringback_core::contract::diff::{Change, Way};
 use ringback_core::id::{AccountId, base32};
 use ringback_core::problem::Problem;
 use ringback_core::roster::{Location, Roster};
 use ringback_engine::Engine;
-use ringback_engine::contracts::{Answer, Base, By, Prepared, Refused, Wish};
+use ringback_engine::contracts::{Answer, Base, By, Refused, Wish};
 use ringback_engine::facts::{PAGE_EMAIL, ROSTER_KINDS, secret_place};
 use ringback_engine::keyring::Sealed;
 use ringback_store::{self as store, AccountRow, ConnectionRow, Site, Tx};
@@ -30,7 +30,7 @@ pub(crate) struct Applied {
     pub(crate) roster_changes: usize,
     /// Connections added, changed or paused.
     pub(crate) connection_changes: usize,
-    /// Name and version of the file's contract as it is in force.
+    /// Name and version of the contract that is in force, be it the file's or not.
     pub(crate) contract: Option<(String, i64)>,
     /// It came into force now, and this is what it changes of the version before.
     pub(crate) came: Option<Vec<Change>>,
@@ -60,15 +60,12 @@ impl Applied {
                 ),
             });
         }
-        let stays = |notes: &mut Vec<String>| {
-            if let Some((name, version)) = self.contract.as_ref().filter(|_| !self.stopped.is_empty()) {
-                notes.push(format!(
-                    "{}: {name} stays in force in version {version}; the contract's file was not applied, because",
-                    self.account
-                ));
-            }
-        };
-        stays(&mut notes);
+        if let Some((name, version)) = self.contract.as_ref().filter(|_| !self.stopped.is_empty()) {
+            notes.push(format!(
+                "{}: {name} stays in force in version {version}; the contract's file was not applied, because",
+                self.account
+            ));
+        }
         let told = self.kept.iter().map(|kept| kept.problem(FILE_KEPT));
         let problems = self.stopped.iter().cloned().chain(told);
         notes.extend(problems.map(|p| format!("{}: {}: {} ({})", self.account, p.code, p.cause, p.cure)));
@@ -76,36 +73,61 @@ impl Applied {
     }
 }
 
-/// Applies every account of the file.
+/// Applies every account of the file: people and connections first, for the contract is held against them.
 pub(crate) async fn apply(engine: &Engine, config: &Config) -> Result<Vec<Applied>, Fail> {
-    let mut all = Vec::new();
+    let mut before = Vec::new();
     for account in &config.accounts {
+        before.push(in_force(engine, &account.id()).await?);
+    }
+    // Where nothing is in force anywhere, nobody waits for this start. Else one account's mistake is no reason to take no calls.
+    if before.iter().all(Option::is_none)
+        && let Some(fail) = refused(config)
+    {
+        return Err(fail);
+    }
+    let mut all = Vec::new();
+    for (account, before) in config.accounts.iter().zip(before) {
         let id = account.id();
         let (task, mut wanted) = (engine.clone(), account.clone());
         wanted.connections.extend(config.mail.as_ref().map(|_| mail_connection(account)));
-        let in_force = in_force(engine, &id).await?;
-        let mut stopped = match (&account.wrong, &in_force) {
-            // Before there is a version, nothing goes on without it.
-            (Some(wrong), None) => return Err(wrong.fail()),
-            (Some(wrong), Some(_)) => wrong.problems.clone(),
-            (None, _) => Vec::new(),
-        };
-        let contract = match settings_wish(account) {
-            Some(wish) => {
-                stopped.extend(engine.settings_misfits(&id, &wish).await?);
-                if stopped.is_empty() { Some(engine.prepare_contract(&id, &wish).await?) } else { None }
-            }
-            None => None,
-        };
-        let applied = engine
-            .store()
-            .write(Site::Setup, move |tx| Box::pin(async move { one(tx, &task, &wanted, contract).await }))
-            .await?;
-        let applied = if stopped.is_empty() { applied } else { Applied { contract: in_force, stopped, ..applied } };
+        let mut applied =
+            engine.store().write(Site::Setup, move |tx| Box::pin(async move { one(tx, &task, &wanted).await })).await?;
         engine.facts_changed(&id);
+        rules(engine, account, &mut applied).await?;
+        applied.contract = applied.contract.or(before);
         all.push(applied);
     }
     Ok(all)
+}
+
+/// What is wrong with the contracts of the file.
+pub(crate) fn refused(config: &Config) -> Option<Fail> {
+    let wrong = config.accounts.iter().filter_map(|account| account.wrong.as_ref());
+    Fail::of(Exit::Usage, wrong.map(|wrong| (Some(wrong.source.clone()), wrong.problems.clone())).collect())
+}
+
+/// Brings the file's contract into force, or notes why not.
+async fn rules(engine: &Engine, account: &Account, applied: &mut Applied) -> Result<(), Fail> {
+    let id = account.id();
+    applied.stopped = account.wrong.as_ref().map(|wrong| wrong.problems.clone()).unwrap_or_default();
+    let Some(wish) = settings_wish(account) else { return Ok(()) };
+    applied.stopped.extend(engine.settings_misfits(&id, &wish).await?);
+    if !applied.stopped.is_empty() {
+        return Ok(());
+    }
+    match engine.apply_contract(&id, &wish).await? {
+        Answer::Applied { row, changes, .. } => {
+            applied.contract = Some((row.name, row.version));
+            applied.came = Some(changes);
+        }
+        Answer::Same(row) => applied.contract = Some((row.name, row.version)),
+        Answer::Clashes(problems) | Answer::NotReady(problems) => applied.stopped = problems,
+        Answer::Refused(refused) => {
+            applied.contract = Some((refused.in_force.name.clone(), refused.in_force.version));
+            applied.kept = Some(*refused);
+        }
+    }
+    Ok(())
 }
 
 /// Name and version of the contract that decides about calls.
@@ -142,12 +164,7 @@ fn mail_connection(account: &Account) -> Wanted {
     Wanted { connection, kind: Kind::Sink, secrets: Vec::new(), at: 0..0 }
 }
 
-async fn one(
-    tx: &mut Tx,
-    engine: &Engine,
-    wanted: &Account,
-    contract: Option<Prepared>,
-) -> Result<Applied, store::Error> {
+async fn one(tx: &mut Tx, engine: &Engine, wanted: &Account) -> Result<Applied, store::Error> {
     let id = wanted.id();
     let account = id.as_str();
     let now = engine.now().as_microsecond();
@@ -160,23 +177,7 @@ async fn one(
     let new = store::account_insert_once(tx, &row).await?;
     let roster_changes = roster(tx, account, &wanted.roster, now).await?;
     let connection_changes = connections(tx, engine, account, &wanted.connections, now).await?;
-    let mut applied =
-        Applied { account: account.to_owned(), new, roster_changes, connection_changes, ..Applied::default() };
-    if let Some(contract) = contract {
-        match contract.put(tx).await? {
-            Answer::Applied { row, changes, .. } => {
-                applied.contract = Some((row.name, row.version));
-                applied.came = Some(changes);
-            }
-            Answer::Same(row) => applied.contract = Some((row.name, row.version)),
-            Answer::Clashes(problems) | Answer::NotReady(problems) => applied.stopped = problems,
-            Answer::Refused(refused) => {
-                applied.contract = Some((refused.in_force.name.clone(), refused.in_force.version));
-                applied.kept = Some(*refused);
-            }
-        }
-    }
-    Ok(applied)
+    Ok(Applied { account: account.to_owned(), new, roster_changes, connection_changes, ..Applied::default() })
 }
 
 /// Kind and id of a roster row.

@@ -359,10 +359,7 @@ pub(crate) fn connections_named(account: &Account, text: &str) -> Vec<Problem> {
     let crm = root.get("crm").and_then(|value| value.get_ref().as_str());
     let page = root.get("page").and_then(|page| page.get_ref().as_table());
     let webhook = page.and_then(|page| page.get("webhook")?.get_ref().as_str());
-    let of = |kind: super::Kind| -> Vec<&str> {
-        account.connections.iter().filter(|c| c.kind == kind).map(|c| c.connection.name.as_str()).collect()
-    };
-    contract::check_connections(crm, webhook, &of(super::Kind::Crm), &of(super::Kind::Sink))
+    account.unconnected(crm, webhook)
 }
 
 /// `sqlite://data/x.db` is relative to the settings file.

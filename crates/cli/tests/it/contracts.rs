@@ -277,7 +277,9 @@ fn a_file_that_went_wrong_keeps_nobody_from_serving() {
     home.write("contract.toml", &good.replacen("write_at   = 0.90", "write_at   = 0.95", 1));
     let doctor = String::from_utf8(home.run(&["doctor"]).stdout).unwrap();
     assert!(
-        doctor.contains("differs from version 1, and the next `serve` or `connect` brings it into force"),
+        doctor.contains(
+            "differs from version 1; the next `serve`, `connect`, `probe`, try or drill brings it into force"
+        ),
         "{doctor}"
     );
     let served = home.serve();
@@ -346,4 +348,51 @@ fn names_that_nothing_has_are_refused_with_what_there_is() {
     home.json(&["contract", "apply", "contract.toml", "--json"]);
     let again = home.shown(&["contract", "apply", "contract.toml"]);
     assert!(again.contains("nothing to do: this is what version 1"), "{again}");
+}
+
+/// People and connections come before the contract that names them: renamed in both files at once, the connection is the one the contract means.
+#[test]
+fn a_connection_and_the_contract_that_names_it_may_change_together() {
+    let home = Home::ready();
+    home.serve().kill();
+    let settings = std::fs::read_to_string(home.path().join("ringback.toml")).unwrap();
+    home.write("ringback.toml", &settings.replace("\"hubspot-main\"", "\"hubspot-prod\""));
+    home.write("contract.toml", &text(&home).replace("\"hubspot-main\"", "\"hubspot-prod\""));
+    let served = home.serve();
+    assert!(served.said().contains("came into force in version 2"), "{}", served.said());
+    assert!(!served.said().contains("RB-0308"), "{}", served.said());
+    served.kill();
+}
+
+/// A receiver of events is told what happens; nobody is paged by it.
+#[test]
+fn a_receiver_of_events_is_no_pager() {
+    let home = Home::ready();
+    let settings = std::fs::read_to_string(home.path().join("ringback.toml")).unwrap();
+    let receiver = "\n[[account.connection]]\nname = \"calendar\"\nvendor = \"events\"\nbase_url = \"https://example.com/in\"\n\
+                    secret = { text = \"whsec_cmluZ2JhY2stdHdpbi1zZWNyZXQtMDEyMzQ1Njc4OQ==\" }\nsettings = { events = \"all\" }\n";
+    home.write("ringback.toml", &format!("{settings}{receiver}"));
+    let paged = text(&home).replacen("email = true", "email = true\nwebhook = \"calendar\"", 1);
+    home.write("contract.toml", &paged);
+    for command in [&["contract", "check"][..], &["serve"]] {
+        let refused = home.run(command);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && said.contains("RB-0308") && said.contains("the vendor webhook"), "{said}");
+    }
+}
+
+/// One account's mistake is no reason for the others to take no calls.
+#[test]
+fn a_contract_that_went_wrong_keeps_no_other_account_waiting() {
+    let home = Home::ready();
+    home.serve().kill();
+    let settings = std::fs::read_to_string(home.path().join("ringback.toml")).unwrap();
+    let second = "\n[[account]]\nslug = \"second\"\nname = \"Second\"\ncontract = \"second.toml\"\n\n[[account.location]]\nslug = \"east\"\nname = \"East\"\n\
+                  zone = \"America/New_York\"\nhours = { mon = [\"08:00-17:00\"] }\n";
+    home.write("ringback.toml", &format!("{settings}{second}"));
+    home.write("second.toml", "contract = \"missed-calls\"\n");
+    let served = home.serve();
+    assert!(served.said().contains("RB-0205"), "{}", served.said());
+    assert_eq!(served.ask("GET", "/ready", &[], b"").0, 200);
+    served.kill();
 }

@@ -15,7 +15,7 @@
 
 use crate::acks::{self, AckStatus, CALLBACK_URL};
 use crate::receiver::{self, unknown};
-use crate::{About, Auth, Connection, Crm, Limits, Replies, Unsupported};
+use crate::{About, Auth, Connection, Crm, Replies, Unsupported};
 use jiff::Timestamp;
 use ringback_core::crm::{CrmOp, CrmWords, DealsWay, Held, Object, Outcome, Properties, WriteTraits};
 use ringback_core::http::{HttpReply, HttpRequest, Method};
@@ -47,16 +47,7 @@ static ABOUT: About = About {
         links_in_write: true,
         deals: DealsWay::None,
     }),
-    limits: Limits {
-        // Zapier and Make both refuse more than about 30 a second for one address.
-        burst_requests: 30,
-        burst_window_ms: 1_000,
-        daily_requests: 0,
-        search_per_second: 0,
-        batch_items_max: 1,
-        concurrent_requests_max: 0,
-        daily_unit: "requests",
-    },
+    limits: receiver::LIMITS,
     events: &[],
     quirks: &[
         "An answer says that a record was received, not that it was written: without an acknowledgement it stays accepted",
@@ -171,16 +162,7 @@ impl Crm for Hook {
     }
 
     fn check(&self, connection: &Connection) -> Vec<Problem> {
-        let mut problems = connection.check_limits();
-        let wrong = |cause: &str, cure: &str| Problem::new("RB-0110", cause, cure);
-        match connection.base_url.as_deref() {
-            None | Some("") => problems.push(wrong("base_url is missing", "Write the receiver's whole address there")),
-            Some(url) if url.contains(['?', '#']) => {
-                problems.push(wrong("base_url has a query", "Use an address of the receiver without a question mark"));
-            }
-            Some(_) => {}
-        }
-        problems
+        receiver::check(connection)
     }
 
     fn words(&self) -> &'static CrmWords {

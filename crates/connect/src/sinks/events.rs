@@ -39,16 +39,8 @@ pub const TRAITS: WriteTraits = WriteTraits {
     deals: DealsWay::None,
 };
 
-/// Zapier and Make both refuse more than about 30 messages a second for one address.
-pub const LIMITS: Limits = Limits {
-    burst_requests: 30,
-    burst_window_ms: 1_000,
-    daily_requests: 0,
-    search_per_second: 0,
-    batch_items_max: 1,
-    concurrent_requests_max: 0,
-    daily_unit: "requests",
-};
+/// What such a receiver takes.
+pub const LIMITS: Limits = receiver::LIMITS;
 
 /// The words of a setting, parted by commas or spaces.
 fn words<'c>(connection: &'c Connection, name: &str) -> impl Iterator<Item = &'c str> {
@@ -68,15 +60,8 @@ pub fn target(connection: &Connection) -> Target {
 
 /// Everything that is wrong with the settings.
 pub fn check(connection: &Connection) -> Vec<Problem> {
-    let mut problems = connection.check_limits();
+    let mut problems = receiver::check(connection);
     let mut wrong = |cause: String, cure: String| problems.push(Problem::new("RB-0110", cause, cure));
-    match connection.base_url.as_deref() {
-        None | Some("") => wrong("base_url is missing".into(), "Write the receiver's whole address there".into()),
-        Some(url) if url.contains(['?', '#']) => {
-            wrong("base_url has a query".into(), "Use an address of the receiver without a question mark".into());
-        }
-        Some(_) => {}
-    }
     let occasions = || Occasion::ALL.map(Occasion::word).join(", ");
     let personal = || Personal::ALL.map(Personal::word).join(", ");
     if words(connection, EVENTS).next().is_none() {

@@ -5,11 +5,12 @@ mod vocabulary;
 use super::model::*;
 use super::parse::Places;
 use crate::crm::{Object, PropertySpec, PropertyType};
-use crate::followup::condition::Condition;
+use crate::followup::condition::{Condition, When};
 use crate::problem::Problem;
 use crate::roster::Roster;
 use crate::workflow::{Workflow, fed_by_workflows};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 pub use vocabulary::{feeds, unfed};
 
@@ -74,11 +75,7 @@ pub(super) fn protected_by_name(object: Object, property: &str) -> Option<Protec
 pub(super) fn check(contract: &Contract, places: &Places) -> Vec<Problem> {
     let mut found = Vec::new();
     let mut say = |code, path: &str, cause: String, cure: String| {
-        let problem = Problem::new(code, cause, cure);
-        found.push(match places.of(path) {
-            Some(at) => problem.at(at),
-            None => problem,
-        });
+        found.push(Problem { at: places.of(path), ..Problem::new(code, cause, cure) });
     };
     for (name, rule) in &contract.fields {
         let key = |k: &str| format!("field.{name}.{k}");
@@ -159,11 +156,7 @@ pub(super) fn check(contract: &Contract, places: &Places) -> Vec<Problem> {
 fn workflows(contract: &Contract, places: &Places) -> Vec<Problem> {
     let mut found = Vec::new();
     let mut say = |path: &str, cause: String, cure: String| {
-        let problem = Problem::new("RB-0227", cause, cure);
-        found.push(match places.of(path) {
-            Some(at) => problem.at(at),
-            None => problem,
-        });
+        found.push(Problem { at: places.of(path), ..Problem::new("RB-0227", cause, cure) });
     };
     for (workflow, rule) in &contract.workflows {
         let word = workflow.word();
@@ -272,17 +265,25 @@ fn contradictions(contract: &Contract, places: &Places) -> Vec<Problem> {
     found
 }
 
-/// A condition that asks what was said of a field which no clause names: nothing is ever said of it, so it would be unknown for good.
-fn unsaid(contract: &Contract, places: &Places) -> Vec<Problem> {
+/// Every condition that can be read, with its clause and where it stands.
+fn conditions(contract: &Contract, places: &Places) -> Vec<(String, Option<Range<usize>>, Condition)> {
     let rules =
         contract.owner.rules.iter().enumerate().map(|(n, r)| (format!("owner.rule[{}]", n + 1), "when", &r.when));
     let reviews = contract
         .fields
         .iter()
         .filter_map(|(name, f)| Some((format!("field.{name}"), "review_when", f.review_when.as_ref()?)));
+    let read = |(clause, key, text): (String, &str, &When)| {
+        let at = places.of(&format!("{clause}.{key}")).or_else(|| places.of(&clause));
+        Some((clause, at, Condition::parse(text).ok()?))
+    };
+    rules.chain(reviews).filter_map(read).collect()
+}
+
+/// A condition that asks what was said of a field which no clause names: nothing is ever said of it, so it would be unknown for good.
+fn unsaid(contract: &Contract, places: &Places) -> Vec<Problem> {
     let mut found = Vec::new();
-    for (clause, key, text) in rules.chain(reviews) {
-        let Ok(when) = Condition::parse(text) else { continue };
+    for (clause, at, when) in conditions(contract, places) {
         for name in when.more() {
             let Some(field) = name.strip_prefix("field.") else { continue };
             // A clause that stands there and is wrong is told by itself.
@@ -293,12 +294,8 @@ fn unsaid(contract: &Contract, places: &Places) -> Vec<Problem> {
                 Some(near) => format!("did you mean field.{near}?"),
                 None => format!("add [field.{field}], or ask for a field that has a clause"),
             };
-            let problem =
-                Problem::new("RB-0210", format!("{clause} asks for {name}, and no clause is called so"), cure);
-            found.push(match places.of(&format!("{clause}.{key}")).or_else(|| places.of(&clause)) {
-                Some(at) => problem.at(at),
-                None => problem,
-            });
+            let cause = format!("{clause} asks for {name}, and no clause is called so");
+            found.push(Problem { at: at.clone(), ..Problem::new("RB-0210", cause, cure) });
         }
     }
     found

@@ -62,7 +62,7 @@ pub fn diff(before: &Contract, after: &Contract) -> Vec<Change> {
     let way = Way::rising(&before.notes, &after.notes);
     found.word("notes", way, "What call log and task repeat of the caller's words", &before.notes, &after.notes);
     for (clause, what, a, b) in [
-        ("mandatory", "be said before an inquiry is closed", set(&before.mandatory), set(&after.mandatory)),
+        ("mandatory", "be said, defaulted or flagged", set(&before.mandatory), set(&after.mandatory)),
         ("eligible.categories", "open an inquiry", set(&before.eligible.categories), set(&after.eligible.categories)),
     ] {
         let (gone, new) =
@@ -299,10 +299,6 @@ fn freedom(machine: Machine) -> u8 {
         Machine::FillEmpty => 2,
         Machine::Update => 3,
     }
-}
-
-fn percent(t: Thousandths) -> String {
-    if t.is_multiple_of(10) { format!("{} %", t / 10) } else { format!("{}.{} %", t / 10, t % 10) }
 }
 
 fn fields(before: &Contract, after: &Contract, found: &mut Found) {

@@ -5,6 +5,7 @@ use crate::crm::{Object, PropertySpec, PropertyType};
 use crate::followup::condition::When;
 use crate::identity::PersonProperties;
 use crate::money::Money;
+use crate::standing::Levels;
 use crate::workflow::{Workflow, WorkflowRule};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -17,6 +18,11 @@ use std::str::FromStr;
 
 /// Thousandths: 0 never, 1000 certain.
 pub type Thousandths = u16;
+
+/// `92 %`, `87.5 %`.
+pub(crate) fn percent(t: Thousandths) -> String {
+    if t.is_multiple_of(10) { format!("{} %", t / 10) } else { format!("{}.{} %", t / 10, t % 10) }
+}
 
 /// One contract: everything the deciding code may know about what the business wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -720,6 +726,11 @@ impl Contract {
     /// the contract's own level; where both are said, the narrower of the two holds.
     pub fn autonomy_for(&self, location_slug: &str, field: Option<&str>) -> Autonomy {
         self.autonomy_of(location_slug, field.and_then(|f| self.fields.get(f)))
+    }
+
+    /// What may happen by itself at a location, and with that clause: the contract's word, and never more than the account's level there.
+    pub(crate) fn most(&self, location_slug: &str, rule: Option<&FieldRule>, levels: &Levels) -> Autonomy {
+        self.autonomy_of(location_slug, rule).min(levels.at(location_slug))
     }
 
     /// The same for a clause at hand.

@@ -3,20 +3,26 @@
 //! A clause says what may happen at `auto`. What does happen is bounded by the level, so each place that reads a clause aloud reads this beside it.
 
 use super::model::*;
-use crate::decide::{WHENCE, own_record};
+use crate::decide::{WHENCE, own_record, written_from};
 use crate::standing::Levels;
 
 impl Contract {
-    /// The level that holds for a clause at a location (slug; empty: everywhere): the lower of the contract's word and the account's.
+    /// The level that holds for a clause at a location (slug; empty: everywhere). Who only observes does nothing, whatever a clause says.
     pub fn holds(&self, rule: &FieldRule, place: &str, levels: &Levels) -> Autonomy {
-        self.autonomy_of(place, Some(rule)).min(levels.at(place))
+        match self.most(place, None, levels) {
+            Autonomy::Observe => Autonomy::Observe,
+            // What goes into a record that we make is written at the level of its place, or not at all.
+            here if here < written_from(rule) && written_from(rule) == Autonomy::AutoLowRisk => here,
+            _ => self.most(place, Some(rule), levels),
+        }
     }
 
     /// What a clause does at the level that holds there, and what at `auto`: `Now (level auto-low-risk): only suggested. At auto: written from 90 %.`
     /// `None` where the level takes nothing from what the clause itself says.
     pub fn now(&self, rule: &FieldRule, place: &str, levels: &Levels) -> Option<String> {
         let level = self.holds(rule, place, levels);
-        let (now, most) = (at(rule, level)?, at(rule, Autonomy::Auto)?);
+        let makes = self.makes(place, levels);
+        let (now, most) = (at(rule, level, makes)?, at(rule, Autonomy::Auto, true)?);
         if now == most {
             return None;
         }
@@ -26,35 +32,45 @@ impl Contract {
         Some(format!("Now (level {}): {now}. {then}", level.word()))
     }
 
-    /// [`Contract::sentences`], each with what holds now; a location (slug) where something else holds is named.
-    pub fn sentences_at(&self, levels: &Levels, places: &[&str]) -> Vec<Sentence> {
-        let mut all = self.sentences();
-        for (sentence, rule) in all.iter_mut().zip(self.fields.values()) {
+    /// Is a record made by itself there?
+    fn makes(&self, place: &str, levels: &Levels) -> bool {
+        self.most(place, None, levels) >= Autonomy::AutoLowRisk
+    }
+
+    /// [`Contract::sentences`], each with what holds now where that is less than it says; a location (slug) where something else holds is named.
+    pub fn sentences_at(&self, levels: &Levels, places: &[&str]) -> Vec<(Sentence, String)> {
+        let one = |(sentence, rule): (Sentence, &FieldRule)| {
             let everywhere = self.now(rule, "", levels);
-            sentence.text.extend(everywhere.iter().flat_map(|now| [" ", now.as_str()]));
+            let mut said: Vec<String> = everywhere.clone().into_iter().collect();
             for place in places {
                 let there = self.now(rule, place, levels);
                 if there == everywhere {
                     continue;
                 }
-                let said = there.unwrap_or_else(|| {
+                let there = there.unwrap_or_else(|| {
                     let level = self.holds(rule, place, levels);
-                    format!("Now (level {}): {}.", level.word(), at(rule, level).unwrap_or_default())
+                    let does = at(rule, level, self.makes(place, levels)).unwrap_or_default();
+                    format!("Now (level {}): {does}.", level.word())
                 });
-                sentence.text.push_str(&format!(" At {place}: {said}"));
+                said.push(format!("At {place}: {there}"));
             }
-        }
-        all
+            (sentence, said.join(" "))
+        };
+        self.sentences().into_iter().zip(self.fields.values()).map(one).collect()
     }
 }
 
-/// What the machine does with a value that is sure enough; `None` where no level changes it.
-fn at(rule: &FieldRule, level: Autonomy) -> Option<String> {
+/// What the machine does with a value that is sure enough, at a place where records are made (`makes`) or not; `None` where no level changes it.
+fn at(rule: &FieldRule, level: Autonomy, makes: bool) -> Option<String> {
     if rule.machine == Machine::Never {
         return None;
     }
     if level == Autonomy::Observe {
         return Some("nothing, not even suggested".to_owned());
+    }
+    let left_out = || Some("left out, because no record is made".to_owned());
+    if own_record(rule) && !makes {
+        return left_out();
     }
     // What only a person may decide waits for one at every level.
     if rule.machine == Machine::Suggest || rule.accountability || rule.protected.is_some() {
@@ -65,17 +81,12 @@ fn at(rule: &FieldRule, level: Autonomy) -> Option<String> {
         Machine::FillEmpty => format!("filled where it is empty, from {from}"),
         _ => format!("written from {from}"),
     };
-    let whence = WHENCE.contains(&rule.from.as_str());
-    Some(match level {
-        Autonomy::Suggest if own_record(rule) || whence => "left out, because no record is made".to_owned(),
-        Autonomy::AutoLowRisk if own_record(rule) || whence => written,
-        Autonomy::Suggest | Autonomy::AutoLowRisk => "only suggested".to_owned(),
-        _ => written,
-    })
-}
-
-fn percent(t: Thousandths) -> String {
-    if t.is_multiple_of(10) { format!("{} %", t / 10) } else { format!("{}.{} %", t / 10, t % 10) }
+    if level >= written_from(rule) {
+        return Some(written);
+    }
+    // Of where a contact came from nobody is asked.
+    let whence = WHENCE.contains(&rule.from.as_str()) && !own_record(rule);
+    if whence { left_out() } else { Some("only suggested".to_owned()) }
 }
 
 #[cfg(test)]
@@ -126,13 +137,42 @@ mod tests {
         assert!(said.contains("level suggest") && !said.contains("At auto"), "{said}");
     }
 
+    /// The decision knows two levels, of the place and of the clause: what is said of a clause follows both.
+    #[test]
+    fn a_record_that_we_make_is_made_at_the_level_of_its_place() {
+        let mut contract = parse(DEFAULT_TEXT).0.unwrap();
+        let now = |contract: &Contract, field: &str| {
+            contract.now(&contract.fields[field], "", &levels(&[("", Autonomy::Auto)]))
+        };
+        let clause = |contract: &mut Contract, field: &str, own: Autonomy| {
+            contract.fields.get_mut(field).unwrap().autonomy = Some(own);
+        };
+        // The task is made, and this field of it waits for a person.
+        clause(&mut contract, "callback_reason", Autonomy::Suggest);
+        let said = now(&contract, "callback_reason").unwrap();
+        assert!(said.starts_with("Now (level suggest): only suggested."), "{said}");
+        // No task is made, whatever its clause says, nor is a person asked about it.
+        contract.autonomy = Autonomy::Suggest;
+        clause(&mut contract, "callback_reason", Autonomy::Auto);
+        clause(&mut contract, "lead_source", Autonomy::Auto);
+        contract.fields.get_mut("callback_urgency").unwrap().machine = Machine::Suggest;
+        for field in ["callback_reason", "callback_urgency", "lead_source"] {
+            let said = now(&contract, field).unwrap();
+            assert!(said.contains("left out, because no record is made"), "{field}: {said}");
+        }
+        // Who only observes does nothing.
+        contract.autonomy = Autonomy::Observe;
+        clause(&mut contract, "urgency", Autonomy::Auto);
+        assert!(now(&contract, "urgency").unwrap().starts_with("Now (level observe): nothing, not even suggested."));
+    }
+
     #[test]
     fn a_location_with_a_level_of_its_own_is_named() {
         let mut contract = parse(DEFAULT_TEXT).0.unwrap();
         contract.autonomy = Autonomy::Auto;
         let levels = levels(&[("", Autonomy::AutoLowRisk), ("north", Autonomy::Auto)]);
         let all = contract.sentences_at(&levels, &["north", "south"]);
-        let urgency = &all.iter().find(|s| s.clause == "field.urgency").unwrap().text;
+        let (_, urgency) = all.iter().find(|(s, _)| s.clause == "field.urgency").unwrap();
         assert!(urgency.contains("Now (level auto-low-risk): only suggested."), "{urgency}");
         assert!(urgency.ends_with("At north: Now (level auto): written from 90 %."), "{urgency}");
         assert!(!urgency.contains("At south"), "{urgency}");

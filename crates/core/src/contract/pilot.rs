@@ -1,9 +1,9 @@
 //! `[pilot]`: what is decided in writing before anything happens by itself (F-369), and the measure by which it has worked (F-121).
 //!
-//! None of it changes what is decided about a call. It is asked for when more is to happen than observing and suggesting: whoever starts a pilot has
+//! None of it changes what is decided about a call. It is asked for when the level is raised from observing or suggesting: whoever starts a pilot has
 //! said, in sentences that a colleague understands, what it is and when it has worked.
 
-use super::model::{Contract, Thousandths};
+use super::model::{Contract, Thousandths, percent};
 use super::parse::places;
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
@@ -128,9 +128,10 @@ pub fn items(contract: &Contract) -> Vec<Item> {
     };
     let mut all: Vec<Item> = Decision::ALL.into_iter().map(decision).collect();
     let success = contract.pilot.success.map(|Success { measure: Measure::HandledInTime, at_least }| {
-        let (whole, rest) = (at_least / 10, at_least % 10);
-        let percent = if rest == 0 { whole.to_string() } else { format!("{whole}.{rest}") };
-        format!("at least {percent} % of missed calls get an owner, a disposition and a callback attempt in time")
+        format!(
+            "at least {} of missed calls get an owner, a disposition and a callback attempt in time",
+            percent(at_least)
+        )
     });
     all.push(Item {
         clause: "pilot.success".into(),
@@ -158,12 +159,8 @@ pub fn lacking(contract: &Contract, text: Option<&str>) -> Vec<Problem> {
         let cure = item.written.err()?;
         let cause =
             format!("the contract does not say {} ({}), and a pilot needs it in writing", item.about, item.clause);
-        let problem = Problem::new("RB-0248", cause, cure);
         let at = places.as_ref().and_then(|places| places.of(&item.clause).or_else(|| places.of("autonomy")));
-        Some(match at {
-            Some(at) => problem.at(at),
-            None => problem,
-        })
+        Some(Problem { at, ..Problem::new("RB-0248", cause, cure) })
     };
     items(contract).into_iter().filter_map(problem).collect()
 }

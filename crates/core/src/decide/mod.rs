@@ -215,7 +215,7 @@ impl Levels {
         let place = ground.place;
         let slug = ground.location.map_or("", |l| l.slug.as_str());
         let facts = ground.facts;
-        let most = || facts.contract.autonomy_of(slug, Some(rule)).min(facts.standing.levels.at(slug));
+        let most = || facts.contract.most(slug, Some(rule), &facts.standing.levels);
         let field = rule.autonomy.map_or(place, |_| most());
         // Who only observes writes nothing at all, and where every write waits for a person, so does a record that would have to be made.
         let waits = place == Autonomy::Observe || (place == Autonomy::Suggest && ground.inquiry.contact.is_none());

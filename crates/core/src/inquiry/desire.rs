@@ -580,7 +580,8 @@ impl Writing<'_> {
         let was = properties.keys().map(|name| (name.clone(), held(name))).collect();
         let record = contact.record.clone();
         // With a change goes the way to its sentence; no change is made for it. What carries our key keeps the way by it.
-        let key = held(KEY_PROPERTY);
+        let made = contact.made && held(KEY_PROPERTY).is_empty();
+        let key = if made { contact_key(self.inquiry) } else { held(KEY_PROPERTY) };
         let (name, way) = self.trace(Object::Contact, if key.is_empty() { &record } else { &key });
         if held(&name) != way {
             properties.insert(name, way);

@@ -3,7 +3,8 @@
 
 use super::desire::Wish;
 use super::*;
-use crate::contract::Notes;
+use crate::claim;
+use crate::contract::{FieldType, Notes};
 use crate::effect::{Desired, emits};
 use crate::emit::{Emission, Occasion, Personal, TEXT_CHARS_MAX, Target};
 use crate::identity::MatchKind;
@@ -108,8 +109,8 @@ impl Inquiry {
         put.or_else(|| self.steering("reason_code").map(|c| c.claim.value.words().to_string()))
     }
 
-    /// An existing customer has trouble with what was done, or complains, and nobody of the business has settled it on the telephone. Who is
-    /// one says the CRM, or the caller.
+    /// An existing customer has trouble with what was done, or complains; unless the call was answered after all, or it was closed as a wrong number or
+    /// an opt-out. Who is a customer says the CRM, or the caller.
     pub fn wants_ticket(&self) -> bool {
         let over = matches!(
             self.state,
@@ -159,7 +160,7 @@ impl Telling<'_> {
             calls: inquiry.calls.len(),
             urgency: inquiry.urgency(),
             caller_is: inquiry.matched.as_ref().map(|m| m.kind),
-            reason: inquiry.reason().map(|reason| cut(&reason)),
+            reason: inquiry.reason().filter(|reason| self.is_code(reason)),
             owner: inquiry.owner.as_ref().map(|o| o.staff.clone()),
             provisional: inquiry.owner.as_ref().is_some_and(|o| o.provisional),
             result: callback.map(|c| c.result),
@@ -170,6 +171,13 @@ impl Telling<'_> {
             stale: inquiry.stale_at.is_some(),
             personal: self.target.personal.iter().filter_map(|p| Some((*p, self.value(*p, callback)?))).collect(),
         }
+    }
+
+    /// One of the codes that readers and the contract know. What somebody wrote in their own words goes to nobody who did not ask for such.
+    fn is_code(&self, reason: &str) -> bool {
+        let clause = self.facts.contract.fields.get("reason_code").map(|rule| &rule.kind);
+        let choice = matches!(clause, Some(FieldType::Choice(options)) if options.iter().any(|o| o == reason));
+        choice || claim::REASON_CODES.contains(&reason)
     }
 
     fn value(&self, personal: Personal, callback: Option<&Callback>) -> Option<String> {

@@ -768,7 +768,8 @@ pub struct Facts<'a> {
 impl Facts<'_> {
     /// How much may happen by itself at a location, and with that field: the contract's word, and never more than the account's level there.
     pub fn autonomy(&self, place: &str, field: Option<&str>) -> Autonomy {
-        self.contract.autonomy_for(place, field).min(self.standing.levels.at(place))
+        let rule = field.and_then(|field| self.contract.fields.get(field));
+        self.contract.most(place, rule, &self.standing.levels)
     }
 }
 

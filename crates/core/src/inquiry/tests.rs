@@ -511,24 +511,32 @@ fn an_opt_out_is_news_where_it_is_said_or_shown_first() {
     let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &facts, now);
     let read = house.said(&mut call, "We have no heat since last night. Please stop calling me.");
     let two = step(one.inquiry, &read, &facts, now);
-    let news = consent::first_shown(None, &two.inquiry, &read, words, now).unwrap();
+    let nothing = consent::Then::default();
+    let news = consent::first_shown(&nothing, &two.inquiry, &read, words, now).unwrap();
     assert_eq!((&news.said, news.at), (&SaidBy::Caller { call: call.id.clone() }, call.started_at));
     assert_eq!(news.inquiry.as_ref(), Some(&two.inquiry.id));
     let three = step(two.inquiry, &Event::OptedOut { opt_out: news }, &facts, now);
-    assert_eq!(consent::first_shown(None, &three.inquiry, &read, words, now), None, "the same words say nothing new");
-    // Taken back: the same record says nothing new, a word of the caller does, and so does another record.
+    let then = consent::Then::of(&three.inquiry, words);
+    assert_eq!(consent::first_shown(&then, &three.inquiry, &read, words, now), None, "the same words say nothing new");
+    assert_eq!(consent::first_shown(&nothing, &three.inquiry, &read, words, now), None, "and what is kept is kept");
+    // Taken back: the same record says nothing new, nor does the same call in another transcript; words of another call do, and so does another record.
     let by = UserId::from_text("user_ann");
     let four = step(three.inquiry, &Event::OptOutCleared { reason: "asked for a call".into(), by }, &facts, now);
     assert!(!four.inquiry.has_flag("opt_out") && four.inquiry.claims.contains_key("flag.opt_out"));
     let sealed = four.drafts.iter().find(|d| d.kind == "opt_out_cleared").unwrap();
     assert_eq!(sealed.sealed["reason"].1, "asked for a call");
-    assert!(consent::first_shown(None, &four.inquiry, &read, words, now).is_some());
+    let then = consent::Then::of(&four.inquiry, words);
+    assert_eq!(consent::first_shown(&then, &four.inquiry, &read, words, now), None, "a person has heard that call");
+    let mut again = house.call(2, "2026-03-05T17:00:00Z", Ending::Voicemail, CALLER);
+    let said = house.said(&mut again, "I told you to stop calling me.");
+    assert!(consent::first_shown(&then, &four.inquiry, &said, words, now).is_some());
     let shown = found(&four.inquiry, vec![record("901", &[("phone", CALLER), ("hs_email_optout", "true")])]);
     let five = step(four.inquiry, &shown, &facts, now);
     let crm = consent::shown_by_crm(&five.inquiry, words);
     assert_eq!(crm, Some(("901".to_owned(), "hs_email_optout")));
-    assert!(consent::first_shown(None, &five.inquiry, &shown, words, now).is_some());
-    assert_eq!(consent::first_shown(crm.as_ref(), &five.inquiry, &Event::FactsChanged, words, now), None);
+    assert!(consent::first_shown(&then, &five.inquiry, &shown, words, now).is_some());
+    let then = consent::Then::of(&five.inquiry, words);
+    assert_eq!(consent::first_shown(&then, &five.inquiry, &Event::FactsChanged, words, now), None);
 }
 
 #[test]

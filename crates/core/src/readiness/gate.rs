@@ -30,7 +30,7 @@ pub struct Holding<'a> {
 impl Holding<'_> {
     /// How much may happen by itself at a location, and with that field of it.
     pub fn autonomy(&self, place: &str, field: Option<&str>) -> Autonomy {
-        self.contract.autonomy_for(place, field).min(self.levels.at(place))
+        self.contract.most(place, field.and_then(|field| self.contract.fields.get(field)), self.levels)
     }
 }
 
@@ -104,7 +104,7 @@ pub fn may(raises: &[Raise], readiness: &Readiness, answered: &[u8]) -> Vec<Prob
         }
     }
     let Some(highest) = raises.iter().map(|raise| raise.to).max() else { return found };
-    // Whoever leaves observing or suggesting starts a pilot.
+    // Whoever raises the level from observing or suggesting starts a pilot.
     if raises.iter().any(|raise| raise.from <= Autonomy::Suggest) {
         for line in readiness.decided.iter().filter(|line| line.light != Light::Green) {
             let cause = format!("the pilot cannot start: nothing in writing says {} ({})", line.name, line.evidence);

@@ -14,7 +14,7 @@ mod wishes;
 
 pub(crate) use who::{matched, others};
 
-use crate::contract::{Autonomy, Thousandths};
+use crate::contract::{Autonomy, Thousandths, percent};
 use crate::inquiry::{Facts, Inquiry};
 use crate::offer::Subject;
 use crate::plan::Source;
@@ -313,7 +313,7 @@ pub(crate) fn owner_question(inquiry: &Inquiry, facts: &Facts<'_>) -> Option<(St
     let score = wishes::score(inquiry, &["score", "fit"]).filter(|s| *s >= rule.score_at.unwrap_or(HOT_AT));
     let hot = match score {
         _ if inquiry.urgent() => format!("the caller's need is {}", inquiry.urgency()),
-        Some(score) => format!("a provider scores it {}", wishes::percent(score)),
+        Some(score) => format!("a provider scores it {}", percent(score)),
         None => return None,
     };
     let owner = inquiry.owner.as_ref().filter(|o| !o.by_person)?;

@@ -1,7 +1,7 @@
 //! What each workflow wishes for. Values in, values out; what it must not take up is an error with the reason.
 
 use super::{AFTER_UNANSWERED, FIT_AT, INACTIVE_DAYS, MADE, OFFERED, SAMPLE, Workflow, WorkflowRule, who};
-use crate::contract::{SuppressClass, Thousandths};
+use crate::contract::{SuppressClass, Thousandths, percent};
 use crate::decide;
 use crate::identity::MatchKind;
 use crate::inquiry::{CallbackResult, Choice, Contact, Facts, Inquiry, ReviewKind, STEER_AT};
@@ -122,14 +122,6 @@ fn thousandths(text: &str) -> Option<Thousandths> {
     let digits: String = rest.chars().chain("000".chars()).take(3).collect();
     let value = whole.parse::<u16>().ok()?.checked_mul(1000)?.checked_add(digits.parse().ok()?)?;
     (value <= 1000).then_some(value)
-}
-
-pub(super) fn percent(thousandths: u16) -> String {
-    if thousandths.is_multiple_of(10) {
-        format!("{} %", thousandths / 10)
-    } else {
-        format!("{}.{} %", thousandths / 10, thousandths % 10)
-    }
 }
 
 fn day(at: Timestamp) -> Date {

@@ -304,13 +304,8 @@ fn versions(
 /// The clauses read aloud, each with what holds of it now.
 fn sentences(session: &Session, contract: &Rules, levels: &ringback_core::standing::Levels) -> Vec<Said> {
     let places: Vec<&str> = session.roster.locations.iter().map(|l| l.slug.as_str()).collect();
-    let now = contract.sentences_at(levels, &places);
-    let one = |(said, at): (ringback_core::contract::Sentence, ringback_core::contract::Sentence)| Said {
-        now: at.text.strip_prefix(&said.text).unwrap_or_default().trim().to_owned(),
-        clause: said.clause,
-        text: said.text,
-    };
-    contract.sentences().into_iter().zip(now).map(one).collect()
+    let all = contract.sentences_at(levels, &places).into_iter();
+    all.map(|(said, now)| Said { now, clause: said.clause, text: said.text }).collect()
 }
 
 async fn look(app: &App, session: &Session) -> Result<Contract, Problem> {

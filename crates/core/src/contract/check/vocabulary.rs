@@ -4,11 +4,12 @@
 
 use super::super::model::*;
 use super::super::parse::Places;
+use super::conditions;
 use crate::claim;
 use crate::contract::did_you_mean;
 use crate::decide::DECISIONS;
 use crate::followup::clock::Urgency;
-use crate::followup::condition::{Condition, UNKNOWN};
+use crate::followup::condition::UNKNOWN;
 use crate::identity::MatchKind;
 use crate::problem::Problem;
 use crate::workflow::fed_by_workflows;
@@ -54,11 +55,8 @@ pub(super) fn misfed(contract: &Contract, places: &Places) -> Vec<Problem> {
             None => format!("write from = one of these: {list}"),
         };
         let cause = format!("nothing is ever called {:?}, so field.{name} would stay empty", rule.from);
-        let problem = Problem::new("RB-0228", cause, cure);
-        found.push(match places.of(&format!("field.{name}.from")) {
-            Some(at) => problem.at(at),
-            None => problem,
-        });
+        let at = places.of(&format!("field.{name}.from"));
+        found.push(Problem { at, ..Problem::new("RB-0228", cause, cure) });
     }
     found
 }
@@ -86,15 +84,8 @@ fn values(name: &str) -> Option<Vec<&'static str>> {
 
 /// Comparisons with a value that the name never has.
 pub(super) fn never(contract: &Contract, places: &Places) -> Vec<Problem> {
-    let rules =
-        contract.owner.rules.iter().enumerate().map(|(n, r)| (format!("owner.rule[{}]", n + 1), "when", &r.when));
-    let reviews = contract
-        .fields
-        .iter()
-        .filter_map(|(name, f)| Some((format!("field.{name}"), "review_when", f.review_when.as_ref()?)));
     let mut found = Vec::new();
-    for (clause, key, text) in rules.chain(reviews) {
-        let Ok(when) = Condition::parse(text) else { continue };
+    for (clause, at, when) in conditions(contract, places) {
         for (name, value) in when.compared() {
             let Some(known) = values(name) else { continue };
             if value == UNKNOWN || known.contains(&value) {
@@ -105,11 +96,8 @@ pub(super) fn never(contract: &Contract, places: &Places) -> Vec<Problem> {
                 Some(near) => format!("did you mean {near:?}? Possible are {list}"),
                 None => format!("possible are {list}"),
             };
-            let problem = Problem::new("RB-0210", format!("{clause}: {name} is never {value:?}"), cure);
-            found.push(match places.of(&format!("{clause}.{key}")).or_else(|| places.of(&clause)) {
-                Some(at) => problem.at(at),
-                None => problem,
-            });
+            let cause = format!("{clause}: {name} is never {value:?}");
+            found.push(Problem { at: at.clone(), ..Problem::new("RB-0210", cause, cure) });
         }
     }
     found
