@@ -112,12 +112,14 @@ pub(crate) mod support {
         }
 
         async fn furnish(&self) {
-            let (sealed_secrets, key_id) =
-                self.engine.seal_secrets(self.account.as_str(), "conn_crm", &[Secret::new("pat-1")]);
             let mut contract = contract::parse(contract::DEFAULT_TEXT).0.unwrap();
             contract.autonomy = Autonomy::Auto;
             let compiled = serde_json::to_string(&contract).unwrap();
             let now = micros(self.engine.now());
+            let crm = store::ConnectionRow {
+                name: contract.crm.clone(),
+                ..self.row_of("conn_crm", "hubspot", "crm", "pat-1")
+            };
             self.write(move |tx| {
                 Box::pin(async move {
                     let account = store::AccountRow {
@@ -127,23 +129,7 @@ pub(crate) mod support {
                         created_at: now,
                     };
                     store::account_insert_once(tx, &account).await?;
-                    let connection = store::ConnectionRow {
-                        account: "acct_1".into(),
-                        id: "conn_crm".into(),
-                        name: contract.crm.clone(),
-                        vendor: "hubspot".into(),
-                        kind: "crm".into(),
-                        settings: "{}".into(),
-                        sealed_secrets,
-                        key_id,
-                        base_url: None,
-                        zone: None,
-                        region: None,
-                        state: "active".into(),
-                        created_at: now,
-                        updated_at: now,
-                    };
-                    store::connection_upsert(tx, &connection).await?;
+                    store::connection_upsert(tx, &crm).await?;
                     let new = store::ContractNew {
                         account: "acct_1".into(),
                         id: "ctr_1".into(),
@@ -166,6 +152,34 @@ pub(crate) mod support {
             F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, store::Error>> + Send + 'static,
         {
             self.engine.store().write(Site::Other, unit).await.unwrap()
+        }
+
+        /// An active connection with one secret, of which nothing else is said.
+        pub(crate) fn row_of(&self, id: &str, vendor: &str, kind: &str, secret: &str) -> store::ConnectionRow {
+            let (sealed_secrets, key_id) = self.engine.seal_secrets(self.account.as_str(), id, &[Secret::new(secret)]);
+            let now = micros(self.engine.now());
+            store::ConnectionRow {
+                account: self.account.as_str().into(),
+                id: id.into(),
+                name: id.into(),
+                vendor: vendor.into(),
+                kind: kind.into(),
+                settings: "{}".into(),
+                sealed_secrets,
+                key_id,
+                base_url: None,
+                zone: None,
+                region: None,
+                state: "active".into(),
+                created_at: now,
+                updated_at: now,
+            }
+        }
+
+        /// From now on it stands there so.
+        pub(crate) async fn connect(&self, row: store::ConnectionRow) {
+            self.write(move |tx| Box::pin(async move { store::connection_upsert(tx, &row).await })).await;
+            self.engine.facts_changed(&self.account);
         }
 
         pub(crate) fn person(&self) -> String {

@@ -3,7 +3,6 @@
 use super::*;
 use crate::audit::tests::support::{NUMBER, World};
 use jiff::SignedDuration;
-use ringback_connect::Secret;
 use ringback_core::crm::Record;
 use ringback_core::decide::suppressed;
 use ringback_core::followup::calendar::{Block, Calendar, Week};
@@ -39,7 +38,6 @@ async fn world() -> World {
                             "crm_owner": null, "email": null, "shift": null, "away": false });
         rows.push(("staff", format!("staff_{slug}"), staff));
     }
-    let (sealed_secrets, key_id) = world.engine.seal_secrets("acct_1", "conn_phone", &[Secret::new("a-token")]);
     let now = micros(world.engine.now());
     world
         .write(move |tx| {
@@ -47,27 +45,17 @@ async fn world() -> World {
                 for (kind, id, body) in rows {
                     store::roster_put(tx, "acct_1", kind, &id, &body.to_string(), now).await?;
                 }
-                let connection = store::ConnectionRow {
-                    account: "acct_1".into(),
-                    id: "conn_phone".into(),
-                    name: "phone".into(),
-                    vendor: "generic".into(),
-                    kind: "source".into(),
-                    settings: json!({ "signature": "token:x-token" }).to_string(),
-                    sealed_secrets,
-                    key_id,
-                    base_url: None,
-                    zone: None,
-                    region: Some("US".into()),
-                    state: "active".into(),
-                    created_at: now,
-                    updated_at: now,
-                };
-                store::connection_upsert(tx, &connection).await
+                Ok(())
             })
         })
         .await;
-    world.engine.facts_changed(&world.account);
+    let phone = store::ConnectionRow {
+        name: "phone".into(),
+        settings: json!({ "signature": "token:x-token" }).to_string(),
+        region: Some("US".into()),
+        ..world.row_of("conn_phone", "generic", "source", "a-token")
+    };
+    world.connect(phone).await;
     world
 }
 

@@ -1,8 +1,6 @@
 use crate::audit::tests::support::{NUMBER, World};
 use crate::http::{Fault, Outgoing};
-use crate::micros;
 use jiff::SignedDuration;
-use ringback_connect::Secret;
 use ringback_core::http::HttpReply;
 use ringback_core::id::{InquiryId, UserId};
 use ringback_core::inquiry::{CallbackResult, Event};
@@ -32,34 +30,14 @@ async fn world(status: u16) -> (World, Arc<AtomicU16>, Seen) {
     (world, says, seen)
 }
 
-async fn connect(world: &World, state: &'static str) {
-    let (sealed_secrets, key_id) =
-        world.engine.seal_secrets(world.account.as_str(), "calendar", &[Secret::new("whsec_c2VjcmV0")]);
-    let now = micros(world.engine.now());
-    world
-        .write(move |tx| {
-            Box::pin(async move {
-                let connection = store::ConnectionRow {
-                    account: "acct_1".into(),
-                    id: "calendar".into(),
-                    name: "calendar".into(),
-                    vendor: "events".into(),
-                    kind: "sink".into(),
-                    settings: r#"{"events":"all","personal":"caller.phone, summary, note"}"#.into(),
-                    sealed_secrets,
-                    key_id,
-                    base_url: Some(URL.into()),
-                    zone: None,
-                    region: None,
-                    state: state.into(),
-                    created_at: now,
-                    updated_at: now,
-                };
-                store::connection_upsert(tx, &connection).await
-            })
-        })
-        .await;
-    world.engine.facts_changed(&world.account);
+async fn connect(world: &World, state: &str) {
+    let row = store::ConnectionRow {
+        settings: r#"{"events":"all","personal":"caller.phone, summary, note"}"#.into(),
+        base_url: Some(URL.into()),
+        state: state.into(),
+        ..world.row_of("calendar", "events", "sink", "whsec_c2VjcmV0")
+    };
+    world.connect(row).await;
 }
 
 async fn rest(world: &World) {

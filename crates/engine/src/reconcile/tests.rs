@@ -6,7 +6,6 @@ use crate::http::Authorization;
 use crate::prove;
 use crate::setup;
 use jiff::civil::Date;
-use ringback_connect::Secret;
 use ringback_core::http::{HttpReply, RawRequest};
 use ringback_core::proof::Kind;
 use ringback_core::proof::file::CALL;
@@ -85,36 +84,26 @@ impl Month {
         };
         let mut rows = vec![("location", "loc_1".to_owned(), location), ("line", "+16025550100".to_owned(), line)];
         rows.extend((1..=3).map(|tier| ("staff", format!("staff_{tier}"), staff(tier))));
-        let (sealed, key_id) = self.world.engine.seal_secrets("acct_1", "conn_calls", &[Secret::new(KEY)]);
         let at = micros(self.world.engine.now());
-        let connection = move |id: &str, vendor: &str, sealed: &str| store::ConnectionRow {
-            account: "acct_1".into(),
-            id: id.into(),
-            name: id.trim_start_matches("conn_").into(),
-            vendor: vendor.into(),
-            kind: "source".into(),
-            settings: "{}".into(),
-            sealed_secrets: sealed.into(),
-            key_id: key_id.clone(),
-            base_url: None,
-            zone: Some("UTC".into()),
-            region: Some("US".into()),
-            state: "active".into(),
-            created_at: at,
-            updated_at: at,
-        };
         self.world
             .write(move |tx| {
                 Box::pin(async move {
                     for (kind, id, body) in rows {
                         store::roster_put(tx, "acct_1", kind, &id, &body.to_string(), at).await?;
                     }
-                    store::connection_upsert(tx, &connection("conn_calls", "callrail", &sealed)).await?;
-                    store::connection_upsert(tx, &connection("conn_log", "phone-log", "")).await
+                    Ok(())
                 })
             })
             .await;
-        self.world.engine.facts_changed(&self.world.account);
+        let source = |id: &str, vendor: &str| store::ConnectionRow {
+            name: id.trim_start_matches("conn_").into(),
+            zone: Some("UTC".into()),
+            region: Some("US".into()),
+            ..self.world.row_of(id, vendor, "source", KEY)
+        };
+        self.world.connect(source("conn_calls", "callrail")).await;
+        let log = store::ConnectionRow { sealed_secrets: String::new(), ..source("conn_log", "phone-log") };
+        self.world.connect(log).await;
     }
 
     fn now(&self) -> Timestamp {
@@ -195,38 +184,10 @@ impl Month {
     /// From now on the contract's CRM is another one.
     async fn move_to_other(&self) {
         let name = self.world.engine.facts(&self.world.account).await.unwrap().contract.crm.clone();
-        let at = micros(self.now());
-        let row = |id: &str, name: &str, state: &str| {
-            let (sealed_secrets, key_id) = self.world.engine.seal_secrets("acct_1", id, &[Secret::new("pat-1")]);
-            store::ConnectionRow {
-                account: "acct_1".into(),
-                id: id.into(),
-                name: name.into(),
-                vendor: "hubspot".into(),
-                kind: "crm".into(),
-                settings: "{}".into(),
-                sealed_secrets,
-                key_id,
-                base_url: None,
-                zone: None,
-                region: None,
-                state: state.into(),
-                created_at: at,
-                updated_at: at,
-            }
-        };
-        let rows = [row("conn_crm", "before", "paused"), row("conn_other", &name, "active")];
-        self.world
-            .write(move |tx| {
-                Box::pin(async move {
-                    for row in &rows {
-                        store::connection_upsert(tx, row).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await;
-        self.world.engine.facts_changed(&self.world.account);
+        let row = |id: &str| self.world.row_of(id, "hubspot", "crm", "pat-1");
+        let before = store::ConnectionRow { name: "before".into(), state: "paused".into(), ..row("conn_crm") };
+        self.world.connect(before).await;
+        self.world.connect(store::ConnectionRow { name, ..row("conn_other") }).await;
         let crm = ConnectionId::from_text("conn_other");
         let connected = setup::connect(&self.world.engine, &self.world.account, &crm).await.unwrap();
         assert_eq!(connected.problems, []);

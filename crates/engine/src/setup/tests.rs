@@ -157,34 +157,12 @@ async fn a_field_that_only_people_make_is_theirs_to_make() {
         Ok(json_reply(200, &body))
     }))
     .await;
-    let (sealed_secrets, key_id) =
-        world.engine.seal_secrets("acct_1", "conn_crm", &[ringback_connect::Secret::new("00Dxx!token")]);
-    let at = crate::micros(world.engine.now());
-    let name = world.engine.facts(&world.account).await.unwrap().contract.crm.clone();
-    world
-        .write(move |tx| {
-            Box::pin(async move {
-                let row = store::ConnectionRow {
-                    account: "acct_1".into(),
-                    id: "conn_crm".into(),
-                    name,
-                    vendor: "salesforce".into(),
-                    kind: "crm".into(),
-                    settings: "{}".into(),
-                    sealed_secrets,
-                    key_id,
-                    base_url: Some("https://acme.example".into()),
-                    zone: None,
-                    region: None,
-                    state: "active".into(),
-                    created_at: at,
-                    updated_at: at,
-                };
-                store::connection_upsert(tx, &row).await
-            })
-        })
-        .await;
-    world.engine.facts_changed(&world.account);
+    let row = store::ConnectionRow {
+        name: world.engine.facts(&world.account).await.unwrap().contract.crm.clone(),
+        base_url: Some("https://acme.example".into()),
+        ..world.row_of("conn_crm", "salesforce", "crm", "00Dxx!token")
+    };
+    world.connect(row).await;
     let connected = connect(&world.engine, &world.account, &connection()).await.unwrap();
     let by_hand: Vec<&Problem> = connected.problems.iter().filter(|p| p.code == "RB-0523").collect();
     assert!(by_hand.len() > 10, "{:?}", connected.problems);

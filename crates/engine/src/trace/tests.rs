@@ -46,17 +46,7 @@ async fn history_comes_newest_first_and_only_of_that_field_record_and_account() 
     world.contact_made(&first).await;
     world.close(&first).await;
     world.clock.forward(SignedDuration::from_hours(48));
-    let second = world.missed_call("2").await;
-    let find = world.effect(&second, "find").await;
-    let receipt = ensure::Receipt {
-        object: Some(Object::Contact),
-        record: "501".into(),
-        read_at: Some(world.engine.now()),
-        properties: [("phone".to_owned(), "+13125550199".to_owned())].into(),
-        was: [("phone".to_owned(), "+13125550142".to_owned())].into(),
-        ..Default::default()
-    };
-    world.settle(&second, &find.id, "fields", receipt).await;
+    written_over(&world, "phone", "+13125550142", "+13125550199").await;
     let ask = async |account: &str, record: &str, property: &str| {
         world.engine.trace(&AccountId::from_text(account), "contact", record, property).await.unwrap()
     };
@@ -103,6 +93,21 @@ async fn heard_again(world: &World, inquiry: &InquiryId, field: &str, value: &st
         quotes: vec![claim.quote.clone()],
     };
     world.act(inquiry, event).await;
+}
+
+/// The caller's second call writes something else into the record of the first.
+async fn written_over(world: &World, property: &str, was: &str, is: &str) {
+    let second = world.missed_call("2").await;
+    let find = world.effect(&second, "find").await;
+    let receipt = ensure::Receipt {
+        object: Some(Object::Contact),
+        record: "501".into(),
+        read_at: Some(world.engine.now()),
+        properties: [(property.to_owned(), is.to_owned())].into(),
+        was: [(property.to_owned(), was.to_owned())].into(),
+        ..Default::default()
+    };
+    world.settle(&second, &find.id, "fields", receipt).await;
 }
 
 async fn answers(world: &World, property: &str) -> Vec<Answer> {
@@ -160,17 +165,7 @@ async fn what_stood_in_the_crm_lost_to_what_is_written_over_it() {
     let first = world.missed_call("1").await;
     world.contact_made(&first).await;
     world.close(&first).await;
-    let second = world.missed_call("2").await;
-    let find = world.effect(&second, "find").await;
-    let receipt = ensure::Receipt {
-        object: Some(Object::Contact),
-        record: "501".into(),
-        read_at: Some(world.engine.now()),
-        properties: [(property.clone(), "complaint".to_owned())].into(),
-        was: [(property.clone(), "emergency_urgent".to_owned())].into(),
-        ..Default::default()
-    };
-    world.settle(&second, &find.id, "fields", receipt).await;
+    written_over(&world, &property, "emergency_urgent", "complaint").await;
     let all = answers(&world, &property).await;
     let crm: Vec<&Lost> = all[0].lost.iter().filter(|l| l.kind == Candidate::Crm).collect();
     assert_eq!(crm.len(), 1, "{:?}", all[0].lost);

@@ -1,7 +1,6 @@
 use super::*;
 use crate::audit::tests::support::{NUMBER, World};
 use crate::{Error, micros};
-use ringback_connect::Secret;
 use ringback_core::contract::{self, Autonomy};
 use ringback_core::crm::Record;
 use ringback_core::http::{HttpReply, RawRequest};
@@ -31,30 +30,18 @@ on     = false
 /// A world with a provider's hook, and a contract in which research alone is on.
 async fn world() -> World {
     let world = World::new().await;
-    let (sealed_secrets, key_id) = world.engine.seal_secrets("acct_1", "conn_data", &[Secret::new("a-token")]);
+    let data = store::ConnectionRow {
+        name: "data-main".into(),
+        settings: json!({ "signature": "token:x-token" }).to_string(),
+        region: Some("US".into()),
+        ..world.row_of("conn_data", "enrichment", "source", "a-token")
+    };
     let mut contract = contract::parse(&format!("{}{RULES}", contract::DEFAULT_TEXT)).0.unwrap();
     contract.autonomy = Autonomy::Auto;
     let now = micros(world.engine.now());
     world
         .write(move |tx| {
             Box::pin(async move {
-                let connection = store::ConnectionRow {
-                    account: "acct_1".into(),
-                    id: "conn_data".into(),
-                    name: "data-main".into(),
-                    vendor: "enrichment".into(),
-                    kind: "source".into(),
-                    settings: json!({ "signature": "token:x-token" }).to_string(),
-                    sealed_secrets,
-                    key_id,
-                    base_url: None,
-                    zone: None,
-                    region: Some("US".into()),
-                    state: "active".into(),
-                    created_at: now,
-                    updated_at: now,
-                };
-                store::connection_upsert(tx, &connection).await?;
                 let new = store::ContractNew {
                     account: "acct_1".into(),
                     id: "ctr_2".into(),
@@ -69,7 +56,7 @@ async fn world() -> World {
             })
         })
         .await;
-    world.engine.facts_changed(&world.account);
+    world.connect(data).await;
     world
 }
 
