@@ -92,8 +92,6 @@ decodes!(CorrectionRow { account, inquiry, seq, property, kind, value_doc, by_id
 pub struct CorrectedRow {
     /// Inquiry whose write it corrects.
     pub inquiry: String,
-    /// The write's place in its chain.
-    pub seq: i64,
     /// The property.
     pub property: String,
     /// How it was seen.
@@ -112,29 +110,12 @@ pub struct CorrectedRow {
     pub record: String,
     /// The contract's name of the field.
     pub field: String,
-    /// The clause that allowed it.
-    pub clause: String,
     /// Who acted through it.
     pub actor: String,
     /// Document of what was written.
     pub is_doc: Option<String>,
 }
-decodes!(CorrectedRow {
-    inquiry,
-    seq,
-    property,
-    kind,
-    value_doc,
-    by_id,
-    seen_at,
-    at,
-    object,
-    record,
-    field,
-    clause,
-    actor,
-    is_doc
-});
+decodes!(CorrectedRow { inquiry, property, kind, value_doc, by_id, seen_at, at, object, record, field, actor, is_doc });
 
 /// How many values were written to a field.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -181,8 +162,8 @@ statements! {
         ORDER BY at, inquiry, seq, property LIMIT 1 OFFSET $4");
     FIELD_WRITES_PER_FIELD = "SELECT field, COUNT(*) AS written FROM field_writes WHERE account = $1 AND at >= $2 AND at < $3 \
         AND clause NOT LIKE 'rollback.%' GROUP BY field ORDER BY field";
-    CORRECTED_BETWEEN = "SELECT c.inquiry, c.seq, c.property, c.kind, c.value_doc, c.by_id, c.seen_at, w.at, w.object, w.record, w.field, \
-        w.clause, w.actor, w.is_doc FROM corrections c JOIN field_writes w ON w.account = c.account AND w.inquiry = c.inquiry \
+    CORRECTED_BETWEEN = "SELECT c.inquiry, c.property, c.kind, c.value_doc, c.by_id, c.seen_at, w.at, w.object, w.record, w.field, \
+        w.actor, w.is_doc FROM corrections c JOIN field_writes w ON w.account = c.account AND w.inquiry = c.inquiry \
         AND w.seq = c.seq AND w.property = c.property WHERE c.account = $1 AND c.seen_at >= $2 AND c.seen_at < $3 \
         ORDER BY c.seen_at DESC, c.inquiry, c.seq, c.property LIMIT $4";
     CORRECTIONS_OF = "SELECT account, inquiry, seq, property, kind, value_doc, by_id, seen_at FROM corrections \
