@@ -299,11 +299,7 @@ impl Work<'_> {
             self.erase_inquiry(&inquiry, &mut documents).await?;
             self.erasure.inquiries += 1;
         }
-        if let Some(row) = store::person_get(self.tx, self.account, person).await? {
-            documents.extend(row.document);
-            // Suppressions stay: who asked not to be called is not called after being forgotten either; they are kept by keyed hash.
-            store::person_forget(self.tx, self.account, person, micros(self.now)).await?;
-        }
+        // Suppressions stay: who asked not to be called is not called after being forgotten either; they are kept by keyed hash.
         let why = format!("erased: {}", self.why);
         for id in documents {
             if others.contains(&id) {

@@ -1,7 +1,7 @@
 //! People: identity, suppression and consent by keyed hash; what can be dialled lives in documents.
 
 use crate::Error;
-use crate::tx::{Tx, decodes, exec, exec_if, exec_one, row, statements};
+use crate::tx::{Tx, decodes, exec_if, exec_one, row, statements};
 
 /// One caller, as the account knows them.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -34,32 +34,11 @@ macro_rules! columns {
 }
 
 statements! {
-    PERSON_UPSERT = concat!("INSERT INTO people (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-        ON CONFLICT (account, person_key) DO UPDATE SET kind = excluded.kind, key_id = excluded.key_id, document = excluded.document, \
-        suppression = excluded.suppression, consent = excluded.consent, crm_ids = excluded.crm_ids, updated_at = excluded.updated_at");
     PERSON_SUPPRESS = concat!("INSERT INTO people (", columns!(), ") VALUES ($1, $2, $3, $4, NULL, $5, '{}', '[]', $6) \
         ON CONFLICT (account, person_key) DO UPDATE SET suppression = excluded.suppression, updated_at = excluded.updated_at");
     PERSON_SUPPRESSION_CHANGE_IF = "UPDATE people SET suppression = $4, updated_at = $5 \
         WHERE account = $1 AND person_key = $2 AND suppression = $3";
-    PERSON_FORGET = "UPDATE people SET document = NULL, crm_ids = '[]', updated_at = $3 WHERE account = $1 AND person_key = $2";
     PERSON_GET = concat!("SELECT ", columns!(), " FROM people WHERE account = $1 AND person_key = $2");
-}
-
-/// Creates or replaces a person.
-pub async fn person_upsert(tx: &mut Tx, row: &PersonRow) -> Result<(), Error> {
-    exec_one!(
-        tx,
-        PERSON_UPSERT,
-        &row.account,
-        &row.person_key,
-        &row.kind,
-        &row.key_id,
-        &row.document,
-        &row.suppression,
-        &row.consent,
-        &row.crm_ids,
-        row.updated_at
-    )
 }
 
 /// Keeps a suppression with a person, known or not, whatever was kept before; everything else of them stays. `key` is the keyed hash, its kind
@@ -83,11 +62,6 @@ pub async fn person_suppression_change_if(
     at: i64,
 ) -> Result<bool, Error> {
     exec_if!(tx, PERSON_SUPPRESSION_CHANGE_IF, account, person_key, was, is, at)
-}
-
-/// Forgets what can be dialled and which records are the person's. Suppressions and consents stay.
-pub async fn person_forget(tx: &mut Tx, account: &str, person_key: &str, at: i64) -> Result<(), Error> {
-    exec!(tx, PERSON_FORGET, account, person_key, at).map(|_| ())
 }
 
 /// One person.

@@ -237,10 +237,10 @@ pub(crate) fn person(account: &str) -> PersonRow {
         person_key: "p1".into(),
         kind: "phone".into(),
         key_id: "k1".into(),
-        document: Some("d1".into()),
-        suppression: "{}".into(),
-        consent: format!("{{\"of\":\"{account}\"}}"),
-        crm_ids: "{}".into(),
+        document: None,
+        suppression: format!("{{\"of\":\"{account}\"}}"),
+        consent: "{}".into(),
+        crm_ids: "[]".into(),
         updated_at: 100,
     }
 }
@@ -427,7 +427,9 @@ pub(crate) async fn everything(store: &Store, of: &str) {
                 );
                 attempt_insert(tx, &attempt(of)).await?;
                 lane_upsert(tx, of, "hubspot", "c1").await?;
-                person_upsert(tx, &person(of)).await?;
+                let person = person(of);
+                let key = (person.person_key.as_str(), person.kind.as_str(), person.key_id.as_str());
+                person_suppress(tx, of, key, &person.suppression, person.updated_at).await?;
                 assert!(review_insert_once(tx, &review(of)).await?);
                 assert!(idempotency_put_once(tx, &idempotency(of)).await?);
                 cursor_put(tx, of, "c1", "calls", of, 100).await?;
