@@ -283,8 +283,7 @@ impl Engine {
         rows.sort_by_key(|row| (row.applied_at, row.version));
         let mut past = Past::none();
         for row in rows {
-            let contract = Contract::from_stored(&row.compiled)
-                .map_err(|e| Error::Corrupt { what: format!("contract {}", row.id), why: e.to_string() })?;
+            let contract = crate::contracts::read(&row)?;
             past.sights.push(backtest::sight(&contract, words));
             past.contracts.push((row.id, row.applied_at, contract));
         }

@@ -66,6 +66,15 @@ pub(crate) fn of_calls(rows: Vec<ContractRow>) -> Option<ContractRow> {
     rows.into_iter().filter(|row| row.name == name).max_by_key(|row| row.version)
 }
 
+/// What a stored version says.
+///
+/// # Errors
+/// [`Error::Corrupt`]: it was written by a newer release, or is no contract.
+pub(crate) fn read(row: &ContractRow) -> Result<Contract, Error> {
+    Contract::from_stored(&row.compiled)
+        .map_err(|e| Error::Corrupt { what: format!("contract {}", row.id), why: e.to_string() })
+}
+
 /// A contract out of its text, or everything that is wrong with it in itself and by the roster.
 pub fn check(text: &str, roster: &Roster) -> Result<Contract, Vec<Problem>> {
     let (contract, mut problems) = contract::parse(text);
@@ -534,13 +543,12 @@ impl Engine {
         for row in self.contract_versions(account).await? {
             latest.insert(row.name.clone(), row);
         }
-        let read = |row: ContractRow| {
-            let contract = Contract::from_stored(&row.compiled)
-                .map_err(|e| Error::Corrupt { what: format!("contract {}", row.id), why: e.to_string() })?;
+        let named = |row: ContractRow| {
+            let contract = read(&row)?;
             let version = u32::try_from(row.version).unwrap_or(0);
             Ok((ContractRef { id: ContractId::from_text(row.id), name: row.name, version }, contract))
         };
-        latest.into_values().map(read).collect()
+        latest.into_values().map(named).collect()
     }
 
     /// Every version of every contract of an account, by name and version.

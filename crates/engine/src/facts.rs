@@ -353,8 +353,7 @@ pub(crate) fn read_roster(rows: &[RosterRow]) -> Result<Roster, Error> {
 fn read_contract(row: Option<store::ContractRow>) -> Result<(Contract, ContractRef, bool), Error> {
     match row {
         Some(row) => {
-            let corrupt = |why: String| Error::Corrupt { what: format!("contract {}", row.id), why };
-            let contract = Contract::from_stored(&row.compiled).map_err(|e| corrupt(e.to_string()))?;
+            let contract = crate::contracts::read(&row)?;
             let version = u32::try_from(row.version).unwrap_or(0);
             let reference = ContractRef { id: ContractId::from_text(row.id.clone()), name: row.name, version };
             Ok((contract, reference, true))

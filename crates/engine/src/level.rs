@@ -4,7 +4,7 @@
 //! an account that ran before there were levels goes on as it did. Whatever raises what holds, a level or a version of a contract, passes
 //! [`ringback_core::readiness::gate`]; what lowers it holds from its next decision, and takes back what was not sent yet.
 
-use crate::contracts::{CALLS, of_calls};
+use crate::contracts::{CALLS, of_calls, read};
 use crate::facts::{AccountFacts, NO_CONTRACT};
 use crate::inquire::MEETINGS_MAX;
 use crate::{Engine, Error, instant, micros};
@@ -132,11 +132,6 @@ pub(crate) fn turn(versions: &[ContractRow], rows: &[RosterRow], next: &Contract
     let (now, next) = (Holding { contract: &was, levels: &held }, Holding { contract: next, levels: &levels });
     let places = places(rows)?;
     Ok(Turn { raises: gate::raises(&now, &next, &places.iter().map(String::as_str).collect::<Vec<_>>()), begins })
-}
-
-fn read(row: &ContractRow) -> Result<Contract, Error> {
-    Contract::from_stored(&row.compiled)
-        .map_err(|e| Error::Corrupt { what: format!("contract {}", row.id), why: e.to_string() })
 }
 
 /// The level at which a workflow begins, as a row and as an entry of the account's chain.

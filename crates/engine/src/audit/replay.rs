@@ -176,7 +176,7 @@ fn contract_of(contracts: &[ContractRow], entry: &Told) -> Result<(Contract, Con
         contract.autonomy = Autonomy::Observe;
         return Ok((contract, ContractRef { id: ContractId::from_text(NO_CONTRACT), name: "none".into(), version: 0 }));
     };
-    let contract = Contract::from_stored(&row.compiled).map_err(|e| corrupt(&row.id, e.to_string()))?;
+    let contract = crate::contracts::read(row)?;
     let version = u32::try_from(row.version).unwrap_or(0);
     Ok((contract, ContractRef { id: ContractId::from_text(row.id.clone()), name: row.name.clone(), version }))
 }

@@ -6,6 +6,7 @@
 use super::Answer;
 use super::tell::{self, Chain, OF_EVERY_RECORD, TAKEN_BACK, word};
 use crate::audit::Told;
+use crate::contracts::read;
 use crate::facts::{read_pauses, read_roster};
 use crate::rollback::{HOLD, read_hold};
 use crate::{Engine, Error, micros};
@@ -147,8 +148,7 @@ impl Engine {
         let rows = self.contract_versions(account).await?;
         let row = rows.into_iter().find(|row| row.name == name && row.version == i64::from(number));
         let row = row.ok_or_else(|| Error::Missing(format!("version {number} of the contract {name}")))?;
-        let contract = Contract::from_stored(&row.compiled)
-            .map_err(|e| Error::Corrupt { what: format!("contract {}", row.id), why: e.to_string() })?;
+        let contract = read(&row)?;
         let named = ContractRef { id: ContractId::from_text(row.id), name: row.name, version: number };
         Ok((contract, named))
     }
