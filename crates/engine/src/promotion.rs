@@ -3,7 +3,7 @@
 //! Nothing here changes a contract. [`Engine::promote`] is a person's: it edits exactly the clauses that were named, in the text of the version in
 //! force, and brings that through the one door ([`crate::contracts`]), where the gate of [`crate::level`] stands.
 
-use crate::contracts::{Answer, Base, By, Fit, Wish, check};
+use crate::contracts::{Answer, Base, By, Fit, Wish, check, read};
 use crate::counters::{Answer as Answered, Counts};
 use crate::inquire::MEETINGS_MAX;
 use crate::{Engine, Error, instant, micros};
@@ -92,21 +92,19 @@ fn told(code: &'static str, cause: impl Into<String>, cure: impl Into<String>) -
     Error::Told(Box::new(Problem::new(code, cause, cure)))
 }
 
-/// What counts of a field begins with the version since which its clause says what it says.
-fn says_so_since(rows: &[ContractRow], name: &str, field: &str) -> Option<Timestamp> {
-    let mut since = None;
-    let mut is = None;
+/// The versions of that name, newest first, each with the moment since which it was in force; as far back as they can be read.
+fn versions_of(rows: &[ContractRow], name: &str) -> Vec<(Timestamp, Contract)> {
     let mut of_name: Vec<&ContractRow> = rows.iter().filter(|row| row.name == name).collect();
     of_name.sort_by_key(|row| std::cmp::Reverse(row.version));
-    for row in of_name {
-        let rule = Contract::from_stored(&row.compiled).ok()?.fields.remove(field);
-        if is.as_ref().is_some_and(|is| *is != rule) {
-            break;
-        }
-        is = Some(rule);
-        since = Some(instant(row.applied_at));
-    }
-    since
+    let known = |row: &ContractRow| Some((instant(row.applied_at), Contract::from_stored(&row.compiled).ok()?));
+    of_name.into_iter().map_while(known).collect()
+}
+
+/// What counts of a field begins with the version since which its clause says what it says. What an older version said that cannot be read is not
+/// known to be the same.
+fn says_so_since(versions: &[(Timestamp, Contract)], field: &str) -> Option<Timestamp> {
+    let is = versions.first()?.1.fields.get(field);
+    versions.iter().take_while(|(_, version)| version.fields.get(field) == is).last().map(|(since, _)| *since)
 }
 
 /// Everything that is counted of the last days, before it is divided among fields.
@@ -165,16 +163,16 @@ impl Engine {
         // What was answered at this very moment counts.
         let now = self.now().checked_add(SignedDuration::from_micros(1)).unwrap_or(Timestamp::MAX);
         let from = now.checked_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or(Timestamp::UNIX_EPOCH);
-        let rows = self.contract_versions(account).await?;
-        let since = |field: &String| (field.clone(), says_so_since(&rows, name, field).map_or(from, |at| at.max(from)));
+        let versions = versions_of(&self.contract_versions(account).await?, name);
+        let since = |field: &String| (field.clone(), says_so_since(&versions, field).map_or(from, |at| at.max(from)));
         let begins: BTreeMap<String, Timestamp> = contract.fields.keys().map(since).collect();
         let found = self.found(account, from, now, begins.values().copied().collect()).await?;
-        let read = facts.facts();
+        let of_now = facts.facts();
         let ground = Ground {
             contract,
             standing: &facts.standing,
-            words: read.crm.map(|(_, words)| words),
-            holds: read.holds,
+            words: of_now.crm.map(|(_, words)| words),
+            holds: of_now.holds,
             rolled_back: self.rolled_back(account).await?,
         };
         let mut all = Promotions { contract: Some(facts.contract_ref.clone()), ..Promotions::default() };
@@ -193,7 +191,7 @@ impl Engine {
                 Some(Judged::ByItself) | None => {}
             }
         }
-        all.workflows = of_workflows(contract, name, read.autonomy("", None).word(), &found, from);
+        all.workflows = of_workflows(contract, name, of_now.autonomy("", None).word(), &found, from);
         Ok(all)
     }
 
@@ -260,8 +258,7 @@ impl Engine {
         let row = rows.iter().find(|row| row.id == in_force.id.as_str());
         let row = row.ok_or_else(|| Error::Missing(format!("contract {}", in_force.id)))?;
         let (text, contract) = edit(&row.source, &edits).map_err(|problem| Error::Told(Box::new(problem)))?;
-        let before = Contract::from_stored(&row.compiled)
-            .map_err(|e| Error::Corrupt { what: format!("contract {}", row.id), why: e.to_string() })?;
+        let before = read(row)?;
         Ok(Drafted {
             base: row.version,
             digest: contract.digest(),

@@ -219,3 +219,20 @@ async fn workflows_go_on_asking_until_their_figures_stand_above_the_bars() {
     assert_eq!((now.name.as_str(), now.level, now.keeps), ("missed-calls", "auto-low-risk", None));
     assert_eq!((now.record.taken, now.record.refused), (27, 3));
 }
+
+#[tokio::test]
+async fn a_version_that_cannot_be_read_does_not_let_what_was_answered_under_it_count() {
+    let world = world("auto-low-risk").await;
+    let since = async || {
+        let all = world.engine.promotions(&world.account).await.unwrap();
+        all.stays.into_iter().find(|stays| stays.field == "reason_code").unwrap().record.since
+    };
+    let began = world.engine.now();
+    assert_eq!(since().await, Some(began));
+    world.clock.forward(SignedDuration::from_mins(1));
+    let row = world.engine.contract_versions(&world.account).await.unwrap().pop().unwrap();
+    apply(&world, &row.source.replacen("How very soon", "How soon", 1), 2).await;
+    assert_eq!(since().await, Some(began), "another clause was changed");
+    world.tamper("UPDATE contracts SET compiled = '{}' WHERE version = 2");
+    assert_eq!(since().await, Some(world.engine.now()), "whether it said the same is not known");
+}
