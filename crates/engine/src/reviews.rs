@@ -202,11 +202,7 @@ impl Engine {
         let choice = self.fitting(account, &inquiry, &row, choice).await?;
         if row.kind == ReviewKind::SpotCheck.word() {
             has_reason(&choice)?;
-            return match Box::pin(self.judge_value(account, &row, digest, &choice, by)).await? {
-                Ok(inquiry) => Ok(inquiry),
-                Err(Became::Late { now }) => Err(Error::Late(now)),
-                Err(_) => Err(Error::Missing(format!("review {review}"))),
-            };
+            return Box::pin(self.judge_value(account, &row, digest, &choice, by)).await;
         }
         let asked = vec![(row, digest.to_owned())];
         let mut became = Box::pin(self.answer(account, &inquiry, asked, &choice, by, &mut true)).await?;
@@ -350,7 +346,7 @@ impl Engine {
             // Looking again may have made the question void.
             let state = self.review_row(account, &id).await?.map_or_else(String::new, |row| row.state);
             if state != "open" || row.digest != *digest {
-                became.push((id, self.late(account, row, overtaken(&state)).await));
+                became.push((id, Became::Late { now: self.late(account, row, overtaken(&state)).await }));
             } else {
                 events.push(Event::Decided { review: id, choice: choice.clone(), by: by.clone() });
             }
@@ -370,7 +366,7 @@ impl Engine {
                 Became::Done
             } else {
                 let state = self.review_row(account, &id).await?.map_or_else(String::new, |row| row.state);
-                self.late(account, row, overtaken(&state)).await
+                Became::Late { now: self.late(account, row, overtaken(&state)).await }
             };
             became.push((id, done));
         }
@@ -420,7 +416,7 @@ impl Engine {
     }
 
     /// An answer comes too late: what stands there and what is proposed now, where the same is still asked.
-    pub(crate) async fn late(&self, account: &AccountId, asked: &ReviewRow, by: Overtaken) -> Became {
+    pub(crate) async fn late(&self, account: &AccountId, asked: &ReviewRow, by: Overtaken) -> Box<Late> {
         let (of, id) = (account.as_str().to_owned(), asked.inquiry.clone());
         let row = self.store().read(move |tx| Box::pin(async move { store::inquiry_get(tx, &of, &id).await })).await;
         let inquiry = row.ok().flatten().and_then(|row| of_row(row).ok()).map(|loaded| loaded.inquiry);
@@ -434,7 +430,7 @@ impl Engine {
             late.holds = verdict.map(|v| v.was.clone().unwrap_or_default());
             late.set_by = late.asked.as_ref().and_then(|r| r.set_by.clone());
         }
-        Became::Late { now: Box::new(late) }
+        Box::new(late)
     }
 }
 

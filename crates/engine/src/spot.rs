@@ -7,7 +7,7 @@
 use crate::corrections::{By, correction};
 use crate::facts::AccountFacts;
 use crate::inquire::{MEETINGS_MAX, corrupt, put_documents};
-use crate::reviews::{Became, overtaken};
+use crate::reviews::overtaken;
 use crate::{Engine, Error, instant, micros};
 use jiff::{SignedDuration, Timestamp};
 use ringback_core::contract::Contract;
@@ -183,7 +183,7 @@ impl Engine {
     /// that write. Nothing is written to the CRM by it.
     ///
     /// # Errors
-    /// [`Error::Refused`] for a value in its place that is the same, and for an answer that is no verdict.
+    /// [`Error::Refused`] for a value in its place that is the same, and for an answer that is no verdict; [`Error::Late`] after another one.
     pub(crate) async fn judge_value(
         &self,
         account: &AccountId,
@@ -191,7 +191,7 @@ impl Engine {
         digest: &str,
         choice: &Choice,
         by: &UserId,
-    ) -> Result<Result<Inquiry, Became>, Error> {
+    ) -> Result<Inquiry, Error> {
         let review: Review = serde_json::from_str(&row.body).map_err(|e| corrupt("review", &row.id, e))?;
         let id = InquiryId::from_text(row.inquiry.clone());
         let inquiry = self.inquiry(account, &id).await?.ok_or_else(|| Error::Missing(format!("inquiry {id}")))?;
@@ -252,12 +252,12 @@ impl Engine {
                 Err(error) => return Err(error.into()),
                 Ok(true) => {
                     self.changed();
-                    return Ok(Ok(inquiry));
+                    return Ok(inquiry);
                 }
                 Ok(false) => {
                     let review = ReviewId::from_text(row.id.clone());
                     let state = self.review_row(account, &review).await?.map_or_else(String::new, |row| row.state);
-                    return Ok(Err(self.late(account, row, overtaken(&state)).await));
+                    return Err(Error::Late(self.late(account, row, overtaken(&state)).await));
                 }
             }
         }
