@@ -9,6 +9,7 @@ use ringback_core::contract::Contract;
 use ringback_core::id::AccountId;
 use ringback_core::plan::Evidence;
 use ringback_core::readiness::{Proved, Readiness, Seen, Traced, Tried, schema_digest};
+use ringback_core::rollback::CLAUSE;
 use ringback_store::{self as store, ProofRow, SandboxRunRow};
 use serde_json::Value;
 
@@ -19,7 +20,7 @@ const PHONE_LOG: &str = "phone-log";
 
 /// A rollback put that value back: it leads to a person and not to a call.
 fn taken_back(answer: &crate::trace::Answer) -> bool {
-    answer.rule.clause.as_deref().is_some_and(|clause| clause.starts_with(crate::trace::TAKEN_BACK))
+    answer.rule.clause.as_deref().is_some_and(|clause| clause.starts_with(CLAUSE))
 }
 
 impl Engine {

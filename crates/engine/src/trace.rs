@@ -8,7 +8,7 @@ mod record;
 mod tell;
 mod under;
 
-pub(crate) use tell::TAKEN_BACK;
+pub(crate) use tell::OF_EVERY_RECORD;
 
 pub use record::{Traced, Waiting};
 pub use under::{Asked, Other, Under};

@@ -5,6 +5,7 @@
 
 use crate::facts::AccountFacts;
 use crate::inquire::of_row;
+use crate::trace::OF_EVERY_RECORD;
 use crate::{Engine, Error, micros};
 use ringback_core::contract::Contract;
 use ringback_core::id::AccountId;
@@ -39,7 +40,7 @@ pub(crate) fn of_entry(entry: &EntryRow, origin: &str, contract: &Contract) -> V
     let one = |(property, told): (&String, &Value)| {
         let word = |name: &str| told.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let clause = word("clause");
-        if clause.starts_with("workflow.") {
+        if clause.starts_with(OF_EVERY_RECORD) {
             return None;
         }
         let to = format!("{object}.{property}");

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use ringback_core::claim::RejectReason;
 use ringback_core::contract::FieldRule;
 use ringback_core::inquiry::RejectCode;
-use ringback_core::plan::Evidence;
+use ringback_core::plan::{Actor, Evidence};
+use ringback_core::rollback::CLAUSE;
 use ringback_core::workflow::OFFERED;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -32,10 +33,7 @@ impl Winner<'_> {
 
     /// A person chose it: nothing else is asked of the others.
     fn by_person(&self) -> Option<&'static str> {
-        match self.entry.body.get("actor").and_then(Value::as_str) {
-            Some("human-only") => Some("a person put another value"),
-            _ => None,
-        }
+        is(self.entry, "actor", Actor::Person.word()).then_some("a person put another value")
     }
 }
 
@@ -209,15 +207,20 @@ fn stood(chain: &Chain<'_>, winner: &Winner<'_>) -> Option<Lost> {
             && id.is_some()
             && document(chain, o.seq, &format!("new.{property}")) == id
     });
-    let why = match winner.entry.body.get("actor").and_then(Value::as_str) {
-        _ if is(winner.entry, "source", "what stood there before") => "a rollback took it back".to_owned(),
-        Some("human-only") => "a person put another value in its place".to_owned(),
-        Some("human-approved AI") => "a person approved the change".to_owned(),
-        _ if ours.is_some() => "Ringback had written it, and what is written now is as sure or surer".to_owned(),
-        _ => winner.rule.map_or_else(
-            || "the record is kept so by every inquiry".to_owned(),
-            |rule| format!("no person had set it, and the clause says: {}", rule.winner),
-        ),
+    let by = |actor: Actor| is(winner.entry, "actor", actor.word());
+    let taken_back = word(winner.entry, "clause").is_some_and(|clause| clause.starts_with(CLAUSE));
+    let why = if taken_back {
+        "a rollback took it back".to_owned()
+    } else if by(Actor::Person) {
+        "a person put another value in its place".to_owned()
+    } else if by(Actor::ApprovedMachine) {
+        "a person approved the change".to_owned()
+    } else if ours.is_some() {
+        "Ringback had written it, and what is written now is as sure or surer".to_owned()
+    } else if let Some(rule) = winner.rule {
+        format!("no person had set it, and the clause says: {}", rule.winner)
+    } else {
+        "the record is kept so by every inquiry".to_owned()
     };
     let (value, at) = (Some(was.clone()), winner.entry.at);
     let (quote, provider, confidence) = (None, None, None);

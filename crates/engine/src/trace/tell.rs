@@ -5,15 +5,15 @@ use crate::audit::{Sealed, Told, Trail};
 use jiff::Timestamp;
 use ringback_core::contract::{Contract, FieldRule};
 use ringback_core::id::{CallId, InquiryId};
-use ringback_core::plan::Evidence;
+use ringback_core::plan::{Actor, Evidence};
+use ringback_core::rollback::CLAUSE;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The word of a write whose verdict the ledger does not tell.
 const NOT_TOLD: &str = "not_told";
-/// Clauses of what a rollback put back begin so, and those of what every record of ours carries.
-pub(crate) const TAKEN_BACK: &str = "rollback.";
-pub(super) const OF_EVERY_RECORD: &str = "workflow.";
+/// Clauses of what every record of ours carries begin so.
+pub(crate) const OF_EVERY_RECORD: &str = "workflow.";
 
 /// A chain that is read, with the versions that decided in it.
 pub(super) struct Chain<'a> {
@@ -49,7 +49,7 @@ fn of_field(entry: &Told, property: &str) -> Option<Told> {
     body.insert("field".into(), property.into());
     if !field.contains_key("reason") {
         let clause = field.get("clause").and_then(Value::as_str).unwrap_or_default();
-        let workflow = clause.strip_prefix("workflow.").unwrap_or(clause);
+        let workflow = clause.strip_prefix(OF_EVERY_RECORD).unwrap_or(clause);
         let object = entry.body.get("object").and_then(Value::as_str).unwrap_or("record");
         body.insert("reason".into(), format!("{workflow}: kept by every {object}").into());
     }
@@ -67,7 +67,7 @@ impl Chain<'_> {
         let version = word(entry, "contract").and_then(|id| self.versions.get(&id));
         let (rule, field) = rule_of(entry, version);
         let verdict = self.verdict(entry);
-        let by_rules = rule.clause.as_deref().is_none_or(|clause| !clause.starts_with(TAKEN_BACK));
+        let by_rules = rule.clause.as_deref().is_none_or(|clause| !clause.starts_with(CLAUSE));
         let plan = self.plan_of(entry);
         let ruling = by_rules.then(|| Ruling {
             kind: "write".into(),
@@ -173,7 +173,7 @@ impl Chain<'_> {
             let yes = is(o, "choice", "approve") || is(o, "choice", "edit");
             o.kind == "decision" && is(o, "field", field) && yes
         };
-        let decision = self.before(entry.seq, is_it).filter(|_| !is(entry, "actor", "AI"))?;
+        let decision = self.before(entry.seq, is_it).filter(|_| !is(entry, "actor", Actor::Machine.word()))?;
         Some(Approved {
             review: word(decision, "review"),
             by: word(decision, "by"),

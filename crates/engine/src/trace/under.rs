@@ -4,7 +4,7 @@
 //! Nothing is written and nothing is asked of a vendor. What was not read then, or is erased, is told as not known.
 
 use super::Answer;
-use super::tell::{self, Chain, OF_EVERY_RECORD, TAKEN_BACK, word};
+use super::tell::{self, Chain, OF_EVERY_RECORD, word};
 use crate::audit::Told;
 use crate::contracts::read;
 use crate::facts::{read_pauses, read_roster};
@@ -15,7 +15,8 @@ use ringback_core::backtest::{Decision, Side, Unread, Would, would};
 use ringback_core::contract::Contract;
 use ringback_core::id::{AccountId, ContractId, InquiryId};
 use ringback_core::inquiry::Facts;
-use ringback_core::plan::ContractRef;
+use ringback_core::plan::{Actor, ContractRef};
+use ringback_core::rollback::CLAUSE;
 use ringback_core::standing::{Levels, Standing};
 use ringback_store as store;
 use serde::Serialize;
@@ -163,7 +164,7 @@ fn decided_by<'c>(chain: &Chain<'c>, entry: &Told) -> Option<&'c Told> {
 /// What is no matter of rules.
 fn no_rules(entry: &Told) -> Option<&'static str> {
     let clause = word(entry, "clause").unwrap_or_default();
-    if clause.starts_with(TAKEN_BACK) {
+    if clause.starts_with(CLAUSE) {
         return Some("a person put back what stood there before; no rule decided it");
     }
     clause
@@ -185,7 +186,7 @@ fn write_of(chain: &Chain<'_>, entry: &Told) -> Option<Write> {
     let value = entry.sealed.get("new").and_then(|value| value.text()).map(str::to_owned);
     let reason = word(entry, "reason").filter(|_| !chain.erased(entry.seq));
     let then = Decision { verdict: "write", value, clause: clause.clone(), reason };
-    let by_person = !tell::is(entry, "actor", "AI");
+    let by_person = !tell::is(entry, "actor", Actor::Machine.word());
     Some(Write { to, field: field.map(str::to_owned), contract, then, name, by_person })
 }
 
