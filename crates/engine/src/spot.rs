@@ -25,8 +25,8 @@ use serde_json::Value;
 
 /// Until when samples were drawn, as a cursor of the account.
 const CURSOR: &str = "spot_check";
-/// Values looked at for one sample: what people decided, and what is not kept any more, is passed over.
-const LOOKS_MAX: usize = 50 * SAMPLE;
+/// Values looked at for one sample: what is not kept any more is passed over.
+const LOOKS_MAX: usize = 2 * SAMPLE;
 
 /// How the spot-checks of an account stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -147,25 +147,20 @@ impl Engine {
         Ok(Checks { last: last.map(instant), next, waiting: u64::try_from(waiting).unwrap_or(0) })
     }
 
-    /// How many values were written, and those that chance picks of what was written without a person.
+    /// How many values were written by themselves, and those of them that chance picks.
     async fn draw(&self, account: &AccountId, span: (i64, i64), seed: &[u8; 32]) -> Result<(i64, Vec<Drawn>), Error> {
         let (account, seed) = (account.as_str().to_owned(), *seed);
         let drawn = self.store().read(move |tx| {
             Box::pin(async move {
-                let of = store::field_writes_count(tx, &account, span).await?;
+                let by = Actor::Machine.word();
+                let of = store::field_writes_count(tx, &account, span, by).await?;
                 let mut drawn: Vec<Drawn> = Vec::new();
                 for place in spot::places(&seed, u64::try_from(of).unwrap_or(0), LOOKS_MAX) {
                     if drawn.len() >= SAMPLE {
                         break;
                     }
                     let place = i64::try_from(place).unwrap_or(i64::MAX);
-                    let Some(write) = store::field_write_nth(tx, &account, span, place).await? else { continue };
-                    if write.actor != Actor::Machine.word()
-                        || write.field.is_empty()
-                        || !write.clause.starts_with("field.")
-                    {
-                        continue;
-                    }
+                    let Some(write) = store::field_write_nth(tx, &account, span, by, place).await? else { continue };
                     let Some(document) = &write.is_doc else { continue };
                     let value = store::document_get(tx, &account, document).await?.and_then(|d| d.body);
                     let Some(value) = value.filter(|value| !value.trim().is_empty()) else { continue };
@@ -310,7 +305,7 @@ fn asked(
         // The transcript has the words, as long as it is kept.
         quote: None,
         reason: format!(
-            "chance picked it from the {of} values that were written in {days} days; nothing waits for the answer"
+            "chance picked it from the {of} values that were written by themselves in {days} days; nothing waits for the answer"
         ),
         clause: write.clause.clone(),
         choices: Vec::new(),

@@ -101,12 +101,12 @@ async fn on_the_seventh_day_a_sample_awaits_verdicts_and_the_chain_says_how_chan
     let all = world
         .write(move |tx| Box::pin(async move { store::field_writes_between(tx, &id, span, None, None, 1_000).await }))
         .await;
+    let all: Vec<_> = all.into_iter().filter(|w| w.actor == "AI" && w.clause.starts_with("field.")).collect();
+    assert_eq!(of, all.len() as u64, "nothing else is counted, or has a place");
     let by_chance: Vec<String> = places.iter().map(|at| all[usize::try_from(*at).unwrap()].property.clone()).collect();
     let picked: Vec<String> =
         entry.body["picked"].as_array().unwrap().iter().map(|p| p["property"].as_str().unwrap().to_owned()).collect();
-    let eligible: Vec<String> =
-        by_chance.into_iter().filter(|property| picked.contains(property)).take(SAMPLE).collect();
-    assert_eq!(eligible, picked, "in the order in which chance had them");
+    assert_eq!(by_chance[..by_chance.len().min(SAMPLE)], picked, "in the order in which chance had them");
     assert!(world.engine.verify(&world.account).await.unwrap().ok);
 }
 

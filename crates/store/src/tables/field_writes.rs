@@ -134,6 +134,13 @@ macro_rules! columns {
     };
 }
 
+/// Values that an actor wrote to fields of a contract.
+macro_rules! by_clause {
+    () => {
+        "account = $1 AND at >= $2 AND at < $3 AND actor = $4 AND clause LIKE 'field.%' AND field <> '' AND is_doc IS NOT NULL"
+    };
+}
+
 pub(crate) const FIELD_WRITES_PUT: ManyRows = ManyRows {
     name: "FIELD_WRITES_PUT",
     head: concat!("INSERT INTO field_writes (", columns!(), ")"),
@@ -157,9 +164,9 @@ statements! {
         ORDER BY at, inquiry, seq, property LIMIT $6");
     FIELD_WRITES_OF_RECORD = concat!("SELECT ", columns!(), " FROM field_writes WHERE account = $1 AND object = $2 AND record = $3 \
         ORDER BY at, inquiry, seq, property");
-    FIELD_WRITES_COUNT = "SELECT COUNT(*) FROM field_writes WHERE account = $1 AND at >= $2 AND at < $3";
-    FIELD_WRITE_NTH = concat!("SELECT ", columns!(), " FROM field_writes WHERE account = $1 AND at >= $2 AND at < $3 \
-        ORDER BY at, inquiry, seq, property LIMIT 1 OFFSET $4");
+    FIELD_WRITES_COUNT = concat!("SELECT COUNT(*) FROM field_writes WHERE ", by_clause!());
+    FIELD_WRITE_NTH = concat!("SELECT ", columns!(), " FROM field_writes WHERE ", by_clause!(), " \
+        ORDER BY at, inquiry, seq, property LIMIT 1 OFFSET $5");
     FIELD_WRITES_PER_FIELD = "SELECT field, COUNT(*) AS written FROM field_writes WHERE account = $1 AND at >= $2 AND at < $3 \
         AND clause NOT LIKE 'rollback.%' GROUP BY field ORDER BY field";
     CORRECTED_BETWEEN = "SELECT c.inquiry, c.property, c.kind, c.value_doc, c.by_id, c.seen_at, w.at, w.object, w.record, w.field, \
@@ -257,9 +264,14 @@ pub async fn corrections_of(tx: &mut Tx, account: &str, inquiry: &str) -> Result
     rows!(tx, CorrectionRow, CORRECTIONS_OF, account, inquiry)
 }
 
-/// How many properties were written, confirmed from one instant to before another.
-pub async fn field_writes_count(tx: &mut Tx, account: &str, (since, until): (i64, i64)) -> Result<i64, Error> {
-    crate::tx::value!(tx, i64, FIELD_WRITES_COUNT, account, since, until)
+/// How many values that actor wrote by a clause to a field, confirmed from one instant to before another; what was emptied is none.
+pub async fn field_writes_count(
+    tx: &mut Tx,
+    account: &str,
+    (since, until): (i64, i64),
+    actor: &str,
+) -> Result<i64, Error> {
+    crate::tx::value!(tx, i64, FIELD_WRITES_COUNT, account, since, until, actor)
 }
 
 /// The one at that place among them, counted from 0, oldest first.
@@ -267,9 +279,10 @@ pub async fn field_write_nth(
     tx: &mut Tx,
     account: &str,
     (since, until): (i64, i64),
+    actor: &str,
     place: i64,
 ) -> Result<Option<FieldWriteRow>, Error> {
-    crate::tx::row!(tx, FieldWriteRow, FIELD_WRITE_NTH, account, since, until, place)
+    crate::tx::row!(tx, FieldWriteRow, FIELD_WRITE_NTH, account, since, until, actor, place)
 }
 
 /// How many values were written to each field, confirmed from one instant to before another; what rollbacks put back is none.

@@ -774,14 +774,28 @@ on_both!(what_was_written_is_found_by_inquiry_record_version_and_time, |store| {
     assert_eq!(look!(store, |tx| corrections_since(tx, "a", 103, 10).await).unwrap(), []);
 
     // Counted, drawn by place, and joined with what people put in their place.
-    let count = async |since, until| look!(store, |tx| field_writes_count(tx, "a", (since, until)).await).unwrap();
+    let count =
+        async |since, until| look!(store, |tx| field_writes_count(tx, "a", (since, until), "AI").await).unwrap();
     assert_eq!((count(0, 1_000).await, count(103, 1_000).await, count(0, 102).await), (3, 1, 0));
-    let nth = async |n| look!(store, |tx| field_write_nth(tx, "a", (0, 1_000), n).await).unwrap();
+    let nth = async |n| look!(store, |tx| field_write_nth(tx, "a", (0, 1_000), "AI", n).await).unwrap();
     assert_eq!((nth(0).await.as_ref(), nth(2).await.as_ref(), nth(3).await), (all.first(), all.last(), None));
     let back = FieldWriteRow { clause: "rollback.rb_source".into(), ..seeds::field_write("a", 4, "rb_source") };
     assert_eq!(unit!(store, |tx| field_writes_put_once(tx, &[back]).await), Ok(1));
     let per = look!(store, |tx| field_writes_per_field(tx, "a", (0, 1_000)).await).unwrap();
     assert_eq!(per, [WrittenCount { field: "urgency".into(), written: 3 }], "what was put back was not written");
+    // What nobody can be asked about has no place among them: what a person decided, what no field stands behind, what was emptied, what
+    // a rollback put back.
+    let other = |property: &str| seeds::field_write("a", 1, property);
+    let others = [
+        FieldWriteRow { actor: "human-approved AI".into(), ..other("rb_a") },
+        FieldWriteRow { field: String::new(), ..other("rb_b") },
+        FieldWriteRow { clause: "workflow.contact".into(), ..other("rb_c") },
+        FieldWriteRow { is_doc: None, ..other("rb_d") },
+    ];
+    assert_eq!(unit!(store, |tx| field_writes_put_once(tx, &others).await), Ok(4));
+    assert_eq!((count(0, 1_000).await, nth(0).await.as_ref(), nth(3).await), (3, all.first(), None));
+    let by_people = look!(store, |tx| field_writes_count(tx, "a", (0, 1_000), "human-approved AI").await);
+    assert_eq!(by_people, Ok(1));
     let corrected =
         async |since, until| look!(store, |tx| corrected_between(tx, "a", (since, until), 10).await).unwrap();
     let one = corrected(102, 103).await;
