@@ -61,7 +61,7 @@ impl Engine {
         }
         let week = now.checked_sub(SignedDuration::from_hours(24 * EVERY_DAYS)).unwrap_or(now);
         // The first sample is of everything that was written before it.
-        let since = checks.last.map_or(instant(0), |last| last.max(week));
+        let since = checks.last.map_or(instant(account.created_at), |last| last.max(week));
         let seed: [u8; 32] = self.random();
         let (of, drawn) = self.draw(&id, (micros(since), micros(now)), &seed).await?;
         let facts = self.facts(&id).await?;

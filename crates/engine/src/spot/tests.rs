@@ -85,6 +85,7 @@ async fn on_the_seventh_day_a_sample_awaits_verdicts_and_the_chain_says_how_chan
     // What is asked is what was written, with the words it was heard in; nothing in the inquiry waits for it.
     let urgency = asked.iter().find(|r| r.field.as_deref() == Some("urgency")).unwrap();
     assert!(urgency.evidence.is_some() && urgency.confidence.is_some(), "{urgency:?}");
+    assert!(urgency.reason.contains("values that were written by themselves in 7 days;"), "{}", urgency.reason);
     assert_eq!(urgency.contract.as_ref().unwrap().version, 2);
     assert!(!urgency.sentence.is_empty() && urgency.checks.as_ref().unwrap().record == "501");
     let of = world.engine.inquiry(&world.account, &inquiry).await.unwrap().unwrap();

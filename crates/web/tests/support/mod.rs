@@ -407,7 +407,7 @@ impl House {
             id: account.clone(),
             name: name.into(),
             salt: String::from_utf8(self.salt.0.clone()).unwrap(),
-            created_at: at,
+            created_at: at - 4 * 24 * 3_600_000_000,
         };
         let lane = self.lane.to_string();
         store
