@@ -5,7 +5,7 @@
 //! that the same look leads to; a node that dies in between looks again and notes the same.
 
 use crate::facts::AccountFacts;
-use crate::inquire::put_documents;
+use crate::inquire::{KeptDays, put_documents};
 use crate::{Engine, Error, micros};
 use jiff::Timestamp;
 use ringback_core::crm::{Object, Properties, Record, Setter};
@@ -122,19 +122,33 @@ impl Engine {
         rows: Vec<(CorrectionRow, Option<Document>)>,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let (rows, documents): (Vec<CorrectionRow>, Vec<Option<Document>>) = rows.into_iter().unzip();
-        let documents: Vec<Document> = documents.into_iter().flatten().collect();
-        let (account, days) = (facts.account.as_str().to_owned(), facts.days);
+        let days = facts.days;
         self.store()
             .write(Site::Other, move |tx| {
                 Box::pin(async move {
-                    put_documents(tx, &account, days, documents, now).await?;
-                    store::corrections_put_once(tx, &rows).await.map(|_| ())
+                    for noted in rows {
+                        put_once(tx, days, noted, now).await?;
+                    }
+                    Ok(())
                 })
             })
             .await?;
         Ok(())
     }
+}
+
+/// Stores a correction that is not noted yet, and its value with it. The value of one that is noted already is not kept: nothing would lead to it when
+/// its person is erased.
+pub(crate) async fn put_once(
+    tx: &mut Tx,
+    days: KeptDays,
+    (row, document): (CorrectionRow, Option<Document>),
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    if store::corrections_put_once(tx, std::slice::from_ref(&row)).await? == 1 {
+        put_documents(tx, &row.account, days, document.into_iter().collect(), now).await?;
+    }
+    Ok(())
 }
 
 /// Our last writes to these records where a person's value stands now, with that value.

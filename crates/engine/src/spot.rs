@@ -4,9 +4,9 @@
 //! What was picked stands in the account's chain with the seed that picked it, so that the choice can be made again. Each value becomes a question
 //! beside the others; nothing waits for its answer. A wrong one is noted as a correction of that write, and taking it back is offered.
 
-use crate::corrections::{By, correction};
+use crate::corrections::{By, correction, put_once};
 use crate::facts::AccountFacts;
-use crate::inquire::{MEETINGS_MAX, corrupt, put_documents};
+use crate::inquire::{MEETINGS_MAX, corrupt};
 use crate::reviews::overtaken;
 use crate::{Engine, Error, instant, micros};
 use jiff::{SignedDuration, Timestamp};
@@ -233,9 +233,8 @@ impl Engine {
                         if !store::review_decide_if_open(tx, &of, &name, &digest, &decision).await? {
                             return Ok(false);
                         }
-                        if let Some((correction, document)) = noted {
-                            put_documents(tx, &of, days, document.into_iter().collect(), now).await?;
-                            store::corrections_put_once(tx, &[correction]).await?;
+                        if let Some(noted) = noted {
+                            put_once(tx, days, noted, now).await?;
                         }
                         chain.tell(tx, vec![draft]).await?;
                         Ok(true)

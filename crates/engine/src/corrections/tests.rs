@@ -83,6 +83,12 @@ async fn what_a_person_put_in_place_of_our_value_is_noted_once_whenever_it_is_se
     look(&world, &inquiry, lane, "rb_reason_code", "complaint", Some(Setter::Person)).await;
     look(&world, &inquiry, lane, "rb_reason_code", "cancellation", Some(Setter::Person)).await;
     assert_eq!(noted(&world, &inquiry).await, one, "a write is corrected once, by what was seen first");
+    // A value that no correction leads to would outlive its person.
+    let kept = |value: &str| world.all_text().lines().any(|line| line == value);
+    assert_eq!((kept("complaint"), kept("cancellation")), (true, false));
+    world.close(&inquiry).await;
+    world.engine.erase_person(&world.account, &world.person(), "asked").await.unwrap();
+    assert!(!kept("complaint"));
 }
 
 #[tokio::test]

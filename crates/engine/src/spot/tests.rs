@@ -194,6 +194,26 @@ async fn a_wrong_value_is_noted_as_a_correction_of_that_write_and_taking_it_back
 }
 
 #[tokio::test]
+async fn a_right_value_that_comes_after_another_correction_does_not_outlive_its_person() {
+    let world = world().await;
+    let inquiry = written(&world, "1").await;
+    world.clock.forward(days(7));
+    draw(&world).await;
+    let asked = waiting(&world).await;
+    let urgency = asked.iter().find(|r| r.field.as_deref() == Some("urgency")).unwrap();
+    let checked = urgency.checks.clone().unwrap();
+    let facts = world.engine.facts(&world.account).await.unwrap();
+    let place = (inquiry.as_str(), checked.seq, checked.property.as_str());
+    let seen = correction(&facts, place, crate::corrections::By::Found, Some("this_week"), "", world.engine.now());
+    world.engine.put_corrections(&facts, vec![seen], world.engine.now()).await.unwrap();
+    decide(&world, urgency, Choice::Edit { value: "nurture".into() }).await.unwrap();
+    world.close(&inquiry).await;
+    world.engine.erase_person(&world.account, &world.person(), "asked").await.unwrap();
+    let left = world.all_text();
+    assert_eq!(left.lines().find(|line| ["this_week", "nurture"].contains(line)), None);
+}
+
+#[tokio::test]
 async fn what_people_decided_is_not_checked_again_and_a_week_without_writes_draws_nothing() {
     let world = world().await;
     let inquiry = written(&world, "1").await;
