@@ -19,9 +19,12 @@ use ringback_core::ledger::Draft;
 use ringback_core::plan::{Actor, ContractRef, Evidence, Source};
 use ringback_core::rollback::Scope;
 use ringback_core::spot::{self, ALWAYS_DAYS, Checked, EVERY_DAYS, SAMPLE, WAITING_MAX};
-use ringback_store::{self as store, AccountRow, ContractRow, EntryRow, FieldWriteRow, ReviewRow, Site, Tx};
+use ringback_store::{
+    self as store, AccountRow, ContractRow, EntryRow, FieldWriteRow, InquiryRow, ReviewRow, Site, Tx,
+};
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Until when samples were drawn, as a cursor of the account.
 const CURSOR: &str = "spot_check";
@@ -39,25 +42,46 @@ pub struct Checks {
     pub waiting: u64,
 }
 
+/// What chance picked, with its entry in the account's chain, ready to be asked.
+struct Sample {
+    account: AccountId,
+    /// Until when samples had been drawn before.
+    before: Option<i64>,
+    now: Timestamp,
+    reviews: Vec<ReviewRow>,
+    /// Whose values they are, as they were read with them.
+    inquiries: Vec<InquiryRow>,
+    draft: Draft,
+}
+
 /// A value that was drawn, with everything its question needs.
 struct Drawn {
     write: FieldWriteRow,
     value: String,
     entry: Option<EntryRow>,
+    inquiry: InquiryRow,
 }
 
 impl Engine {
     /// Draws this week's sample if it is due; gives how many values wait for a verdict because of it.
     pub async fn spot_check(&self, account: &AccountRow) -> Result<usize, Error> {
+        match self.sample(account).await? {
+            Some(sample) => self.ask_about(sample).await,
+            None => Ok(0),
+        }
+    }
+
+    /// This week's sample, if it is due.
+    async fn sample(&self, account: &AccountRow) -> Result<Option<Sample>, Error> {
         let id = AccountId::from_text(account.id.clone());
         let now = self.now();
         let checks = self.spot_checks(&id).await?;
         if now < checks.next {
-            return Ok(0);
+            return Ok(None);
         }
         let young = days_between(instant(account.created_at), now) < ALWAYS_DAYS;
         if !young && checks.waiting >= WAITING_MAX as u64 {
-            return Ok(0);
+            return Ok(None);
         }
         let week = now.checked_sub(SignedDuration::from_hours(24 * EVERY_DAYS)).unwrap_or(now);
         // The first sample is of everything that was written before it.
@@ -81,7 +105,16 @@ impl Engine {
             .with("written", of)
             .with("seed", hex(&seed))
             .with("picked", &picked);
-        let (count, before, chain) = (reviews.len(), checks.last.map(micros), self.chain(&id));
+        let inquiries: BTreeMap<String, InquiryRow> =
+            drawn.into_iter().map(|drawn| (drawn.inquiry.id.clone(), drawn.inquiry)).collect();
+        let (before, inquiries) = (checks.last.map(micros), inquiries.into_values().collect());
+        Ok(Some(Sample { account: id, before, now, reviews, inquiries, draft }))
+    }
+
+    /// Asks about a sample, unless another node has drawn one meanwhile; gives how many values wait for a verdict because of it.
+    async fn ask_about(&self, sample: Sample) -> Result<usize, Error> {
+        let Sample { account: id, before, now, reviews, inquiries, draft } = sample;
+        let (count, chain) = (reviews.len(), self.chain(&id));
         let done = self
             .store()
             .write(Site::Setup, move |tx| {
@@ -90,6 +123,13 @@ impl Engine {
                     // Another node may have drawn it meanwhile.
                     if cursor(tx, account).await? != before {
                         return Ok(false);
+                    }
+                    // Whoever was forgotten since it was drawn is not asked about; and who erases now finds the questions, or comes to this and begins
+                    // again.
+                    for row in &inquiries {
+                        if !store::inquiry_update_if(tx, row).await? {
+                            return Err(store::Error::Conflict);
+                        }
                     }
                     // Where nothing was written there was nothing to choose, and nothing to tell.
                     if !reviews.is_empty() {
@@ -104,7 +144,7 @@ impl Engine {
             })
             .await;
         match done {
-            // Somebody else's entry came first: the next round looks again.
+            // Somebody else's entry came first, or one of the inquiries moved: the next round looks again.
             Err(store::Error::Conflict) | Ok(false) => Ok(0),
             Err(error) => Err(error.into()),
             Ok(true) => {
@@ -166,7 +206,8 @@ impl Engine {
                     let Some(value) = value.filter(|value| !value.trim().is_empty()) else { continue };
                     let chain = store::entries_of(tx, &account, &write.inquiry).await?;
                     let entry = chain.into_iter().find(|entry| entry.seq == write.seq);
-                    drawn.push(Drawn { write, value, entry });
+                    let Some(inquiry) = store::inquiry_get(tx, &account, &write.inquiry).await? else { continue };
+                    drawn.push(Drawn { write, value, entry, inquiry });
                 }
                 Ok((of, drawn))
             })
@@ -277,7 +318,7 @@ fn asked(
     (since, now): (Timestamp, Timestamp),
     of: i64,
 ) -> Result<ReviewRow, store::Error> {
-    let Drawn { write, value, entry } = drawn;
+    let Drawn { write, value, entry, .. } = drawn;
     let inquiry = InquiryId::from_text(write.inquiry.clone());
     let body: Value = entry.as_ref().and_then(|e| serde_json::from_str(&e.body).ok()).unwrap_or_default();
     let told = &body["fields"][&write.property];

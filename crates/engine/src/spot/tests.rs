@@ -239,6 +239,24 @@ async fn what_people_decided_is_not_checked_again_and_a_week_without_writes_draw
 }
 
 #[tokio::test]
+async fn whoever_is_forgotten_while_a_sample_is_drawn_is_not_asked_about() {
+    let world = world().await;
+    let inquiry = written(&world, "1").await;
+    world.close(&inquiry).await;
+    world.clock.forward(days(7));
+    let sample = world.engine.sample(&account(&world).await).await.unwrap().unwrap();
+    assert!(sample.reviews.len() > 1);
+    world.engine.erase_person(&world.account, &world.person(), "asked").await.unwrap();
+    let before = world.all_text();
+    assert_eq!(world.engine.ask_about(sample).await.unwrap(), 0);
+    assert_eq!(world.all_text(), before, "nothing of it is kept");
+    // The next round draws from what is left, and there is nothing.
+    assert_eq!(draw(&world).await, 0);
+    assert_eq!(world.engine.spot_checks(&world.account).await.unwrap().last, Some(world.engine.now()));
+    assert!(world.engine.verify(&world.account).await.unwrap().ok);
+}
+
+#[tokio::test]
 async fn in_the_first_month_a_sample_is_drawn_always_and_later_only_if_somebody_looks_at_them() {
     let world = world().await;
     written(&world, "1").await;
