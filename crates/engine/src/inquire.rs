@@ -177,6 +177,12 @@ impl Decided {
         self.steps.iter().filter_map(|s| s.plan.as_ref()).flat_map(|p| &p.effects).map(|(_, effect)| effect)
     }
 
+    /// The same, for events that take an opt-out back: only what was kept then is taken back ([`Keep::taking_back`]).
+    pub(crate) fn taking_back(mut self, seen: Option<String>) -> Self {
+        self.keep = self.keep.map(|keep| keep.taking_back(seen));
+        self
+    }
+
     /// Stores all of it in this unit, and what it means for the person with it. [`store::Error::Conflict`] when the inquiry has moved since it was
     /// read: read and decide again.
     pub(crate) async fn store(&self, tx: &mut Tx, facts: &AccountFacts, now: Timestamp) -> Result<(), store::Error> {

@@ -93,6 +93,11 @@ pub(crate) mod support {
 
         /// An account with an applied contract and a CRM that answers so.
         pub(crate) async fn with(answer: Answer) -> Self {
+            Self::over(Arc::new(TestTransport(answer))).await
+        }
+
+        /// The same with whoever makes the exchanges.
+        pub(crate) async fn over(transport: Arc<dyn Transport>) -> Self {
             let dir = tempfile::tempdir().unwrap();
             let url = format!("sqlite://{}", dir.path().join("ringback.db").display());
             let store = Store::open(Options::new(&url)).await.unwrap();
@@ -101,7 +106,7 @@ pub(crate) mod support {
                 store,
                 clock: clock.clone(),
                 chance: Arc::new(TestChance::default()),
-                transport: Arc::new(TestTransport(answer)),
+                transport,
                 mailer: Arc::new(NoMailer),
                 keyring: Keyring::generate([7; 32]),
                 settings: Settings::default(),

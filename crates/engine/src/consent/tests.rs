@@ -2,13 +2,16 @@
 
 use super::*;
 use crate::audit::tests::support::{NUMBER, World};
+use crate::http::{Fault, Outgoing, Transport};
+use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 use ringback_core::crm::Record;
 use ringback_core::decide::suppressed;
 use ringback_core::followup::calendar::{Block, Calendar, Week};
-use ringback_core::http::RawRequest;
+use ringback_core::http::{HttpReply, RawRequest};
 use ringback_core::inquiry::{CallbackResult, Choice, ReviewKind};
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 
 const NORTH: &str = "+16025550100";
 const SOUTH: &str = "+16025550200";
@@ -18,9 +21,28 @@ fn ann() -> UserId {
     UserId::from_text("user_ann")
 }
 
-/// An account with two locations, each with a line, and a phone system that sends what was said.
+/// A CRM that gives no answer; while it is asked, something happens once.
+#[derive(Default)]
+struct Meanwhile(Mutex<Option<BoxFuture<'static, ()>>>);
+
+impl Transport for Meanwhile {
+    fn send<'a>(&'a self, _: Outgoing<'a>) -> BoxFuture<'a, Result<HttpReply, Fault>> {
+        let happens = self.0.lock().unwrap().take();
+        Box::pin(async move {
+            if let Some(happens) = happens {
+                happens.await;
+            }
+            Err(Fault::TimedOut)
+        })
+    }
+}
+
 async fn world() -> World {
-    let world = World::new().await;
+    furnished(World::new().await).await
+}
+
+/// An account with two locations, each with a line, and a phone system that sends what was said.
+async fn furnished(world: World) -> World {
     let mut rows: Vec<(&'static str, String, Value)> = Vec::new();
     for (slug, number) in [("north", NORTH), ("south", SOUTH)] {
         let id = format!("loc_{slug}");
@@ -246,21 +268,91 @@ async fn being_forgotten_is_no_consent() {
     assert!(world.engine.verify(&world.account).await.unwrap().ok);
 }
 
+/// Two inquiries of a caller who said stop in the first, whose record is looked at before anything is taken back, and what happens meanwhile.
+async fn while_asked() -> (World, Arc<Meanwhile>, InquiryId, InquiryId) {
+    let asked = Arc::new(Meanwhile::default());
+    let world = furnished(World::over(asked.clone()).await).await;
+    let first = rings(&world, "c1", NORTH, Some(NUMBER), STOP).await;
+    let find = world.effect(&first, "find").await;
+    let record =
+        Record { id: "512".into(), properties: [("phone".to_owned(), NUMBER.to_owned())].into(), ..Record::default() };
+    let read_at = world.engine.now();
+    world.act(&first, Event::Found { effect: find.id, read_at, records: vec![record], memory: Vec::new() }).await;
+    let second = rings(&world, "c2", SOUTH, Some(NUMBER), "").await;
+    (world, asked, first, second)
+}
+
+/// While the CRM is asked, somebody of the business hears it too.
+fn bob_hears_it(world: &World, asked: &Meanwhile, inquiry: &InquiryId) {
+    let (engine, account, inquiry) = (world.engine.clone(), world.account.clone(), inquiry.clone());
+    *asked.0.lock().unwrap() = Some(Box::pin(async move {
+        let bob = UserId::from_text("user_bob");
+        engine.opt_out(&account, Whose::Inquiry(&inquiry), &bob).await.unwrap();
+    }));
+}
+
 #[tokio::test]
 async fn what_is_said_while_somebody_takes_it_back_wins() {
+    let (world, asked, first, second) = while_asked().await;
+    bob_hears_it(&world, &asked, &second);
+    let clear = async || world.engine.clear_opt_out(&world.account, Whose::Inquiry(&first), "asked us", &ann()).await;
+    let meanwhile = clear().await;
+    assert!(asked.0.lock().unwrap().is_none(), "it was looked at again");
+    assert!(matches!(meanwhile, Err(Error::MovedOn(_))), "{meanwhile:?}");
+    let said = kept_now(&world).await.opted_out.unwrap();
+    assert_eq!(said.said, SaidBy::Person { by: UserId::from_text("user_bob") });
+    assert!(held(&world, &first).await && held(&world, &second).await);
+    clear().await.unwrap();
+    assert!(kept_now(&world).await.opted_out.is_none());
+    assert!(!held(&world, &first).await && !held(&world, &second).await);
+    replays(&world, &[&first, &second]).await;
+}
+
+#[tokio::test]
+async fn nothing_was_kept_and_something_is_by_then() {
+    for hears in [true, false] {
+        let (world, asked, first, second) = while_asked().await;
+        // As it stood before anything was kept with people.
+        world.tamper("DELETE FROM people");
+        world.tamper("UPDATE inquiries SET snapshot = json_remove(snapshot, '$.consent')");
+        assert!(load_it(&world, &first).await.flags().contains(FLAG) && kept_now(&world).await.is_nothing());
+        if hears {
+            bob_hears_it(&world, &asked, &second);
+        }
+        let cleared = world.engine.clear_opt_out(&world.account, Whose::Inquiry(&first), "asked us", &ann()).await;
+        if hears {
+            assert!(matches!(cleared, Err(Error::MovedOn(_))), "{cleared:?}");
+        } else {
+            cleared.unwrap();
+        }
+        assert_eq!((kept_now(&world).await.opted_out.is_some(), held(&world, &first).await), (hears, hears));
+        assert_eq!(kept_now(&world).await.cleared.is_some(), !hears);
+    }
+}
+
+#[tokio::test]
+async fn an_inquiry_that_opens_while_it_is_said_learns_of_it() {
     let world = world().await;
-    let first = rings(&world, "c1", NORTH, Some(NUMBER), STOP).await;
-    let was = kept_now(&world).await;
-    let (text, person) = (written(&was).unwrap(), world.person());
-    // Said again in another call: whoever read what stood before takes nothing back.
-    rings(&world, "c2", NORTH, Some(NUMBER), "I told you, please stop calling me.").await;
-    let changed = world
-        .write(move |tx| {
-            Box::pin(async move {
-                let cleared = written(&Consent::default())?;
-                store::person_suppression_change_if(tx, "acct_1", &person, (&text, &cleared), 1).await
-            })
-        })
-        .await;
-    assert!(!changed && kept_now(&world).await.opted_out != was.opted_out && held(&world, &first).await);
+    let first = rings(&world, "c1", NORTH, Some(NUMBER), "").await;
+    let word = Word { by: ann(), at: world.engine.now(), reason: None };
+    world.engine.keep_said(&world.account, Found::Nowhere(world.person()), word, None).await.unwrap();
+    assert!(held(&world, &first).await);
+    replays(&world, &[&first]).await;
+}
+
+#[tokio::test]
+async fn what_is_taken_back_is_what_stands_in_the_row_or_nothing_is() {
+    let world = world().await;
+    rings(&world, "c1", NORTH, Some(NUMBER), STOP).await;
+    let (facts, was) = (world.engine.facts(&world.account).await.unwrap(), kept_now(&world).await);
+    let other = written(&Consent::default()).unwrap();
+    for (seen, kept) in [(None, false), (Some(other), false), (Some(written(&was).unwrap()), true)] {
+        let (facts, now, person) = (facts.clone(), world.engine.now(), world.person());
+        let word = Word { by: ann(), at: now, reason: Some("asked us".into()) };
+        let stored = world.engine.store().write(Site::Decision, move |tx| {
+            Box::pin(async move { word.of_person(&person).0.taking_back(seen).store(tx, &facts, now).await })
+        });
+        assert_eq!(stored.await, if kept { Ok(()) } else { Err(store::Error::Conflict) });
+        assert_eq!(kept_now(&world).await == was, !kept);
+    }
 }

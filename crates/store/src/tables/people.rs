@@ -33,9 +33,19 @@ macro_rules! columns {
     };
 }
 
+macro_rules! suppress_head {
+    () => {
+        concat!(
+            "INSERT INTO people (",
+            columns!(),
+            ") VALUES ($1, $2, $3, $4, NULL, $5, '{}', '[]', $6) ON CONFLICT (account, person_key) DO "
+        )
+    };
+}
+
 statements! {
-    PERSON_SUPPRESS = concat!("INSERT INTO people (", columns!(), ") VALUES ($1, $2, $3, $4, NULL, $5, '{}', '[]', $6) \
-        ON CONFLICT (account, person_key) DO UPDATE SET suppression = excluded.suppression, updated_at = excluded.updated_at");
+    PERSON_SUPPRESS = concat!(suppress_head!(), "UPDATE SET suppression = excluded.suppression, updated_at = excluded.updated_at");
+    PERSON_SUPPRESS_ONCE = concat!(suppress_head!(), "NOTHING");
     PERSON_SUPPRESSION_CHANGE_IF = "UPDATE people SET suppression = $4, updated_at = $5 \
         WHERE account = $1 AND person_key = $2 AND suppression = $3";
     PERSON_GET = concat!("SELECT ", columns!(), " FROM people WHERE account = $1 AND person_key = $2");
@@ -51,6 +61,17 @@ pub async fn person_suppress(
     at: i64,
 ) -> Result<(), Error> {
     exec_one!(tx, PERSON_SUPPRESS, account, person_key, kind, key_id, suppression, at)
+}
+
+/// The same of somebody who has no row; `false`: they have one by now, and it stays as it is.
+pub async fn person_suppress_once(
+    tx: &mut Tx,
+    account: &str,
+    (person_key, kind, key_id): (&str, &str, &str),
+    suppression: &str,
+    at: i64,
+) -> Result<bool, Error> {
+    exec_if!(tx, PERSON_SUPPRESS_ONCE, account, person_key, kind, key_id, suppression, at)
 }
 
 /// Changes a suppression that is still the one that was read; `false` when it is another by now.

@@ -688,8 +688,13 @@ on_both!(people_reviews_keys_cursors_and_alarms, |store| {
     let cleared = PersonRow { suppression: "cleared".into(), updated_at: 220, ..suppressed };
     assert_eq!(look!(store, |tx| person_get(tx, "a", "p1").await).unwrap(), Some(cleared));
     unit!(store, |tx| person_suppress(tx, "a", ("p9", "phone", "k1"), "asked", 240).await).unwrap();
-    let unknown = look!(store, |tx| person_get(tx, "a", "p9").await).unwrap();
-    assert_eq!(unknown.map(|p| (p.suppression, p.document)), Some(("asked".into(), None)), "known by nothing else");
+    for (key, first) in [("p9", false), ("p8", true)] {
+        let once = unit!(store, |tx| person_suppress_once(tx, "a", (key, "phone", "k1"), "cleared", 250).await);
+        assert_eq!(once, Ok(first), "{key}");
+        let row = look!(store, |tx| person_get(tx, "a", key).await).unwrap().unwrap();
+        let wanted = if first { "cleared" } else { "asked" };
+        assert_eq!((row.suppression.as_str(), row.document), (wanted, None), "known by nothing else");
+    }
 
     assert_eq!(unit!(store, |tx| review_insert_once(tx, &seeds::review("a")).await), Ok(false));
     let decision = ReviewDecision { state: "approved".into(), at: 200, by: "u1".into(), decision: "{}".into() };
