@@ -1,8 +1,12 @@
 use super::*;
 use crate::audit::tests::support::World;
 use ringback_core::ensure::Receipt;
+use ringback_core::http::HttpReply;
 use ringback_core::id::{ReviewId, UserId};
 use ringback_core::inquiry::{Choice, Review};
+use ringback_core::rollback::Scope;
+use serde_json::json;
+use std::sync::{Arc, Mutex};
 
 /// A reason that a person approved, written to record 501 and read back.
 async fn written(world: &World) -> (InquiryId, String) {
@@ -89,6 +93,39 @@ async fn what_a_person_put_in_place_of_our_value_is_noted_once_whenever_it_is_se
     world.close(&inquiry).await;
     world.engine.erase_person(&world.account, &world.person(), "asked").await.unwrap();
     assert!(!kept("complaint"));
+}
+
+#[tokio::test]
+async fn a_rollback_keeps_no_value_of_what_was_corrected_before() {
+    let shown: Arc<Mutex<Properties>> = Arc::default();
+    let shows = shown.clone();
+    let world = World::with(Box::new(move |_| {
+        let properties = shows.lock().unwrap().clone();
+        let by_hand = json!({ "rb_reason_code": [{ "value": properties.get("rb_reason_code"), "sourceType": "CRM_UI",
+                              "timestamp": "2026-03-02T15:01:00Z" }] });
+        let record =
+            json!({ "id": "501", "properties": properties, "propertiesWithHistory": by_hand, "archived": false });
+        Ok(HttpReply { status: 200, headers: Vec::new(), body: record.to_string().into_bytes() })
+    }))
+    .await;
+    let (inquiry, _) = written(&world).await;
+    look(&world, &inquiry, "conn_crm", "rb_reason_code", "complaint", Some(Setter::Person)).await;
+    let one = [("rb_reason_code".to_owned(), "found".to_owned(), Some("complaint".to_owned()))];
+    assert_eq!(noted(&world, &inquiry).await, one);
+    // What we wrote stands there, and in one place what a person put there since.
+    for effect in ["contact", "fields"] {
+        let wrote = world.effect(&inquiry, effect).await;
+        shown.lock().unwrap().extend(wrote.desired.properties().unwrap().clone());
+    }
+    shown.lock().unwrap().insert("rb_reason_code".into(), "cancellation".into());
+    let scope = Scope { inquiry: Some(inquiry.clone()), ..Scope::default() };
+    let preview = world.engine.preview_rollback(&world.account, &scope).await.unwrap();
+    let spared = |field: &&crate::rollback::Shown| field.now.as_deref() == Some("cancellation");
+    assert!(preview.fields.iter().find(spared).is_some_and(|field| field.spared.is_some()), "{preview:?}");
+    let by = UserId::from_text("user_1");
+    world.engine.start_rollback(&world.account, &scope, &preview.digest, "was wrong", &by).await.unwrap();
+    assert_eq!(noted(&world, &inquiry).await, one);
+    assert!(!world.all_text().lines().any(|line| line == "cancellation"), "it would outlive its person");
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use super::preview::holds;
 use super::{HOLD, ItemField, KNOWN_EVERYWHERE_SECONDS, Shown, counts, fields_of, json_of, told};
 use crate::chain::Chain;
-use crate::corrections::{By, correction};
+use crate::corrections::{By, correction, put_once};
 use crate::facts::AccountFacts;
 use crate::fold::Looked;
-use crate::inquire::{MEETINGS_MAX, apply, corrupt, load, put_documents};
+use crate::inquire::{MEETINGS_MAX, apply, corrupt, load};
 use crate::{Engine, Error, micros};
 use jiff::{SignedDuration, Timestamp};
 use ringback_core::crm::Object;
@@ -14,7 +14,7 @@ use ringback_core::effect::LaneId;
 use ringback_core::ensure::Receipt;
 use ringback_core::id::{AccountId, InquiryId, RollbackId, StaffId, UserId};
 use ringback_core::inquiry::Event;
-use ringback_core::ledger::Draft;
+use ringback_core::ledger::{Document, Draft};
 use ringback_core::rollback::{Back, Scope, Spared, Telling, Undo};
 use ringback_store::{self as store, CorrectionRow, RollbackItemRow, RollbackRow, Site, Tx};
 use std::collections::{BTreeMap, HashMap};
@@ -77,7 +77,7 @@ impl Engine {
             done_at: None,
         };
         let facts = self.facts(account).await?;
-        let (corrections, documents) = corrections(&facts, &preview.fields, now);
+        let corrections = corrections(&facts, &preview.fields, now);
         let days = facts.days;
         let draft = Draft::new("rollback_started")
             .with("rollback", &id)
@@ -95,7 +95,7 @@ impl Engine {
         for meeting in 0..MEETINGS_MAX {
             let (row, items, holds, chain, draft) =
                 (row.clone(), items.clone(), holds.clone(), chain.clone(), draft.clone());
-            let (corrections, documents) = (corrections.clone(), documents.clone());
+            let corrections = corrections.clone();
             let begun = self
                 .store()
                 .write(Site::Rollback, move |tx| {
@@ -104,8 +104,9 @@ impl Engine {
                         for (id, body) in &holds {
                             store::roster_put(tx, &row.account, HOLD, id, body, row.due_at).await?;
                         }
-                        put_documents(tx, &row.account, days, documents, now).await?;
-                        store::corrections_put_once(tx, &corrections).await?;
+                        for noted in corrections {
+                            put_once(tx, days, noted, now).await?;
+                        }
                         chain.tell(tx, vec![draft]).await
                     })
                 })
@@ -396,19 +397,14 @@ impl Engine {
     }
 }
 
-/// What people have put in place of what we wrote, as the preview saw it, and the documents of these values.
-fn corrections(
-    facts: &AccountFacts,
-    fields: &[Shown],
-    now: Timestamp,
-) -> (Vec<CorrectionRow>, Vec<ringback_core::ledger::Document>) {
+/// What people have put in place of what we wrote, as the preview saw it, each with the document of that value.
+fn corrections(facts: &AccountFacts, fields: &[Shown], now: Timestamp) -> Vec<(CorrectionRow, Option<Document>)> {
     let spared = fields.iter().filter(|field| field.spared == Some(Spared::LaterHuman));
     let noted = spared.map(|field| {
         let write = (field.write.0.as_str(), field.write.1, field.property.as_str());
         correction(facts, write, By::Rollback, field.now.as_deref(), "", now)
     });
-    let (rows, documents): (Vec<_>, Vec<_>) = noted.unzip();
-    (rows, documents.into_iter().flatten().collect())
+    noted.collect()
 }
 
 fn items(account: &AccountId, id: &RollbackId, fields: &[Shown]) -> Result<Vec<RollbackItemRow>, Error> {
