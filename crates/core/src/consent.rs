@@ -162,6 +162,14 @@ mod tests {
     }
 
     #[test]
+    fn who_said_it_is_one_stable_word() {
+        let (call, by) = (CallId::from_text("call_1"), UserId::from_text("user_1"));
+        let crm = SaidBy::Crm { property: "DoNotCall".into() };
+        let all = [SaidBy::Caller { call }, crm, SaidBy::Person { by }];
+        assert_eq!(all.map(|said| said.word()), ["caller", "crm", "person"]);
+    }
+
+    #[test]
     fn a_wish_stands_or_was_taken_back_never_both() {
         let at: Timestamp = "2026-03-03T17:00:00Z".parse().unwrap();
         let mut consent = Consent::default();
@@ -172,9 +180,9 @@ mod tests {
             "a person of whom nothing is known keeps the old form"
         );
         consent.set(OptOut { said: SaidBy::Crm { property: "DoNotCall".into() }, at, inquiry: None });
-        assert!(consent.opted_out.is_some() && consent.cleared.is_none());
+        assert!(consent.opted_out.is_some() && consent.cleared.is_none() && !consent.is_nothing());
         consent.clear(Cleared { by: UserId::from_text("user_1"), at, inquiry: None });
-        assert!(consent.opted_out.is_none() && consent.cleared.is_some());
+        assert!(consent.opted_out.is_none() && consent.cleared.is_some() && !consent.is_nothing());
         let kept = serde_json::to_string(&consent).unwrap();
         assert_eq!(serde_json::from_str::<Consent>(&kept).unwrap(), consent);
     }

@@ -840,6 +840,14 @@ mod tests {
                 None,
             ),
             (
+                "phone here, a customer's e-mail there",
+                vec![john("1", &[]), record("2", &[mail, customer])],
+                Some("john@example.com"),
+                None,
+                K::Ambiguous,
+                None,
+            ),
+            (
                 "both keys on one of two",
                 vec![john("1", &[]), john("2", &[mail])],
                 Some("john@example.com"),
@@ -855,6 +863,7 @@ mod tests {
         }
         let both = who(&[john("1", &[]), john("2", &[customer])], None, None, None);
         assert!(both.candidates.iter().any(|c| c.record == "1" && !c.customer), "the lead is noted: {both:?}");
+        assert!(both.why.contains("wins over 1 lead(s)"), "{}", both.why);
         assert_eq!(both.kind.cohort(), Cohort::Customer);
         let contradicted = who(&[john("1", &[mail])], Some("mary@other.example"), None, None);
         assert_eq!((contradicted.agreed, contradicted.disagreed), (words(&["phone"]), words(&["email"])));
@@ -904,7 +913,13 @@ mod tests {
             region: "US",
             rules: &rules,
         };
-        assert_eq!(resolve(&base).kind, MatchKind::Ambiguous);
+        let suggested = resolve(&base);
+        assert_eq!(
+            (suggested.kind, suggested.why.as_str()),
+            (MatchKind::Ambiguous, "the contract only suggests a match by phone")
+        );
+        let several = resolve(&MatchFacts { known: Some(KnownNumber::Shared), ..base });
+        assert_eq!(several.why, "several people use this number, so it links nobody by itself");
     }
 
     /// Which keys count is the contract's to say: what it neither links nor suggests by finds nobody.
@@ -984,6 +999,15 @@ mod tests {
             ("Kathy O'Neil", "Catherine ONeil", Some(true)),
             ("Steven", "Maria", Some(false)),
             ("Maria Garcia", "Maria Lopez", Some(false)),
+            // One word that agrees is not enough, in either order.
+            ("Maria Jones", "Jones Robert", Some(false)),
+            ("R. Jones", "Maria Jones", Some(false)),
+            // What a name begins with is the name from three letters on.
+            ("Max Jones", "Maximilian Jones", Some(true)),
+            ("Ma Jones", "Maria Jones", Some(false)),
+            // A long word may be misheard in two letters, a short one in one.
+            ("Hernandez", "Fernandes", Some(true)),
+            ("Lopez", "Lobes", Some(false)),
             ("Maria", "", None),
             ("", "Maria", None),
             ("Maria", "Unknown caller", None),
@@ -992,7 +1016,7 @@ mod tests {
             assert_eq!(same_name(said, held), expect, "{said} / {held}");
         }
         assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
+        assert_eq!((distance("", "abc"), distance("abc", "")), (3, 3));
     }
 
     proptest! {

@@ -152,6 +152,23 @@ fn where_a_caller_came_from_goes_into_a_contact_of_ours_only() {
 }
 
 #[test]
+fn each_level_says_in_its_own_words_why_a_person_is_asked() {
+    for (level, words) in [
+        (Autonomy::Suggest, "every write waits for a person at this level"),
+        (
+            Autonomy::AutoLowRisk,
+            "this contract makes identity, call log and task by itself; other fields are suggested",
+        ),
+    ] {
+        let house = house(level);
+        let mut inquiry = looked(&house, NO_HEAT, vec![record("901", &[("phone", CALLER)])]).0.inquiry;
+        inquiry.claims.get_mut("urgency").unwrap().claim.confidence = crate::claim::Confidence(990);
+        let verdict = now(&inquiry, &house, "urgency").unwrap();
+        assert_eq!((verdict.because.as_str(), verdict.reason.as_str()), ("autonomy", words), "{level:?}");
+    }
+}
+
+#[test]
 fn where_a_caller_came_from_needs_the_level_that_makes_the_record() {
     for (place, field, expected) in [
         (Autonomy::Auto, None, "write"),

@@ -450,8 +450,42 @@ mod tests {
         let ask = found.ask.unwrap();
         assert_eq!(ask.candidates, [StaffId::from_text("ben"), StaffId::from_text("cora")]);
         assert_eq!(ask.clauses, ["owner.rule[1]", "owner.rule[2]"]);
+        assert_eq!(
+            found.why,
+            "owner.rule[1] and owner.rule[2] apply with the same priority and name different people; a person decides; until then it is with ana, \
+             tier 1 of the location"
+        );
+        assert!(!found.suggest_record_owner, "while it is open, nobody is told to change the record");
         let first = assign(&rules(Tie::First, &list), &facts(), &roster(), at("2026-05-20T12:00"));
         assert_eq!((owner(&first), first.provisional), ("ben", false));
+        // With nobody of tier 1 it is unowned, and the question stands all the same.
+        let mut upstairs = roster();
+        upstairs.staff.retain(|staff| staff.tier == 2);
+        upstairs.staff.push(person("dan", 2, &["corporate"], None));
+        let list = [(1, "true", "staff:cora"), (1, "true", "staff:dan")];
+        let nobody = assign(&rules(Tie::Ask, &list), &facts(), &upstairs, at("2026-05-20T12:00"));
+        assert_eq!((owner(&nobody), nobody.clause.as_str()), ("nobody", "owner.tie"));
+        assert_eq!(nobody.ask.unwrap().candidates, [StaffId::from_text("cora"), StaffId::from_text("dan")]);
+    }
+
+    #[test]
+    fn a_tier_is_the_locations_own_and_the_first_who_is_there() {
+        let mut roster = roster();
+        let tucson = Staff { locations: vec![LocationId::from_text("loc_tuc")], ..person("zoe", 1, &[], None) };
+        roster.staff.insert(0, tucson);
+        let tier1 = |roster: &Roster, when: &str| assign(&rules(Tie::Ask, &[]), &facts(), roster, at(when));
+        let noon = tier1(&roster, "2026-05-20T12:00");
+        assert_eq!((owner(&noon), &noon.backup_for), ("ana", &None));
+        assert!(noon.why.starts_with("no owner rule applies, so it goes to location:tier1: ana"), "{}", noon.why);
+        let away = |roster: &mut Roster, name: &str| {
+            roster.staff.iter_mut().filter(|s| s.name == name).for_each(|s| s.away = true);
+        };
+        away(&mut roster, "ana");
+        let found = tier1(&roster, "2026-05-20T12:00");
+        assert_eq!((owner(&found), found.backup_for.as_ref().map(StaffId::as_str)), ("ben", Some("ana")));
+        // At night nobody is on shift: of those who are not away, the first keeps it, and is nobody's backup.
+        let night = tier1(&roster, "2026-05-20T23:00");
+        assert_eq!((owner(&night), &night.backup_for), ("ben", &None));
     }
 
     #[test]
@@ -485,7 +519,10 @@ mod tests {
     fn an_existing_owner_is_never_changed_only_suggested() {
         let found = assign(&rules(Tie::Ask, &[(1, "true", "staff:ana")]), &facts(), &roster(), at("2026-05-20T12:00"));
         assert_eq!(owner(&found), "ana");
-        assert!(found.suggest_record_owner && found.why.contains("keeps its owner"), "{}", found.why);
+        assert!(found.suggest_record_owner && found.why.contains("keeps its owner, a change is only"), "{}", found.why);
+        let stranger = OwnerFacts { record_owner: Some("999"), ..facts() };
+        let found = assign(&rules(Tie::Ask, &[(1, "true", "staff:ana")]), &stranger, &roster(), at("2026-05-20T12:00"));
+        assert!(found.suggest_record_owner && found.why.contains("who is not on the roster"), "{}", found.why);
         let new = OwnerFacts { record_owner: None, match_kind: MatchKind::New, ..facts() };
         let found = assign(&rules(Tie::Ask, &[(1, "true", "staff:ana")]), &new, &roster(), at("2026-05-20T12:00"));
         assert!(!found.suggest_record_owner);

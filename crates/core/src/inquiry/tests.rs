@@ -509,9 +509,12 @@ fn an_opt_out_is_news_where_it_is_said_or_shown_first() {
     let mut call = house.call(1, "2026-03-04T17:00:00Z", Ending::Voicemail, CALLER);
     let now = call.first_received_at;
     let one = step(house.open(&call), &Event::Call { call: InquiryCall::of(&call, None) }, &facts, now);
+    let nothing = consent::Then::default();
+    let heat = house.said(&mut call, "We have no heat since last night.");
+    let heard = step(one.inquiry.clone(), &heat, &facts, now);
+    assert_eq!(consent::first_shown(&nothing, &heard.inquiry, &heat, words, now), None, "other words are no such wish");
     let read = house.said(&mut call, "We have no heat since last night. Please stop calling me.");
     let two = step(one.inquiry, &read, &facts, now);
-    let nothing = consent::Then::default();
     let news = consent::first_shown(&nothing, &two.inquiry, &read, words, now).unwrap();
     assert_eq!((&news.said, news.at), (&SaidBy::Caller { call: call.id.clone() }, call.started_at));
     assert_eq!(news.inquiry.as_ref(), Some(&two.inquiry.id));

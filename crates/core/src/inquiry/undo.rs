@@ -141,3 +141,6 @@ impl<M: Mode> Moving<'_, M> {
         self.inquiry.tellings.push(telling.clone());
     }
 }
+
+#[cfg(test)]
+mod tests;

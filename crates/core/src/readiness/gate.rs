@@ -57,7 +57,7 @@ pub fn raises(now: &Holding<'_>, next: &Holding<'_>, places: &[&str]) -> Vec<Rai
         for name in next.contract.fields.keys() {
             let known = now.contract.fields.contains_key(name).then_some(name.as_str());
             let (was, is) = (now.autonomy(place, known), next.autonomy(place, Some(name)));
-            let with_its_place = from <= was && was < is && is <= to;
+            let with_its_place = from <= was && is <= to;
             if is > was && !with_its_place {
                 found.push(Raise { place: place.to_owned(), field: Some(name.clone()), from: was, to: is });
             }
@@ -77,7 +77,7 @@ impl Readiness {
         if level == Autonomy::Auto {
             all.extend(self.minimum.iter().map(|l| ("minimum", l)));
         }
-        all.retain(|(_, l)| l.light != Light::Green && level > Autonomy::Observe);
+        all.retain(|(_, l)| l.light != Light::Green);
         all
     }
 }
