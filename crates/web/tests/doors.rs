@@ -1056,6 +1056,19 @@ async fn a_review_is_decided_about_exactly_what_was_shown() {
 }
 
 #[tokio::test]
+async fn every_kind_of_question_is_listed_by_its_word() {
+    let world = World::new().await;
+    let token = world.west.token(world.engine.store(), "read", 1).await;
+    for kind in ringback_core::inquiry::ReviewKind::ALL.map(ringback_core::inquiry::ReviewKind::word) {
+        let found = world.api(&token, &format!("/api/v1/reviews?kind={kind}")).await;
+        assert_eq!(found.status, StatusCode::OK, "{kind}: {}", found.body);
+        let asked = found.json()["data"].as_array().unwrap().clone();
+        assert!(asked.iter().all(|q| q["kind"] == kind), "{kind}: {}", found.body);
+    }
+    assert_eq!(world.api(&token, "/api/v1/reviews?kind=odd").await.code(), "RB-0131");
+}
+
+#[tokio::test]
 async fn pages_of_the_api_go_on_where_they_ended() {
     let world = World::new().await;
     let token = world.west.token(world.engine.store(), "read", 1).await;
