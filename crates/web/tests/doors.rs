@@ -1666,16 +1666,46 @@ async fn the_weekly_review_is_read_by_whoever_reads_all_and_nothing_is_turned_on
     assert_eq!(world.engine.contract(&house.account).await.unwrap().unwrap().0.version, 1);
 }
 
-#[tokio::test]
-async fn a_spot_check_is_answered_beside_the_other_questions_and_what_is_wrong_can_be_taken_back() {
-    let world = World::new().await;
-    let (house, _) = two_calls(&world).await;
+/// What chance picks a week later of what was written by itself.
+async fn spot_checked(world: &World, house: &House) -> usize {
     world.engine.project_writes(&house.account).await.unwrap();
     world.clock.0.fetch_add(7 * 24 * 3600 * 1_000_000, std::sync::atomic::Ordering::Relaxed);
     let account = house.account.to_string();
     let row =
         world.engine.store().read(move |tx| Box::pin(async move { store::account_get(tx, &account).await })).await;
-    let drawn = world.engine.spot_check(&row.unwrap().unwrap()).await.unwrap();
+    world.engine.spot_check(&row.unwrap().unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_spot_check_stands_among_the_values_also_on_the_page_of_one_caller() {
+    let world = World::new().await;
+    let (house, inquiry) = two_calls(&world).await;
+    let drawn = spot_checked(&world, &house).await;
+    let token = house.token(world.engine.store(), "read", 45).await;
+    let checks = world.api(&token, "/api/v1/reviews?kind=spot_check").await.json();
+    let checks = checks["data"].as_array().unwrap();
+    assert_eq!(checks.len(), drawn);
+    let theirs: Vec<&str> =
+        checks.iter().filter(|q| q["inquiry"] == inquiry.as_str()).map(|q| q["id"].as_str().unwrap()).collect();
+    assert!(!theirs.is_empty(), "{checks:?}");
+    let rae = world.sign_in("rae@example.com").await;
+    for path in ["/reviews".to_owned(), format!("/reviews?inquiry={inquiry}")] {
+        let page = world.page(&rae, &path).await.body;
+        let marisol = of_caller(&page, "Marisol Alvarez");
+        // Asked later than a value, it stands below it.
+        let value = marisol.find("Budget: 2,500 USD?").unwrap_or_else(|| panic!("{path}: {marisol}"));
+        for id in &theirs {
+            let check = marisol.find(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("{path}, {id}: {marisol}"));
+            assert!(check > value, "{path}: {marisol}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_spot_check_is_answered_beside_the_other_questions_and_what_is_wrong_can_be_taken_back() {
+    let world = World::new().await;
+    let (house, _) = two_calls(&world).await;
+    let drawn = spot_checked(&world, &house).await;
     assert!(drawn >= 3, "{drawn}");
     let token = house.token(world.engine.store(), "write", 45).await;
     let checks: Vec<Value> =

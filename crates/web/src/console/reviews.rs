@@ -277,9 +277,7 @@ async fn open(app: &App, session: &Session) -> Result<(Vec<Asked>, bool), Proble
 async fn of_one(app: &App, session: &Session, id: &str) -> Result<Vec<Asked>, Problem> {
     let inquiry = app.engine.inquiry(&session.account, &InquiryId::from_text(id)).await?;
     let Some(inquiry) = inquiry.filter(|i| session.sees(i.location.as_ref())) else { return Ok(Vec::new()) };
-    let inquiry = Arc::new(inquiry);
-    let one = |review: &Review| Asked { review: review.clone(), inquiry: inquiry.clone() };
-    Ok(inquiry.reviews.iter().map(one).collect())
+    Ok(app.engine.open_reviews_of(&session.account, &Arc::new(inquiry)).await?)
 }
 
 /// By caller, whoever loses most by waiting first; of one caller first who it is and what else stands before the values, then the urgency.
@@ -294,7 +292,8 @@ fn by_caller(around: &Desk<'_>, found: Vec<Asked>) -> Vec<(Card, Vec<Asked>)> {
             let inquiry = asked.first()?.inquiry.clone();
             let place = |a: &Asked| {
                 let urgency = a.review.field.as_deref() == Some("urgency");
-                (a.review.kind == ReviewKind::Field, !urgency, a.review.opened_at, a.review.id.clone())
+                let of_value = matches!(a.review.kind, ReviewKind::Field | ReviewKind::SpotCheck);
+                (of_value, !urgency, a.review.opened_at, a.review.id.clone())
             };
             asked.sort_by_key(place);
             let card = around.card(&inquiry);
