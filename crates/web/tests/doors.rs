@@ -1702,6 +1702,32 @@ async fn a_spot_check_stands_among_the_values_also_on_the_page_of_one_caller() {
 }
 
 #[tokio::test]
+async fn for_whoever_was_reached_no_clock_runs_beside_what_is_still_asked() {
+    let world = World::new().await;
+    let (house, inquiry) = two_calls(&world).await;
+    spot_checked(&world, &house).await;
+    let rae = world.sign_in("rae@example.com").await;
+    let caller = |page: &str, who: &str| {
+        let of = page.split("<section class=\"caller").find(|part| part.contains(&format!("data-open>{who}</a>")));
+        of.unwrap_or_else(|| panic!("{who}: {page}")).to_owned()
+    };
+    let marisol = caller(&world.page(&rae, "/reviews").await.body, "Marisol Alvarez");
+    assert!(marisol.starts_with(" past urgent\"") && marisol.contains("data-since"), "{marisol}");
+    let token = house.token(world.engine.store(), "write", 45).await;
+    let reached = json!({ "event": "called_back", "result": "reached", "note": null });
+    let path = format!("/api/v1/inquiries/{inquiry}/events");
+    assert_eq!(world.api_post(&token, &path, "reached", &reached).await.status, StatusCode::OK);
+    let page = world.page(&rae, "/reviews").await.body;
+    let marisol = caller(&page, "Marisol Alvarez");
+    assert!(marisol.contains("Was this right"), "it is asked all the same: {marisol}");
+    assert!(marisol.starts_with("\""), "neither late nor urgent: {marisol}");
+    for gone in ["data-since", "past due", "class=\"wait\""] {
+        assert!(!marisol.contains(gone), "{gone}: {marisol}");
+    }
+    assert!(caller(&page, "(775) 555-0177").contains("data-since"), "whoever waits still does: {page}");
+}
+
+#[tokio::test]
 async fn a_spot_check_is_answered_beside_the_other_questions_and_what_is_wrong_can_be_taken_back() {
     let world = World::new().await;
     let (house, _) = two_calls(&world).await;

@@ -43,8 +43,10 @@ struct Caller {
     card: Card,
     /// By name, else by number, else by what is known of them.
     who: String,
-    /// A workflow's record: nobody called, and no clock runs.
+    /// A workflow's record: nobody called.
     workflow: bool,
+    /// Somebody has to call them back, and a clock runs until then; of whoever was reached something may still be asked.
+    waits: bool,
     /// What was said, once, with the words that the questions are about marked.
     heard: Vec<Piece>,
     questions: Vec<Question>,
@@ -249,7 +251,7 @@ impl<'a> Desk<'a> {
 
 /// How one caller stands to another in the order in which they lose by waiting; whoever nobody has to call back comes last.
 fn order(inquiry: &Inquiry, card: &Card) -> (bool, super::cards::Order, String) {
-    (!inquiry.open() || inquiry.workflow().is_some(), card.order, card.id.clone())
+    (!inquiry.open(), card.order, card.id.clone())
 }
 
 /// The currency in which the place of an inquiry counts.
@@ -585,8 +587,9 @@ async fn caller(around: &Desk<'_>, card: Card, asked: Vec<Asked>) -> Result<Call
         _ => Vec::new(),
     };
     let workflow = inquiry.as_ref().is_some_and(|i| i.workflow().is_some());
+    let waits = inquiry.as_ref().is_some_and(|i| i.open());
     let who = questions.first().map(|q| q.who.clone()).unwrap_or_default();
-    Ok(Caller { card, who, workflow, heard, questions })
+    Ok(Caller { card, who, workflow, waits, heard, questions })
 }
 
 /// The words that a caller's questions are about, with what they are about; and where the urgency and the name were heard, which say whom to answer first.
