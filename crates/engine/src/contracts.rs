@@ -399,6 +399,15 @@ fn refusal(why: Stands, base: Option<i64>, rows: &[&ContractRow], latest: &Contr
     }
 }
 
+/// The rules of a stored version.
+///
+/// # Errors
+/// [`Error::Corrupt`] for one that cannot be read.
+pub fn read_stored(row: &ContractRow) -> Result<Contract, Error> {
+    Contract::from_stored(&row.compiled)
+        .map_err(|e| Error::Corrupt { what: format!("contract {}", row.id), why: e.to_string() })
+}
+
 /// What differs from a stored version, in sentences.
 fn changes(was: &ContractRow, is: &Contract) -> Vec<Change> {
     Contract::from_stored(&was.compiled).map(|was| diff(&was, is)).unwrap_or_default()
@@ -535,8 +544,7 @@ impl Engine {
             latest.insert(row.name.clone(), row);
         }
         let read = |row: ContractRow| {
-            let contract = Contract::from_stored(&row.compiled)
-                .map_err(|e| Error::Corrupt { what: format!("contract {}", row.id), why: e.to_string() })?;
+            let contract = read_stored(&row)?;
             let version = u32::try_from(row.version).unwrap_or(0);
             Ok((ContractRef { id: ContractId::from_text(row.id), name: row.name, version }, contract))
         };
@@ -547,6 +555,16 @@ impl Engine {
     pub async fn contract_versions(&self, account: &AccountId) -> Result<Vec<ContractRow>, Error> {
         let id = account.as_str().to_owned();
         Ok(self.store().read(move |tx| Box::pin(async move { store::contracts_all(tx, &id).await })).await?)
+    }
+
+    /// What a contract would change of the latest version of its name; `None`: there is none.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for a version that cannot be read.
+    pub async fn would_change(&self, account: &AccountId, wished: &Contract) -> Result<Option<Vec<Change>>, Error> {
+        let all = self.contract_versions(account).await?;
+        let latest = all.iter().rfind(|row| row.name == wished.name);
+        latest.map(|row| Ok(diff(&read_stored(row)?, wished))).transpose()
     }
 
     /// How the settings' file stands to what is in force: none if it says the same, or may bring its next version at the next start.

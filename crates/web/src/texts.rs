@@ -222,6 +222,7 @@ static EN: &[(&str, &str)] = &[
     ("contract.unasked", "The CRM's own fields were not compared:"),
     ("contract.version", "version"),
     ("contract.versions", "Versions"),
+    ("contract.would_be_first", "Nothing of its name came before: every rule of this text is new"),
     ("contract.would_change", "What this text changes of version"),
     ("contract.wrong", "This text cannot be used"),
     ("contract.yours", "What your text would change of what is in force"),

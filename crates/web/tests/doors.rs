@@ -499,6 +499,32 @@ async fn a_contract_is_applied_over_the_api_by_whoever_may_and_from_what_is_in_f
     assert!(versions.contains("Take back what it wrote") && versions.contains("in force"), "{versions}");
 }
 
+#[tokio::test]
+async fn the_first_contract_is_looked_at_as_the_first_and_then_comes_into_force() {
+    let world = World::new().await;
+    let store = world.engine.store();
+    let place = support::location("reno", "Reno", "America/Los_Angeles", "US", "en-US");
+    let house = House::new("silver", MONDAY.parse().unwrap(), vec![place]);
+    house.settle_without_contract(store, "Silver State Plumbing").await;
+    house.user(store, "rae@example.com", "Rae Lund", "revops", &[], "ring back").await;
+    let rae = world.sign_in("rae@example.com").await;
+    let csrf = world.csrf(&rae).await;
+    let text = ringback_core::contract::DEFAULT_TEXT.replacen("= \"auto-low-risk\"", "= \"observe\"", 1);
+    let text = text.replace(", { to = \"specialist\", after = \"20 min\" }", "");
+    let looked = world.form("/contract", &rae, &draft(&csrf, &text, 0)).await;
+    assert_eq!(looked.status, StatusCode::OK, "{}", looked.body);
+    let checked = looked.body.split("id=\"checked\"").nth(1).and_then(|s| s.split("</div>").next()).unwrap();
+    assert!(checked.contains("Nothing of its name came before"), "{checked}");
+    assert!(!checked.contains("version 0") && !checked.contains("nothing that decides"), "{checked}");
+    let confirmed = format!("{}&digest={}", draft(&csrf, &text, 0), digest_in(&looked.body));
+    let done = world.form("/contract", &rae, &confirmed).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.body);
+    // What changes nothing of a version that is there says so.
+    let again = world.form("/contract", &rae, &draft(&csrf, &format!("{text}\n# a remark\n"), 1)).await;
+    let checked = again.body.split("id=\"checked\"").nth(1).and_then(|s| s.split("</div>").next()).unwrap();
+    assert!(checked.contains("version 1: nothing that decides"), "{checked}");
+}
+
 /// The form of a contract's text.
 fn draft(csrf: &str, text: &str, base: i64) -> String {
     let text = text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();

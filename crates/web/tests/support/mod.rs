@@ -360,8 +360,27 @@ impl House {
         bytes
     }
 
-    /// Stores account, roster, contract and connections.
+    /// Stores account, roster, connections and contract.
     pub async fn settle(&self, store: &Store, name: &str) {
+        self.settle_without_contract(store, name).await;
+        let contract = store::ContractNew {
+            account: self.account.to_string(),
+            id: self.contract_ref.id.to_string(),
+            name: self.contract.name.clone(),
+            digest: self.contract.digest(),
+            source: contract::DEFAULT_TEXT.into(),
+            compiled: self.contract.stored(),
+            applied_at: self.now.as_microsecond(),
+            applied_by: "user_sample".into(),
+        };
+        let put = store.write(Site::Setup, move |tx| {
+            Box::pin(async move { store::contract_insert_next(tx, &contract).await.map(|_| ()) })
+        });
+        put.await.unwrap();
+    }
+
+    /// Stores account, roster and connections.
+    pub async fn settle_without_contract(&self, store: &Store, name: &str) {
         let account = self.account.as_str().to_owned();
         let at = self.now.as_microsecond();
         let rows: Vec<(&str, String, String)> = self
@@ -371,16 +390,6 @@ impl House {
             .map(|l| ("location", l.id.to_string(), serde_json::to_string(l).unwrap()))
             .chain(self.roster.staff.iter().map(|s| ("staff", s.id.to_string(), serde_json::to_string(s).unwrap())))
             .collect();
-        let contract = store::ContractNew {
-            account: account.clone(),
-            id: self.contract_ref.id.to_string(),
-            name: self.contract.name.clone(),
-            digest: self.contract.digest(),
-            source: contract::DEFAULT_TEXT.into(),
-            compiled: self.contract.stored(),
-            applied_at: at,
-            applied_by: "user_sample".into(),
-        };
         let connection = |id: String, name: &str, vendor: &str, kind: &str| store::ConnectionRow {
             account: account.clone(),
             id,
@@ -417,7 +426,6 @@ impl House {
                     for (kind, id, body) in rows {
                         store::roster_put(tx, &account, kind, &id, &body, at).await?;
                     }
-                    store::contract_insert_next(tx, &contract).await?;
                     for connection in &connections {
                         store::connection_upsert(tx, connection).await?;
                     }
