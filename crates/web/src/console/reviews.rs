@@ -420,8 +420,7 @@ async fn listed(
     // After a decision the page goes on with the next question, and keeps to the caller it was opened for.
     let narrowed = only.is_some();
     let only = only.filter(|_| !callers.is_empty());
-    let page = page.max(1);
-    let (callers, more) = page_of(callers, page);
+    let (callers, page, more) = page_of(callers, page);
     let here = match (only, page) {
         (Some(id), _) => format!("/reviews?inquiry={id}"),
         (None, 1) => "/reviews".to_owned(),
@@ -460,22 +459,22 @@ async fn listed(
     })
 }
 
-/// The callers of that page, the first being 1, and whether others follow.
-fn page_of(callers: Vec<(Card, Vec<Asked>)>, page: usize) -> (Vec<(Card, Vec<Asked>)>, bool) {
+/// The callers of that page, the first being 1, with its number, and whether others follow; of a page behind the last one, such as it is after its last
+/// question was answered, those of the last there is.
+fn page_of<C, Q>(callers: Vec<(C, Vec<Q>)>, page: usize) -> (Vec<(C, Vec<Q>)>, usize, bool) {
     let (mut at, mut held, mut out) = (1, 0, Vec::new());
     for (card, asked) in callers {
         if held > 0 && held + asked.len() > REVIEWS_MAX {
+            if at == page.max(1) {
+                return (out, at, true);
+            }
             (at, held) = (at + 1, 0);
-        }
-        if at > page {
-            return (out, true);
+            out.clear();
         }
         held += asked.len();
-        if at == page {
-            out.push((card, asked));
-        }
+        out.push((card, asked));
     }
-    (out, false)
+    (out, at, false)
 }
 
 /// What several questions have in common that this person may answer, the most frequent first.
@@ -1205,4 +1204,27 @@ async fn asked(app: &App, session: &Session, id: &ReviewId) -> Result<Option<Ask
     let Some(inquiry) = inquiry.filter(|i| session.sees(i.location.as_ref())) else { return Ok(None) };
     let review = serde_json::from_str(&row.body).ok();
     Ok(review.map(|review| Asked { review, inquiry: Arc::new(inquiry) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_the_last_question_of_the_last_page_the_page_before_it_is_shown() {
+        let of = |counts: &[usize], page| {
+            let callers = counts.iter().enumerate().map(|(n, count)| (n, vec![(); *count])).collect();
+            let (shown, page, more) = page_of(callers, page);
+            (shown.into_iter().map(|(n, _)| n).collect::<Vec<_>>(), page, more)
+        };
+        let counts = [20, 8, 12, 31, 1];
+        assert_eq!(of(&counts, 1), (vec![0, 1], 1, true));
+        assert_eq!(of(&counts, 2), (vec![2], 2, true));
+        assert_eq!(of(&counts, 3), (vec![3], 3, true));
+        assert_eq!(of(&counts, 4), (vec![4], 4, false));
+        assert_eq!(of(&counts[..4], 4), (vec![3], 3, false), "the last there is, not an empty one");
+        assert_eq!(of(&counts, 99), (vec![4], 4, false));
+        assert_eq!(of(&[], 4), (vec![], 1, false), "nothing waits: that is the first page");
+        assert_eq!(of(&counts, 0), (vec![0, 1], 1, true));
+    }
 }
