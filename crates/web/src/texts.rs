@@ -649,7 +649,6 @@ static EN: &[(&str, &str)] = &[
     ("rollback.begin_note", "Exactly what stands above, or nothing: if a value moves meanwhile, it is refused."),
     ("rollback.begin_title", "Do it"),
     ("rollback.by_hand", "by hand"),
-    ("rollback.by_program", "the command line or the API"),
     ("rollback.caller", "caller"),
     ("rollback.change", "Change which values"),
     ("rollback.contract", "By the contract"),

@@ -1312,6 +1312,154 @@ async fn the_document_names_every_route_and_each_route_is_there() {
 }
 
 #[tokio::test]
+async fn whoever_did_something_is_called_by_words_on_every_page() {
+    let (world, _) = World::with(true).await;
+    let (house, inquiry) = two_calls(&world).await;
+    let story = support::Story {
+        number: Some("(602) 555-0121"),
+        words: Some("Hi, this is Ida Brandt. My budget is 3000 dollars, please call me back."),
+        records: vec![("Ida", "Brandt", "customer")],
+        holds: vec![("rb_budget", "2000")],
+        approved_by: Some("tok_copper_admin"),
+        ..support::Story::default()
+    };
+    let mut west = world.west;
+    let ida = west.tell(world.engine.store(), &story).await;
+    let world = World { west, ..world };
+    let token = world.west.token(world.engine.store(), "admin", 9).await;
+    let sam = world.sign_in("sam@example.com").await;
+    let all = world.inquiries(&world.west).await;
+    let [taken, wary] = [all.iter().find(|id| **id != ida.to_string()).unwrap().clone(), ida.to_string()];
+    let took = json!({ "event": "taken" });
+    let answer = world.api_post(&token, &format!("/api/v1/inquiries/{taken}/events"), "take", &took).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let answer = world.api_post(&token, "/api/v1/opt-outs", "opt out", &json!({ "inquiry": wary })).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let scope = Scope { field: Some(FIELD.into()), ..Scope::default() };
+    let shown = world.engine.preview_rollback(&world.west.account, &scope).await.unwrap();
+    let by = UserId::from_text("user_cli");
+    let back = world.engine.start_rollback(&world.west.account, &scope, &shown.digest, "wrong", &by).await.unwrap();
+    let (program, shell) = ("a program with a token", "the command line");
+    for (path, said) in [
+        ("/".to_owned(), program),
+        (format!("/inquiries/{wary}"), program),
+        (format!("/t/contact/{RECORD}?field=rb_budget"), program),
+        ("/rollbacks".to_owned(), shell),
+        (format!("/rollbacks/{back}"), shell),
+    ] {
+        let page = world.page(&sam, &path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}: {}", page.body);
+        // The ledger itself is shown as it is kept.
+        let told = page.body.split("<ol class=\"entries\"").next().unwrap();
+        assert!(told.contains(said), "{path}: {told}");
+        for id in ["tok_copper", "user_cli", "or the API"] {
+            assert!(!told.contains(id), "{path} shows {id}: {told}");
+        }
+    }
+    // Of a correction too.
+    spot_checked(&world, &house).await;
+    let token = house.token(world.engine.store(), "admin", 45).await;
+    let checks = world.api(&token, "/api/v1/reviews?kind=spot_check").await.json();
+    let check = checks["data"].as_array().unwrap().iter().find(|q| q["inquiry"] == inquiry.as_str()).unwrap().clone();
+    let no = json!({ "choice": "reject", "reason": "no", "digest": check["digest"] });
+    let path = format!("/api/v1/reviews/{}/decide", check["id"].as_str().unwrap());
+    assert_eq!(world.api_post(&token, &path, "no", &no).await.status, StatusCode::OK);
+    world.clock.0.fetch_add(1_000_000, std::sync::atomic::Ordering::Relaxed);
+    let rae = world.sign_in("rae@example.com").await;
+    let weekly = world.page(&rae, "/reviews/weekly").await.body;
+    assert!(weekly.contains("a spot-check says so") && weekly.contains(program), "{weekly}");
+}
+
+#[tokio::test]
+async fn whom_a_workflow_is_about_is_called_alike_on_every_page() {
+    use ringback_core::inquiry::Inquiry;
+    use ringback_core::offer::Subject;
+    use ringback_core::workflow::Workflow;
+    let world = World::new().await;
+    let (account, now) = (world.west.account.clone(), MONDAY.parse().unwrap());
+    let id = InquiryId::new(now, [77; 10]);
+    let subject = Subject { email: Some("kim@example.com".into()), ..Subject::default() };
+    let of = (Workflow::OutboundResearch, subject);
+    let inquiry = Inquiry::of_workflow(id.clone(), account.clone(), of, None, None, now);
+    let snapshot = serde_json::to_string(&inquiry).unwrap();
+    let (account, name) = (account.to_string(), id.to_string());
+    let unit = world.engine.store().write(store::Site::Other, move |tx| {
+        Box::pin(async move {
+            let dead = store::effects_dead(tx, &account, 1).await?.remove(0);
+            let row = store::inquiry_get(tx, &account, &dead.inquiry).await?.unwrap();
+            let row = store::InquiryRow { id: name.clone(), snapshot, open_key: None, location: None, ..row };
+            assert!(store::inquiry_insert_once(tx, &row).await?);
+            store::effect_insert(tx, &[store::EffectRow { id: "eff_kim".into(), inquiry: name, ..dead }]).await?;
+            Ok(())
+        })
+    });
+    unit.await.unwrap();
+    let sam = world.sign_in("sam@example.com").await;
+    for path in ["/dead-letters".to_owned(), format!("/inquiries/{id}")] {
+        let page = world.page(&sam, &path).await.body;
+        assert!(page.contains("kim@example.com") && !page.contains("No caller ID"), "{path}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_figure_that_was_cut_says_so() {
+    let world = World::new().await;
+    support::earned(world.engine.store(), &world.west).await;
+    let (account, inquiry) = (world.west.account.to_string(), world.inquiries(&world.west).await.remove(0));
+    let at = MONDAY.parse::<Timestamp>().unwrap().as_microsecond() - 1;
+    let sam = world.sign_in("sam@example.com").await;
+    world.clock.0.fetch_add(1_000_000, std::sync::atomic::Ordering::Relaxed);
+    let heading = async || {
+        let page = world.page(&sam, "/reviews/weekly").await.body;
+        let (_, rest) = page.split_once("id=\"corrected\">").unwrap_or_else(|| panic!("{page}"));
+        rest.split("</h2>").next().unwrap().to_owned()
+    };
+    assert!(heading().await.contains(">1<"), "{}", heading().await);
+    let unit = world.engine.store().write(store::Site::Other, move |tx| {
+        Box::pin(async move {
+            let write = |n: i64| store::FieldWriteRow {
+                account: account.clone(),
+                inquiry: inquiry.clone(),
+                seq: 8_000 + n,
+                property: "rb_reason_code".into(),
+                at,
+                object: "contact".into(),
+                record: "10099".into(),
+                field: "reason_code".into(),
+                clause: "field.reason_code.winner".into(),
+                contract: "missed-calls".into(),
+                version: 1,
+                source: String::new(),
+                origin: String::new(),
+                actor: "AI".into(),
+                confidence: None,
+                effect: "eff_many".into(),
+                was_doc: None,
+                is_doc: None,
+            };
+            let noted = |n: i64| store::CorrectionRow {
+                account: account.clone(),
+                inquiry: inquiry.clone(),
+                seq: 8_000 + n,
+                property: "rb_reason_code".into(),
+                kind: "found".into(),
+                value_doc: None,
+                by_id: String::new(),
+                seen_at: at,
+            };
+            store::field_writes_put_once(tx, &(0..100).map(write).collect::<Vec<_>>()).await?;
+            store::corrections_put_once(tx, &(0..100).map(noted).collect::<Vec<_>>()).await?;
+            Ok(())
+        })
+    });
+    unit.await.unwrap();
+    assert!(heading().await.contains(">100+<"), "{}", heading().await);
+    let token = world.west.token(world.engine.store(), "read", 9).await;
+    let weekly = world.api(&token, "/api/v1/reviews/weekly").await.json();
+    assert_eq!((weekly["corrected"].as_array().unwrap().len(), &weekly["corrected_more"]), (100, &json!(true)));
+}
+
+#[tokio::test]
 async fn values_are_taken_back_over_the_api_about_exactly_what_was_shown() {
     let (world, shelf) = World::with(true).await;
     let store = world.engine.store();
@@ -1538,6 +1686,13 @@ async fn an_opt_out_over_the_api_is_a_programs_to_set_and_a_consent_systems_to_t
     let both = json!({ "number": number, "inquiry": "inq_x" });
     assert_eq!(world.api_post(&write, "/api/v1/opt-outs", "o5", &both).await.status, StatusCode::BAD_REQUEST);
     let other = world.north.token(store, "admin", 7).await;
+    let theirs = world.inquiries(&world.west).await.remove(0);
+    let foreign = json!({ "inquiry": theirs, "reason": "they said so" });
+    for (key, path, body) in
+        [("o6", "/api/v1/opt-outs", json!({ "inquiry": theirs })), ("o7", "/api/v1/opt-outs/clear", foreign)]
+    {
+        assert_eq!(world.api_post(&other, path, key, &body).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
     assert!(world.api(&other, path).await.json()["cleared"].is_null(), "another account knows nothing of it");
 }
 

@@ -2,7 +2,7 @@
 //! each decision with what it needs: value, confidence, current value and who set it, the rule that stopped it, and what each choice would do. What one
 //! reason stopped is also answered in one gesture, across callers.
 
-use super::cards::{Around, Card, card, percent, phone, readable_number};
+use super::cards::{Around, Card, card, percent, phone, readable_number, share};
 use super::words::{field_value, field_word, options};
 use super::{Fields, Page, Shell, back, shown};
 use crate::App;
@@ -823,13 +823,6 @@ pub(super) fn in_context(text: &str, start: u32, end: u32) -> Option<(String, St
     Some((before, part(start, end), after))
 }
 
-/// Whom a workflow's question is about, where no number and no name says so.
-pub(super) fn subject(inquiry: &Inquiry) -> Option<String> {
-    let (_, subject) = inquiry.subject()?;
-    let record = || inquiry.contact.as_ref().map(|c| &c.record).or(subject.record.as_ref());
-    subject.email.clone().or_else(|| Some(format!("{} {}", t("review.record"), record()?)))
-}
-
 /// What a yes and a no do where the step itself has nothing to show.
 fn plainly(kind: ReviewKind) -> (&'static str, &'static str) {
     match kind {
@@ -871,19 +864,11 @@ fn stopped(desk: &Desk<'_>, asked: &Asked) -> String {
                 let low = desk.level(asked).filter(|level| *level < Autonomy::Auto);
                 let at =
                     low.map_or_else(|| t("review.writes_from").to_owned(), |_| t("review.writes_at_auto").to_owned());
-                format!("{} {}; {at} {}", t("review.only"), percent(sure), per_cent(rule.write_at))
+                format!("{} {}; {at} {}", t("review.only"), percent(sure), share(rule.write_at))
             }
             _ => review.reason.clone(),
         },
         _ => review.reason.clone(),
-    }
-}
-
-/// `95 %` of thousandths.
-fn per_cent(thousandths: u16) -> String {
-    match (thousandths / 10, thousandths % 10) {
-        (whole, 0) => format!("{whole} %"),
-        (whole, rest) => format!("{whole}.{rest} %"),
     }
 }
 
@@ -949,7 +934,6 @@ fn worded(desk: &Desk<'_>, asked: &Asked, foreseen: &Does, text: Option<&str>) -
     let name = review.field.as_deref().unwrap_or_default();
     let value = |v: &String| field_value(contract, name, v, currency, (now, &wall));
     let place = inquiry.location.as_ref().and_then(|l| session.roster.location(l)).map(|l| l.name.clone());
-    let who = super::cards::name(inquiry).or_else(|| phone(inquiry)).or_else(|| subject(inquiry));
     let (before, quote, after) = around(text, review);
     let (yes, no) = plainly(review.kind);
     let field = review.kind == ReviewKind::Field;
@@ -993,7 +977,7 @@ fn worded(desk: &Desk<'_>, asked: &Asked, foreseen: &Does, text: Option<&str>) -
         id: review.id.as_str().to_owned(),
         digest: review.digest.clone(),
         inquiry: inquiry.id.as_str().to_owned(),
-        who: who.unwrap_or_else(|| t("card.no_caller").to_owned()),
+        who: super::cards::who(inquiry),
         question: question(review, contract, currency, now, &wall),
         workflow: review.workflow.map_or_else(String::new, |w| w.about().title.to_owned()),
         provider: offered_by(&review.source, now, &wall),
@@ -1157,7 +1141,7 @@ pub(crate) async fn decide_together(State(app): State<App>, session: Session, fi
     for (id, became) in refused {
         let of = asked(&app, &session, id).await?;
         let of = of.as_ref();
-        let who = of.and_then(|a| super::cards::name(&a.inquiry).or_else(|| super::cards::phone(&a.inquiry)));
+        let who = of.map_or_else(|| t("card.no_caller").to_owned(), |a| super::cards::who(&a.inquiry));
         let field = of.and_then(|a| a.review.field.as_deref()).map(field_word).unwrap_or_default();
         let why = match became {
             Became::Late { now } => match of {
@@ -1171,7 +1155,7 @@ pub(crate) async fn decide_together(State(app): State<App>, session: Session, fi
             Became::NotYours => t("review.not_yours").to_owned(),
             Became::Missing | Became::Done => t("together.missing").to_owned(),
         };
-        not.push((who.unwrap_or_else(|| t("card.no_caller").to_owned()), field, why));
+        not.push((who, field, why));
     }
     let shell = Shell::of(&app, &session, "reviews", t("reviews.title")).await?;
     let page = shown(&Told { shell, done, approved, not })?;
