@@ -2087,7 +2087,7 @@ async fn for_whoever_was_reached_no_clock_runs_beside_what_is_still_asked() {
     let page = world.page(&rae, "/reviews").await.body;
     let marisol = caller(&page, "Marisol Alvarez");
     assert!(marisol.contains("Was this right"), "it is asked all the same: {marisol}");
-    assert!(marisol.starts_with("\""), "neither late nor urgent: {marisol}");
+    assert!(marisol.starts_with('"'), "neither late nor urgent: {marisol}");
     for gone in ["data-since", "past due", "class=\"wait\""] {
         assert!(!marisol.contains(gone), "{gone}: {marisol}");
     }

@@ -88,7 +88,7 @@ fn operation_id(route: &Route) -> String {
 
 fn all_schemas() -> Value {
     let mut all = schemas();
-    for more in [rollback_schemas(), trace_schemas(), consent_schemas(), learned_schemas()] {
+    for more in [contract_schemas(), rollback_schemas(), trace_schemas(), consent_schemas(), learned_schemas()] {
         if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
             all.extend(more);
         }
@@ -182,6 +182,37 @@ fn learned_schemas() -> Value {
             "offers": array(), "changes": array(), "lines": array(), "text": text() } },
         "PromotionConfirmed": { "type": "object", "required": ["fields", "base", "digest"], "additionalProperties": false, "properties": {
             "fields": fields(), "base": { "type": "integer", "description": "of the draft that was looked at" }, "digest": text() } },
+    })
+}
+
+/// What is said and answered about rules that are to come into force, and how much happens by itself.
+fn contract_schemas() -> Value {
+    let any = || json!({ "type": "object" });
+    let array = || json!({ "type": "array", "items": { "type": "object" } });
+    json!({
+        "ContractText": { "type": "object", "required": ["text", "base"], "additionalProperties": false, "properties": {
+            "text": { "type": "string", "description": "the whole contract, TOML" },
+            "base": { "type": "integer", "minimum": 0, "description": "the version that it was made from; 0 if there is none of its name" } } },
+        "ContractApplied": { "type": "object", "required": ["contract", "changes"], "properties": {
+            "contract": any(), "changes": { "type": "array", "items": any() }, "decides_calls": { "type": "boolean" },
+            "crm": { "type": ["string", "null"], "description": "why the CRM's own properties were not compared, if they were not" } } },
+        "BacktestAsked": { "type": "object", "required": ["text"], "additionalProperties": false, "properties": {
+            "text": { "type": "string", "description": "the whole draft, TOML" },
+            "days": { "type": "integer", "minimum": 1, "maximum": 3660, "description": "calls of so many days; 30 if absent" },
+            "location": { "type": "string", "description": "only the calls of this location, by its slug" },
+            "limit": { "type": "integer", "minimum": 1, "description": "at most so many inquiries, the newest; 20000 if absent" } } },
+        "Backtest": any(),
+        "LevelAsked": { "type": "object", "required": ["level"], "additionalProperties": false, "properties": {
+            "level": { "type": "string", "enum": ["observe", "suggest", "auto-low-risk", "auto"] },
+            "location": { "type": "string", "description": "its slug; everywhere, if absent" },
+            "contract": { "type": "string", "description": "the one that decides about calls, if absent" },
+            "reason": { "type": "string" },
+            "answer_for": { "type": "array", "items": { "type": "integer" },
+                "description": "guarantees that this person answers for, because the receiver can show nothing of them" } } },
+        "Levels": { "type": "object", "required": ["levels"], "properties": { "levels": array() } },
+        "Readiness": { "type": "object", "required": ["guarantees", "minimum", "not_ready", "decided", "levels"], "properties": {
+            "guarantees": array(), "minimum": array(), "not_ready": array(), "levels": array(),
+            "decided": { "type": "array", "items": { "type": "object" }, "description": "what has to be in writing before a pilot" } } },
     })
 }
 
@@ -288,29 +319,6 @@ fn schemas() -> Value {
             "seq": { "type": "integer" }, "day": text(), "revision": { "type": "integer" }, "made_at": text(), "key_id": text(),
             "hash": text(), "previous": text(), "summary": any(),
             "file": { "type": "string", "description": "the signed file, line by line; of one proof only" } } },
-        "ContractText": { "type": "object", "required": ["text", "base"], "additionalProperties": false, "properties": {
-            "text": { "type": "string", "description": "the whole contract, TOML" },
-            "base": { "type": "integer", "minimum": 0, "description": "the version that it was made from; 0 if there is none of its name" } } },
-        "ContractApplied": { "type": "object", "required": ["contract", "changes"], "properties": {
-            "contract": any(), "changes": { "type": "array", "items": any() }, "decides_calls": { "type": "boolean" },
-            "crm": { "type": ["string", "null"], "description": "why the CRM's own properties were not compared, if they were not" } } },
-        "BacktestAsked": { "type": "object", "required": ["text"], "additionalProperties": false, "properties": {
-            "text": { "type": "string", "description": "the whole draft, TOML" },
-            "days": { "type": "integer", "minimum": 1, "maximum": 3660, "description": "calls of so many days; 30 if absent" },
-            "location": { "type": "string", "description": "only the calls of this location, by its slug" },
-            "limit": { "type": "integer", "minimum": 1, "description": "at most so many inquiries, the newest; 20000 if absent" } } },
-        "Backtest": any(),
-        "LevelAsked": { "type": "object", "required": ["level"], "additionalProperties": false, "properties": {
-            "level": { "type": "string", "enum": ["observe", "suggest", "auto-low-risk", "auto"] },
-            "location": { "type": "string", "description": "its slug; everywhere, if absent" },
-            "contract": { "type": "string", "description": "the one that decides about calls, if absent" },
-            "reason": { "type": "string" },
-            "answer_for": { "type": "array", "items": { "type": "integer" },
-                "description": "guarantees that this person answers for, because the receiver can show nothing of them" } } },
-        "Levels": { "type": "object", "required": ["levels"], "properties": { "levels": array() } },
-        "Readiness": { "type": "object", "required": ["guarantees", "minimum", "not_ready", "decided", "levels"], "properties": {
-            "guarantees": array(), "minimum": array(), "not_ready": array(), "levels": array(),
-            "decided": { "type": "array", "items": { "type": "object" }, "description": "what has to be in writing before a pilot" } } },
         "ContractVersions": rows(any()),
         "LedgerReport": any(), "Contract": any(), "Clause": any(),
     })

@@ -5,7 +5,7 @@ use crate::session::Session;
 use crate::texts::t;
 use crate::when::{Wall, lasting};
 use jiff::Timestamp;
-use ringback_core::contract::{Contract, TierTo};
+use ringback_core::contract::{Contract, TierTo, percent};
 use ringback_core::crm::Properties;
 use ringback_core::followup::clock::{CountsIn, LateCause, escalates_at_once, tiers};
 use ringback_core::identity::MatchKind;
@@ -356,7 +356,7 @@ fn sure(inquiry: &Inquiry) -> Option<String> {
     let claim = inquiry.steering("urgency")?;
     let value = claim.claim.value.text();
     let word = closed_word("urgency", &value).map_or_else(|| value.clone(), str::to_owned);
-    let sure = percent(claim.claim.confidence.0);
+    let sure = how_sure(claim.claim.confidence.0);
     Some(if value == "emergency" {
         format!("{word} · {sure}")
     } else {
@@ -375,16 +375,8 @@ fn said(inquiry: &Inquiry, now: Timestamp, wall: &Wall) -> Vec<(String, String)>
 }
 
 /// `94.6 % sure`. Never rounded: beside a threshold it would look as if it had been reached.
-pub(crate) fn percent(thousandths: u16) -> String {
-    format!("{} {}", share(thousandths), t("card.sure"))
-}
-
-/// `95 %`, `94.6 %`.
-pub(crate) fn share(thousandths: u16) -> String {
-    match thousandths % 10 {
-        0 => format!("{} %", thousandths / 10),
-        rest => format!("{}.{rest} %", thousandths / 10),
-    }
+pub(crate) fn how_sure(thousandths: u16) -> String {
+    format!("{} {}", percent(thousandths), t("card.sure"))
 }
 
 pub(crate) fn owner(inquiry: &Inquiry) -> String {
@@ -435,7 +427,7 @@ fn tier(inquiry: &Inquiry, around: &Around<'_>, place: Option<&Location>) -> Str
 
 #[cfg(test)]
 mod tests {
-    use super::{crm_name, percent, readable_number};
+    use super::{crm_name, how_sure, readable_number};
 
     #[test]
     fn every_crm_tells_the_name_and_a_placeholder_is_none() {
@@ -453,8 +445,8 @@ mod tests {
 
     #[test]
     fn what_is_less_sure_than_a_threshold_never_looks_as_sure() {
-        assert_eq!(percent(946), "94.6 % sure");
-        assert_eq!(percent(950), "95 % sure");
+        assert_eq!(how_sure(946), "94.6 % sure");
+        assert_eq!(how_sure(950), "95 % sure");
     }
 
     #[test]

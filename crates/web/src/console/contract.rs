@@ -198,13 +198,13 @@ pub(crate) async fn apply(State(app): State<App>, session: Session, fields: Fiel
 /// What a contract would change of the latest version of its name, what lets more happen first; `None`: there is none.
 async fn changes(app: &App, session: &Session, wished: &Rules) -> Result<Option<Vec<Change>>, Problem> {
     let mut changes = app.engine.would_change(&session.account, wished).await?;
-    changes.iter_mut().for_each(|some| {
-        some.sort_by_key(|change| match change.way {
+    if let Some(changes) = &mut changes {
+        changes.sort_by_key(|change| match change.way {
             Way::Loosens => 0,
             Way::Tightens => 1,
             Way::Neither => 2,
         });
-    });
+    }
     Ok(changes)
 }
 

@@ -392,7 +392,7 @@ fn field_lines(
             anchor: v.evidence.as_ref().map(|e| anchor(e.document.as_str(), e.start)),
             given: super::reviews::offered_by(&v.source, now, wall),
             sure: match v.confidence {
-                Some(sure) if v.evidence.is_some() || v.source.as_of().is_some() => cards::percent(sure),
+                Some(sure) if v.evidence.is_some() || v.source.as_of().is_some() => cards::how_sure(sure),
                 _ => t("field.decided").to_owned(),
             },
             ask: inquiry

@@ -2,7 +2,7 @@
 //! each decision with what it needs: value, confidence, current value and who set it, the rule that stopped it, and what each choice would do. What one
 //! reason stopped is also answered in one gesture, across callers.
 
-use super::cards::{Around, Card, card, percent, phone, readable_number, share};
+use super::cards::{Around, Card, card, how_sure, phone, readable_number};
 use super::words::{field_value, field_word, options};
 use super::{Fields, Page, Shell, back, shown};
 use crate::App;
@@ -16,7 +16,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use jiff::Timestamp;
-use ringback_core::contract::{Autonomy, Contract};
+use ringback_core::contract::{Autonomy, Contract, percent};
 use ringback_core::id::{InquiryId, ReviewId};
 use ringback_core::identity::Candidate;
 use ringback_core::inquiry::{Choice, Foreseen, HeldClaim, Inquiry, RejectCode, Review, ReviewKind, StandsBy};
@@ -747,7 +747,7 @@ pub(crate) fn set_by_words(set: &StandsBy, now: Timestamp, wall: &Wall) -> Strin
     let when = |at: Option<Timestamp>| at.map_or_else(String::new, |at| format!(", {}", wall.moment(at, now)));
     match set {
         StandsBy::Machine { confidence, at } => {
-            let sure = confidence.map_or_else(String::new, |c| format!(", {}", percent(c)));
+            let sure = confidence.map_or_else(String::new, |c| format!(", {}", how_sure(c)));
             format!("{}{sure}{}", t("set_by.machine"), when(Some(*at)))
         }
         StandsBy::Approved { at } => format!("{}{}", t("set_by.approved"), when(Some(*at))),
@@ -864,7 +864,7 @@ fn stopped(desk: &Desk<'_>, asked: &Asked) -> String {
                 let low = desk.level(asked).filter(|level| *level < Autonomy::Auto);
                 let at =
                     low.map_or_else(|| t("review.writes_from").to_owned(), |_| t("review.writes_at_auto").to_owned());
-                format!("{} {}; {at} {}", t("review.only"), percent(sure), share(rule.write_at))
+                format!("{} {}; {at} {}", t("review.only"), how_sure(sure), percent(rule.write_at))
             }
             _ => review.reason.clone(),
         },
@@ -988,7 +988,7 @@ fn worded(desk: &Desk<'_>, asked: &Asked, foreseen: &Does, text: Option<&str>) -
         spares: current.is_none() || review.current == review.proposed,
         current,
         // A decision of Ringback itself is not something the caller said.
-        sure: review.confidence.filter(|_| review.evidence.is_some() || review.source.as_of().is_some()).map(percent),
+        sure: review.confidence.filter(|_| review.evidence.is_some() || review.source.as_of().is_some()).map(how_sure),
         before,
         quote,
         after,

@@ -1,7 +1,7 @@
 //! The record behind a link in the CRM: every field that Ringback wrote there, and behind each the sentence it came from, the clause, the verdict,
 //! what else could have stood there, who approved it, how it is known that it stands there, and what another version would have decided.
 
-use super::cards::{self, percent};
+use super::cards::{self, how_sure};
 use super::inquiry::{anchor, effect_word};
 use super::reviews::{because_word, in_context};
 use super::words::{by_words, feeds, field_word, value_word};
@@ -484,7 +484,7 @@ impl Reader<'_> {
 }
 
 fn sure(thousandths: u64) -> String {
-    percent(u16::try_from(thousandths).unwrap_or(1000))
+    how_sure(u16::try_from(thousandths).unwrap_or(1000))
 }
 
 fn offered_by(provider: &Provider, wall: &Wall, now: Timestamp) -> String {

@@ -14,9 +14,9 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Redirect};
 use jiff::{SignedDuration, Timestamp};
-use ringback_core::contract::Contract;
 use ringback_core::contract::diff::Change;
 use ringback_core::contract::edit::Line;
+use ringback_core::contract::{Contract, percent};
 use ringback_core::promotion::{LowRisk, Offer};
 use ringback_core::rights::Act;
 use ringback_engine::contracts::Answer;
@@ -227,7 +227,7 @@ impl Around<'_> {
             clause: of.clause.clone(),
             because: because.collect::<Vec<_>>().join(", "),
             asked: of.asked(),
-            wrong: wrong.map_or_else(String::new, super::cards::share),
+            wrong: wrong.map_or_else(String::new, percent),
             of: of.clone(),
         }
     }
