@@ -70,7 +70,7 @@ pub(crate) fn of_calls(rows: Vec<ContractRow>) -> Option<ContractRow> {
 ///
 /// # Errors
 /// [`Error::Corrupt`]: it was written by a newer release, or is no contract.
-pub(crate) fn read(row: &ContractRow) -> Result<Contract, Error> {
+pub fn read(row: &ContractRow) -> Result<Contract, Error> {
     Contract::from_stored(&row.compiled)
         .map_err(|e| Error::Corrupt { what: format!("contract {}", row.id), why: e.to_string() })
 }
@@ -555,6 +555,16 @@ impl Engine {
     pub async fn contract_versions(&self, account: &AccountId) -> Result<Vec<ContractRow>, Error> {
         let id = account.as_str().to_owned();
         Ok(self.store().read(move |tx| Box::pin(async move { store::contracts_all(tx, &id).await })).await?)
+    }
+
+    /// What a contract would change of the latest version of its name; `None`: there is none.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for a version that cannot be read.
+    pub async fn would_change(&self, account: &AccountId, wished: &Contract) -> Result<Option<Vec<Change>>, Error> {
+        let all = self.contract_versions(account).await?;
+        let latest = all.iter().rfind(|row| row.name == wished.name);
+        latest.map(|row| Ok(diff(&read(row)?, wished))).transpose()
     }
 
     /// How the settings' file stands to what is in force: none if it says the same, or may bring its next version at the next start.

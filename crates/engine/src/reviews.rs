@@ -34,6 +34,15 @@ pub struct Asked {
     pub inquiry: Arc<Inquiry>,
 }
 
+impl Asked {
+    /// As it stands in its inquiry now; what stands in none as it was asked.
+    fn of(row: &ReviewRow, inquiry: Arc<Inquiry>) -> Option<Self> {
+        let standing = inquiry.reviews.iter().find(|r| r.id.as_str() == row.id).cloned();
+        let review = standing.or_else(|| serde_json::from_str(&row.body).ok())?;
+        Some(Self { review, inquiry })
+    }
+}
+
 /// A page of open questions, oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct Questions {
@@ -150,12 +159,18 @@ impl Engine {
                 inquiries.insert(row.inquiry.clone(), self.inquiry(account, &id).await?.map(Arc::new));
             }
             let Some(inquiry) = inquiries.get(&row.inquiry).cloned().flatten() else { continue };
-            let standing = inquiry.reviews.iter().find(|r| r.id.as_str() == row.id).cloned();
-            if let Some(review) = standing.or_else(|| serde_json::from_str(&row.body).ok()) {
-                out.push(Asked { review, inquiry });
-            }
+            out.extend(Asked::of(&row, inquiry));
         }
         Ok(Questions { asked: out, next })
+    }
+
+    /// The open questions about one inquiry, oldest first, by the same rule: also those that stand in no inquiry, such as a spot-check.
+    pub async fn open_reviews_of(&self, account: &AccountId, inquiry: &Arc<Inquiry>) -> Result<Vec<Asked>, Error> {
+        let (of, id) = (account.as_str().to_owned(), inquiry.id.as_str().to_owned());
+        let rows =
+            self.store().read(move |tx| Box::pin(async move { store::reviews_of_inquiry(tx, &of, &id).await })).await?;
+        let open = rows.iter().filter(|row| row.state == "open");
+        Ok(open.filter_map(|row| Asked::of(row, inquiry.clone())).collect())
     }
 
     /// How many questions are open, of all locations (`None`) or of some.

@@ -42,6 +42,8 @@ pub struct Weekly {
     pub learned: Learned,
     /// The newest first.
     pub corrected: Vec<Corrected>,
+    /// There are more corrections than are shown; they are counted all the same.
+    pub corrected_more: bool,
     /// Clauses with questions, those with the most first.
     pub uncertain: Vec<OfClause>,
     pub handoffs: Vec<Handoff>,
@@ -53,6 +55,7 @@ impl Engine {
     /// The weekly review of the time from one instant to before another.
     pub async fn weekly(&self, account: &AccountId, since: Timestamp, until: Timestamp) -> Result<Weekly, Error> {
         let found = self.gathered(account, since, until).await?;
+        let corrected_more = found.corrected.len() > CORRECTED_MAX;
         let rows: Vec<_> = found.corrected.into_iter().take(CORRECTED_MAX).collect();
         let (of, ids) = (
             account.as_str().to_owned(),
@@ -88,6 +91,7 @@ impl Engine {
         handoffs.sort_by(|a, b| (b.in_time, b.given, &a.rule).cmp(&(a.in_time, a.given, &b.rule)));
         Ok(Weekly {
             corrected: rows.iter().map(one).collect(),
+            corrected_more,
             uncertain,
             handoffs,
             promotions: self.promotions(account).await?,

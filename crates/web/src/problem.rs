@@ -164,9 +164,17 @@ impl Problem {
     }
 
     /// A draft that cannot be tried on recorded calls.
-    pub(crate) fn no_backtest(why: &str) -> Self {
+    fn no_backtest(why: &str) -> Self {
         let cure = "name in the draft's `crm` a connection that the settings have";
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "RB-0250", "A draft that cannot be tried", why, cure)
+    }
+
+    /// What keeps a draft, or another version, from being tried on what was recorded.
+    pub(crate) fn of_trial(error: Error) -> Self {
+        match error {
+            Error::Refused(why) => Self::no_backtest(&why),
+            other => other.into(),
+        }
     }
 
     /// More was to happen by itself than the account is ready for.

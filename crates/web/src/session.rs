@@ -24,7 +24,8 @@ pub(crate) struct Joined {
     pub(crate) account: String,
     pub(crate) name: String,
     pub(crate) role: Role,
-    user: UserRow,
+    /// Its locations, by id or slug.
+    named: Vec<String>,
 }
 
 /// A signed-in person in one account.
@@ -100,7 +101,7 @@ impl Session {
             return Ok(None);
         }
         let roster = app.engine.roster(account).await?;
-        Ok(Some(texts(&own_locations(&there.user, &roster))))
+        Ok(Some(texts(&own_locations(&there.named, &roster))))
     }
 
     /// May this person do that?
@@ -173,10 +174,10 @@ async fn load(app: &App, token: &str) -> Result<Option<Session>, Problem> {
         account: u.account.clone(),
         name: name_of(&u.account),
         role: Role::of(&u.role),
-        user: u.clone(),
+        named: locations_named(u),
     });
     let role = Role::of(&user.role);
-    let locations = role.by_location().then(|| own_locations(&user, &roster));
+    let locations = role.by_location().then(|| own_locations(&locations_named(&user), &roster));
     Ok(Some(Session {
         account_name: name_of(&session.account),
         joined: joined.collect(),
@@ -192,8 +193,11 @@ async fn load(app: &App, token: &str) -> Result<Option<Session>, Problem> {
 }
 
 /// A user's locations are named by id or by slug.
-fn own_locations(user: &UserRow, roster: &Roster) -> Vec<LocationId> {
-    let named: Vec<String> = serde_json::from_str(&user.locations).unwrap_or_default();
+fn locations_named(user: &UserRow) -> Vec<String> {
+    serde_json::from_str(&user.locations).unwrap_or_default()
+}
+
+fn own_locations(named: &[String], roster: &Roster) -> Vec<LocationId> {
     let mine = |l: &&Location| named.iter().any(|n| n == l.id.as_str() || *n == l.slug);
     roster.locations.iter().filter(mine).map(|l| l.id.clone()).collect()
 }

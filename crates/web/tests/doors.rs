@@ -499,6 +499,32 @@ async fn a_contract_is_applied_over_the_api_by_whoever_may_and_from_what_is_in_f
     assert!(versions.contains("Take back what it wrote") && versions.contains("in force"), "{versions}");
 }
 
+#[tokio::test]
+async fn the_first_contract_is_looked_at_as_the_first_and_then_comes_into_force() {
+    let world = World::new().await;
+    let store = world.engine.store();
+    let place = support::location("reno", "Reno", "America/Los_Angeles", "US", "en-US");
+    let house = House::new("silver", MONDAY.parse().unwrap(), vec![place]);
+    house.settle_without_contract(store, "Silver State Plumbing").await;
+    house.user(store, "rae@example.com", "Rae Lund", "revops", &[], "ring back").await;
+    let rae = world.sign_in("rae@example.com").await;
+    let csrf = world.csrf(&rae).await;
+    let text = ringback_core::contract::DEFAULT_TEXT.replacen("= \"auto-low-risk\"", "= \"observe\"", 1);
+    let text = text.replace(", { to = \"specialist\", after = \"20 min\" }", "");
+    let looked = world.form("/contract", &rae, &draft(&csrf, &text, 0)).await;
+    assert_eq!(looked.status, StatusCode::OK, "{}", looked.body);
+    let checked = looked.body.split("id=\"checked\"").nth(1).and_then(|s| s.split("</div>").next()).unwrap();
+    assert!(checked.contains("Nothing of its name came before"), "{checked}");
+    assert!(!checked.contains("version 0") && !checked.contains("nothing that decides"), "{checked}");
+    let confirmed = format!("{}&digest={}", draft(&csrf, &text, 0), digest_in(&looked.body));
+    let done = world.form("/contract", &rae, &confirmed).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.body);
+    // What changes nothing of a version that is there says so.
+    let again = world.form("/contract", &rae, &draft(&csrf, &format!("{text}\n# a remark\n"), 1)).await;
+    let checked = again.body.split("id=\"checked\"").nth(1).and_then(|s| s.split("</div>").next()).unwrap();
+    assert!(checked.contains("version 1: nothing that decides"), "{checked}");
+}
+
 /// The form of a contract's text.
 fn draft(csrf: &str, text: &str, base: i64) -> String {
     let text = text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
@@ -1056,6 +1082,19 @@ async fn a_review_is_decided_about_exactly_what_was_shown() {
 }
 
 #[tokio::test]
+async fn every_kind_of_question_is_listed_by_its_word() {
+    let world = World::new().await;
+    let token = world.west.token(world.engine.store(), "read", 1).await;
+    for kind in ringback_core::inquiry::ReviewKind::ALL.map(ringback_core::inquiry::ReviewKind::word) {
+        let found = world.api(&token, &format!("/api/v1/reviews?kind={kind}")).await;
+        assert_eq!(found.status, StatusCode::OK, "{kind}: {}", found.body);
+        let asked = found.json()["data"].as_array().unwrap().clone();
+        assert!(asked.iter().all(|q| q["kind"] == kind), "{kind}: {}", found.body);
+    }
+    assert_eq!(world.api(&token, "/api/v1/reviews?kind=odd").await.code(), "RB-0131");
+}
+
+#[tokio::test]
 async fn pages_of_the_api_go_on_where_they_ended() {
     let world = World::new().await;
     let token = world.west.token(world.engine.store(), "read", 1).await;
@@ -1270,6 +1309,340 @@ async fn the_document_names_every_route_and_each_route_is_there() {
         let name = reference.split('"').next().unwrap();
         assert!(document["components"]["schemas"][name].is_object(), "{name} is described nowhere");
     }
+}
+
+/// A value that fits a schema as far as this document's schemas say something.
+fn fitting(document: &Value, schema: &Value) -> Value {
+    if let Some(name) = schema["$ref"].as_str() {
+        return fitting(document, document.pointer(name.trim_start_matches('#')).unwrap());
+    }
+    let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
+    match (schema["enum"].as_array(), kind) {
+        (Some(words), _) => words[0].clone(),
+        (None, Some("string")) if schema["format"] == "date-time" => json!(MONDAY),
+        (None, Some("string")) => json!("x"),
+        (None, Some("integer")) => json!(1),
+        (None, Some("boolean")) => json!(true),
+        (None, Some("array")) => json!([fitting(document, &schema["items"])]),
+        _ => {
+            let needed = schema["required"].as_array().into_iter().flatten();
+            let needed = needed.chain(schema["oneOf"][0]["required"].as_array().into_iter().flatten());
+            let one = |name: &Value| {
+                let name = name.as_str().unwrap().to_owned();
+                let value = fitting(document, &schema["properties"][&name]);
+                (name, value)
+            };
+            Value::Object(needed.map(one).collect())
+        }
+    }
+}
+
+/// What of an answer does not fit what the document says, and which of its names the document does not know.
+fn misfits(document: &Value, schema: &Value, answer: &Value) -> Vec<String> {
+    let whole = json!({ "components": document["components"], "allOf": [schema] });
+    let validator = jsonschema::draft202012::new(&whole).unwrap();
+    let mut found: Vec<String> = validator.iter_errors(answer).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    unheard_of(document, schema, answer, &mut found);
+    found
+}
+
+fn unheard_of(document: &Value, schema: &Value, answer: &Value, found: &mut Vec<String>) {
+    if let Some(name) = schema["$ref"].as_str() {
+        return unheard_of(document, document.pointer(name.trim_start_matches('#')).unwrap(), answer, found);
+    }
+    if let (Some(known), Some(all)) = (schema["properties"].as_object(), answer.as_object()) {
+        for (name, value) in all {
+            match known.get(name) {
+                Some(known) => unheard_of(document, known, value, found),
+                None => found.push(format!("{name} is not described")),
+            }
+        }
+    }
+    for one in answer.as_array().into_iter().flatten() {
+        unheard_of(document, &schema["items"], one, found);
+    }
+}
+
+#[tokio::test]
+async fn what_the_document_says_of_a_door_is_what_the_door_does() {
+    let (world, _) = World::with(true).await;
+    let (house, _) = two_calls(&world).await;
+    let (west, store) = (world.west.account.clone(), world.engine.store());
+    spot_checked(&world, &house).await;
+    world.rolled_back(FIELD).await;
+    let day: jiff::civil::Date = MONDAY.get(..10).unwrap().parse().unwrap();
+    world.engine.prove(&west, day.yesterday().unwrap(), false, None, &|_| {}).await.unwrap();
+    let (token, theirs) = (world.west.token(store, "admin", 9).await, house.token(store, "admin", 10).await);
+    let ids = world.ids(&world.west).await;
+    let document = world.send(Request::get("/api/openapi.json").body(Body::empty()).unwrap()).await.json();
+    let at = |path: &str| {
+        let named = |(part, prefix): (&str, &str)| {
+            let id = ids.iter().find(|id| id.starts_with(prefix)).filter(|_| path.contains(&format!("/{part}/{{id}}")));
+            id.map(|id| path.replace("{id}", id))
+        };
+        let kinds = [
+            ("inquiries", "inq_"),
+            ("calls", "call_"),
+            ("reviews", "rev_"),
+            ("dead-letters", "eff_"),
+            ("signals", "sig_"),
+            ("rollbacks", "rb_"),
+        ];
+        kinds.into_iter().find_map(named).unwrap_or_else(|| path.replace("{seq}", "1").replace("{field}", "urgency"))
+    };
+    let (mut wrong, mut keys, mut answers) = (Vec::new(), 0, 0);
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let target = at(path);
+            assert!(!target.contains('{'), "{target}: nothing of that kind is in this world");
+            let mut note = |what: String| wrong.push(format!("{method} {path}: {what}"));
+            let answer_schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+            let parameters: Vec<&Value> = operation["parameters"].as_array().into_iter().flatten().collect();
+            let query: Vec<&Value> = parameters.iter().copied().filter(|p| p["in"] == "query").collect();
+            let value = |p: &Value| match (p["name"].as_str().unwrap(), p["schema"]["type"].as_str().unwrap()) {
+                ("object", _) => "contact".to_owned(),
+                ("record", _) => RECORD.to_owned(),
+                ("property", _) => "rb_urgency".to_owned(),
+                ("number", _) => "%2B16025550142".to_owned(),
+                (_, kind) => panic!("{path}: no value for a {kind}"),
+            };
+            let needed: Vec<(String, String)> = query
+                .iter()
+                .filter(|p| p["required"] == true)
+                .map(|p| (p["name"].as_str().unwrap().to_owned(), value(p)))
+                .collect();
+            let asked = |pairs: &[(String, String)]| {
+                let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                format!("{target}?{}", pairs.join("&"))
+            };
+            if method == "get" {
+                // Another account's answers too: other things are empty in them.
+                for token in [&token, &theirs] {
+                    let answer = world.api(token, &asked(&needed)).await;
+                    let schema = if answer.status.is_success() {
+                        answers += 1;
+                        answer_schema.clone()
+                    } else {
+                        json!({ "$ref": "#/components/schemas/Problem" })
+                    };
+                    if answer.status == StatusCode::BAD_REQUEST {
+                        note(format!("more is needed than is said: {}", answer.body));
+                    }
+                    let found = misfits(&document, &schema, &answer.json());
+                    if !found.is_empty() {
+                        note(format!("{found:?}"));
+                    }
+                }
+                for (name, _) in &needed {
+                    let rest: Vec<_> = needed.iter().filter(|(of, _)| of != name).cloned().collect();
+                    if world.api(&token, &asked(&rest)).await.status != StatusCode::BAD_REQUEST {
+                        note(format!("{name} is not needed"));
+                    }
+                }
+                for p in query.iter().filter(|p| p["required"] != true) {
+                    let name = p["name"].as_str().unwrap();
+                    let figure = ["limit", "days"].contains(&name);
+                    if figure != (p["schema"]["type"] == "integer") {
+                        note(format!("{name} is of another type"));
+                    }
+                    let more = [needed.clone(), vec![(name.to_owned(), "not-a-figure".to_owned())]].concat();
+                    if figure && world.api(&token, &asked(&more)).await.status != StatusCode::BAD_REQUEST {
+                        note(format!("{name} takes anything"));
+                    }
+                }
+                continue;
+            }
+            let bare = Request::post(&target).header("authorization", format!("Bearer {token}"));
+            let bare = world.send(bare.body(Body::from("null")).unwrap()).await;
+            let takes = parameters.iter().any(|p| p["name"] == "Idempotency-Key" && p["required"] == true);
+            keys += usize::from(takes);
+            if takes != (bare.code() == "RB-0132") {
+                note(format!("a key is said to be needed: {takes}; {}", bare.body));
+            }
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            if schema.is_null() {
+                continue;
+            }
+            let body = fitting(&document, schema);
+            let send = async |key: &str, body: &Value| world.api_post(&token, &target, key, body).await;
+            let mut more = body.clone();
+            more.as_object_mut().unwrap().insert("unheard_of".into(), json!(1));
+            let described = document.pointer(schema["$ref"].as_str().unwrap().trim_start_matches('#')).unwrap();
+            let closed = described["additionalProperties"] == false;
+            if closed != (send("unheard of", &more).await.code() == "RB-0103") {
+                note(format!("more is said to be refused: {closed}"));
+            }
+            for name in body.as_object().unwrap().keys() {
+                let mut less = body.clone();
+                less.as_object_mut().unwrap().remove(name);
+                let refused = send(&format!("without {name}"), &less).await;
+                if !["RB-0103", "RB-0131", "RB-0261"].contains(&refused.code().as_str()) {
+                    note(format!("{name} is not needed: {}", refused.body));
+                }
+            }
+            let answer = send("all that is needed", &body).await;
+            if answer.code() == "RB-0103" {
+                note(format!("{body} is not understood: {}", answer.body));
+            }
+            if answer.status.is_success() {
+                answers += 1;
+                let found = misfits(&document, answer_schema, &answer.json());
+                if !found.is_empty() {
+                    note(format!("{found:?}"));
+                }
+            }
+        }
+    }
+    assert!(keys > 9 && answers > 40, "{keys} keys, {answers} answers");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn whoever_did_something_is_called_by_words_on_every_page() {
+    let (world, _) = World::with(true).await;
+    let (house, inquiry) = two_calls(&world).await;
+    let story = support::Story {
+        number: Some("(602) 555-0121"),
+        words: Some("Hi, this is Ida Brandt. My budget is 3000 dollars, please call me back."),
+        records: vec![("Ida", "Brandt", "customer")],
+        holds: vec![("rb_budget", "2000")],
+        approved_by: Some("tok_copper_admin"),
+        ..support::Story::default()
+    };
+    let mut west = world.west;
+    let ida = west.tell(world.engine.store(), &story).await;
+    let world = World { west, ..world };
+    let token = world.west.token(world.engine.store(), "admin", 9).await;
+    let sam = world.sign_in("sam@example.com").await;
+    let all = world.inquiries(&world.west).await;
+    let [taken, wary] = [all.iter().find(|id| **id != ida.to_string()).unwrap().clone(), ida.to_string()];
+    let took = json!({ "event": "taken" });
+    let answer = world.api_post(&token, &format!("/api/v1/inquiries/{taken}/events"), "take", &took).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let answer = world.api_post(&token, "/api/v1/opt-outs", "opt out", &json!({ "inquiry": wary })).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let scope = Scope { field: Some(FIELD.into()), ..Scope::default() };
+    let shown = world.engine.preview_rollback(&world.west.account, &scope).await.unwrap();
+    let by = UserId::from_text("user_cli");
+    let back = world.engine.start_rollback(&world.west.account, &scope, &shown.digest, "wrong", &by).await.unwrap();
+    let (program, shell) = ("a program with a token", "the command line");
+    for (path, said) in [
+        ("/".to_owned(), program),
+        (format!("/inquiries/{wary}"), program),
+        (format!("/t/contact/{RECORD}?field=rb_budget"), program),
+        ("/rollbacks".to_owned(), shell),
+        (format!("/rollbacks/{back}"), shell),
+    ] {
+        let page = world.page(&sam, &path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}: {}", page.body);
+        // The ledger itself is shown as it is kept.
+        let told = page.body.split("<ol class=\"entries\"").next().unwrap();
+        assert!(told.contains(said), "{path}: {told}");
+        for id in ["tok_copper", "user_cli", "or the API"] {
+            assert!(!told.contains(id), "{path} shows {id}: {told}");
+        }
+    }
+    // Of a correction too.
+    spot_checked(&world, &house).await;
+    let token = house.token(world.engine.store(), "admin", 45).await;
+    let checks = world.api(&token, "/api/v1/reviews?kind=spot_check").await.json();
+    let check = checks["data"].as_array().unwrap().iter().find(|q| q["inquiry"] == inquiry.as_str()).unwrap().clone();
+    let no = json!({ "choice": "reject", "reason": "no", "digest": check["digest"] });
+    let path = format!("/api/v1/reviews/{}/decide", check["id"].as_str().unwrap());
+    assert_eq!(world.api_post(&token, &path, "no", &no).await.status, StatusCode::OK);
+    world.clock.0.fetch_add(1_000_000, std::sync::atomic::Ordering::Relaxed);
+    let rae = world.sign_in("rae@example.com").await;
+    let weekly = world.page(&rae, "/reviews/weekly").await.body;
+    assert!(weekly.contains("a spot-check says so") && weekly.contains(program), "{weekly}");
+}
+
+#[tokio::test]
+async fn whom_a_workflow_is_about_is_called_alike_on_every_page() {
+    use ringback_core::inquiry::Inquiry;
+    use ringback_core::offer::Subject;
+    use ringback_core::workflow::Workflow;
+    let world = World::new().await;
+    let (account, now) = (world.west.account.clone(), MONDAY.parse().unwrap());
+    let id = InquiryId::new(now, [77; 10]);
+    let subject = Subject { email: Some("kim@example.com".into()), ..Subject::default() };
+    let of = (Workflow::OutboundResearch, subject);
+    let inquiry = Inquiry::of_workflow(id.clone(), account.clone(), of, None, None, now);
+    let snapshot = serde_json::to_string(&inquiry).unwrap();
+    let (account, name) = (account.to_string(), id.to_string());
+    let unit = world.engine.store().write(store::Site::Other, move |tx| {
+        Box::pin(async move {
+            let dead = store::effects_dead(tx, &account, 1).await?.remove(0);
+            let row = store::inquiry_get(tx, &account, &dead.inquiry).await?.unwrap();
+            let row = store::InquiryRow { id: name.clone(), snapshot, open_key: None, location: None, ..row };
+            assert!(store::inquiry_insert_once(tx, &row).await?);
+            store::effect_insert(tx, &[store::EffectRow { id: "eff_kim".into(), inquiry: name, ..dead }]).await?;
+            Ok(())
+        })
+    });
+    unit.await.unwrap();
+    let sam = world.sign_in("sam@example.com").await;
+    for path in ["/dead-letters".to_owned(), format!("/inquiries/{id}")] {
+        let page = world.page(&sam, &path).await.body;
+        assert!(page.contains("kim@example.com") && !page.contains("No caller ID"), "{path}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_figure_that_was_cut_says_so() {
+    let world = World::new().await;
+    support::earned(world.engine.store(), &world.west).await;
+    let (account, inquiry) = (world.west.account.to_string(), world.inquiries(&world.west).await.remove(0));
+    let at = MONDAY.parse::<Timestamp>().unwrap().as_microsecond() - 1;
+    let sam = world.sign_in("sam@example.com").await;
+    world.clock.0.fetch_add(1_000_000, std::sync::atomic::Ordering::Relaxed);
+    let heading = async || {
+        let page = world.page(&sam, "/reviews/weekly").await.body;
+        let (_, rest) = page.split_once("id=\"corrected\">").unwrap_or_else(|| panic!("{page}"));
+        rest.split("</h2>").next().unwrap().to_owned()
+    };
+    assert!(heading().await.contains(">1<"), "{}", heading().await);
+    let unit = world.engine.store().write(store::Site::Other, move |tx| {
+        Box::pin(async move {
+            let write = |n: i64| store::FieldWriteRow {
+                account: account.clone(),
+                inquiry: inquiry.clone(),
+                seq: 8_000 + n,
+                property: "rb_reason_code".into(),
+                at,
+                object: "contact".into(),
+                record: "10099".into(),
+                field: "reason_code".into(),
+                clause: "field.reason_code.winner".into(),
+                contract: "missed-calls".into(),
+                version: 1,
+                source: String::new(),
+                origin: String::new(),
+                actor: "AI".into(),
+                confidence: None,
+                effect: "eff_many".into(),
+                was_doc: None,
+                is_doc: None,
+            };
+            let noted = |n: i64| store::CorrectionRow {
+                account: account.clone(),
+                inquiry: inquiry.clone(),
+                seq: 8_000 + n,
+                property: "rb_reason_code".into(),
+                kind: "found".into(),
+                value_doc: None,
+                by_id: String::new(),
+                seen_at: at,
+            };
+            store::field_writes_put_once(tx, &(0..100).map(write).collect::<Vec<_>>()).await?;
+            store::corrections_put_once(tx, &(0..100).map(noted).collect::<Vec<_>>()).await?;
+            Ok(())
+        })
+    });
+    unit.await.unwrap();
+    assert!(heading().await.contains(">100+<"), "{}", heading().await);
+    let token = world.west.token(world.engine.store(), "read", 9).await;
+    let weekly = world.api(&token, "/api/v1/reviews/weekly").await.json();
+    assert_eq!((weekly["corrected"].as_array().unwrap().len(), &weekly["corrected_more"]), (100, &json!(true)));
 }
 
 #[tokio::test]
@@ -1499,6 +1872,13 @@ async fn an_opt_out_over_the_api_is_a_programs_to_set_and_a_consent_systems_to_t
     let both = json!({ "number": number, "inquiry": "inq_x" });
     assert_eq!(world.api_post(&write, "/api/v1/opt-outs", "o5", &both).await.status, StatusCode::BAD_REQUEST);
     let other = world.north.token(store, "admin", 7).await;
+    let theirs = world.inquiries(&world.west).await.remove(0);
+    let foreign = json!({ "inquiry": theirs, "reason": "they said so" });
+    for (key, path, body) in
+        [("o6", "/api/v1/opt-outs", json!({ "inquiry": theirs })), ("o7", "/api/v1/opt-outs/clear", foreign)]
+    {
+        assert_eq!(world.api_post(&other, path, key, &body).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
     assert!(world.api(&other, path).await.json()["cleared"].is_null(), "another account knows nothing of it");
 }
 
@@ -1653,16 +2033,72 @@ async fn the_weekly_review_is_read_by_whoever_reads_all_and_nothing_is_turned_on
     assert_eq!(world.engine.contract(&house.account).await.unwrap().unwrap().0.version, 1);
 }
 
-#[tokio::test]
-async fn a_spot_check_is_answered_beside_the_other_questions_and_what_is_wrong_can_be_taken_back() {
-    let world = World::new().await;
-    let (house, _) = two_calls(&world).await;
+/// What chance picks a week later of what was written by itself.
+async fn spot_checked(world: &World, house: &House) -> usize {
     world.engine.project_writes(&house.account).await.unwrap();
     world.clock.0.fetch_add(7 * 24 * 3600 * 1_000_000, std::sync::atomic::Ordering::Relaxed);
     let account = house.account.to_string();
     let row =
         world.engine.store().read(move |tx| Box::pin(async move { store::account_get(tx, &account).await })).await;
-    let drawn = world.engine.spot_check(&row.unwrap().unwrap()).await.unwrap();
+    world.engine.spot_check(&row.unwrap().unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_spot_check_stands_among_the_values_also_on_the_page_of_one_caller() {
+    let world = World::new().await;
+    let (house, inquiry) = two_calls(&world).await;
+    let drawn = spot_checked(&world, &house).await;
+    let token = house.token(world.engine.store(), "read", 45).await;
+    let checks = world.api(&token, "/api/v1/reviews?kind=spot_check").await.json();
+    let checks = checks["data"].as_array().unwrap();
+    assert_eq!(checks.len(), drawn);
+    let theirs: Vec<&str> =
+        checks.iter().filter(|q| q["inquiry"] == inquiry.as_str()).map(|q| q["id"].as_str().unwrap()).collect();
+    assert!(!theirs.is_empty(), "{checks:?}");
+    let rae = world.sign_in("rae@example.com").await;
+    for path in ["/reviews".to_owned(), format!("/reviews?inquiry={inquiry}")] {
+        let page = world.page(&rae, &path).await.body;
+        let marisol = of_caller(&page, "Marisol Alvarez");
+        // Asked later than a value, it stands below it.
+        let value = marisol.find("Budget: 2,500 USD?").unwrap_or_else(|| panic!("{path}: {marisol}"));
+        for id in &theirs {
+            let check = marisol.find(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("{path}, {id}: {marisol}"));
+            assert!(check > value, "{path}: {marisol}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn for_whoever_was_reached_no_clock_runs_beside_what_is_still_asked() {
+    let world = World::new().await;
+    let (house, inquiry) = two_calls(&world).await;
+    spot_checked(&world, &house).await;
+    let rae = world.sign_in("rae@example.com").await;
+    let caller = |page: &str, who: &str| {
+        let of = page.split("<section class=\"caller").find(|part| part.contains(&format!("data-open>{who}</a>")));
+        of.unwrap_or_else(|| panic!("{who}: {page}")).to_owned()
+    };
+    let marisol = caller(&world.page(&rae, "/reviews").await.body, "Marisol Alvarez");
+    assert!(marisol.starts_with(" past urgent\"") && marisol.contains("data-since"), "{marisol}");
+    let token = house.token(world.engine.store(), "write", 45).await;
+    let reached = json!({ "event": "called_back", "result": "reached", "note": null });
+    let path = format!("/api/v1/inquiries/{inquiry}/events");
+    assert_eq!(world.api_post(&token, &path, "reached", &reached).await.status, StatusCode::OK);
+    let page = world.page(&rae, "/reviews").await.body;
+    let marisol = caller(&page, "Marisol Alvarez");
+    assert!(marisol.contains("Was this right"), "it is asked all the same: {marisol}");
+    assert!(marisol.starts_with('"'), "neither late nor urgent: {marisol}");
+    for gone in ["data-since", "past due", "class=\"wait\""] {
+        assert!(!marisol.contains(gone), "{gone}: {marisol}");
+    }
+    assert!(caller(&page, "(775) 555-0177").contains("data-since"), "whoever waits still does: {page}");
+}
+
+#[tokio::test]
+async fn a_spot_check_is_answered_beside_the_other_questions_and_what_is_wrong_can_be_taken_back() {
+    let world = World::new().await;
+    let (house, _) = two_calls(&world).await;
+    let drawn = spot_checked(&world, &house).await;
     assert!(drawn >= 3, "{drawn}");
     let token = house.token(world.engine.store(), "write", 45).await;
     let checks: Vec<Value> =

@@ -269,10 +269,7 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
     let product = router(engine, WebOptions::default());
     let cookie = cookie(&product, "sam@example.com").await;
     let probing = Probing { cookie: cookie.into(), axe: axe.as_deref().map(Into::into) };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    let app = probed(product, probing);
-    let server = tokio::spawn(async move { axum::serve(listener, app).await });
+    let base = listen(probed(product, probing)).await;
 
     let first = store
         .read(|tx| {
@@ -356,16 +353,77 @@ async fn pages_fit_speak_to_everybody_and_work_by_keyboard() {
             }
         }
     }
-    server.abort();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Which row the keys act on, by its id.
 const CHOSEN: &str = "document.querySelector('.at')?.id ?? ''";
 /// So many Tab stops lie at most before what is looked for.
-const TABS_MAX: u32 = 40;
+const TABS_MAX: u32 = 80;
 /// What has the focus, in a word.
 const FOCUS: &str = "(e => e.name || e.value || e.className || e.tagName)(document.activeElement)";
+
+/// A walk through the pages where there is a browser, and not for ever.
+async fn in_browser(what: &str, walk: impl AsyncFnOnce(String)) {
+    let Ok(program) = std::env::var("RINGBACK_CHROMIUM") else {
+        eprintln!("SKIPPED (loudly): {what}, because RINGBACK_CHROMIUM is not set");
+        return;
+    };
+    let limit = std::time::Duration::from_secs(2 * BROWSER_SECONDS_MAX);
+    tokio::time::timeout(limit, Box::pin(walk(program))).await.expect("a page did not come");
+}
+
+/// Somebody of the sample's first account at a browser, signed in.
+struct Desk {
+    engine: Engine,
+    west: House,
+    browser: driver::Driver,
+    base: String,
+    dir: tempfile::TempDir,
+}
+
+impl Desk {
+    /// With a CRM that shows what was written, or with none that answers.
+    async fn of(program: &str, email: &str, shows: bool) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = support::sqlite(dir.path()).await;
+        let now: jiff::Timestamp = MONDAY.parse().unwrap();
+        let (west, _) = support::sample(&store, now).await;
+        let clock = Arc::new(Still(AtomicI64::new(now.as_microsecond())));
+        let engine = if shows {
+            let shelf = Shelf::of(&store, &west.account).await;
+            support::engine_with(store, clock, Settings::default(), Arc::new(shelf))
+        } else {
+            support::engine(store, clock, Settings::default())
+        };
+        let product = router(engine.clone(), WebOptions::default());
+        let cookie = cookie(&product, email).await;
+        let base = listen(product).await;
+        let mut browser = driver::Driver::start(program, WIDTHS[0], &target()).await;
+        let (name, value) = cookie.split_once('=').unwrap();
+        browser.ask("Network.setCookie", serde_json::json!({ "name": name, "value": value, "url": base })).await;
+        Self { engine, west, browser, base, dir }
+    }
+}
+
+/// Serves it until the test ends, and gives its address.
+async fn listen(app: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    base
+}
+
+/// Presses Tab until the focus is on what the selector names.
+async fn tab_to(browser: &mut driver::Driver, selector: &str) {
+    for _ in 0..TABS_MAX {
+        if browser.see(&format!("document.activeElement.matches(`{selector}`)")).await == true {
+            return;
+        }
+        browser.press("Tab").await;
+    }
+    panic!("{selector} is not reached by Tab");
+}
 
 async fn told(engine: &Engine, house: &support::House, id: &str) -> Inquiry {
     engine.inquiry(&house.account, &InquiryId::from_text(id)).await.unwrap().unwrap()
@@ -394,39 +452,17 @@ async fn until_chosen_has(browser: &mut driver::Driver, selector: &str) -> Strin
 
 #[tokio::test]
 async fn what_one_reason_stopped_is_answered_in_one_gesture_by_keyboard_alone() {
-    let Ok(program) = std::env::var("RINGBACK_CHROMIUM") else {
-        eprintln!("SKIPPED (loudly): many questions by keyboard, because RINGBACK_CHROMIUM is not set");
-        return;
-    };
-    let limit = std::time::Duration::from_secs(2 * BROWSER_SECONDS_MAX);
-    tokio::time::timeout(limit, Box::pin(together(&program))).await.expect("a page did not come");
+    in_browser("many questions by keyboard", together).await;
 }
 
-async fn together(program: &str) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = support::sqlite(dir.path()).await;
-    let now: jiff::Timestamp = MONDAY.parse().unwrap();
-    let (west, _) = support::sample(&store, now).await;
-    let engine = support::engine(store, Arc::new(Still(AtomicI64::new(now.as_microsecond()))), Settings::default());
-    let product = router(engine.clone(), WebOptions::default());
-    let cookie = cookie(&product, "sam@example.com").await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(async move { axum::serve(listener, product).await });
-    let mut browser = driver::Driver::start(program, WIDTHS[0], &target()).await;
-    let (name, value) = cookie.split_once('=').unwrap();
-    browser.ask("Network.setCookie", serde_json::json!({ "name": name, "value": value, "url": base })).await;
+async fn together(program: String) {
+    let Desk { engine, west, mut browser, base, dir: _dir } = Desk::of(&program, "sam@example.com", false).await;
 
     // Tab reaches what one reason stopped; Enter opens it with all of it ticked.
     browser.open(&format!("{base}/reviews")).await;
     browser.press("Tab").await;
     browser.press("Enter").await;
-    for _ in 0..TABS_MAX {
-        if browser.see("!!document.activeElement.closest('.alike')").await == true {
-            break;
-        }
-        browser.press("Tab").await;
-    }
+    tab_to(&mut browser, ".alike, .alike *").await;
     let told_before = browser.see("Number(document.activeElement.querySelector('b').textContent)").await;
     browser.go("Enter").await;
     let ids = "[...document.querySelectorAll('[data-row]')].map((row) => row.id)";
@@ -474,12 +510,7 @@ async fn together(program: &str) {
             "(t => { t.value = t.value.replace(/, . to = \"specialist\", after = \"20 min\" ./, '').replace('autonomy = \"auto-low-risk\"', 'autonomy = \"suggest\"') })(document.activeElement)",
         )
         .await;
-    for _ in 0..TABS_MAX {
-        browser.press("Tab").await;
-        if browser.see("document.activeElement.matches('form button.yes')").await == true {
-            break;
-        }
-    }
+    tab_to(&mut browser, "form button.yes").await;
     browser.go("Enter").await;
     assert_eq!(
         browser.see("!!document.querySelector('#refused')").await,
@@ -489,46 +520,15 @@ async fn together(program: &str) {
     );
     assert_eq!(browser.see("!!document.querySelector('#found')").await, true, "it was tried");
     serious(&mut browser, "what a draft would have done").await;
-    server.abort();
 }
 
 #[tokio::test]
 async fn a_version_is_taken_back_by_keyboard_alone() {
-    let Ok(program) = std::env::var("RINGBACK_CHROMIUM") else {
-        eprintln!("SKIPPED (loudly): a rollback by keyboard, because RINGBACK_CHROMIUM is not set");
-        return;
-    };
-    let limit = std::time::Duration::from_secs(2 * BROWSER_SECONDS_MAX);
-    tokio::time::timeout(limit, Box::pin(taken_back(&program))).await.expect("a page did not come");
+    in_browser("a rollback by keyboard", taken_back).await;
 }
 
-/// Tab until the focus is on what the selector names.
-async fn tab_to(browser: &mut driver::Driver, selector: &str) {
-    for _ in 0..2 * TABS_MAX {
-        if browser.see(&format!("document.activeElement.matches(`{selector}`)")).await == true {
-            return;
-        }
-        browser.press("Tab").await;
-    }
-    panic!("{selector} is not reached");
-}
-
-async fn taken_back(program: &str) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = support::sqlite(dir.path()).await;
-    let now: jiff::Timestamp = MONDAY.parse().unwrap();
-    let (west, _) = support::sample(&store, now).await;
-    let shelf = Shelf::of(&store, &west.account).await;
-    let clock = Arc::new(Still(AtomicI64::new(now.as_microsecond())));
-    let engine = support::engine_with(store, clock, Settings::default(), Arc::new(shelf));
-    let product = router(engine.clone(), WebOptions::default());
-    let cookie = cookie(&product, "sam@example.com").await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(async move { axum::serve(listener, product).await });
-    let mut browser = driver::Driver::start(program, WIDTHS[0], &target()).await;
-    let (name, value) = cookie.split_once('=').unwrap();
-    browser.ask("Network.setCookie", serde_json::json!({ "name": name, "value": value, "url": base })).await;
+async fn taken_back(program: String) {
+    let Desk { engine, west, mut browser, base, dir: _dir } = Desk::of(&program, "sam@example.com", true).await;
 
     // From the contract's versions to the form, filled; to the preview; nothing is begun without a reason.
     browser.open(&format!("{base}/contract")).await;
@@ -565,7 +565,6 @@ async fn taken_back(program: &str) {
     let holds = engine.holds(&west.account).await.unwrap();
     assert_eq!((holds.len(), holds.iter().filter(|h| h.hold.until.is_some()).count()), (held, 1));
     serious(&mut browser, "what was lifted").await;
-    server.abort();
 }
 
 /// What axe-core finds on the page that is open, where it is there.
@@ -581,28 +580,11 @@ async fn serious(browser: &mut driver::Driver, page: &str) {
 
 #[tokio::test]
 async fn a_morning_goes_by_keyboard_alone() {
-    let Ok(program) = std::env::var("RINGBACK_CHROMIUM") else {
-        eprintln!("SKIPPED (loudly): the morning by keyboard, because RINGBACK_CHROMIUM is not set");
-        return;
-    };
-    let limit = std::time::Duration::from_secs(2 * BROWSER_SECONDS_MAX);
-    tokio::time::timeout(limit, Box::pin(morning(&program))).await.expect("a page did not come");
+    in_browser("the morning by keyboard", morning).await;
 }
 
-async fn morning(program: &str) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = support::sqlite(dir.path()).await;
-    let now: jiff::Timestamp = MONDAY.parse().unwrap();
-    let (west, _) = support::sample(&store, now).await;
-    let engine = support::engine(store, Arc::new(Still(AtomicI64::new(now.as_microsecond()))), Settings::default());
-    let product = router(engine.clone(), WebOptions::default());
-    let cookie = cookie(&product, "dana@example.com").await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(async move { axum::serve(listener, product).await });
-    let mut browser = driver::Driver::start(program, WIDTHS[0], &target()).await;
-    let (name, value) = cookie.split_once('=').unwrap();
-    browser.ask("Network.setCookie", serde_json::json!({ "name": name, "value": value, "url": base })).await;
+async fn morning(program: String) {
+    let Desk { engine, west, mut browser, base, dir: _dir } = Desk::of(&program, "dana@example.com", false).await;
 
     // Today: the first Tab stop skips to the page and can be seen; j chooses the first caller, visibly.
     browser.open(&base).await;
@@ -701,45 +683,16 @@ async fn morning(program: &str) {
     assert_eq!(browser.see("document.activeElement.closest('#help') !== null").await, true);
     browser.go("t").await;
     assert_eq!(browser.see("location.pathname").await, "/");
-    server.abort();
 }
 
 #[tokio::test]
 async fn what_was_earned_is_looked_at_and_confirmed_by_keyboard_alone() {
-    let Ok(program) = std::env::var("RINGBACK_CHROMIUM") else {
-        eprintln!("SKIPPED (loudly): a promotion by keyboard, because RINGBACK_CHROMIUM is not set");
-        return;
-    };
-    let limit = std::time::Duration::from_secs(2 * BROWSER_SECONDS_MAX);
-    tokio::time::timeout(limit, Box::pin(earned(&program))).await.expect("a page did not come");
+    in_browser("a promotion by keyboard", earned).await;
 }
 
-/// Presses Tab until the focus is there.
-async fn until_focus(browser: &mut driver::Driver, selector: &str) {
-    for _ in 0..TABS_MAX {
-        browser.press("Tab").await;
-        if browser.see(&format!("document.activeElement.matches({selector:?})")).await == true {
-            return;
-        }
-    }
-    panic!("{selector} is not reached by Tab");
-}
-
-async fn earned(program: &str) {
-    let dir = tempfile::tempdir().unwrap();
-    let store = support::sqlite(dir.path()).await;
-    let now: jiff::Timestamp = MONDAY.parse().unwrap();
-    let (west, _) = support::sample(&store, now).await;
-    support::earned(&store, &west).await;
-    let engine = support::engine(store, Arc::new(Still(AtomicI64::new(now.as_microsecond()))), Settings::default());
-    let product = router(engine.clone(), WebOptions::default());
-    let cookie = cookie(&product, "sam@example.com").await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(async move { axum::serve(listener, product).await });
-    let mut browser = driver::Driver::start(program, WIDTHS[0], &target()).await;
-    let (name, value) = cookie.split_once('=').unwrap();
-    browser.ask("Network.setCookie", serde_json::json!({ "name": name, "value": value, "url": base })).await;
+async fn earned(program: String) {
+    let Desk { engine, west, mut browser, base, dir: _dir } = Desk::of(&program, "sam@example.com", false).await;
+    support::earned(engine.store(), &west).await;
 
     // A spot-check among the questions: a says that it was right, and the next one is chosen.
     browser.open(&format!("{base}/reviews")).await;
@@ -757,20 +710,19 @@ async fn earned(program: &str) {
     assert_eq!(asked.waiting, 2, "it is answered");
 
     browser.open(&format!("{base}/reviews/weekly")).await;
-    until_focus(&mut browser, "[name='field:reason_code']").await;
+    tab_to(&mut browser, "[name='field:reason_code']").await;
     browser.press(" ").await;
     assert_eq!(browser.see("document.activeElement.checked").await, true);
-    until_focus(&mut browser, "button.yes").await;
+    tab_to(&mut browser, "button.yes").await;
     browser.go("Enter").await;
     assert_eq!(browser.see("location.pathname").await, "/contract/promotion");
     serious(&mut browser, "promotion").await;
     let text = browser.see("document.querySelector('main').innerText").await.as_str().unwrap().to_owned();
     assert!(text.contains("36 of 39 proposals") && text.contains("autonomy"), "{text}");
-    until_focus(&mut browser, "button.yes").await;
+    tab_to(&mut browser, "button.yes").await;
     browser.go("Enter").await;
     // The account is not ready: what is missing is told, line by line, and nothing was changed.
     let told = browser.see("document.querySelector('[role=alert]').innerText").await.as_str().unwrap().to_owned();
     assert!(told.contains("RB-0240") && told.contains("guarantee 8"), "{told}");
     assert_eq!(engine.contract(&west.account).await.unwrap().unwrap().0.version, 1);
-    server.abort();
 }

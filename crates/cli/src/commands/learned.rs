@@ -32,10 +32,10 @@ pub(crate) async fn weekly(out: Out, house: &House, account: &Account, days: u32
     let until = house.engine.now();
     let weekly = house.engine.weekly(&account.id(), window(days, until), until).await?;
     out.result(&weekly, || {
-        let Weekly { learned, corrected, uncertain, handoffs, promotions, checks } = &weekly;
+        let Weekly { learned, corrected, corrected_more, uncertain, handoffs, promotions, checks } = &weekly;
         [
             counted(learned),
-            put_right(corrected),
+            put_right(corrected, *corrected_more),
             asked(uncertain),
             handed(handoffs),
             asking(promotions),
@@ -85,7 +85,7 @@ fn counted(learned: &Learned) -> String {
     said
 }
 
-fn put_right(corrected: &[Corrected]) -> String {
+fn put_right(corrected: &[Corrected], more: bool) -> String {
     if corrected.is_empty() {
         return "Nobody put another value in place of one of ours".to_owned();
     }
@@ -95,7 +95,8 @@ fn put_right(corrected: &[Corrected]) -> String {
         vec![one.at.to_string(), one.field.clone(), wrote, instead, one.seen.clone(), one.inquiry.as_str().to_owned()]
     };
     let head = ["seen", "field", "wrote", "instead", "how", "inquiry"];
-    format!("Updates that were corrected\n{}", table(&head, &corrected.iter().map(row).collect::<Vec<_>>()))
+    let heading = if more { "The newest updates that were corrected" } else { "Updates that were corrected" };
+    format!("{heading}\n{}", table(&head, &corrected.iter().map(row).collect::<Vec<_>>()))
 }
 
 fn asked(uncertain: &[OfClause]) -> String {

@@ -20,7 +20,7 @@ use std::str::FromStr;
 pub type Thousandths = u16;
 
 /// `92 %`, `87.5 %`.
-pub(crate) fn percent(t: Thousandths) -> String {
+pub fn percent(t: Thousandths) -> String {
     if t.is_multiple_of(10) { format!("{} %", t / 10) } else { format!("{}.{} %", t / 10, t % 10) }
 }
 

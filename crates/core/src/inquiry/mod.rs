@@ -346,6 +346,19 @@ pub enum ReviewKind {
 }
 
 impl ReviewKind {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::Field,
+        Self::Match,
+        Self::NoNumber,
+        Self::AmbiguousVoicemail,
+        Self::OwnerTie,
+        Self::OwnerChange,
+        Self::UnknownLocation,
+        Self::Doubled,
+        Self::SpotCheck,
+    ];
+
     /// A stable word for tables and message ids.
     pub fn word(self) -> &'static str {
         match self {

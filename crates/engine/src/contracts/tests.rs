@@ -259,3 +259,27 @@ fn everything_that_is_wrong_is_told_at_once() {
     let problems = check("name = 1\nnonsense = true\n", &Roster::default()).unwrap_err();
     assert!(problems.len() > 1, "{problems:?}");
 }
+
+#[tokio::test]
+async fn what_a_text_would_change_is_known_or_an_error_and_only_of_the_first_there_is_nothing_to_tell() {
+    let world = World::new().await;
+    let parsed = |text: &str| contract::parse(text).0.unwrap();
+    let other = parsed(&text(("contract = \"missed-calls\"", "contract = \"after-hours\"")));
+    let would = async |wished: &Contract| world.engine.would_change(&world.account, wished).await;
+    assert_eq!(would(&other).await.unwrap(), None, "none of its name came before");
+    assert_eq!(would(&parsed(contract::DEFAULT_TEXT)).await.unwrap(), Some(Vec::new()));
+    let changes = would(&parsed(&autonomy("observe"))).await.unwrap().unwrap();
+    assert_eq!(changes.iter().map(|c| c.clause.as_str()).collect::<Vec<_>>(), ["autonomy"]);
+    let unread = ContractNew {
+        account: world.account.to_string(),
+        id: "ctr_unread".into(),
+        name: other.name.clone(),
+        digest: "x".into(),
+        source: String::new(),
+        compiled: "of another time".into(),
+        applied_at: 1,
+        applied_by: "user_ann".into(),
+    };
+    world.write(move |tx| Box::pin(async move { store::contract_insert_next(tx, &unread).await })).await;
+    assert!(matches!(would(&other).await, Err(Error::Corrupt { .. })), "what nobody can read is not nothing");
+}

@@ -13,8 +13,9 @@ use ringback_core::contract::Autonomy;
 use ringback_core::rights::Act;
 use ringback_engine::backtest::Window;
 use ringback_engine::contracts::{Answer, Base, By, Fit, Wish, check};
+use ringback_engine::instant;
 use ringback_engine::level::LevelWish;
-use ringback_engine::{Error, instant};
+use ringback_store::ContractRow;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -49,20 +50,25 @@ pub(super) async fn apply(State(app): State<App>, bearer: Bearer, request: Reque
         if !app.engine.raises(&bearer.account, &wish.contract).await?.is_empty() {
             bearer.need(Act::GoLive)?;
         }
-        match app.engine.apply_contract(&bearer.account, &wish).await? {
-            Answer::Applied { row, changes, decides_calls } => Ok(json!({
-                "contract": { "id": row.id, "name": row.name, "version": row.version }, "changes": changes,
-                "decides_calls": decides_calls, "crm": crm,
-            })),
-            Answer::Same(row) => Ok(json!({
-                "contract": { "id": row.id, "name": row.name, "version": row.version }, "changes": [], "crm": crm,
-            })),
-            Answer::Refused(refused) => Err(Problem::contract_moved_on(&refused)),
-            Answer::Clashes(problems) => Err(Problem::contract(&wish.text, &problems)),
-            Answer::NotReady(problems) => Err(Problem::not_ready(&problems)),
-        }
+        let mut told = became(app.engine.apply_contract(&bearer.account, &wish).await?, &wish.text)?;
+        told["crm"] = json!(crm);
+        Ok(told)
     };
     once(&app, &bearer, request, work).await
+}
+
+/// What became of a version that was to come into force.
+pub(super) fn became(answer: Answer, text: &str) -> Result<Value, Problem> {
+    let named = |row: &ContractRow| json!({ "id": row.id, "name": row.name, "version": row.version });
+    match answer {
+        Answer::Applied { row, changes, decides_calls } => {
+            Ok(json!({ "contract": named(&row), "changes": changes, "decides_calls": decides_calls }))
+        }
+        Answer::Same(row) => Ok(json!({ "contract": named(&row), "changes": [] })),
+        Answer::Refused(refused) => Err(Problem::contract_moved_on(&refused)),
+        Answer::Clashes(problems) => Err(Problem::contract(text, &problems)),
+        Answer::NotReady(problems) => Err(Problem::not_ready(&problems)),
+    }
 }
 
 /// How much may happen by itself at most.
@@ -135,17 +141,14 @@ pub(super) async fn backtest(
         location: asked.location.as_ref().map(known).transpose()?,
         inquiries_max: Some(asked.limit.unwrap_or(BACKTEST_INQUIRIES)),
     };
-    let found = app.engine.backtest(&bearer.account, &draft, &window, &|_| {}).await.map_err(|error| match error {
-        Error::Refused(why) => Problem::no_backtest(&why),
-        other => other.into(),
-    })?;
-    Ok(Json(json!(found)))
+    let found = app.engine.backtest(&bearer.account, &draft, &window, &|_| {}).await;
+    Ok(Json(json!(found.map_err(Problem::of_trial)?)))
 }
 
 /// `GET /api/v1/contract/versions`.
 pub(super) async fn versions(State(app): State<App>, bearer: Bearer) -> Result<Json<Value>, Problem> {
     let rows = app.engine.contract_versions(&bearer.account).await?;
-    let one = |r: &ringback_store::ContractRow| {
+    let one = |r: &ContractRow| {
         json!({ "id": r.id, "name": r.name, "version": r.version, "digest": r.digest,
                 "applied_at": instant(r.applied_at).to_string(), "applied_by": r.applied_by, "text": r.source })
     };

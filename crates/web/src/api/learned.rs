@@ -1,5 +1,6 @@
 //! What was learned over the API: the counters, the weekly review, what fields have earned, and a person's word that makes a version of it.
 
+use super::contracts::became;
 use super::idempotency::once;
 use super::one::read;
 use super::token::Bearer;
@@ -10,7 +11,6 @@ use axum::extract::{Query, Request, State};
 use axum::response::Response;
 use jiff::Timestamp;
 use ringback_core::rights::Act;
-use ringback_engine::contracts::Answer;
 use ringback_engine::counters::{DAYS, DAYS_MAX, window};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -106,17 +106,7 @@ pub(super) async fn promote(State(app): State<App>, bearer: Bearer, request: Req
         let Confirmed { fields, base, digest } = read(&body)?;
         let by = bearer.by.as_str();
         let (answer, text) = app.engine.promote(&bearer.account, &fields, (base, &digest), by).await?;
-        match answer {
-            Answer::Applied { row, changes, .. } => Ok(json!({
-                "contract": { "id": row.id, "name": row.name, "version": row.version }, "changes": changes,
-            })),
-            Answer::Same(row) => Ok(json!({
-                "contract": { "id": row.id, "name": row.name, "version": row.version }, "changes": [],
-            })),
-            Answer::Refused(refused) => Err(Problem::contract_moved_on(&refused)),
-            Answer::Clashes(problems) => Err(Problem::contract(&text, &problems)),
-            Answer::NotReady(problems) => Err(Problem::not_ready(&problems)),
-        }
+        became(answer, &text)
     };
     once(&app, &bearer, request, work).await
 }

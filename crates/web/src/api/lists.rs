@@ -6,7 +6,7 @@ use crate::App;
 use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Query, State};
-use ringback_core::inquiry::Inquiry;
+use ringback_core::inquiry::{Inquiry, ReviewKind};
 use ringback_store::{After, Before};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -155,17 +155,7 @@ pub(super) async fn reviews(
     Query(query): Asked,
 ) -> Result<Json<Value>, Problem> {
     let page = Page::of(&query)?;
-    let kinds = [
-        "field",
-        "match",
-        "no_number",
-        "ambiguous_voicemail",
-        "owner_tie",
-        "owner_change",
-        "unknown_location",
-        "doubled",
-    ];
-    let kind = word(&query, "kind", &kinds)?.map(str::to_owned);
+    let kind = word(&query, "kind", &ReviewKind::ALL.map(ReviewKind::word))?.map(str::to_owned);
     let found =
         app.engine.open_reviews(&bearer.account, kind.as_deref(), None, page.limit, &page.after(&query)).await?;
     let one = |r: &ringback_engine::reviews::Asked| review_json(&r.review, r.inquiry.id.as_str(), &r.review.digest);

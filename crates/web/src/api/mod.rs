@@ -24,35 +24,76 @@ struct Route {
     /// The right that the least demanding use of it needs.
     act: Act,
     summary: &'static str,
-    /// Query parameters: name and meaning. Path parameters are read off the path.
-    query: &'static [(&'static str, &'static str)],
+    /// Path parameters are read off the path.
+    query: Vec<Param>,
     /// Schema of the body, for a POST.
     body: Option<&'static str>,
     /// Schema of what is answered.
     answer: &'static str,
     /// What is answered is a page of these.
     paged: bool,
+    /// It changes something, so that a repeated request is told by its key.
+    once: bool,
     handler: MethodRouter<App>,
 }
 
-const PAGE: (&str, &str) = ("limit", "how many, 1 to 200; 50 if absent");
-const CURSOR: (&str, &str) = ("cursor", "`next` of the page before");
+/// A query parameter.
+struct Param {
+    name: &'static str,
+    means: &'static str,
+    /// A JSON type.
+    kind: &'static str,
+    needed: bool,
+}
+
+impl Param {
+    const fn text(name: &'static str, means: &'static str) -> Self {
+        Self { name, means, kind: "string", needed: false }
+    }
+
+    const fn figure(name: &'static str, means: &'static str) -> Self {
+        Self { kind: "integer", ..Self::text(name, means) }
+    }
+
+    const fn needed(name: &'static str, means: &'static str) -> Self {
+        Self { needed: true, ..Self::text(name, means) }
+    }
+}
+
+/// How a list is read page by page.
+fn pages() -> Vec<Param> {
+    vec![Param::figure("limit", "how many, 1 to 200; 50 if absent"), Param::text("cursor", "`next` of the page before")]
+}
 
 impl Route {
     fn get(path: &'static str, summary: &'static str, answer: &'static str, handler: MethodRouter<App>) -> Self {
-        Self { method: "get", path, act: Act::ReadAll, summary, query: &[], body: None, answer, paged: false, handler }
+        let (act, query) = (Act::ReadAll, Vec::new());
+        Self { method: "get", path, act, summary, query, body: None, answer, paged: false, once: false, handler }
     }
 
     fn list(
         path: &'static str,
         summary: &'static str,
         answer: &'static str,
-        query: &'static [(&'static str, &'static str)],
+        filters: Vec<Param>,
         handler: MethodRouter<App>,
     ) -> Self {
+        let query = filters.into_iter().chain(pages()).collect();
         Self { query, paged: true, ..Self::get(path, summary, answer, handler) }
     }
 
+    /// Reads only, and asks with a body.
+    fn ask(
+        path: &'static str,
+        summary: &'static str,
+        body: &'static str,
+        answer: &'static str,
+        handler: MethodRouter<App>,
+    ) -> Self {
+        Self { method: "post", body: Some(body), ..Self::get(path, summary, answer, handler) }
+    }
+
+    /// Changes something.
     fn post(
         path: &'static str,
         act: Act,
@@ -61,7 +102,7 @@ impl Route {
         answer: &'static str,
         handler: MethodRouter<App>,
     ) -> Self {
-        Self { method: "post", act, body, ..Self::get(path, summary, answer, handler) }
+        Self { method: "post", act, body, once: true, ..Self::get(path, summary, answer, handler) }
     }
 }
 
@@ -88,12 +129,10 @@ fn happenings() -> Vec<Route> {
             "/api/v1/inquiries",
             "Inquiries, newest first",
             "Inquiry",
-            &[
-                ("state", "`open` or `closed`"),
-                ("location", "id of a location"),
-                ("owner", "id of a member of staff"),
-                PAGE,
-                CURSOR,
+            vec![
+                Param::text("state", "`open` or `closed`"),
+                Param::text("location", "id of a location"),
+                Param::text("owner", "id of a member of staff"),
             ],
             get(lists::inquiries),
         ),
@@ -108,20 +147,20 @@ fn happenings() -> Vec<Route> {
             "Inquiry",
             post(one::event),
         ),
-        Route::list("/api/v1/calls", "Calls, newest first", "Call", &[PAGE, CURSOR], get(lists::calls)),
+        Route::list("/api/v1/calls", "Calls, newest first", "Call", Vec::new(), get(lists::calls)),
         Route::get("/api/v1/calls/{id}", "One call", "Call", get(one::call)),
         Route::list(
             "/api/v1/signals",
             "Signals, newest first",
             "Signal",
-            &[("state", "`stored`, `folded`, `unreadable`, `quarantined` or `parked`"), PAGE, CURSOR],
+            vec![Param::text("state", "`stored`, `folded`, `unreadable`, `quarantined` or `parked`")],
             get(lists::signals),
         ),
         Route::list(
             "/api/v1/signals/quarantined",
             "Signals with a wrong signature, newest first",
             "Signal",
-            &[PAGE, CURSOR],
+            Vec::new(),
             get(lists::quarantined),
         ),
         Route::post(
@@ -136,7 +175,7 @@ fn happenings() -> Vec<Route> {
             "/api/v1/reviews",
             "Open reviews, oldest first",
             "Review",
-            &[("kind", "the kind word of a review"), PAGE, CURSOR],
+            vec![Param::text("kind", "the kind word of a review")],
             get(lists::reviews),
         ),
         Route::post(
@@ -165,7 +204,7 @@ fn happenings() -> Vec<Route> {
             post(one::replay),
         ),
         Route::get("/api/v1/connections", "Connections and their lanes", "Connections", get(things::connections)),
-        Route::list("/api/v1/proofs", "Proofs of no loss, newest first", "Proof", &[PAGE, CURSOR], get(lists::proofs)),
+        Route::list("/api/v1/proofs", "Proofs of no loss, newest first", "Proof", Vec::new(), get(lists::proofs)),
         Route::get("/api/v1/proofs/{seq}", "One proof with its signed file", "Proof", get(one::proof)),
         Route::get("/api/v1/runbook", "What to do when something fails, now", "Runbook", get(things::runbook)),
     ]
@@ -183,7 +222,7 @@ fn wishes() -> Vec<Route> {
             post(opt_outs::set),
         ),
         Route {
-            query: &[("number", "a telephone number with its country")],
+            query: vec![Param::needed("number", "a telephone number with its country")],
             ..Route::get(
                 "/api/v1/opt-outs",
                 "Whether somebody does not want to be reached",
@@ -206,26 +245,25 @@ fn wishes() -> Vec<Route> {
 fn rules() -> Vec<Route> {
     vec![
         Route {
-            query: &[
-                ("object", "`contact`, `call` or `task`"),
-                ("record", "id of the record in the CRM, or our key in it"),
-                ("property", "the CRM's name of the field"),
+            query: vec![
+                Param::needed("object", "`contact`, `call` or `task`"),
+                Param::needed("record", "id of the record in the CRM, or our key in it"),
+                Param::needed("property", "the CRM's name of the field"),
             ],
             ..Route::get("/api/v1/trace", "Why a CRM field holds its value", "Trace", get(trace::trace))
         },
-        Route::post(
+        Route::ask(
             "/api/v1/trace/under",
-            Act::ReadAll,
             "What another version of the contract, or a draft, would have decided where a value stands; nothing is written",
-            Some("UnderAsked"),
+            "UnderAsked",
             "Under",
             post(trace::under),
         ),
         Route {
             act: Act::Export,
-            query: &[
-                ("object", "`contact`, `call` or `task`"),
-                ("record", "id of the record in the CRM, or our key in it"),
+            query: vec![
+                Param::needed("object", "`contact`, `call` or `task`"),
+                Param::needed("record", "id of the record in the CRM, or our key in it"),
             ],
             ..Route::get(
                 "/api/v1/audit/record",
@@ -264,11 +302,10 @@ fn rules() -> Vec<Route> {
             "Levels",
             post(contracts::level),
         ),
-        Route::post(
+        Route::ask(
             "/api/v1/contract/backtest",
-            Act::ReadAll,
             "What a draft would have done with recorded calls; nothing is written",
-            Some("BacktestAsked"),
+            "BacktestAsked",
             "Backtest",
             post(contracts::backtest),
         ),
@@ -280,11 +317,10 @@ fn rules() -> Vec<Route> {
 /// What was written and is taken back.
 fn taken_back() -> Vec<Route> {
     vec![
-        Route::post(
+        Route::ask(
             "/api/v1/rollbacks/preview",
-            Act::ReadAll,
             "What a rollback of these writes would do now; nothing is changed",
-            Some("RollbackScope"),
+            "RollbackScope",
             "RollbackPreview",
             post(rollbacks::preview),
         ),
@@ -300,7 +336,7 @@ fn taken_back() -> Vec<Route> {
             "/api/v1/rollbacks",
             "Rollbacks and how far each has come, newest first",
             "Rollback",
-            &[PAGE, CURSOR],
+            Vec::new(),
             get(lists::rollbacks),
         ),
         Route::get("/api/v1/rollbacks/{id}", "One rollback, record by record", "Rollback", get(rollbacks::rollback)),
@@ -323,11 +359,11 @@ fn taken_back() -> Vec<Route> {
 
 /// What people's answers say of the rules.
 fn learned_of() -> Vec<Route> {
-    const DAYS: (&str, &str) = ("days", "of the last days, 1 to 366");
-    const UNTIL: (&str, &str) = ("until", "an instant; now if absent");
+    let span =
+        || vec![Param::figure("days", "of the last days, 1 to 366"), Param::text("until", "an instant; now if absent")];
     vec![
         Route {
-            query: &[DAYS, UNTIL],
+            query: span(),
             ..Route::get(
                 "/api/v1/contract/learned",
                 "Answers, corrections and what was missing, per clause and in total; 28 days if nothing is said",
@@ -336,7 +372,7 @@ fn learned_of() -> Vec<Route> {
             )
         },
         Route {
-            query: &[DAYS, UNTIL],
+            query: span(),
             ..Route::get(
                 "/api/v1/reviews/weekly",
                 "The weekly review: corrected updates, uncertain rules, handoffs that helped, what should go on asking",
@@ -350,11 +386,10 @@ fn learned_of() -> Vec<Route> {
             "Promotions",
             get(learned::promotions),
         ),
-        Route::post(
+        Route::ask(
             "/api/v1/contract/promotions/draft",
-            Act::ReadAll,
             "The version in which exactly these fields are as they are offered; nothing is stored",
-            Some("PromotionNamed"),
+            "PromotionNamed",
             "PromotionDraft",
             post(learned::draft),
         ),

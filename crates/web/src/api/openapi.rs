@@ -1,6 +1,6 @@
 //! The API's document, made from the table of routes.
 
-use super::{Route, routes};
+use super::{Param, Route, routes};
 use axum::Json;
 use serde_json::{Map, Value, json};
 
@@ -44,16 +44,15 @@ fn reference(name: &str) -> Value {
 fn operation(route: &Route) -> Value {
     let mut parameters: Vec<Value> = Vec::new();
     for part in route.path.split('/').filter_map(|p| p.strip_prefix('{')?.strip_suffix('}')) {
-        parameters.push(json!({ "name": part, "in": "path", "required": true, "schema": { "type": "string" } }));
+        let kind = if part == "seq" { "integer" } else { "string" };
+        parameters.push(json!({ "name": part, "in": "path", "required": true, "schema": { "type": kind } }));
     }
-    for (name, means) in route.query {
-        let required = route.path.ends_with("/trace") || route.path.ends_with("/audit/record");
-        let kind = if *name == "limit" { "integer" } else { "string" };
+    for Param { name, means, kind, needed } in &route.query {
         parameters.push(
-            json!({ "name": name, "in": "query", "required": required, "description": means, "schema": { "type": kind } }),
+            json!({ "name": name, "in": "query", "required": needed, "description": means, "schema": { "type": kind } }),
         );
     }
-    if route.method == "post" {
+    if route.once {
         parameters.push(json!({ "name": "Idempotency-Key", "in": "header", "required": true,
             "description": "Chosen by the caller; the same key with the same body gets the same answer for 24 hours",
             "schema": { "type": "string", "minLength": 1, "maxLength": 255 } }));
@@ -89,7 +88,7 @@ fn operation_id(route: &Route) -> String {
 
 fn all_schemas() -> Value {
     let mut all = schemas();
-    for more in [rollback_schemas(), trace_schemas(), consent_schemas(), learned_schemas()] {
+    for more in [contract_schemas(), rollback_schemas(), trace_schemas(), consent_schemas(), learned_schemas()] {
         if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
             all.extend(more);
         }
@@ -161,6 +160,8 @@ fn learned_schemas() -> Value {
     let mut weekly = learned.clone();
     if let Some(weekly) = weekly.as_object_mut() {
         weekly.insert("corrected".into(), array());
+        let more = "there are more than the newest ones that `corrected` shows";
+        weekly.insert("corrected_more".into(), json!({ "type": "boolean", "description": more }));
         weekly.insert("uncertain".into(), array());
         weekly.insert("handoffs".into(), array());
         weekly.insert("promotions".into(), reference("Promotions"));
@@ -168,7 +169,7 @@ fn learned_schemas() -> Value {
     }
     json!({
         "Learned": { "type": "object", "required": ["since", "until", "total", "clauses"], "properties": learned },
-        "Weekly": { "type": "object", "required": ["since", "until", "total", "corrected", "uncertain", "handoffs", "promotions", "checks"], "properties": weekly },
+        "Weekly": { "type": "object", "required": ["since", "until", "total", "corrected", "corrected_more", "uncertain", "handoffs", "promotions", "checks"], "properties": weekly },
         "Promotions": { "type": "object", "required": ["offers", "again", "stays", "workflows"], "properties": {
             "contract": { "type": ["object", "null"] },
             "offers": { "type": "array", "items": { "type": "object" }, "description": "fields that have earned it, with their figures in one sentence" },
@@ -181,6 +182,37 @@ fn learned_schemas() -> Value {
             "offers": array(), "changes": array(), "lines": array(), "text": text() } },
         "PromotionConfirmed": { "type": "object", "required": ["fields", "base", "digest"], "additionalProperties": false, "properties": {
             "fields": fields(), "base": { "type": "integer", "description": "of the draft that was looked at" }, "digest": text() } },
+    })
+}
+
+/// What is said and answered about rules that are to come into force, and how much happens by itself.
+fn contract_schemas() -> Value {
+    let any = || json!({ "type": "object" });
+    let array = || json!({ "type": "array", "items": { "type": "object" } });
+    json!({
+        "ContractText": { "type": "object", "required": ["text", "base"], "additionalProperties": false, "properties": {
+            "text": { "type": "string", "description": "the whole contract, TOML" },
+            "base": { "type": "integer", "minimum": 0, "description": "the version that it was made from; 0 if there is none of its name" } } },
+        "ContractApplied": { "type": "object", "required": ["contract", "changes"], "properties": {
+            "contract": any(), "changes": { "type": "array", "items": any() }, "decides_calls": { "type": "boolean" },
+            "crm": { "type": ["string", "null"], "description": "why the CRM's own properties were not compared, if they were not" } } },
+        "BacktestAsked": { "type": "object", "required": ["text"], "additionalProperties": false, "properties": {
+            "text": { "type": "string", "description": "the whole draft, TOML" },
+            "days": { "type": "integer", "minimum": 1, "maximum": 3660, "description": "calls of so many days; 30 if absent" },
+            "location": { "type": "string", "description": "only the calls of this location, by its slug" },
+            "limit": { "type": "integer", "minimum": 1, "description": "at most so many inquiries, the newest; 20000 if absent" } } },
+        "Backtest": any(),
+        "LevelAsked": { "type": "object", "required": ["level"], "additionalProperties": false, "properties": {
+            "level": { "type": "string", "enum": ["observe", "suggest", "auto-low-risk", "auto"] },
+            "location": { "type": "string", "description": "its slug; everywhere, if absent" },
+            "contract": { "type": "string", "description": "the one that decides about calls, if absent" },
+            "reason": { "type": "string" },
+            "answer_for": { "type": "array", "items": { "type": "integer" },
+                "description": "guarantees that this person answers for, because the receiver can show nothing of them" } } },
+        "Levels": { "type": "object", "required": ["levels"], "properties": { "levels": array() } },
+        "Readiness": { "type": "object", "required": ["guarantees", "minimum", "not_ready", "decided", "levels"], "properties": {
+            "guarantees": array(), "minimum": array(), "not_ready": array(), "levels": array(),
+            "decided": { "type": "array", "items": { "type": "object" }, "description": "what has to be in writing before a pilot" } } },
     })
 }
 
@@ -204,7 +236,7 @@ fn rollback_schemas() -> Value {
             "tells": { "type": "array", "items": any() }, "holds": { "type": "array", "items": text() },
             "consequences": { "type": "array", "items": any(), "description": "what the values had set off already and no rollback takes back" },
             "unread": { "type": "array", "items": text() } } },
-        "RollbackBegun": { "type": "object", "required": ["scope", "digest", "reason"], "properties": {
+        "RollbackBegun": { "type": "object", "required": ["scope", "digest", "reason"], "additionalProperties": false, "properties": {
             "scope": reference("RollbackScope"), "digest": { "type": "string", "description": "of the preview that was looked at" },
             "reason": { "type": "string", "minLength": 1, "description": "stays in the ledger" } } },
         "RollbackStarted": { "type": "object", "required": ["id", "started"], "properties": { "id": text(), "started": { "type": "boolean" } } },
@@ -214,7 +246,7 @@ fn rollback_schemas() -> Value {
             "back": { "type": "integer", "description": "values that stand as before" }, "left": { "type": "integer", "description": "values left as they stood" },
             "dead": { "type": "integer", "description": "records that need a person" } } },
         "Holds": { "type": "object", "required": ["data"], "properties": { "data": { "type": "array", "items": any() } } },
-        "Lift": { "type": "object", "required": ["reason"], "properties": {
+        "Lift": { "type": "object", "required": ["reason"], "additionalProperties": false, "properties": {
             "field": { "type": "string", "description": "only this one; all that the rollback holds back if absent" }, "reason": { "type": "string", "minLength": 1 } } },
         "Lifted": { "type": "object", "required": ["rollback", "lifted"], "properties": { "rollback": text(), "lifted": { "type": "integer" } } },
     })
@@ -236,10 +268,17 @@ fn schemas() -> Value {
         "Inquiry": { "type": "object", "required": ["id", "state", "opened_at", "urgency", "tier", "stages"], "properties": {
             "id": text(), "state": { "enum": ["open", "closed"] }, "outcome": maybe(), "opened_at": text(), "closed_at": maybe(),
             "location": maybe(), "caller": any(), "calls": { "type": "array", "items": any() },
-            "claims": { "type": "array", "items": reference("Claim") }, "match": { "type": ["object", "null"] },
-            "urgency": text(), "owner": { "type": ["object", "null"] }, "tier": { "type": "integer" },
-            "clock": { "type": ["object", "null"] }, "past_due": { "type": "boolean" },
-            "verdicts": { "type": "array", "items": any() }, "effects": { "type": "array", "items": any() },
+            "claims": { "type": "array", "items": reference("Claim") },
+            "rejected": { "type": "array", "items": any(), "description": "what was read and does not count, each with why" },
+            "match": { "type": ["object", "null"] }, "urgency": text(), "flags": { "type": "array", "items": text() },
+            "owner": { "type": ["object", "null"] }, "unowned_because": maybe(), "tier": { "type": "integer" },
+            "escalations": array(), "clock": { "type": ["object", "null"] }, "past_due": { "type": "boolean" }, "breached_at": maybe(),
+            "taken_by": { "type": ["string", "null"], "description": "who rings back right now" }, "callbacks": array(),
+            "next_callback_at": maybe(), "verdicts": { "type": "array", "items": any() },
+            "unmapped": { "type": "array", "items": {}, "description": "what was heard and no clause asks for" },
+            "effects": { "type": "array", "items": any() },
+            "contract": { "type": ["object", "null"], "description": "the version that decides" },
+            "opted_out": { "type": ["object", "null"], "description": "since when this person does not want to be called, and who says so" },
             "reviews": { "type": "array", "items": reference("Review") }, "stages": { "type": "array", "items": any() },
             "take_back": { "type": "object", "description": "after a spot-check that called a value wrong: the scope of the rollback that is offered" } } },
         "Claim": { "type": "object", "required": ["field", "value", "confidence", "quote"], "properties": {
@@ -255,8 +294,11 @@ fn schemas() -> Value {
         "Review": { "type": "object", "required": ["id", "kind", "digest", "reason", "clause"], "properties": {
             "id": text(), "inquiry": text(), "kind": text(), "field": maybe(), "proposed": maybe(), "current": maybe(),
             "confidence": { "type": ["integer", "null"] }, "quote": maybe(), "reason": text(), "clause": text(),
-            "choices": { "type": "array" }, "digest": text(), "because": text(), "sentence": text(),
-            "set_by": any(), "contract": any(), "candidates": { "type": "array", "items": any() }, "workflow": maybe(), "source": any(),
+            "choices": { "type": "array", "items": {}, "description": "records or people to choose from: id and label" },
+            "digest": text(), "opened_at": text(), "because": text(), "sentence": text(),
+            "evidence": { "type": ["object", "null"], "description": "where in a transcript the words stand" },
+            "set_by": any(), "contract": any(), "candidates": { "type": "array", "items": any() }, "workflow": maybe(),
+            "source": { "type": ["string", "object"], "description": "`decision` or `person`; `provider` with its name and as of when; the caller's words if absent" },
             "checks": { "type": "object", "description": "of a spot_check: the write that is asked about" } } },
         "Decision": { "type": "object", "required": ["digest", "choice"], "properties": {
             "digest": text(), "choice": { "enum": ["approve", "edit", "reject", "pick"] },
@@ -277,29 +319,6 @@ fn schemas() -> Value {
             "seq": { "type": "integer" }, "day": text(), "revision": { "type": "integer" }, "made_at": text(), "key_id": text(),
             "hash": text(), "previous": text(), "summary": any(),
             "file": { "type": "string", "description": "the signed file, line by line; of one proof only" } } },
-        "ContractText": { "type": "object", "required": ["text", "base"], "properties": {
-            "text": { "type": "string", "description": "the whole contract, TOML" },
-            "base": { "type": "integer", "minimum": 0, "description": "the version that it was made from; 0 if there is none of its name" } } },
-        "ContractApplied": { "type": "object", "required": ["contract", "changes"], "properties": {
-            "contract": any(), "changes": { "type": "array", "items": any() }, "decides_calls": { "type": "boolean" },
-            "crm": { "type": ["string", "null"], "description": "why the CRM's own properties were not compared, if they were not" } } },
-        "BacktestAsked": { "type": "object", "required": ["text"], "properties": {
-            "text": { "type": "string", "description": "the whole draft, TOML" },
-            "days": { "type": "integer", "minimum": 1, "maximum": 3660, "description": "calls of so many days; 30 if absent" },
-            "location": { "type": "string", "description": "only the calls of this location, by its slug" },
-            "limit": { "type": "integer", "minimum": 1, "description": "at most so many inquiries, the newest; 20000 if absent" } } },
-        "Backtest": any(),
-        "LevelAsked": { "type": "object", "required": ["level"], "additionalProperties": false, "properties": {
-            "level": { "type": "string", "enum": ["observe", "suggest", "auto-low-risk", "auto"] },
-            "location": { "type": "string", "description": "its slug; everywhere, if absent" },
-            "contract": { "type": "string", "description": "the one that decides about calls, if absent" },
-            "reason": { "type": "string" },
-            "answer_for": { "type": "array", "items": { "type": "integer" },
-                "description": "guarantees that this person answers for, because the receiver can show nothing of them" } } },
-        "Levels": { "type": "object", "required": ["levels"], "properties": { "levels": array() } },
-        "Readiness": { "type": "object", "required": ["guarantees", "minimum", "not_ready", "decided", "levels"], "properties": {
-            "guarantees": array(), "minimum": array(), "not_ready": array(), "levels": array(),
-            "decided": { "type": "array", "items": { "type": "object" }, "description": "what has to be in writing before a pilot" } } },
         "ContractVersions": rows(any()),
         "LedgerReport": any(), "Contract": any(), "Clause": any(),
     })

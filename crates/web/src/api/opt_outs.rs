@@ -43,13 +43,10 @@ impl Who {
     }
 }
 
-async fn who(app: &App, bearer: &Bearer, asked: &Asked) -> Result<Who, Problem> {
+/// That the inquiry exists is seen by whatever moves it.
+fn who(asked: &Asked) -> Result<Who, Problem> {
     match (&asked.inquiry, &asked.number) {
-        (Some(id), None) => {
-            let id = InquiryId::from_text(id.as_str());
-            let found = app.engine.inquiry(&bearer.account, &id).await?;
-            found.map(|_| Who::Inquiry(id)).ok_or_else(|| Problem::missing("inquiry of that name"))
-        }
+        (Some(id), None) => Ok(Who::Inquiry(InquiryId::from_text(id.as_str()))),
         (None, Some(number)) => Ok(Who::Number(number.clone())),
         _ => Err(Problem::bad_parameter("inquiry", "name an inquiry or a number, one of them")),
     }
@@ -88,7 +85,7 @@ pub(super) async fn set(State(app): State<App>, bearer: Bearer, request: Request
         if asked.reason.is_some() {
             return Err(Problem::bad_parameter("reason", "an opt-out needs none; taking one back does"));
         }
-        let who = who(&app, &bearer, &asked).await?;
+        let who = who(&asked)?;
         app.engine.opt_out(&bearer.account, who.whose(), &bearer.by).await?;
         now(&app, &bearer, &who).await
     };
@@ -100,7 +97,7 @@ pub(super) async fn clear(State(app): State<App>, bearer: Bearer, request: Reque
     bearer.need(Act::ClearOptOut)?;
     let work = async |body: axum::body::Bytes| {
         let asked: Asked = read(&body)?;
-        let who = who(&app, &bearer, &asked).await?;
+        let who = who(&asked)?;
         let reason = asked.reason.as_deref().unwrap_or_default();
         app.engine.clear_opt_out(&bearer.account, who.whose(), reason, &bearer.by).await?;
         now(&app, &bearer, &who).await

@@ -7,7 +7,6 @@ use crate::problem::Problem;
 use axum::Json;
 use axum::extract::{Query, State};
 use ringback_core::rights::Act;
-use ringback_engine::Error;
 use ringback_engine::contracts::check;
 use ringback_engine::trace::{Answer, Asked, Other};
 use serde::Deserialize;
@@ -77,11 +76,7 @@ pub(super) async fn under(
     let answer = answers.iter().find(|answer| asked.is(answer));
     let answer = answer.ok_or_else(|| Problem::missing("write of that field to that record"))?;
     let under = app.engine.under(&bearer.account, &Asked::of(answer), &other).await;
-    let under = under.map_err(|error| match error {
-        Error::Refused(why) => Problem::no_backtest(&why),
-        other => other.into(),
-    })?;
-    Ok(Json(json!(under)))
+    Ok(Json(json!(under.map_err(Problem::of_trial)?)))
 }
 
 /// `GET /api/v1/audit/record`.

@@ -15,7 +15,6 @@ use jiff::{SignedDuration, Timestamp};
 use ringback_core::backtest::{Counts, Example};
 use ringback_core::id::LocationId;
 use ringback_core::rights::Act;
-use ringback_engine::Error;
 use ringback_engine::backtest::{Backtest, Window};
 use ringback_engine::contracts::check;
 
@@ -98,11 +97,8 @@ pub(crate) async fn run(State(app): State<App>, session: Session, fields: Fields
         location: roster.locations.iter().find(|l| l.slug == place).map(|l| l.id.clone()),
         inquiries_max: Some(BACKTEST_INQUIRIES),
     };
-    match app.engine.backtest(&session.account, &draft, &window, &|_| {}).await {
-        Ok(found) => shown(&Try { found: Some(told(&session, &found, now)), ..page }),
-        Err(Error::Refused(why)) => Err(Problem::no_backtest(&why).into()),
-        Err(other) => Err(other.into()),
-    }
+    let found = app.engine.backtest(&session.account, &draft, &window, &|_| {}).await.map_err(Problem::of_trial)?;
+    shown(&Try { found: Some(told(&session, &found, now)), ..page })
 }
 
 async fn look(app: &App, session: &Session, text: String, days: u32, place: &str) -> Result<Try, Problem> {

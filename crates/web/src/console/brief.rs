@@ -1,7 +1,7 @@
 //! The handoff brief: recommended, who, why, class, missing, conflict. What a colleague would say in half a minute before the call; each value
 //! with how sure it is and the words it came from, and what nobody said stays unknown.
 
-use super::cards::{self, percent};
+use super::cards::{self, how_sure};
 use super::inquiry::anchor;
 use super::words::{feeds, field_word, flag_word, value_word};
 use crate::texts::t;
@@ -86,7 +86,7 @@ impl Reader<'_> {
         Line {
             label: field_word(field),
             text: self.value(field, &held.claim.value.text()),
-            source: percent(held.claim.confidence.0),
+            source: how_sure(held.claim.confidence.0),
             quote: held.quote.clone(),
             anchor: anchor(held.evidence.document.as_str(), held.evidence.start),
             ..Line::default()

@@ -5,7 +5,7 @@ use crate::session::Session;
 use crate::texts::t;
 use crate::when::{Wall, lasting};
 use jiff::Timestamp;
-use ringback_core::contract::{Contract, TierTo};
+use ringback_core::contract::{Contract, TierTo, percent};
 use ringback_core::crm::Properties;
 use ringback_core::followup::clock::{CountsIn, LateCause, escalates_at_once, tiers};
 use ringback_core::identity::MatchKind;
@@ -251,6 +251,18 @@ pub(crate) fn phone(inquiry: &Inquiry) -> Option<String> {
     Some(readable_number(&number, national))
 }
 
+/// Whom an inquiry is about, as every page says it: by name, else by number, else by what a workflow began it with.
+pub(crate) fn who(inquiry: &Inquiry) -> String {
+    let known = name(inquiry).or_else(|| phone(inquiry)).or_else(|| subject(inquiry));
+    known.unwrap_or_else(|| t("card.no_caller").to_owned())
+}
+
+fn subject(inquiry: &Inquiry) -> Option<String> {
+    let (_, subject) = inquiry.subject()?;
+    let record = || inquiry.contact.as_ref().map(|c| &c.record).or(subject.record.as_ref());
+    subject.email.clone().or_else(|| Some(format!("{} {}", t("review.record"), record()?)))
+}
+
 /// `(602) 555-0142` in the North American plan, else country code, a space and the rest.
 pub(crate) fn readable_number(e164: &str, national: Option<&str>) -> String {
     if let Some(ten) = e164.strip_prefix("+1").filter(|n| n.len() == 10)
@@ -344,7 +356,7 @@ fn sure(inquiry: &Inquiry) -> Option<String> {
     let claim = inquiry.steering("urgency")?;
     let value = claim.claim.value.text();
     let word = closed_word("urgency", &value).map_or_else(|| value.clone(), str::to_owned);
-    let sure = percent(claim.claim.confidence.0);
+    let sure = how_sure(claim.claim.confidence.0);
     Some(if value == "emergency" {
         format!("{word} · {sure}")
     } else {
@@ -362,16 +374,9 @@ fn said(inquiry: &Inquiry, now: Timestamp, wall: &Wall) -> Vec<(String, String)>
     fields.into_iter().filter_map(one).take(4).collect()
 }
 
-pub(crate) fn percent(thousandths: u16) -> String {
-    format!("{} % {}", (u32::from(thousandths) + 5) / 10, t("card.sure"))
-}
-
-/// A share of something counted, in percent.
-pub(crate) fn share(thousandths: u16) -> String {
-    match thousandths % 10 {
-        0 => format!("{} %", thousandths / 10),
-        rest => format!("{}.{rest} %", thousandths / 10),
-    }
+/// `94.6 % sure`. Never rounded: beside a threshold it would look as if it had been reached.
+pub(crate) fn how_sure(thousandths: u16) -> String {
+    format!("{} {}", percent(thousandths), t("card.sure"))
 }
 
 pub(crate) fn owner(inquiry: &Inquiry) -> String {
@@ -422,7 +427,7 @@ fn tier(inquiry: &Inquiry, around: &Around<'_>, place: Option<&Location>) -> Str
 
 #[cfg(test)]
 mod tests {
-    use super::{crm_name, readable_number};
+    use super::{crm_name, how_sure, readable_number};
 
     #[test]
     fn every_crm_tells_the_name_and_a_placeholder_is_none() {
@@ -436,6 +441,12 @@ mod tests {
         assert_eq!(name(&[("name", "Ben Kowalski")]).as_deref(), Some("Ben Kowalski"));
         assert_eq!(name(&[("LastName", "Caller +12055550110")]), None);
         assert_eq!(name(&[("phone", "1"), ("firstname", " ")]), None);
+    }
+
+    #[test]
+    fn what_is_less_sure_than_a_threshold_never_looks_as_sure() {
+        assert_eq!(how_sure(946), "94.6 % sure");
+        assert_eq!(how_sure(950), "95 % sure");
     }
 
     #[test]

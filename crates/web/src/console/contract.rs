@@ -12,13 +12,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use ringback_core::contract::Contract as Rules;
 use ringback_core::contract::diff::{Change, Way, diff};
+use ringback_core::effect::hex;
 use ringback_core::rights::Act;
-use ringback_engine::contracts::{Answer, Base, By, Fit, Refused, Wish, check};
+use ringback_engine::contracts::{self, Answer, Base, By, Fit, Refused, Wish, check};
 use ringback_engine::instant;
 use ringback_store::ContractRow;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 /// The versions shown, the newest first.
 const VERSIONS_MAX: usize = 50;
@@ -101,7 +101,8 @@ impl Text {
 struct Checked {
     /// Of exactly this text and what it was made from; whoever confirms names it.
     digest: String,
-    changes: Vec<Change>,
+    /// `None`: no version of its name came before.
+    changes: Option<Vec<Change>>,
     /// `1 looser · 2 stricter`.
     sum: String,
     /// It lets more happen by itself than holds now.
@@ -141,10 +142,7 @@ pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
 
 /// What a confirmation is bound to: exactly this text, made from that version.
 fn digest(text: &str, base: i64) -> String {
-    Sha256::digest(format!("{base}\n{text}")).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(&Sha256::digest(format!("{base}\n{text}")))
 }
 
 /// `POST /contract`: the form says from which version its text was made. Without a digest it is looked at, and nothing changes; with the digest of what was
@@ -184,7 +182,7 @@ pub(crate) async fn apply(State(app): State<App>, session: Session, fields: Fiel
         }
         let changes = changes(&app, &session, &wish.contract).await?;
         let moved = !fields.get("digest").is_empty();
-        let sum = sum(&changes);
+        let sum = sum(changes.as_deref().unwrap_or_default());
         let checked = Some(Checked { digest: shown_digest, changes, sum, raises, moved, unasked });
         let text = Text::of(text, None);
         return shown(&Contract { text, base, checked, ..look(&app, &session).await? });
@@ -197,17 +195,16 @@ pub(crate) async fn apply(State(app): State<App>, session: Session, fields: Fiel
     }
 }
 
-/// What a contract would change of the latest version of its name, what lets more happen first.
-async fn changes(app: &App, session: &Session, wished: &Rules) -> Result<Vec<Change>, Problem> {
-    let rows = app.engine.contract_versions(&session.account).await?;
-    let latest = rows.iter().filter(|row| row.name == wished.name).max_by_key(|row| row.version);
-    let before = latest.and_then(|row| Rules::from_stored(&row.compiled).ok());
-    let mut changes = before.map(|before| diff(&before, wished)).unwrap_or_default();
-    changes.sort_by_key(|change| match change.way {
-        Way::Loosens => 0,
-        Way::Tightens => 1,
-        Way::Neither => 2,
-    });
+/// What a contract would change of the latest version of its name, what lets more happen first; `None`: there is none.
+async fn changes(app: &App, session: &Session, wished: &Rules) -> Result<Option<Vec<Change>>, Problem> {
+    let mut changes = app.engine.would_change(&session.account, wished).await?;
+    if let Some(changes) = &mut changes {
+        changes.sort_by_key(|change| match change.way {
+            Way::Loosens => 0,
+            Way::Tightens => 1,
+            Way::Neither => 2,
+        });
+    }
     Ok(changes)
 }
 
@@ -285,18 +282,18 @@ fn versions(
     names: &BTreeMap<String, String>,
     rows: &[ContractRow],
     in_force: Option<&ContractRow>,
-) -> Vec<Shown> {
+) -> Result<Vec<Shown>, Problem> {
     let mut newest: Vec<&ContractRow> = rows.iter().collect();
     newest.sort_by_key(|row| std::cmp::Reverse((row.applied_at, row.version)));
-    let read = |row: &ContractRow| Rules::from_stored(&row.compiled).ok();
     let one = |row: &&ContractRow| {
         let before = rows.iter().filter(|of| of.name == row.name && of.version < row.version);
         let before = before.max_by_key(|of| of.version);
-        Shown {
+        let changes = before.map(|before| Ok::<_, Problem>(diff(&contracts::read(before)?, &contracts::read(row)?)));
+        Ok(Shown {
             in_force: in_force.is_some_and(|now| now.id == row.id),
-            changes: before.and_then(|before| Some(diff(&read(before)?, &read(row)?))),
+            changes: changes.transpose()?,
             ..version(session, names, (&row.name, row.version, instant(row.applied_at), &row.applied_by))
-        }
+        })
     };
     newest.iter().take(VERSIONS_MAX).map(one).collect()
 }
@@ -336,7 +333,7 @@ async fn look(app: &App, session: &Session) -> Result<Contract, Problem> {
         guarantees: super::guarantees::seen(app, session).await?,
         sentences: in_force.as_ref().map(|(_, c)| sentences(session, c, levels)).unwrap_or_default(),
         paused,
-        versions: versions(session, &names, &rows, row),
+        versions: versions(session, &names, &rows, row)?,
         text: Text::of(text, None),
         base: row.map_or(0, |row| row.version),
         edits: session.may(Act::EditContract),

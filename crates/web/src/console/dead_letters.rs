@@ -108,8 +108,8 @@ pub(crate) async fn page(State(app): State<App>, session: Session) -> Page {
     for row in &rows {
         if !names.contains_key(&row.inquiry) {
             let inquiry = app.engine.inquiry(&session.account, &InquiryId::from_text(row.inquiry.clone())).await?;
-            let name = inquiry.as_ref().and_then(|i| cards::name(i).or_else(|| cards::phone(i)));
-            names.insert(row.inquiry.clone(), name.unwrap_or_else(|| t("card.no_caller").to_owned()));
+            let who = inquiry.as_ref().map_or_else(|| t("card.no_caller").to_owned(), cards::who);
+            names.insert(row.inquiry.clone(), who);
         }
     }
     for row in rows {

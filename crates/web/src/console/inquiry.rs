@@ -133,8 +133,7 @@ pub(crate) async fn page(State(app): State<App>, session: Session, Path(id): Pat
     let receipts = receipts(&app, &session, &inquiry).await?;
     let wish = opt_out::wish(&app, &session, &inquiry, &told, now, &wall).await?;
     let card = card(&inquiry, &around);
-    let title = card.name.clone().or_else(|| card.phone.clone()).or_else(|| super::reviews::subject(&inquiry));
-    let title = title.unwrap_or_else(|| t("card.no_caller").to_owned());
+    let title = cards::who(&inquiry);
     let stages = stages(&inquiry);
     let shell = Shell::of(&app, &session, "inquiry", &title).await?;
     let question = |r: &ringback_core::inquiry::Review| {
@@ -393,7 +392,7 @@ fn field_lines(
             anchor: v.evidence.as_ref().map(|e| anchor(e.document.as_str(), e.start)),
             given: super::reviews::offered_by(&v.source, now, wall),
             sure: match v.confidence {
-                Some(sure) if v.evidence.is_some() || v.source.as_of().is_some() => cards::percent(sure),
+                Some(sure) if v.evidence.is_some() || v.source.as_of().is_some() => cards::how_sure(sure),
                 _ => t("field.decided").to_owned(),
             },
             ask: inquiry

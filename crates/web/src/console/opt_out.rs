@@ -1,6 +1,7 @@
 //! What the page of an inquiry says about a person who does not want to be called, and what a person can do about it.
 
 use super::inquiry::load;
+use super::words::by_words;
 use super::{Fields, Page, back};
 use crate::App;
 use crate::api::rollbacks::reason_of;
@@ -43,7 +44,7 @@ pub(super) async fn wish(
     let stands = inquiry.flags().contains(FLAG);
     let names =
         if inquiry.consent.is_nothing() { BTreeMap::new() } else { super::contract::names(app, session).await? };
-    let who = |id: &str| names.get(id).cloned().unwrap_or_else(|| id.to_owned());
+    let who = |id: &str| by_words(&names, id);
     let facts = app.engine.facts(&session.account).await?;
     let crm = shown_by_crm(inquiry, facts.facts().crm.map(|(_, words)| words));
     let (held, cleared) = (&inquiry.consent.opted_out, &inquiry.consent.cleared);

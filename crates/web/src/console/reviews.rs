@@ -2,7 +2,7 @@
 //! each decision with what it needs: value, confidence, current value and who set it, the rule that stopped it, and what each choice would do. What one
 //! reason stopped is also answered in one gesture, across callers.
 
-use super::cards::{Around, Card, card, percent, phone, readable_number};
+use super::cards::{Around, Card, card, how_sure, phone, readable_number};
 use super::words::{field_value, field_word, options};
 use super::{Fields, Page, Shell, back, shown};
 use crate::App;
@@ -16,7 +16,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use jiff::Timestamp;
-use ringback_core::contract::{Autonomy, Contract};
+use ringback_core::contract::{Autonomy, Contract, percent};
 use ringback_core::id::{InquiryId, ReviewId};
 use ringback_core::identity::Candidate;
 use ringback_core::inquiry::{Choice, Foreseen, HeldClaim, Inquiry, RejectCode, Review, ReviewKind, StandsBy};
@@ -43,8 +43,10 @@ struct Caller {
     card: Card,
     /// By name, else by number, else by what is known of them.
     who: String,
-    /// A workflow's record: nobody called, and no clock runs.
+    /// A workflow's record: nobody called.
     workflow: bool,
+    /// Somebody has to call them back, and a clock runs until then; of whoever was reached something may still be asked.
+    waits: bool,
     /// What was said, once, with the words that the questions are about marked.
     heard: Vec<Piece>,
     questions: Vec<Question>,
@@ -249,7 +251,7 @@ impl<'a> Desk<'a> {
 
 /// How one caller stands to another in the order in which they lose by waiting; whoever nobody has to call back comes last.
 fn order(inquiry: &Inquiry, card: &Card) -> (bool, super::cards::Order, String) {
-    (!inquiry.open() || inquiry.workflow().is_some(), card.order, card.id.clone())
+    (!inquiry.open(), card.order, card.id.clone())
 }
 
 /// The currency in which the place of an inquiry counts.
@@ -277,9 +279,7 @@ async fn open(app: &App, session: &Session) -> Result<(Vec<Asked>, bool), Proble
 async fn of_one(app: &App, session: &Session, id: &str) -> Result<Vec<Asked>, Problem> {
     let inquiry = app.engine.inquiry(&session.account, &InquiryId::from_text(id)).await?;
     let Some(inquiry) = inquiry.filter(|i| session.sees(i.location.as_ref())) else { return Ok(Vec::new()) };
-    let inquiry = Arc::new(inquiry);
-    let one = |review: &Review| Asked { review: review.clone(), inquiry: inquiry.clone() };
-    Ok(inquiry.reviews.iter().map(one).collect())
+    Ok(app.engine.open_reviews_of(&session.account, &Arc::new(inquiry)).await?)
 }
 
 /// By caller, whoever loses most by waiting first; of one caller first who it is and what else stands before the values, then the urgency.
@@ -294,7 +294,8 @@ fn by_caller(around: &Desk<'_>, found: Vec<Asked>) -> Vec<(Card, Vec<Asked>)> {
             let inquiry = asked.first()?.inquiry.clone();
             let place = |a: &Asked| {
                 let urgency = a.review.field.as_deref() == Some("urgency");
-                (a.review.kind == ReviewKind::Field, !urgency, a.review.opened_at, a.review.id.clone())
+                let of_value = matches!(a.review.kind, ReviewKind::Field | ReviewKind::SpotCheck);
+                (of_value, !urgency, a.review.opened_at, a.review.id.clone())
             };
             asked.sort_by_key(place);
             let card = around.card(&inquiry);
@@ -419,8 +420,7 @@ async fn listed(
     // After a decision the page goes on with the next question, and keeps to the caller it was opened for.
     let narrowed = only.is_some();
     let only = only.filter(|_| !callers.is_empty());
-    let page = page.max(1);
-    let (callers, more) = page_of(callers, page);
+    let (callers, page, more) = page_of(callers, page);
     let here = match (only, page) {
         (Some(id), _) => format!("/reviews?inquiry={id}"),
         (None, 1) => "/reviews".to_owned(),
@@ -459,22 +459,22 @@ async fn listed(
     })
 }
 
-/// The callers of that page, the first being 1, and whether others follow.
-fn page_of(callers: Vec<(Card, Vec<Asked>)>, page: usize) -> (Vec<(Card, Vec<Asked>)>, bool) {
+/// The callers of that page, the first being 1, with its number, and whether others follow; of a page behind the last one, such as it is after its last
+/// question was answered, those of the last there is.
+fn page_of<C, Q>(callers: Vec<(C, Vec<Q>)>, page: usize) -> (Vec<(C, Vec<Q>)>, usize, bool) {
     let (mut at, mut held, mut out) = (1, 0, Vec::new());
     for (card, asked) in callers {
         if held > 0 && held + asked.len() > REVIEWS_MAX {
+            if at == page.max(1) {
+                return (out, at, true);
+            }
             (at, held) = (at + 1, 0);
-        }
-        if at > page {
-            return (out, true);
+            out.clear();
         }
         held += asked.len();
-        if at == page {
-            out.push((card, asked));
-        }
+        out.push((card, asked));
     }
-    (out, false)
+    (out, at, false)
 }
 
 /// What several questions have in common that this person may answer, the most frequent first.
@@ -586,8 +586,9 @@ async fn caller(around: &Desk<'_>, card: Card, asked: Vec<Asked>) -> Result<Call
         _ => Vec::new(),
     };
     let workflow = inquiry.as_ref().is_some_and(|i| i.workflow().is_some());
+    let waits = inquiry.as_ref().is_some_and(|i| i.open());
     let who = questions.first().map(|q| q.who.clone()).unwrap_or_default();
-    Ok(Caller { card, who, workflow, heard, questions })
+    Ok(Caller { card, who, workflow, waits, heard, questions })
 }
 
 /// The words that a caller's questions are about, with what they are about; and where the urgency and the name were heard, which say whom to answer first.
@@ -746,7 +747,7 @@ pub(crate) fn set_by_words(set: &StandsBy, now: Timestamp, wall: &Wall) -> Strin
     let when = |at: Option<Timestamp>| at.map_or_else(String::new, |at| format!(", {}", wall.moment(at, now)));
     match set {
         StandsBy::Machine { confidence, at } => {
-            let sure = confidence.map_or_else(String::new, |c| format!(", {}", percent(c)));
+            let sure = confidence.map_or_else(String::new, |c| format!(", {}", how_sure(c)));
             format!("{}{sure}{}", t("set_by.machine"), when(Some(*at)))
         }
         StandsBy::Approved { at } => format!("{}{}", t("set_by.approved"), when(Some(*at))),
@@ -822,13 +823,6 @@ pub(super) fn in_context(text: &str, start: u32, end: u32) -> Option<(String, St
     Some((before, part(start, end), after))
 }
 
-/// Whom a workflow's question is about, where no number and no name says so.
-pub(super) fn subject(inquiry: &Inquiry) -> Option<String> {
-    let (_, subject) = inquiry.subject()?;
-    let record = || inquiry.contact.as_ref().map(|c| &c.record).or(subject.record.as_ref());
-    subject.email.clone().or_else(|| Some(format!("{} {}", t("review.record"), record()?)))
-}
-
 /// What a yes and a no do where the step itself has nothing to show.
 fn plainly(kind: ReviewKind) -> (&'static str, &'static str) {
     match kind {
@@ -870,19 +864,11 @@ fn stopped(desk: &Desk<'_>, asked: &Asked) -> String {
                 let low = desk.level(asked).filter(|level| *level < Autonomy::Auto);
                 let at =
                     low.map_or_else(|| t("review.writes_from").to_owned(), |_| t("review.writes_at_auto").to_owned());
-                format!("{} {}; {at} {}", t("review.only"), percent(sure), per_cent(rule.write_at))
+                format!("{} {}; {at} {}", t("review.only"), how_sure(sure), percent(rule.write_at))
             }
             _ => review.reason.clone(),
         },
         _ => review.reason.clone(),
-    }
-}
-
-/// `95 %` of thousandths.
-fn per_cent(thousandths: u16) -> String {
-    match (thousandths / 10, thousandths % 10) {
-        (whole, 0) => format!("{whole} %"),
-        (whole, rest) => format!("{whole}.{rest} %"),
     }
 }
 
@@ -948,7 +934,6 @@ fn worded(desk: &Desk<'_>, asked: &Asked, foreseen: &Does, text: Option<&str>) -
     let name = review.field.as_deref().unwrap_or_default();
     let value = |v: &String| field_value(contract, name, v, currency, (now, &wall));
     let place = inquiry.location.as_ref().and_then(|l| session.roster.location(l)).map(|l| l.name.clone());
-    let who = super::cards::name(inquiry).or_else(|| phone(inquiry)).or_else(|| subject(inquiry));
     let (before, quote, after) = around(text, review);
     let (yes, no) = plainly(review.kind);
     let field = review.kind == ReviewKind::Field;
@@ -992,7 +977,7 @@ fn worded(desk: &Desk<'_>, asked: &Asked, foreseen: &Does, text: Option<&str>) -
         id: review.id.as_str().to_owned(),
         digest: review.digest.clone(),
         inquiry: inquiry.id.as_str().to_owned(),
-        who: who.unwrap_or_else(|| t("card.no_caller").to_owned()),
+        who: super::cards::who(inquiry),
         question: question(review, contract, currency, now, &wall),
         workflow: review.workflow.map_or_else(String::new, |w| w.about().title.to_owned()),
         provider: offered_by(&review.source, now, &wall),
@@ -1003,7 +988,7 @@ fn worded(desk: &Desk<'_>, asked: &Asked, foreseen: &Does, text: Option<&str>) -
         spares: current.is_none() || review.current == review.proposed,
         current,
         // A decision of Ringback itself is not something the caller said.
-        sure: review.confidence.filter(|_| review.evidence.is_some() || review.source.as_of().is_some()).map(percent),
+        sure: review.confidence.filter(|_| review.evidence.is_some() || review.source.as_of().is_some()).map(how_sure),
         before,
         quote,
         after,
@@ -1156,7 +1141,7 @@ pub(crate) async fn decide_together(State(app): State<App>, session: Session, fi
     for (id, became) in refused {
         let of = asked(&app, &session, id).await?;
         let of = of.as_ref();
-        let who = of.and_then(|a| super::cards::name(&a.inquiry).or_else(|| super::cards::phone(&a.inquiry)));
+        let who = of.map_or_else(|| t("card.no_caller").to_owned(), |a| super::cards::who(&a.inquiry));
         let field = of.and_then(|a| a.review.field.as_deref()).map(field_word).unwrap_or_default();
         let why = match became {
             Became::Late { now } => match of {
@@ -1170,7 +1155,7 @@ pub(crate) async fn decide_together(State(app): State<App>, session: Session, fi
             Became::NotYours => t("review.not_yours").to_owned(),
             Became::Missing | Became::Done => t("together.missing").to_owned(),
         };
-        not.push((who.unwrap_or_else(|| t("card.no_caller").to_owned()), field, why));
+        not.push((who, field, why));
     }
     let shell = Shell::of(&app, &session, "reviews", t("reviews.title")).await?;
     let page = shown(&Told { shell, done, approved, not })?;
@@ -1203,4 +1188,27 @@ async fn asked(app: &App, session: &Session, id: &ReviewId) -> Result<Option<Ask
     let Some(inquiry) = inquiry.filter(|i| session.sees(i.location.as_ref())) else { return Ok(None) };
     let review = serde_json::from_str(&row.body).ok();
     Ok(review.map(|review| Asked { review, inquiry: Arc::new(inquiry) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_the_last_question_of_the_last_page_the_page_before_it_is_shown() {
+        let of = |counts: &[usize], page| {
+            let callers = counts.iter().enumerate().map(|(n, count)| (n, vec![(); *count])).collect();
+            let (shown, page, more) = page_of(callers, page);
+            (shown.into_iter().map(|(n, _)| n).collect::<Vec<_>>(), page, more)
+        };
+        let counts = [20, 8, 12, 31, 1];
+        assert_eq!(of(&counts, 1), (vec![0, 1], 1, true));
+        assert_eq!(of(&counts, 2), (vec![2], 2, true));
+        assert_eq!(of(&counts, 3), (vec![3], 3, true));
+        assert_eq!(of(&counts, 4), (vec![4], 4, false));
+        assert_eq!(of(&counts[..4], 4), (vec![3], 3, false), "the last there is, not an empty one");
+        assert_eq!(of(&counts, 99), (vec![4], 4, false));
+        assert_eq!(of(&[], 4), (vec![], 1, false), "nothing waits: that is the first page");
+        assert_eq!(of(&counts, 0), (vec![0, 1], 1, true));
+    }
 }

@@ -3,7 +3,7 @@
 
 use super::cards;
 use super::contract::names;
-use super::words::{feeds, field_word, value_word};
+use super::words::{by_words, feeds, field_word, value_word};
 use super::{Fields, Page, Shell, shown};
 use crate::App;
 use crate::api::rollbacks::reason_of;
@@ -336,15 +336,11 @@ fn line(around: &Around<'_>, names: &BTreeMap<String, String>, holds: &[Held], r
         state,
         tone,
         at: around.wall.moment(rollback.started_at, around.now),
-        by: who(names, &rollback.by),
+        by: by_words(names, &rollback.by),
         reason: rollback.reason.clone(),
         figures: figures(rollback),
         holds: holds.iter().filter(|held| held.hold.rollback == rollback.id && held.hold.until.is_none()).count(),
     }
-}
-
-fn who(names: &BTreeMap<String, String>, by: &str) -> String {
-    names.get(by).cloned().unwrap_or_else(|| t("rollback.by_program").to_owned())
 }
 
 fn state(rollback: &Rollback) -> (&'static str, &'static str) {
@@ -423,8 +419,8 @@ async fn callers(
             continue;
         }
         let inquiry = app.engine.inquiry(&session.account, id).await?;
-        let name = inquiry.as_ref().and_then(|i| cards::name(i).or_else(|| cards::phone(i)));
-        all.insert(id.as_str().to_owned(), name.unwrap_or_else(|| t("card.no_caller").to_owned()));
+        let who = inquiry.as_ref().map_or_else(|| t("card.no_caller").to_owned(), cards::who);
+        all.insert(id.as_str().to_owned(), who);
     }
     Ok(all)
 }
@@ -513,7 +509,7 @@ pub(crate) async fn one(
         shell,
         id: id.as_str().to_owned(),
         what,
-        begun: format!("{at} · {}", who(&names, &rollback.by)),
+        begun: format!("{at} · {}", by_words(&names, &rollback.by)),
         reason: rollback.reason.clone(),
         progress,
         lifts: session.may(Act::LiftHold) && holds.iter().any(|held| held.hold.until.is_none()),

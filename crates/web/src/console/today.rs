@@ -1,6 +1,7 @@
 //! *Today*: whom to call first, what they said, one tap to dial.
 
 use super::cards::{Around, Card, Group, card};
+use super::words::by_words;
 use super::{Page, Shell, hours, shown};
 use crate::App;
 use crate::problem::Problem;
@@ -142,16 +143,9 @@ async fn name_callers(app: &App, session: &Session, cards: &mut [Card]) -> Resul
     if cards.iter().all(|c| c.taken_by.is_none()) {
         return Ok(());
     }
-    let account = session.account.as_str().to_owned();
-    let users = app
-        .engine
-        .store()
-        .read(move |tx| Box::pin(async move { ringback_store::users_all(tx, &account).await }))
-        .await?;
+    let names = super::contract::names(app, session).await?;
     for by in cards.iter_mut().filter_map(|c| c.taken_by.as_mut()) {
-        if let Some(user) = users.iter().find(|u| u.id == *by) {
-            by.clone_from(&user.name);
-        }
+        *by = by_words(&names, by);
     }
     Ok(())
 }

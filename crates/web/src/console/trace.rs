@@ -1,10 +1,10 @@
 //! The record behind a link in the CRM: every field that Ringback wrote there, and behind each the sentence it came from, the clause, the verdict,
 //! what else could have stood there, who approved it, how it is known that it stands there, and what another version would have decided.
 
-use super::cards::percent;
+use super::cards::{self, how_sure};
 use super::inquiry::{anchor, effect_word};
 use super::reviews::{because_word, in_context};
-use super::words::{feeds, field_word, value_word};
+use super::words::{by_words, feeds, field_word, value_word};
 use super::{Page, Shell, shown};
 use crate::App;
 use crate::problem::Problem;
@@ -22,7 +22,6 @@ use ringback_core::effect::trace_path;
 use ringback_core::id::InquiryId;
 use ringback_core::inquiry::Inquiry;
 use ringback_core::rights::Act;
-use ringback_engine::Error;
 use ringback_engine::audit::Sealed;
 use ringback_engine::trace::{Answer, Asked, Candidate, Lost, Other, Provider, STAMP, Traced, Under, Words};
 use ringback_store::ContractRow;
@@ -203,7 +202,7 @@ pub(crate) async fn page(
     let open = query.get("field").map(String::as_str);
     let (fields, own) = reader.fields(&traced.answers, open);
     let waits = reader.waits(&traced);
-    let who = |(id, inquiry): (&InquiryId, &Inquiry)| (id.as_str().to_owned(), who(inquiry));
+    let who = |(id, inquiry): (&InquiryId, &Inquiry)| (id.as_str().to_owned(), cards::who(inquiry));
     let title = t(match of {
         Object::Call => "trace.call",
         Object::Task => "trace.task",
@@ -255,16 +254,8 @@ async fn asked(
     let of = query.get("of").map(String::as_str).unwrap_or_default();
     let answer = traced.answers.iter().find(|answer| name_of(answer) == of);
     let answer = answer.ok_or_else(|| Problem::missing(t("trace.missing")))?;
-    match app.engine.under(&session.account, &Asked::of(answer), &Other::Version(version)).await {
-        Ok(under) => Ok(Some(under)),
-        Err(Error::Refused(why)) => Err(Problem::no_backtest(&why)),
-        Err(other) => Err(other.into()),
-    }
-}
-
-fn who(inquiry: &Inquiry) -> String {
-    let named = super::cards::name(inquiry).or_else(|| super::cards::phone(inquiry));
-    named.or_else(|| super::reviews::subject(inquiry)).unwrap_or_else(|| t("card.no_caller").to_owned())
+    let under = app.engine.under(&session.account, &Asked::of(answer), &Other::Version(version)).await;
+    under.map(Some).map_err(Problem::of_trial)
 }
 
 fn is_about(under: &Under, answer: &Answer) -> bool {
@@ -384,16 +375,15 @@ impl Reader<'_> {
             reason: answer.reason.clone().filter(|r| rule.winner.as_ref() != Some(r)).unwrap_or_default(),
             plan: answer.verdict.as_ref().and_then(|v| v.plan.clone()).unwrap_or_default(),
             lost: answer.lost.iter().map(|lost| self.lost(lost, &word, wall)).collect(),
-            approval: answer.approval.as_ref().map(|a| {
-                let by = a.by.as_deref().unwrap_or_default();
-                let name = self.names.get(by).map_or(by, String::as_str);
-                format!("{name}, {}", moment(a.at))
-            }),
+            approval: answer
+                .approval
+                .as_ref()
+                .map(|a| format!("{}, {}", by_words(self.names, a.by.as_deref().unwrap_or_default()), moment(a.at))),
             read_at: answer.receipt.read_at.as_deref().map(instant).unwrap_or_default(),
             effect: answer.receipt.effect.clone().unwrap_or_default(),
             trigger: self.trigger(answer, wall),
             inquiry: answer.inquiry.as_str().to_owned(),
-            who: self.inquiries.get(&answer.inquiry).map(who).unwrap_or_default(),
+            who: self.inquiries.get(&answer.inquiry).map(cards::who).unwrap_or_default(),
             entry: answer.seq,
             hash: answer.hash.clone(),
             versions: self.others(answer),
@@ -434,7 +424,7 @@ impl Reader<'_> {
 
     fn trigger(&self, answer: &Answer, wall: &Wall) -> String {
         let Some(call) = &answer.call else { return answer.trigger.clone().unwrap_or_default() };
-        let how = call.category.as_deref().map(|c| t(super::cards::category(c))).unwrap_or_default();
+        let how = call.category.as_deref().map(|c| t(cards::category(c))).unwrap_or_default();
         let at = call.started_at.as_deref().and_then(|at| at.parse::<Timestamp>().ok());
         let parts = [Some(t("trace.a_call").to_owned()), at.map(|at| wall.moment(at, self.now)), Some(how.to_owned())];
         let parts = parts.into_iter().flatten().chain(call.source.clone()).filter(|part| !part.is_empty());
@@ -494,7 +484,7 @@ impl Reader<'_> {
 }
 
 fn sure(thousandths: u64) -> String {
-    percent(u16::try_from(thousandths).unwrap_or(1000))
+    how_sure(u16::try_from(thousandths).unwrap_or(1000))
 }
 
 fn offered_by(provider: &Provider, wall: &Wall, now: Timestamp) -> String {

@@ -3,7 +3,7 @@
 
 use super::contract::{Refusal, names, not_raised, wrong};
 use super::reviews::because_word;
-use super::words::{feeds, field_word, value_word};
+use super::words::{by_words, feeds, field_word, value_word};
 use super::{Fields, Page, Shell, shown};
 use crate::App;
 use crate::api::learned::{WEEK, span};
@@ -14,9 +14,9 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Redirect};
 use jiff::{SignedDuration, Timestamp};
-use ringback_core::contract::Contract;
 use ringback_core::contract::diff::Change;
 use ringback_core::contract::edit::Line;
+use ringback_core::contract::{Contract, percent};
 use ringback_core::promotion::{LowRisk, Offer};
 use ringback_core::rights::Act;
 use ringback_engine::contracts::Answer;
@@ -81,7 +81,9 @@ struct Shows {
     span: String,
     /// Other times: word, address, chosen.
     spans: Vec<(String, String, bool)>,
-    six: Vec<(&'static str, u64)>,
+    six: Vec<(&'static str, String)>,
+    /// How many were corrected; `100+` where more were than are shown.
+    corrected_count: String,
     corrected: Vec<Replaced>,
     uncertain: Vec<Figures>,
     handoffs: Vec<Given>,
@@ -166,7 +168,8 @@ impl Around<'_> {
             shell,
             span: format!("{} – {}", self.moment(since), self.moment(until)),
             spans: self.spans(since, until, days),
-            six: six(&found.learned.total),
+            six: six(&found.learned.total, &found.learned.cut),
+            corrected_count: figure(found.corrected.len() as u64, found.corrected_more),
             corrected: found.corrected.iter().map(|one| self.replaced(one)).collect(),
             uncertain: found.uncertain.iter().map(figures).collect(),
             handoffs: found.handoffs.into_iter().map(given).collect(),
@@ -199,7 +202,6 @@ impl Around<'_> {
 
     fn replaced(&self, one: &Corrected) -> Replaced {
         let checked = one.seen == "spot_check";
-        let named = |id: &str| self.names.get(id).cloned().unwrap_or_default();
         Replaced {
             field: field_word(&one.field),
             wrote: self.value(&one.field, one.wrote.as_deref(), "weekly.gone"),
@@ -209,7 +211,8 @@ impl Around<'_> {
                 if checked { "weekly.unsaid" } else { "weekly.gone" },
             ),
             at: self.moment(one.at),
-            by: named(&one.by),
+            // Who it was is not always known.
+            by: if one.by.is_empty() { String::new() } else { by_words(&self.names, &one.by) },
             seen: t(if checked { "weekly.seen_check" } else { "weekly.seen_crm" }),
             inquiry: one.inquiry.as_str().to_owned(),
             back: if checked { take_back(one.inquiry.as_str(), &one.field) } else { String::new() },
@@ -224,7 +227,7 @@ impl Around<'_> {
             clause: of.clause.clone(),
             because: because.collect::<Vec<_>>().join(", "),
             asked: of.asked(),
-            wrong: wrong.map_or_else(String::new, super::cards::share),
+            wrong: wrong.map_or_else(String::new, percent),
             of: of.clone(),
         }
     }
@@ -235,15 +238,23 @@ pub(super) fn take_back(inquiry: &str, field: &str) -> String {
     format!("/rollbacks/preview?inquiry={}&field={}", escape_query(inquiry), escape_query(field))
 }
 
-fn six(total: &Six) -> Vec<(&'static str, u64)> {
-    vec![
-        (t("weekly.accepted"), total.accepted),
-        (t("weekly.edited"), total.edited),
-        (t("weekly.rejected"), total.rejected),
-        (t("weekly.false_duplicates"), total.false_duplicates),
-        (t("weekly.routing"), total.routing_corrections),
-        (t("weekly.missing"), total.missing),
+/// `100`; `100+` where there are more than were counted.
+fn figure(n: u64, more: bool) -> String {
+    if more { format!("{n}+") } else { n.to_string() }
+}
+
+/// The six counters, each with what it was counted from.
+fn six(total: &Six, cut: &[&str]) -> Vec<(&'static str, String)> {
+    [
+        ("weekly.accepted", total.accepted, "answers"),
+        ("weekly.edited", total.edited, "answers"),
+        ("weekly.rejected", total.rejected, "answers"),
+        ("weekly.false_duplicates", total.false_duplicates, "answers"),
+        ("weekly.routing", total.routing_corrections, "given away"),
+        ("weekly.missing", total.missing, "inquiries"),
     ]
+    .map(|(word, n, from)| (t(word), figure(n, cut.contains(&from))))
+    .to_vec()
 }
 
 /// What stopped a question, also where it is about no field.
@@ -347,4 +358,18 @@ pub(crate) async fn promote(State(app): State<App>, session: Session, fields: Fi
         Answer::Refused(told) => super::contract::moved_on_of(&app, &session, *told).await?,
     };
     not_raised(&app, &session, refused).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_says_that_there_was_more_than_it_counted() {
+        let total = Six { accepted: 20_000, missing: 7, ..Six::default() };
+        let shown = |cut: &[&str]| six(&total, cut).into_iter().map(|(_, n)| n).collect::<Vec<_>>();
+        assert_eq!(shown(&[]), ["20000", "0", "0", "0", "0", "7"]);
+        assert_eq!(shown(&["answers"]), ["20000+", "0+", "0+", "0+", "0", "7"]);
+        assert_eq!(shown(&["inquiries", "given away"]), ["20000", "0", "0", "0", "0+", "7+"]);
+    }
 }
