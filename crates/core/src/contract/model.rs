@@ -836,9 +836,6 @@ fn sentence(name: &str, rule: &FieldRule) -> Sentence {
         FieldType::Choice(options) => format!("one of {}", options.join(", ")),
         other => other.word().to_owned(),
     };
-    let percent = |t: Thousandths| {
-        if t.is_multiple_of(10) { format!("{}%", t / 10) } else { format!("{}.{}%", t / 10, t % 10) }
-    };
     let machine = match rule.machine {
         Machine::Update => format!("From {} on the machine updates it", percent(rule.write_at)),
         Machine::FillEmpty => format!("From {} on the machine fills it where it is empty", percent(rule.write_at)),
@@ -848,6 +845,7 @@ fn sentence(name: &str, rule: &FieldRule) -> Sentence {
     let doubt = match rule.machine {
         Machine::Never => String::new(),
         Machine::Suggest => format!("; below {} it stays silent", percent(rule.review_at)),
+        _ if rule.review_at >= rule.write_at => "; below that nothing happens".to_owned(),
         _ => format!("; from {} on a person is asked; below that nothing happens", percent(rule.review_at)),
     };
     let missing = match &rule.on_missing {

@@ -75,6 +75,16 @@ fn the_default_contract_is_whole() {
     for sentence in contract.sentences() {
         assert!(sentence.text.contains(&sentence.target) && sentence.text.ends_with('.'), "{}", sentence.text);
     }
+    let says = |name: &str, words: &str| {
+        let sentences = contract.sentences();
+        let said = sentences.iter().find(|s| s.clause == format!("field.{name}")).unwrap();
+        assert!(said.text.contains(words), "{}", said.text);
+    };
+    says(
+        "email",
+        "From 95 % on the machine fills it where it is empty; from 60 % on a person is asked; below that nothing happens.",
+    );
+    says("callback_reason", "From 60 % on the machine updates it; below that nothing happens.");
 }
 
 #[test]
