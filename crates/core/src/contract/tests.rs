@@ -161,6 +161,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("machine = \"suggest\"", "machine = \"suggest\"\nwrite_at = 1.5", "RB-0209", "1.5", "from 0 to 1"),
     ("machine = \"suggest\"", "machine = \"suggest\"\nwrite_at = 0.12345", "RB-0209", "0.12345", "three decimals"),
+    ("machine = \"suggest\"", "machine = \"suggest\"\nwrite_at = 80", "RB-0209", "80", "write 0.80 for 80 %"),
     ("machine = \"suggest\"", "machine = \"suggest\"\nwrite_at = 0.5\nreview_at = 0.6", "RB-0209", "0.6", "above"),
     (
         "machine = \"suggest\"",

@@ -289,7 +289,9 @@ impl Reader {
         let value = value.filter(|v| *v <= 1000);
         if value.is_none() {
             let cause = format!("{} is not a number from 0 to 1 with at most three decimals", section.path(key));
-            self.say("RB-0209", cause, "write 0.90 for 90 %", at);
+            // Whoever writes 80 means 80 %.
+            let meant = written.parse::<u8>().ok().filter(|n| (2..100).contains(n)).unwrap_or(90);
+            self.say("RB-0209", cause, format!("write 0.{meant:02} for {meant} %"), at);
         }
         value
     }
