@@ -487,7 +487,7 @@ impl Engine {
     /// How a contract fits: its own tests pass, and the CRM that it names has what it writes to, as the schema stands now. Ringback's own
     /// properties are made by `connect`: that one is missing is no misfit.
     pub async fn fit_contract(&self, account: &AccountId, contract: &Contract, text: &str) -> Result<Fit, Error> {
-        let beside = clashes(&self.contract_versions(account).await?, contract, text);
+        let beside = self.beside(account, contract, text).await?;
         if !beside.is_empty() {
             return Ok(Fit::Problems(beside));
         }
@@ -509,6 +509,11 @@ impl Engine {
             Err(_) => {}
         }
         Ok(if problems.is_empty() { Fit::Fits } else { Fit::Problems(problems) })
+    }
+
+    /// What the account's other contracts do not let it say.
+    pub async fn beside(&self, account: &AccountId, contract: &Contract, text: &str) -> Result<Vec<Problem>, Error> {
+        Ok(clashes(&self.contract_versions(account).await?, contract, text))
     }
 
     /// What the CRM's own schema does not let the contract do, as it stands now; or why it could not be asked.

@@ -8,6 +8,7 @@ use crate::problems::{Exit, Fail, Source};
 use ringback_core::contract::{self, Autonomy, Contract, Sentence, diff, export, pilot, trial};
 use ringback_core::crm::CrmWords;
 use ringback_core::problem::Problem;
+use ringback_core::standing::Levels;
 use ringback_engine::contracts::Fit;
 use ringback_store as store;
 use serde_json::json;
@@ -55,7 +56,7 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
         Command::Test { file } => test(out, config, named, file.as_deref()),
         Command::Explain { field, file: Some(file) } => {
             let (_, contract) = read(file, None)?;
-            explain(out, &contract, contract.sentences(), field.as_deref())
+            explain(out, &contract, with_now(&contract, &Levels::default(), &[]), field.as_deref())
         }
         Command::Explain { field, file: None } => match Box::pin(said_now(config, named)).await {
             Ok((contract, said)) => explain(out, &contract, said, field.as_deref()),
@@ -244,24 +245,30 @@ fn tell_unfed(contract: &Contract) {
     }
 }
 
-/// The same, and against the CRM as it is now: what could not be asked is no success.
+/// The same, and against the CRM as it is now, by the settings as they are now and not as they were applied last: what could not be asked is no
+/// success.
 async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -> Result<(), Fail> {
     let path = meant(file, Some(account))?;
     let (text, contract) = read(&path, Some(account))?;
-    let problems = match house.engine.fit_contract(&account.id(), &contract, &text).await? {
-        Fit::Fits => Vec::new(),
-        Fit::Problems(problems) => problems,
+    let id = account.id();
+    let mut problems = house.engine.beside(&id, &contract, &text).await?;
+    match super::doctor::trial(house.config()).await?.fit_contract(&id, &contract, &text).await? {
+        Fit::Fits => {}
+        Fit::Problems(more) => problems.extend(more),
         Fit::NotAsked(why) => {
             let cause = format!("the CRM's own properties were not compared: {why}");
             let connections = account.connections.iter().map(|c| c.connection.name.as_str());
             let cure = if connections.clone().any(|name| name == contract.crm) {
-                format!("`ringback connect {}` sets the connection up; then check again", contract.crm)
+                format!(
+                    "check base_url and secret of {}, and that the CRM can be reached from this machine: `ringback doctor`",
+                    contract.crm
+                )
             } else {
                 format!("write crm = one of {}", connections.collect::<Vec<_>>().join(", "))
             };
             return Err(Fail::new(Exit::Unavailable, "RB-0226", cause, cure));
         }
-    };
+    }
     let lacking = Lacking::of(&contract, &text);
     lacking.after(&path, problems)?;
     tell_unfed(&contract);
@@ -367,12 +374,17 @@ async fn said_now(config: &Path, named: Option<&str>) -> Result<(Contract, Vec<S
     let Some((_, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
     let facts = house.engine.facts(&id).await?;
     let places: Vec<&str> = facts.roster.locations.iter().map(|l| l.slug.as_str()).collect();
-    let said = contract.sentences_at(&facts.standing.levels, &places).into_iter().map(|(mut sentence, now)| {
+    let said = with_now(&contract, &facts.standing.levels, &places);
+    Ok(((*contract).clone(), said))
+}
+
+/// The clauses as sentences, each with what its level takes from it.
+fn with_now(contract: &Contract, levels: &Levels, places: &[&str]) -> Vec<Sentence> {
+    let one = |(mut sentence, now): (Sentence, String)| {
         sentence.text.extend((!now.is_empty()).then(|| format!(" {now}")));
         sentence
-    });
-    let said = said.collect();
-    Ok(((*contract).clone(), said))
+    };
+    contract.sentences_at(levels, places).into_iter().map(one).collect()
 }
 
 fn explain(out: Out, contract: &Contract, said: Vec<Sentence>, field: Option<&str>) -> Result<(), Fail> {

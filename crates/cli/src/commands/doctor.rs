@@ -91,7 +91,7 @@ pub(crate) async fn run(out: Out, reading: &Reading, volume: Option<Volume>) -> 
     feeds(config, &mut found).await;
     receivers(config, &mut found).await;
     clock(&mut found);
-    match trial(reading).await {
+    match trial(config).await {
         Ok(trial) => {
             for account in &config.accounts {
                 connections(&trial, config, account, &mut found).await;
@@ -170,8 +170,8 @@ async fn outlooks(config: &Config, volume: Option<Volume>, found: &mut Findings)
 }
 
 /// An engine that holds the settings as they are now, on a store that nobody else sees.
-async fn trial(reading: &Reading) -> Result<Engine, Fail> {
-    let mut config = reading.config.clone();
+pub(super) async fn trial(config: &Config) -> Result<Engine, Fail> {
+    let mut config = config.clone();
     // Told by itself; the rest can be looked at without.
     config.accounts.iter_mut().for_each(|account| account.wrong = None);
     let options = Options { durability: Durability::NoSync, ..Options::new("sqlite://:memory:") };

@@ -101,9 +101,10 @@ fn next(crm: &str, variable: &str) -> String {
 Next:
   1. name your business, location and connections in ringback.toml
   2. set the secrets it names, such as {variable}
-  3. ringback doctor
-  4. ringback connect {crm}-main
-  5. ringback serve
+  3. make contract.toml yours: ringback contract check
+  4. ringback doctor
+  5. ringback connect {crm}-main, which makes the properties that the contract names and brings it into force
+  6. ringback serve
 
 Keep ringback.key apart from backups of the database: without it nobody opens the credentials in them."
     )

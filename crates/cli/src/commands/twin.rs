@@ -94,7 +94,7 @@ fn announce(out: Out, address: SocketAddr, token: &str, lines: Option<(&str, &st
     }
     note(format!("a twin on http://{address}, token {token}; what it saw: http://{address}/_twin/log"));
     if let Some((held, lines)) = lines {
-        note(format!("in it now: {held}. For ringback.toml:\n"));
+        note(format!("in it now: {held}. For ringback.toml, in place of the lines of that name:\n"));
         out.result(&json!({}), || lines.to_owned());
     }
 }

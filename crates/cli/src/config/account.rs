@@ -126,7 +126,7 @@ impl Seen {
         let at = section.place(key);
         if let Some(first) = self.0.get(&(kind, name.to_owned())) {
             let cause = format!("there are two {kind}s {name:?}");
-            let cure = "give each its own name; records are kept under it";
+            let cure = "take one of them out, or give each its own name; records are kept under it";
             let mut problem = ringback_core::problem::Problem::new("RB-0307", cause, cure).at(at);
             problem.also_at = Some(first.clone());
             context.notes.push(problem);

@@ -324,6 +324,28 @@ fn what_apply_refuses_does_not_come_in_by_connect() {
     twin.kill();
 }
 
+/// Green is said of the CRM that the settings name, not of the one that was connected before they changed.
+#[test]
+fn a_check_against_the_crm_asks_the_one_that_the_settings_name() {
+    let home = Home::ready();
+    let twin = home.connected("");
+    let live = || home.run(&["contract", "check", "--live", "contract.toml"]);
+    assert!(live().status.success());
+    let settings = std::fs::read_to_string(home.path().join("ringback.toml")).unwrap();
+    home.write("ringback.toml", &settings.replace("pat-twin", "pat-other"));
+    let refused = live();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains("RB-0226") && said.contains("check base_url and secret of hubspot-main"), "{said}");
+    // What the file says at its own level is read beside what it may say at the highest.
+    let explained = home.shown(&["contract", "explain", "urgency", "--file", "contract.toml"]);
+    assert!(
+        explained.contains("Now (level auto-low-risk): only suggested. At auto: written from 90 %."),
+        "{explained}"
+    );
+    twin.kill();
+}
+
 #[test]
 fn names_that_nothing_has_are_refused_with_what_there_is() {
     let home = Home::ready();

@@ -94,12 +94,13 @@ pub(super) fn check(contract: &Contract, places: &Places) -> Vec<Problem> {
             say("RB-0212", &key("machine"), cause, "write machine = \"suggest\" or \"never\"".into());
         } else if machine_acts && rule.accountability {
             let cause = format!("field.{name} changes accountability, so a person decides, but its machine may write");
-            say(
-                "RB-0212",
-                &key("machine"),
-                cause,
-                "write machine = \"suggest\", or accountability = false if it changes nobody's standing".into(),
-            );
+            let alone = "write machine = \"suggest\", or accountability = false if it changes nobody's standing";
+            let and = if rule.truth == Truth::Human {
+                "; its truth comes from people too: to fill only an empty field it also takes truth = \"crm\" with machine = \"fill_empty\""
+            } else {
+                ""
+            };
+            say("RB-0212", &key("machine"), cause, format!("{alone}{and}"));
         } else if machine_acts && rule.truth == Truth::Human {
             let cause = format!("the truth of field.{name} comes from people, but its machine may write");
             let cure = "write machine = \"suggest\"; or, to fill only an empty field, truth = \"crm\" with machine = \"fill_empty\" (a value that a person \

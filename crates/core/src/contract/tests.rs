@@ -161,6 +161,13 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("machine = \"suggest\"", "machine = \"suggest\"\nwrite_at = 1.5", "RB-0209", "1.5", "from 0 to 1"),
     ("machine = \"suggest\"", "machine = \"suggest\"\nwrite_at = 0.12345", "RB-0209", "0.12345", "three decimals"),
+    (
+        "machine = \"suggest\"",
+        "machine = \"fill_empty\"\naccountability = true",
+        "RB-0212",
+        "\"fill_empty\"",
+        "it also takes truth = \"crm\"",
+    ),
     ("machine = \"suggest\"", "machine = \"suggest\"\nwrite_at = 80", "RB-0209", "80", "write 0.80 for 80 %"),
     ("machine = \"suggest\"", "machine = \"suggest\"\nwrite_at = 0.5\nreview_at = 0.6", "RB-0209", "0.6", "above"),
     (
@@ -637,6 +644,21 @@ fn what_nothing_ever_says_is_told_at_its_place() {
     let empty = format!("{DEFAULT_TEXT}\n[[test]]\nname = \"nothing\"\ngiven = {{ match = \"lead\" }}\nthen = {{ }}\n");
     let found = problems(&empty);
     assert!(found.iter().any(|p| p.cause.contains("expects nothing")), "{found:#?}");
+}
+
+#[test]
+fn common_slips_of_toml_have_a_cure_of_their_own() {
+    for (wrong, cure) in [
+        ("machine = \u{201c}suggest\u{201d}", "typographic quotes"),
+        ("machine = \"suggest\"\naccountability = False", "write true or false, in small letters"),
+        ("machine = \"suggest\"\naccountability = yes", "write true or false, in small letters"),
+        ("machine = \"suggest\",", "take the comma out"),
+        ("machine = \"suggest\"\nreview_when = \"call.category in [\"voicemail\"]\"", "stands between single quotes"),
+    ] {
+        let found = problems(&SMALL.replacen("machine = \"suggest\"", wrong, 1));
+        let first = found.first().unwrap();
+        assert!(first.code == "RB-0203" && first.cure.contains(cure), "{wrong}: {found:#?}");
+    }
 }
 
 #[test]

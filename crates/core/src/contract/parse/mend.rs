@@ -26,8 +26,8 @@ pub(super) fn mend(text: &str) -> (String, Vec<Problem>) {
             continue;
         }
         let cause = error.message().lines().collect::<Vec<_>>().join(" ");
-        problems
-            .push(Problem::new("RB-0203", cause, not_toml(error.message(), line_of(&mended, at.start))).at(at.clone()));
+        let cure = not_toml(error.message(), line_of(&mended, at.start), mended.get(at.start..).unwrap_or_default());
+        problems.push(Problem::new("RB-0203", cause, cure).at(at.clone()));
         let next = blank(&mended, at.start);
         if next == mended {
             break;
@@ -37,11 +37,21 @@ pub(super) fn mend(text: &str) -> (String, Vec<Problem>) {
     (mended, problems)
 }
 
-/// What to write where a text is not TOML.
-fn not_toml(message: &str, line: &str) -> &'static str {
+/// What to write where a text is not TOML: the library's message, the line, and the text from where it stopped.
+fn not_toml(message: &str, line: &str, rest: &str) -> &'static str {
+    let value = line.split_once('=').map_or("", |(_, value)| value.trim());
+    let yes_no = ["true", "false", "yes", "no", "on", "off"];
     let key = line.trim_start().trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_-.".contains(c));
     if key.trim_start().starts_with(':') {
         "write = in place of the colon: key = \"text\""
+    } else if line.contains(['\u{201c}', '\u{201d}', '\u{201e}']) {
+        "these are typographic quotes: write \""
+    } else if yes_no.iter().any(|word| value.eq_ignore_ascii_case(word)) {
+        "write true or false, in small letters and without quotes"
+    } else if rest.trim_start().starts_with(',') {
+        "take the comma out: nothing stands behind a value"
+    } else if message.contains("unexpected key or value") && value.starts_with('"') {
+        "text that holds \" stands between single quotes: '…'"
     } else if message.contains("duplicate key") {
         "this stands twice in one table: keep one of the two lines"
     } else if message.contains("quoted") || message.contains("invalid boolean") {

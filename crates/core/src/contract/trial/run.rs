@@ -44,7 +44,13 @@ pub fn refused(contract: &Contract, words: &CrmWords, text: &str) -> Vec<Problem
     let told = failed.map(|(n, trial)| {
         let came: Vec<String> = trial.differences.iter().map(ToString::to_string).collect();
         let cause = format!("the test {:?} fails: {}", trial.name, came.join("; "));
-        let problem = Problem::new("RB-0221", cause, "mend the rule, or the test if the rule is what you mean");
+        let held = trial.differences.iter().any(|d| d.got.contains(" because autonomy ("));
+        let cure = if held {
+            "say autonomy = \"auto\" in given of the test, in the clause or at the top of the contract; or expect review"
+        } else {
+            "mend the rule, or the test if the rule is what you mean"
+        };
+        let problem = Problem::new("RB-0221", cause, cure);
         match places.of(&format!("test[{}]", n + 1)) {
             Some(at) => problem.at(at),
             None => problem,
@@ -529,6 +535,12 @@ impl Scene<'_> {
                 None => compare("clock", Some(expected.trim_start_matches("clock.").to_owned()), rule.to_owned()),
             }
         }
+        // Whoever gave a match and got another one was judged about somebody else.
+        let meant = self.given.matched.as_deref().filter(|m| matches!(*m, "customer" | "lead") && *m != kind);
+        if let Some(meant) = meant.filter(|_| then.matched.is_none() && !found.is_empty()) {
+            let why = inquiry.matched.as_ref().map_or("nobody was looked up", |m| m.why.as_str());
+            found.insert(0, Difference::new("given.match", meant, format!("{kind} ({why})")));
+        }
         found
     }
 }
@@ -553,7 +565,11 @@ fn field(name: &str, expected: &ThenField, verdicts: &[Verdict], found: &mut Vec
         }
         return;
     };
-    if let Some(word) = because.filter(|w| came.because != **w && !came.clause.starts_with(w.as_str())) {
+    let fits = |word: &str| match word.split_once(" by ") {
+        Some((because, clause)) => came.because == because && came.clause == clause,
+        None => came.because == word || came.clause.starts_with(word),
+    };
+    if let Some(word) = because.filter(|w| !fits(w)) {
         found.push(Difference::new(format!("{name}.because"), word, format!("{} by {}", came.because, came.clause)));
     }
     for (about, expected, got) in [("is", is, &came.is), ("was", was, &came.was)] {

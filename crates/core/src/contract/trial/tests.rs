@@ -110,3 +110,42 @@ fn what_no_test_can_say_is_refused_at_its_word() {
         assert_eq!(text.get(problem.at.clone().unwrap()), Some(place), "{test}: {problem:?}");
     }
 }
+
+#[test]
+fn what_the_message_says_may_be_written_into_the_test() {
+    let test = |because: &str| {
+        told(&format!(
+            "[[test]]\nname = \"typed\"\ngiven = {{ crm = {{ \"contact.rb_budget\" = \"4000\" }}, set_by = \"person\", call = \"My budget is 6000 dollars at most.\" }}\n\
+             then = {{ budget = {{ verdict = \"review\", because = \"{because}\" }} }}\n"
+        ))
+    };
+    let wrong = test("write");
+    let came = wrong[0].differences[0].got.clone();
+    assert!(came.contains(" by field.budget."), "{came}");
+    assert!(test(&came)[0].passed);
+    assert!(!test(&came.replace("budget.", "email."))[0].passed, "the clause counts too");
+}
+
+#[test]
+fn a_level_that_holds_a_value_back_is_named_with_where_to_raise_it() {
+    let test = "[[test]]\nname = \"held\"\ngiven = { autonomy = \"auto-low-risk\", claims = { service = \"drain cleaning\" } }\nthen = { service = \"write\" }\n";
+    let from = DEFAULT_TEXT.find("[[test]]").unwrap();
+    let text = format!("{}{test}", &DEFAULT_TEXT[..from]);
+    let found = trial::refused(&parse(&text).0.unwrap(), &WORDS, &text);
+    assert!(found[0].cure.starts_with("say autonomy = \"auto\" in given of the test"), "{found:#?}");
+}
+
+#[test]
+fn whoever_is_matched_otherwise_than_given_is_told_first() {
+    let test = |then: &str| {
+        told(&format!(
+            "[[test]]\nname = \"else\"\ngiven = {{ autonomy = \"auto\", match = \"customer\", crm = {{ \"contact.email\" = \"ann@example.com\" }}, \
+             claims = {{ email = \"anna@example.com\" }}, confidence = 0.99 }}\nthen = {{ {then} }}\n"
+        ))
+    };
+    let trials = test("email = \"keep\"");
+    let first = &trials[0].differences[0];
+    assert_eq!((first.about.as_str(), first.expected.as_str()), ("given.match", "customer"), "{trials:#?}");
+    assert!(first.got.starts_with("ambiguous (phone and email_domain agrees but email does not"), "{trials:#?}");
+    assert!(test("match = \"ambiguous\"")[0].passed);
+}
