@@ -281,6 +281,15 @@ pub(crate) enum Contract {
         #[arg(long)]
         live: bool,
     },
+    /// A shorter contract to begin with: the clauses of these fields alone, and what stands around them; to stdout.
+    Only {
+        /// Names of fields, such as budget email urgency.
+        #[arg(required = true, num_args = 1..)]
+        fields: Vec<String>,
+        /// The contract that they stand in; else the one the settings name.
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
     /// Read the rules aloud: all clauses, or the one of a field.
     Explain {
         field: Option<String>,

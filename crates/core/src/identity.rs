@@ -665,6 +665,9 @@ mod tests {
             "sip:anonymous@anonymous.invalid",
             "sip:restricted@10.0.0.1:5060;user=phone",
             "<sip:anonymous@anonymous.invalid>",
+            "<anonymous>",
+            "\"Anonymous\"",
+            "\" unknown \"",
             "sip:caller@anonymous.invalid",
             "+266696687",
             "266696687",
@@ -698,6 +701,14 @@ mod tests {
         }
         for raw in ["+1 602 555 012", "555-0123", "+999 123456789", "602555012345678", "1234567890"] {
             assert_eq!(phone(raw, "US"), Phone::Invalid { raw: raw.into() }, "{raw}");
+        }
+        assert_eq!(phone("#31#", "US"), Phone::NotCallable { raw: "#31#".into() });
+        assert_eq!(phone("*#", "US"), Phone::Invalid { raw: "*#".into() }, "no digit, and no word either");
+        let long = |count: usize| phone(&"1".repeat(count), "US");
+        assert_eq!(long(PHONE_RAW_BYTES_MAX), Phone::Invalid { raw: "1".repeat(PHONE_RAW_BYTES_MAX) });
+        assert!(matches!(long(PHONE_RAW_BYTES_MAX + 1), Phone::NotCallable { .. }));
+        for no_e164 in ["16025550123", "+123", "+1234567890123456", "+0234567890", "+1602555o123", "+"] {
+            assert!(!is_e164(no_e164), "{no_e164}");
         }
         assert_eq!(phone("602 555 0123", "no region"), Phone::Invalid { raw: "602 555 0123".into() });
     }

@@ -31,6 +31,7 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
             let house = house::open(config, Depth::Whole).await?;
             live(out, &house, house.account(named)?, file.as_deref()).await
         }
+        Command::Only { fields, file } => only(out, config, named, fields, file.as_deref()),
         Command::Diff { before, after } => {
             let a = either(config, named, before).await?;
             let b = either(config, named, after).await?;
@@ -243,6 +244,21 @@ fn tell_unfed(contract: &Contract) {
             contract::feeds()
         ));
     }
+}
+
+/// A shorter contract.
+fn only(out: Out, config: &Path, named: Option<&str>, fields: &[String], file: Option<&Path>) -> Result<(), Fail> {
+    let reading = if config.exists() { Some(load(config, Depth::Lookup)?) } else { None };
+    let account = reading.as_ref().map(|r| pick_account(&r.config, named)).transpose()?;
+    let path = meant(file, account)?;
+    let (text, _) = read(&path, account)?;
+    let names: Vec<&str> = fields.iter().map(|f| f.trim_start_matches("field.")).collect();
+    let short = match contract::only(&text, &names) {
+        Ok(short) => short,
+        Err(problems) => return Fail::of(Exit::Missing, vec![(None, problems)]).map_or(Ok(()), Err),
+    };
+    out.result(&json!({ "contract": short }), || short.trim_end().to_owned());
+    Ok(())
 }
 
 /// The same, and against the CRM as it is now, by the settings as they are now and not as they were applied last: what could not be asked is no

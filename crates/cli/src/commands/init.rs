@@ -101,7 +101,7 @@ fn next(crm: &str, variable: &str) -> String {
 Next:
   1. name your business, location and connections in ringback.toml
   2. set the secrets it names, such as {variable}
-  3. make contract.toml yours: ringback contract check
+  3. make contract.toml yours: ringback contract check; a shorter one begins with ringback contract only FIELD…
   4. ringback doctor
   5. ringback connect {crm}-main, which makes the properties that the contract names and brings it into force
   6. ringback serve

@@ -324,6 +324,18 @@ fn what_apply_refuses_does_not_come_in_by_connect() {
     twin.kill();
 }
 
+#[test]
+fn a_short_contract_begins_with_the_fields_that_somebody_wants() {
+    let home = Home::ready();
+    let short = home.json(&["contract", "only", "budget", "service", "field.urgency", "email", "address", "--json"]);
+    home.write("mine.toml", short["contract"].as_str().unwrap());
+    let checked = home.shown(&["contract", "check", "mine.toml"]);
+    assert!(checked.contains("5 fields, 4 tests pass"), "{checked}");
+    let refused = home.run(&["contract", "only", "servce"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("RB-0313") && said.contains("did you mean service?"), "{said}");
+}
+
 /// Green is said of the CRM that the settings name, not of the one that was connected before they changed.
 #[test]
 fn a_check_against_the_crm_asks_the_one_that_the_settings_name() {

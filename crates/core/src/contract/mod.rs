@@ -10,6 +10,7 @@ pub mod edit;
 pub mod export;
 pub mod model;
 mod now;
+mod only;
 pub mod parse;
 pub mod pilot;
 pub mod profiles;
@@ -20,6 +21,7 @@ mod worked;
 
 pub use check::{check_connections, check_roster, check_schema, check_words, feeds, placed, unfed};
 pub use model::*;
+pub use only::only;
 pub use parse::parse;
 pub use stored::CONTRACT_SCHEMA;
 
