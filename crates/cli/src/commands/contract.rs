@@ -404,13 +404,12 @@ fn with_now(contract: &Contract, levels: &Levels, places: &[&str]) -> Vec<Senten
 }
 
 fn explain(out: Out, contract: &Contract, said: Vec<Sentence>, field: Option<&str>) -> Result<(), Fail> {
-    let wanted = field.map(|f| format!("field.{}", f.trim_start_matches("field.")));
-    let all: Vec<Sentence> = said.into_iter().filter(|s| wanted.as_ref().is_none_or(|w| *w == s.clause)).collect();
-    if let (Some(field), true) = (field, all.is_empty()) {
-        let known: Vec<&str> = contract.fields.keys().map(String::as_str).collect();
-        let cure = format!("there are {}", known.join(", "));
-        return Err(Fail::new(Exit::Missing, "RB-0313", format!("the contract has no clause for {field:?}"), cure));
+    let wanted = field.map(|f| f.trim_start_matches("field."));
+    if let Some(lacks) = wanted.and_then(|name| contract.lacks(name)) {
+        return Fail::of(Exit::Missing, vec![(None, vec![lacks])]).map_or(Ok(()), Err);
     }
+    let clause = wanted.map(|name| format!("field.{name}"));
+    let all: Vec<Sentence> = said.into_iter().filter(|s| clause.as_ref().is_none_or(|c| *c == s.clause)).collect();
     out.result(&all, || all.iter().map(|s| format!("{}\n  {}", s.clause, s.text)).collect::<Vec<_>>().join("\n\n"));
     Ok(())
 }

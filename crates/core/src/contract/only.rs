@@ -15,7 +15,7 @@ const MANDATORY: &str = "mandatory";
 pub fn only(text: &str, fields: &[&str]) -> Result<String, Vec<Problem>> {
     let (contract, problems) = parse(text);
     let Some(contract) = contract else { return Err(problems) };
-    let unknown: Vec<Problem> = fields.iter().filter_map(|name| unknown(&contract, name)).collect();
+    let unknown: Vec<Problem> = fields.iter().filter_map(|name| contract.lacks(name)).collect();
     if !unknown.is_empty() {
         return Err(unknown);
     }
@@ -56,15 +56,18 @@ fn mandatory(line: &str, fields: &[&str]) -> String {
     format!("{MANDATORY} = [{}]{}", kept.collect::<Vec<_>>().join(", "), names.1)
 }
 
-fn unknown(contract: &Contract, name: &str) -> Option<Problem> {
-    if contract.fields.contains_key(name) {
-        return None;
+impl Contract {
+    /// `RB-0313` with the names there are, where no clause has that one.
+    pub fn lacks(&self, field: &str) -> Option<Problem> {
+        if self.fields.contains_key(field) {
+            return None;
+        }
+        let all = self.fields.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let near = did_you_mean(field, self.fields.keys().map(String::as_str));
+        let cure =
+            near.map_or_else(|| format!("there are {all}"), |near| format!("did you mean {near}? There are {all}"));
+        Some(Problem::new("RB-0313", format!("the contract has no clause for {field:?}"), cure))
     }
-    let known: Vec<&str> = contract.fields.keys().map(String::as_str).collect();
-    let all = format!("there are {}", known.join(", "));
-    let cure =
-        did_you_mean(name, known.iter().copied()).map_or(all.clone(), |near| format!("did you mean {near}? {all}"));
-    Some(Problem::new("RB-0313", format!("the contract has no clause for {name:?}"), cure))
 }
 
 #[cfg(test)]
@@ -116,6 +119,6 @@ mod tests {
         let found = only(DEFAULT_TEXT, &["budget", "servce"]).unwrap_err();
         let [problem] = found.as_slice() else { panic!("{found:#?}") };
         assert_eq!(problem.code, "RB-0313");
-        assert!(problem.cure.starts_with("did you mean service? there are address, budget"), "{}", problem.cure);
+        assert!(problem.cure.starts_with("did you mean service? There are address, budget"), "{}", problem.cure);
     }
 }
