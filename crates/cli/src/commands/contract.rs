@@ -267,10 +267,16 @@ async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -
     let path = meant(file, Some(account))?;
     let (text, contract) = read(&path, Some(account))?;
     let id = account.id();
-    let mut problems = house.engine.beside(&id, &contract, &text).await?;
-    match super::doctor::trial(house.config()).await?.fit_contract(&id, &contract, &text).await? {
-        Fit::Fits => {}
-        Fit::Problems(more) => problems.extend(more),
+    // The versions beside it stand in the store alone.
+    let beside = house.engine.beside(&id, &contract, &text).await?;
+    let fit = if beside.is_empty() {
+        super::doctor::trial(house.config()).await?.fit_contract(&id, &contract, &text).await?
+    } else {
+        Fit::Problems(beside)
+    };
+    let problems = match fit {
+        Fit::Fits => Vec::new(),
+        Fit::Problems(problems) => problems,
         Fit::NotAsked(why) => {
             let cause = format!("the CRM's own properties were not compared: {why}");
             let connections = account.connections.iter().map(|c| c.connection.name.as_str());
@@ -284,7 +290,7 @@ async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -
             };
             return Err(Fail::new(Exit::Unavailable, "RB-0226", cause, cure));
         }
-    }
+    };
     let lacking = Lacking::of(&contract, &text);
     lacking.after(&path, problems)?;
     tell_unfed(&contract);

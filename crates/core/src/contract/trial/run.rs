@@ -50,11 +50,7 @@ pub fn refused(contract: &Contract, words: &CrmWords, text: &str) -> Vec<Problem
         } else {
             "mend the rule, or the test if the rule is what you mean"
         };
-        let problem = Problem::new("RB-0221", cause, cure);
-        match places.of(&format!("test[{}]", n + 1)) {
-            Some(at) => problem.at(at),
-            None => problem,
-        }
+        Problem { at: places.of(&format!("test[{}]", n + 1)), ..Problem::new("RB-0221", cause, cure) }
     });
     told.collect()
 }
