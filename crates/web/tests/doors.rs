@@ -1603,38 +1603,10 @@ async fn a_figure_that_was_cut_says_so() {
     assert!(heading().await.contains(">1<"), "{}", heading().await);
     let unit = world.engine.store().write(store::Site::Other, move |tx| {
         Box::pin(async move {
-            let write = |n: i64| store::FieldWriteRow {
-                account: account.clone(),
-                inquiry: inquiry.clone(),
-                seq: 8_000 + n,
-                property: "rb_reason_code".into(),
-                at,
-                object: "contact".into(),
-                record: "10099".into(),
-                field: "reason_code".into(),
-                clause: "field.reason_code.winner".into(),
-                contract: "missed-calls".into(),
-                version: 1,
-                source: String::new(),
-                origin: String::new(),
-                actor: "AI".into(),
-                confidence: None,
-                effect: "eff_many".into(),
-                was_doc: None,
-                is_doc: None,
-            };
-            let noted = |n: i64| store::CorrectionRow {
-                account: account.clone(),
-                inquiry: inquiry.clone(),
-                seq: 8_000 + n,
-                property: "rb_reason_code".into(),
-                kind: "found".into(),
-                value_doc: None,
-                by_id: String::new(),
-                seen_at: at,
-            };
-            store::field_writes_put_once(tx, &(0..100).map(write).collect::<Vec<_>>()).await?;
-            store::corrections_put_once(tx, &(0..100).map(noted).collect::<Vec<_>>()).await?;
+            let writes: Vec<_> =
+                (8_000..8_100).map(|seq| support::reason_written(&account, &inquiry, seq, at)).collect();
+            store::field_writes_put_once(tx, &writes).await?;
+            store::corrections_put_once(tx, &writes.iter().map(support::corrected).collect::<Vec<_>>()).await?;
             Ok(())
         })
     });

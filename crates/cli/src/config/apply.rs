@@ -101,7 +101,7 @@ pub(crate) async fn apply(engine: &Engine, config: &Config) -> Result<Vec<Applie
 }
 
 /// What is wrong with the contracts of the file.
-pub(crate) fn refused(config: &Config) -> Option<Fail> {
+fn refused(config: &Config) -> Option<Fail> {
     let wrong = config.accounts.iter().filter_map(|account| account.wrong.as_ref());
     Fail::of(Exit::Usage, wrong.map(|wrong| (Some(wrong.source.clone()), wrong.problems.clone())).collect())
 }

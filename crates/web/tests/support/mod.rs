@@ -1050,6 +1050,44 @@ pub fn stories(sam: &str) -> Vec<Story> {
     ]
 }
 
+/// A reason code that the machine wrote to a contact, confirmed at that moment (microseconds).
+pub(crate) fn reason_written(account: &str, inquiry: &str, seq: i64, at: i64) -> store::FieldWriteRow {
+    store::FieldWriteRow {
+        account: account.into(),
+        inquiry: inquiry.into(),
+        seq,
+        property: "rb_reason_code".into(),
+        at,
+        object: "contact".into(),
+        record: "10099".into(),
+        field: "reason_code".into(),
+        clause: "field.reason_code.winner".into(),
+        contract: "missed-calls".into(),
+        version: 1,
+        source: String::new(),
+        origin: String::new(),
+        actor: "AI".into(),
+        confidence: None,
+        effect: "eff_written".into(),
+        was_doc: None,
+        is_doc: None,
+    }
+}
+
+/// That somebody unknown put another value in place of it, seen at the same moment.
+pub(crate) fn corrected(write: &store::FieldWriteRow) -> store::CorrectionRow {
+    store::CorrectionRow {
+        account: write.account.clone(),
+        inquiry: write.inquiry.clone(),
+        seq: write.seq,
+        property: write.property.clone(),
+        kind: "found".into(),
+        value_doc: None,
+        by_id: String::new(),
+        seen_at: write.at,
+    }
+}
+
 /// What a quarter of answers leaves behind: a field that has earned it, spot-checks answered and waiting, a correction, and a rollback that came to
 /// its end.
 pub async fn earned(store: &Store, house: &House) {
@@ -1134,38 +1172,21 @@ pub async fn earned(store: &Store, house: &House) {
             )
             .await?;
             let write = |seq: i64| store::FieldWriteRow {
-                account: account.clone(),
-                inquiry: template.inquiry.clone(),
-                seq: 9_000 + seq,
-                property: "rb_reason_code".into(),
-                at,
-                object: "contact".into(),
-                record: "10099".into(),
-                field: "reason_code".into(),
-                clause: "field.reason_code.winner".into(),
-                contract: "missed-calls".into(),
-                version: 1,
                 source: "the caller's words".into(),
-                origin: String::new(),
                 actor: "human-approved AI".into(),
                 confidence: Some(930),
-                effect: "eff_earned".into(),
-                was_doc: None,
                 is_doc: Some("doc_was".into()),
+                ..reason_written(&account, &template.inquiry, 9_000 + seq, at)
             };
             let writes: Vec<store::FieldWriteRow> = (0..36).map(write).collect();
             store::field_writes_put_once(tx, &writes).await?;
-            let noted = |seq: i64, kind: &str, by: &str| store::CorrectionRow {
-                account: account.clone(),
-                inquiry: template.inquiry.clone(),
-                seq: 9_000 + seq,
-                property: "rb_reason_code".into(),
-                kind: kind.into(),
+            let noted = store::CorrectionRow {
+                kind: "spot_check".into(),
                 value_doc: Some("doc_is".into()),
-                by_id: by.into(),
-                seen_at: at,
+                by_id: "user_copper_sam".into(),
+                ..corrected(&write(0))
             };
-            store::corrections_put_once(tx, &[noted(0, "spot_check", "user_copper_sam")]).await?;
+            store::corrections_put_once(tx, &[noted]).await?;
             let row = store::RollbackRow {
                 account: account.clone(),
                 id: "rb_earned".into(),
