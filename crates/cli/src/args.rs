@@ -47,6 +47,12 @@ pub(crate) enum Command {
         /// agency. Where callers say what does not belong in a CRM it is kept out of it; none does more by itself than the default.
         #[arg(long, value_name = "NAME")]
         profile: Option<String>,
+        /// The contract with these fields alone, such as --fields budget,email,urgency; the others can be had by another init elsewhere.
+        #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+        fields: Vec<String>,
+        /// Settings that lead to the simulated CRM of `ringback twin` on this machine, to try everything without an account anywhere.
+        #[arg(long = "try")]
+        trial: bool,
     },
     /// Take calls: hooks, workers, console.
     Serve,
@@ -145,7 +151,7 @@ pub(crate) struct Demo {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Where the console is opened; on a loopback address nobody has to sign in.
-    #[arg(long, default_value = "127.0.0.1:8787", conflicts_with = "once")]
+    #[arg(long, default_value = "127.0.0.1:8787", conflicts_with = "once", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// So many times as fast as usual.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000), conflicts_with = "once")]
@@ -232,7 +238,7 @@ pub(crate) struct Drill {
     #[arg(long, value_name = "CRM", requires = "black_box")]
     pub(crate) twin: Option<String>,
     /// Where that twin listens; a loopback address.
-    #[arg(long, default_value = "127.0.0.1:8790", requires = "black_box")]
+    #[arg(long, default_value = "127.0.0.1:8790", requires = "black_box", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// Signs the calls by the Standard Webhooks specification (whsec_…).
     #[arg(long, value_name = "SECRET", requires = "black_box")]
@@ -281,7 +287,7 @@ pub(crate) enum Contract {
         #[arg(long)]
         live: bool,
     },
-    /// A shorter contract to begin with: the clauses of these fields alone, and what stands around them; to stdout.
+    /// A shorter contract to begin with: the clauses of these fields alone, and what stands around them; to stdout, or with --out into a file.
     Only {
         /// Names of fields, such as budget email urgency.
         #[arg(required = true, num_args = 1..)]
@@ -289,6 +295,9 @@ pub(crate) enum Contract {
         /// The contract that they stand in; else the one the settings name.
         #[arg(long)]
         file: Option<PathBuf>,
+        /// Write it there, such as contract.toml itself (> would empty that file before it is read).
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Read the rules aloud: all clauses, or the one of a field.
     Explain {
@@ -304,10 +313,10 @@ pub(crate) enum Contract {
     },
     /// What changes from one contract to another, in sentences, and which way: looser or stricter.
     Diff {
-        /// A file, or the number of a version.
-        before: String,
-        /// A file, or the number of a version.
-        after: String,
+        /// A file, or the number of a version; else the contract in force.
+        before: Option<String>,
+        /// A file, or the number of a version; else the file the settings name.
+        after: Option<String>,
     },
     /// What a draft would have done with the calls of the last weeks, against what is in force: more written, fewer written, newly reviewed, and how
     /// many of those a person later corrected.
@@ -407,7 +416,8 @@ pub(crate) struct Backtest {
 
 #[derive(Debug, Args)]
 pub(crate) struct Apply {
-    pub(crate) file: PathBuf,
+    /// The file; else the one the settings name.
+    pub(crate) file: Option<PathBuf>,
     /// The version it was made from; a file of `contract show` says so itself, and a file that was applied before goes on from there.
     #[arg(long, value_name = "VERSION")]
     pub(crate) base: Option<i64>,
@@ -638,7 +648,7 @@ pub(crate) struct Choice {
 #[derive(Debug, Args)]
 pub(crate) struct Twin {
     pub(crate) vendor: TwinVendor,
-    #[arg(long, default_value = "127.0.0.1:8790")]
+    #[arg(long, default_value = "127.0.0.1:8790", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// The token or secret it accepts.
     #[arg(long)]
@@ -646,6 +656,9 @@ pub(crate) struct Twin {
     /// So many people are in the CRM already, every third as a customer; 1200 at most.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed_people: usize,
+    /// A property of your own that the CRM has besides: contact.tier=text, or number, date, datetime, bool; text where nothing is said. Again for each.
+    #[arg(long = "property", value_name = "OBJECT.NAME=TYPE")]
+    pub(crate) properties: Vec<String>,
     /// Where ringback is reached: the twin of a receiver (hook) posts its acknowledgements there.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8787")]
     pub(crate) public_url: String,
@@ -795,4 +808,12 @@ impl Scope {
 pub(crate) enum Config {
     /// Every value, and whether it comes from the file, the environment or the default.
     Show,
+}
+
+/// An address with its port; a port alone is the most likely slip.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| match text.trim_start_matches(':').parse::<u16>() {
+        Ok(port) => format!("write 127.0.0.1:{port}"),
+        Err(_) => "write address and port, such as 127.0.0.1:8790".to_owned(),
+    })
 }

@@ -107,6 +107,7 @@ pub(crate) static PAGES: &[(&str, &str)] = &[
     ("RB-0528", include_str!("../../../docs/errors/RB-0528.md")),
     ("RB-0529", include_str!("../../../docs/errors/RB-0529.md")),
     ("RB-0530", include_str!("../../../docs/errors/RB-0530.md")),
+    ("RB-0531", include_str!("../../../docs/errors/RB-0531.md")),
     ("RB-0601", include_str!("../../../docs/errors/RB-0601.md")),
     ("RB-0602", include_str!("../../../docs/errors/RB-0602.md")),
     ("RB-0603", include_str!("../../../docs/errors/RB-0603.md")),

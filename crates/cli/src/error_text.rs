@@ -15,7 +15,8 @@ pub(crate) fn run(out: Out, code: Option<&str>) -> Result<(), Fail> {
         return Ok(());
     };
     let wanted = code.trim().to_ascii_uppercase();
-    let wanted = if wanted.starts_with("RB-") { wanted } else { format!("RB-{wanted}") };
+    let number = wanted.trim_start_matches("RB-");
+    let wanted = format!("RB-{number:0>4}");
     let Some((code, page)) = PAGES.iter().find(|(c, _)| *c == wanted) else {
         let cure = "`ringback error` without a code lists them all";
         return Err(Fail::new(Exit::Missing, "RB-0313", format!("there is no error code {wanted}"), cure));

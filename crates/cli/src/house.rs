@@ -71,6 +71,14 @@ pub(crate) async fn open(config_path: &Path, depth: Depth) -> Result<House, Fail
     Ok(house)
 }
 
+/// The same for whoever only asks about contracts: an account that is not there yet gets its people and connections, and no contract comes into force.
+pub(crate) async fn look(config_path: &Path, depth: Depth) -> Result<House, Fail> {
+    let reading = load(config_path, depth)?;
+    let store = open_store(&reading.config).await?;
+    let engine = engine(&reading.config, store)?;
+    Ok(House { reading, engine })
+}
+
 impl House {
     /// Applies the settings to the store, and says what became of the contracts' files.
     pub(crate) async fn apply(&self) -> Result<Vec<Applied>, Fail> {

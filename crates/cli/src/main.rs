@@ -42,8 +42,9 @@ fn run(cli: &Cli, out: Out) -> Result<(), Fail> {
         Command::Error { code } => error_text::run(out, code.as_deref()),
         Command::Proof(args::Proof::Verify { file, key }) => reconcile::verify(out, file, key.as_deref()),
         Command::Audit(Audit::Verify { file: Some(file), key }) => audit::verify_file(out, file, key.as_deref()),
-        Command::Init { directory, crm, profile } => {
-            init::run(out, directory, crm, profile.as_deref(), &house::new_key())
+        Command::Init { directory, crm, profile, fields, trial } => {
+            let wanted = init::Wanted { crm, profile: profile.as_deref(), fields, trial: *trial };
+            init::run(out, directory, &wanted, &house::new_key())
         }
         Command::Config(args::Config::Show) => {
             commands::config::show(out, &config::load(&cli.config, Depth::Whole)?);

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// How often one exchange is tried while the vendor only asks to wait.
 pub(crate) const TRIES_MAX: usize = 5;
+/// And where no connection comes about.
+const REFUSED_TRIES_MAX: usize = 2;
 /// The longest wait between two tries that a vendor may ask for here.
 const WAIT_SECONDS_MAX: u64 = 30;
 /// How long an exchange may take where the vendor says nothing of it.
@@ -193,9 +195,9 @@ impl Asking<'_> {
                     let mut later = None;
                     for outcome in &outcomes {
                         match outcome {
-                            Outcome::AuthExpired { why } => return Err(unauthorized(vendor, why)),
+                            Outcome::AuthExpired { why } => return Err(self.unauthorized(vendor, why)),
                             Outcome::Refused { why } if why.status == Some(403) => {
-                                return Err(unauthorized(vendor, why));
+                                return Err(self.unauthorized(vendor, why));
                             }
                             Outcome::Exhausted { why, .. } => {
                                 let cause = format!("{}'s budget is used up: {}", vendor.title, why.words);
@@ -218,14 +220,17 @@ impl Asking<'_> {
                 }
                 Err(Fault::Forbidden(why)) => {
                     let cause = format!("{base_url} may not be asked: {why}");
-                    let cure =
-                        "use the vendor's public https address, or allow private addresses for this installation";
+                    let cure = "use the vendor's public https address, or set allow_private_addresses = true under [http] if it is meant to be inside the house";
                     return Err(Problem::new("RB-0526", cause, cure));
                 }
-                Err(Fault::NoToken(why)) => return Err(unauthorized(vendor, &Why::new("no_token", why))),
+                Err(Fault::NoToken(why)) => return Err(self.unauthorized(vendor, &Why::new("no_token", why))),
                 Err(fault) if fault.left() => return Ok(Err(fault.to_string())),
                 Err(fault) => {
                     told = Some(fault.to_string());
+                    // Where nobody listens at all, nobody does in a minute either.
+                    if matches!(fault, Fault::Refused(_)) && n >= REFUSED_TRIES_MAX {
+                        break;
+                    }
                     if n < self.tries {
                         self.pause(n, None).await;
                     }
@@ -249,7 +254,7 @@ impl Asking<'_> {
                     which += 1;
                     if which >= self.held.secrets.len() {
                         let why = Why::new("auth", format!("HTTP {}", reply.status));
-                        return Err(unauthorized(vendor, &why));
+                        return Err(self.unauthorized(vendor, &why));
                     }
                     continue;
                 }
@@ -268,10 +273,29 @@ impl Asking<'_> {
         self.engine.inner.parts.clock.sleep(pause).await;
     }
 
+    /// A vendor at its own address has a page that tells how it is; at another one it is the address that is looked at first.
     pub(crate) fn no_answer(&self, vendor: &About, about: &str, told: Option<String>) -> Problem {
         let told = told.unwrap_or_else(|| "silence".into());
-        let cause = format!("{} gave no usable answer for {about}: {told}", vendor.title);
-        Problem::new("RB-0525", cause, format!("look at the vendor's status page, then {}", self.again))
+        let (name, again) = (&self.held.connection.name, self.again);
+        let own = self.held.connection.base_url.as_deref().filter(|url| *url != vendor.base_url);
+        let (at, first) = match own {
+            Some(url) => {
+                (format!(" at {url}"), format!("check base_url of the connection {name}: does anything answer there?"))
+            }
+            None => (String::new(), "look at the vendor's status page".to_owned()),
+        };
+        let cause = format!("{}{at} gave no usable answer for {about}: {told}", vendor.title);
+        let join = if own.is_some() { " Then " } else { ", then " };
+        Problem::new("RB-0525", cause, format!("{first}{join}{again}"))
+    }
+
+    fn unauthorized(&self, vendor: &About, why: &Why) -> Problem {
+        let cause = format!("{} does not accept the token: {}", vendor.title, why.words);
+        let cure = format!(
+            "put another into the secret of {}: one that has the scopes of the connection's guide",
+            self.held.connection.name
+        );
+        Problem::new("RB-0522", cause, cure)
     }
 
     /// For a provider's list; a CRM's credential is the lane's.
@@ -294,11 +318,6 @@ impl Asking<'_> {
             }
         })
     }
-}
-
-fn unauthorized(vendor: &About, why: &Why) -> Problem {
-    let cause = format!("{} does not accept the token: {}", vendor.title, why.words);
-    Problem::new("RB-0522", cause, "make a token with the scopes of the connection's guide and store it")
 }
 
 pub(crate) fn refused(about: &str, why: &Why) -> Problem {

@@ -237,8 +237,11 @@ fn unconnected(contract: &Contract, facts: &AccountFacts) -> Vec<Problem> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fit {
     Fits,
-    /// It could not be asked, and why.
-    NotAsked(String),
+    /// It could not be asked, why, and what helps where that is known.
+    NotAsked {
+        why: String,
+        cure: Option<String>,
+    },
     Problems(Vec<Problem>),
 }
 
@@ -458,7 +461,7 @@ impl Engine {
         }
         match self.fit_contract(account, &wish.contract, &wish.text).await? {
             Fit::Problems(problems) => Ok(problems),
-            Fit::Fits | Fit::NotAsked(_) => Ok(Vec::new()),
+            Fit::Fits | Fit::NotAsked { .. } => Ok(Vec::new()),
         }
     }
 
@@ -498,14 +501,14 @@ impl Engine {
         }
         let named = facts.connections.values().find(|c| c.state == "active" && c.connection.name == contract.crm);
         let Some((held, crm)) = named.and_then(|held| Some((held, held.crm()?))) else {
-            return Ok(Fit::NotAsked("no CRM is connected yet".to_owned()));
+            return Ok(Fit::NotAsked { why: "no CRM is connected yet".to_owned(), cure: None });
         };
         let mut problems = contract::placed(contract::check_words(contract, crm.words()), text);
         problems.extend(trial::refused(contract, crm.words(), text));
         let live = self.misfits(account, contract, held, crm).await?;
         match live {
             Ok(misfits) => problems.extend(contract::placed(misfits, text)),
-            Err(why) if problems.is_empty() => return Ok(Fit::NotAsked(why)),
+            Err((why, cure)) if problems.is_empty() => return Ok(Fit::NotAsked { why, cure }),
             Err(_) => {}
         }
         Ok(if problems.is_empty() { Fit::Fits } else { Fit::Problems(problems) })
@@ -523,23 +526,23 @@ impl Engine {
         contract: &Contract,
         held: &ConnectionFacts,
         crm: &'static dyn Crm,
-    ) -> Result<Result<Vec<Problem>, String>, Error> {
+    ) -> Result<Result<Vec<Problem>, (String, Option<String>)>, Error> {
         if crm.acknowledges() {
-            return Ok(Err(format!("{} is a receiver that shows no schema", contract.crm)));
+            return Ok(Err((format!("{} is a receiver that shows no schema", contract.crm), None)));
         }
         let clock = &self.inner.parts.clock;
         let schema = tokio::select! {
             biased;
             schema = setup::schema(self, account, &held.connection.id) => schema?,
             () = clock.sleep(Duration::from_secs(SCHEMA_SECONDS_MAX)) => {
-                return Ok(Err(format!("{} did not show its properties in time", contract.crm)));
+                return Ok(Err((format!("{} did not show its properties in time", contract.crm), None)));
             }
         };
         let schema = match schema {
             Ok(schema) => schema,
-            Err(problem) => return Ok(Err(problem.cause)),
+            Err(problem) => return Ok(Err((problem.cause, Some(problem.cure)))),
         };
-        Ok(Ok(setup::misfits(crm, contract, &schema).into_iter().filter(|p| !setup::makes(p)).collect()))
+        Ok(Ok(setup::misfits(crm, contract, &schema).into_iter().filter(|p| !contract::made_by_setup(p)).collect()))
     }
 
     /// The latest version of every name, by name. Only the one of calls decides about inquiries of calls.

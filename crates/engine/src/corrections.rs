@@ -5,7 +5,8 @@
 //! that the same look leads to; a node that dies in between looks again and notes the same.
 
 use crate::facts::AccountFacts;
-use crate::inquire::{KeptDays, put_documents};
+use crate::inquire::{KeptDays, MEETINGS_MAX, put_documents};
+use crate::retention::unless_moved;
 use crate::{Engine, Error, micros};
 use jiff::Timestamp;
 use ringback_core::crm::{Object, Properties, Record, Setter};
@@ -123,30 +124,47 @@ impl Engine {
         now: Timestamp,
     ) -> Result<(), Error> {
         let days = facts.days;
-        self.store()
-            .write(Site::Other, move |tx| {
+        for _ in 0..MEETINGS_MAX {
+            let rows = rows.clone();
+            let put = self.store().write(Site::Other, move |tx| {
                 Box::pin(async move {
                     for noted in rows {
                         put_once(tx, days, noted, now).await?;
                     }
                     Ok(())
                 })
-            })
-            .await?;
-        Ok(())
+            });
+            match put.await {
+                Err(store::Error::Conflict) => {}
+                other => return Ok(other?),
+            }
+        }
+        Err(Error::MovedOn("others are changing this inquiry all the time; try again".into()))
     }
 }
 
 /// Stores a correction that is not noted yet, and its value with it. The value of one that is noted already is not kept: nothing would lead to it when
-/// its person is erased.
+/// its person is erased. Nor is one of an inquiry that was erased since it was looked at: what we wrote is gone with it, and what was put in its
+/// place is the person's just as much. The inquiry is held to its version, so that an erasure beside this sees the value or makes it be looked at again.
 pub(crate) async fn put_once(
     tx: &mut Tx,
     days: KeptDays,
     (row, document): (CorrectionRow, Option<Document>),
     now: Timestamp,
 ) -> Result<(), store::Error> {
-    if store::corrections_put_once(tx, std::slice::from_ref(&row)).await? == 1 {
+    let held = store::inquiry_get(tx, &row.account, &row.inquiry).await?;
+    let writes = store::field_writes_of_inquiry(tx, &row.account, &row.inquiry).await?;
+    let write = writes.into_iter().find(|write| write.seq == row.seq && write.property == row.property);
+    if let Some(wrote) = write.and_then(|write| write.is_doc)
+        && store::document_get(tx, &row.account, &wrote).await?.is_none_or(|document| document.body.is_none())
+    {
+        return Ok(());
+    }
+    if store::corrections_put_once(tx, std::slice::from_ref(&row)).await? == 1 && document.is_some() {
         put_documents(tx, &row.account, days, document.into_iter().collect(), now).await?;
+        if let Some(held) = held {
+            unless_moved(store::inquiry_update_if(tx, &held).await?)?;
+        }
     }
     Ok(())
 }

@@ -479,7 +479,7 @@ fn settled(row: &EffectRow) -> bool {
     matches!(row.state.as_str(), "done" | "dead" | "superseded")
 }
 
-fn unless_moved(stored: bool) -> Result<(), store::Error> {
+pub(crate) fn unless_moved(stored: bool) -> Result<(), store::Error> {
     if stored { Ok(()) } else { Err(store::Error::Conflict) }
 }
 

@@ -3,7 +3,7 @@
 //! Everything here ensures: run again it changes nothing. What was made is believed only when the schema, read again, shows it.
 
 use crate::ask::{Asked, Asking, TRIES_MAX};
-use crate::facts::ConnectionFacts;
+use crate::facts::{AccountFacts, ConnectionFacts};
 use crate::{Engine, Error};
 use ringback_connect::{Auth, Crm};
 use ringback_core::contract;
@@ -11,6 +11,7 @@ use ringback_core::crm::{CrmOp, Held, Object, PropertySpec, PropertyType};
 use ringback_core::http::HttpReply;
 use ringback_core::id::{AccountId, ConnectionId};
 use ringback_core::problem::Problem;
+use ringback_core::roster::Staff;
 use ringback_store::{self as store, Site};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,16 +55,30 @@ pub async fn schema(
     Ok(Setup::of(engine, held, crm).schema().await)
 }
 
-/// What that schema does not let a contract do. What a vendor packs into a text has no schema to be compared with.
+/// People of the roster whom the CRM does not know as owners, for whoever changes nothing there.
+pub async fn strangers(
+    engine: &Engine,
+    account: &AccountId,
+    connection: &ConnectionId,
+) -> Result<Result<Vec<Problem>, Problem>, Error> {
+    let facts = engine.facts(account).await?;
+    let Some(held) = facts.connections.get(connection.as_str()) else {
+        return Err(Error::Missing(format!("connection {connection}")));
+    };
+    let Some(crm) = held.crm() else { return Ok(Err(no_crm(held))) };
+    if crm.acknowledges() || facts.roster.staff.iter().all(|staff| staff.crm_owner.is_none()) {
+        return Ok(Ok(Vec::new()));
+    }
+    let setup = Setup::of(engine, held, crm);
+    Ok(setup.owners().await.map(|(owners, whole)| if whole { setup.strangers(&facts, &owners) } else { Vec::new() }))
+}
+
+/// What that schema does not let a contract do, or ask for. What a vendor packs into a text has no schema to be compared with.
 pub fn misfits(crm: &dyn Crm, contract: &contract::Contract, schema: &[(Object, PropertySpec)]) -> Vec<Problem> {
     let own = |o: &Object| format!("{}.rb_", o.as_str());
     let packed = |p: &Problem| OBJECTS.iter().any(|o| crm.packs(*o) && p.cause.contains(&own(o)));
-    contract::check_schema(contract, schema).into_iter().filter(|p| !packed(p)).collect()
-}
-
-/// Is that misfit a property which set-up makes?
-pub fn makes(misfit: &Problem) -> bool {
-    misfit.code == "RB-0213" && misfit.cause.contains(".rb_")
+    let written = contract::check_schema(contract, schema).into_iter().filter(|p| !packed(p));
+    written.chain(contract::check_asked(contract, schema, crm.words())).collect()
 }
 
 /// The same, asked once: for whoever does not wait.
@@ -106,8 +121,7 @@ pub async fn connect(engine: &Engine, account: &AccountId, connection: &Connecti
         // Nothing can be asked there; what is to be mapped stands in the first message.
         return Ok(connected);
     }
-    let contract = facts.contract_applied.then_some(&facts.contract);
-    if let Err(problem) = setup.run(contract, &mut connected).await {
+    if let Err(problem) = setup.run(&facts, &mut connected).await {
         connected.problems.push(problem);
     }
     // What was made again here ends the pause of its clause at once.
@@ -170,7 +184,8 @@ impl<'a> Setup<'a> {
 }
 
 impl Setup<'_> {
-    async fn run(&self, contract: Option<&contract::Contract>, connected: &mut Connected) -> Result<(), Problem> {
+    async fn run(&self, facts: &AccountFacts, connected: &mut Connected) -> Result<(), Problem> {
+        let contract = facts.contract_applied.then_some(&facts.contract);
         let before = self.schema().await?;
         let wanted = self.wanted(contract);
         let mut asked = BTreeSet::new();
@@ -221,7 +236,11 @@ impl Setup<'_> {
             connected.problems.extend(contract::check_words(contract, self.crm.words()));
         }
         self.keep_fields(&after).await?;
-        connected.owners = self.owners().await?;
+        let (owners, whole) = self.owners().await?;
+        if whole {
+            connected.problems.extend(self.strangers(facts, &owners));
+        }
+        connected.owners = owners;
         Ok(())
     }
 
@@ -328,7 +347,8 @@ impl Setup<'_> {
         Err(self.asking.no_answer(self.crm.about(), &about, told))
     }
 
-    async fn owners(&self) -> Result<Vec<CrmOwner>, Problem> {
+    /// Who can own records there, and whether that is everybody.
+    async fn owners(&self) -> Result<(Vec<CrmOwner>, bool), Problem> {
         let (mut owners, mut after) = (Vec::new(), None);
         for _ in 0..OWNER_PAGES_MAX {
             let held = self.ask(CrmOp::ListOwners { after: after.take() }, "owners").await?;
@@ -340,10 +360,40 @@ impl Setup<'_> {
             }));
             after = held.next;
             if after.is_none() {
-                break;
+                return Ok((owners, true));
             }
         }
-        Ok(owners)
+        Ok((owners, false))
+    }
+
+    /// People of the roster whose `crm_owner` nobody has in the CRM that their account's contract writes to.
+    fn strangers(&self, facts: &AccountFacts, owners: &[CrmOwner]) -> Vec<Problem> {
+        if facts.contract_applied && facts.contract.crm != self.held.connection.name {
+            return Vec::new();
+        }
+        let unknown = |staff: &&Staff| staff.crm_owner.as_ref().is_some_and(|id| !owners.iter().any(|o| o.id == *id));
+        let problem = |staff: &Staff| {
+            let alike = |mine: &Option<String>, theirs: &Option<String>| {
+                mine.as_ref().zip(theirs.as_ref()).is_some_and(|(a, b)| a.trim().eq_ignore_ascii_case(b.trim()))
+            };
+            let name = Some(staff.name.clone());
+            let same = owners.iter().find(|o| alike(&staff.email, &o.email) || alike(&name, &o.name));
+            let cause = format!(
+                "staff {} has the crm_owner {:?}, and nobody who owns records in {} has that id",
+                staff.slug(),
+                staff.crm_owner.as_deref().unwrap_or_default(),
+                self.held.connection.name
+            );
+            let cure = match same {
+                Some(owner) => {
+                    let who = owner.name.as_ref().or(owner.email.as_ref()).cloned().unwrap_or_default();
+                    format!("write crm_owner = {:?}, which is {who}; {}", owner.id, self.asking.again)
+                }
+                None => format!("take an id from the list of owners that set-up shows; {}", self.asking.again),
+            };
+            Problem::new("RB-0531", cause, cure)
+        };
+        facts.roster.staff.iter().filter(unknown).map(problem).collect()
     }
 
     async fn ask(&self, operation: CrmOp, about: &str) -> Result<Held, Problem> {

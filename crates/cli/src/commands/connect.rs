@@ -39,6 +39,9 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) 
     let shown = json!({ "index": filled, "connection": name, "created": connected.created, "present": connected.present, "owners": connected.owners, "problems": connected.problems, "hooks": hooks });
     out.result(&shown, || {
         let list = |key: &str| shown[key].as_array().map_or(0, Vec::len);
+        if !connected.problems.is_empty() && connected.created.is_empty() && connected.present.is_empty() {
+            return format!("{name} is not set up: nothing was changed in the CRM.");
+        }
         let mut text = format!("{name}: {} properties made, {} were there\n", list("created"), list("present"));
         for made in &connected.created {
             text.push_str(&format!("  {made}\n"));

@@ -7,6 +7,7 @@ use crate::out::{Out, note, table};
 use crate::problems::{Exit, Fail, Source};
 use ringback_core::contract::{self, Autonomy, Contract, Sentence, diff, export, pilot, trial};
 use ringback_core::crm::CrmWords;
+use ringback_core::plan::ContractRef;
 use ringback_core::problem::Problem;
 use ringback_core::standing::Levels;
 use ringback_engine::contracts::Fit;
@@ -28,13 +29,12 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
     match command {
         Command::Check { file, live: false } => check(out, config, named, file.as_deref()),
         Command::Check { file, live: true } => {
-            let house = house::open(config, Depth::Whole).await?;
+            let house = house::look(config, Depth::Whole).await?;
             live(out, &house, house.account(named)?, file.as_deref()).await
         }
-        Command::Only { fields, file } => only(out, config, named, fields, file.as_deref()),
+        Command::Only { fields, file, out: to } => only(out, config, named, fields, (file.as_deref(), to.as_deref())),
         Command::Diff { before, after } => {
-            let a = either(config, named, before).await?;
-            let b = either(config, named, after).await?;
+            let (a, b) = compared(config, named, before.as_deref(), after.as_deref()).await?;
             differ(out, &a, &b);
             Ok(())
         }
@@ -45,7 +45,7 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
         Command::Export { file, format } => {
             let contract = match file {
                 Some(file) => read(file, None)?.1,
-                None => in_force(config, named).await?,
+                None => in_force(config, named).await?.1,
             };
             let text = match format {
                 Mapping::Md => export::markdown(&contract),
@@ -59,17 +59,7 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
             let (_, contract) = read(file, None)?;
             explain(out, &contract, with_now(&contract, &Levels::default(), &[]), field.as_deref())
         }
-        Command::Explain { field, file: None } => match Box::pin(said_now(config, named)).await {
-            Ok((contract, said)) => explain(out, &contract, said, field.as_deref()),
-            Err(fail) => {
-                // Before the first start there is only the file.
-                let reading = load(config, Depth::Lookup)?;
-                let Ok(path) = meant(None, Some(pick_account(&reading.config, named)?)) else { return Err(fail) };
-                let (_, contract) = read(&path, None)?;
-                note(format!("this is {}; what is in force could not be read: {}", path.display(), fail.words()));
-                explain(out, &contract, contract.sentences(), field.as_deref())
-            }
-        },
+        Command::Explain { field, file: None } => Box::pin(aloud(out, config, named, field.as_deref())).await,
         Command::Guarantees => {
             let house = house::open(config, Depth::Lookup).await?;
             super::readiness::guarantees(out, &house, house.account(named)?).await
@@ -99,7 +89,7 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
             super::contract_apply::run(out, &house, house.account(named)?, asked).await
         }
         Command::Show => {
-            let house = house::open(config, Depth::Lookup).await?;
+            let house = house::look(config, Depth::Lookup).await?;
             show(out, &house, house.account(named)?).await
         }
     }
@@ -134,7 +124,7 @@ fn test(out: Out, config: &Path, named: Option<&str>, file: Option<&Path>) -> Re
     let reading = if config.exists() { Some(load(config, Depth::Lookup)?) } else { None };
     let account = reading.as_ref().map(|r| pick_account(&r.config, named)).transpose()?;
     let path = meant(file, account)?;
-    let (text, contract) = read(&path, None)?;
+    let (_, contract) = read(&path, None)?;
     let trials = trial::run(&contract, words(&contract, account));
     let failed = trials.iter().filter(|t| !t.passed).count();
     let shown = json!({ "ok": failed == 0, "contract": contract.name, "tests": trials, "failed": failed });
@@ -154,7 +144,11 @@ fn test(out: Out, config: &Path, named: Option<&str>, file: Option<&Path>) -> Re
         });
         lines.join("\n")
     });
-    tested(&path, &text, &contract, account).map_err(Fail::told)
+    if failed > 0 {
+        // Each stands in the result above with what was expected and what came.
+        return Err(Fail::new(Exit::Check, "RB-0221", "a test fails", "mend the rule, or the test").told());
+    }
+    Ok(())
 }
 
 fn check(out: Out, config: &Path, named: Option<&str>, file: Option<&Path>) -> Result<(), Fail> {
@@ -165,7 +159,7 @@ fn check(out: Out, config: &Path, named: Option<&str>, file: Option<&Path>) -> R
     let (text, contract) = read(&path, account)?;
     let lacking = Lacking::of(&contract, &text);
     lacking.after(&path, trial::refused(&contract, words(&contract, account), &text))?;
-    tell_unfed(&contract);
+    tell_unfed(&path, &text, &contract);
     let tests = contract.tests.len();
     let told = if tests == 0 { "no tests of its own".to_owned() } else { format!("{tests} tests pass") };
     let shown = json!({ "ok": !lacking.stops(), "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(),
@@ -236,28 +230,47 @@ impl Lacking {
     }
 }
 
-/// Says which clauses will stay empty: that is no mistake, and seldom what was meant.
-fn tell_unfed(contract: &Contract) {
+/// Says which clauses will stay empty, and where they stand: that is no mistake, and seldom what was meant.
+fn tell_unfed(path: &Path, text: &str, contract: &Contract) {
+    let places = contract::parse::places(text);
+    let source = Source { path: path.display().to_string(), text: text.to_owned() };
     for name in contract::unfed(contract) {
+        let line =
+            places.of(&format!("field.{name}")).map(|at| format!("{}:{}: ", source.path, source.place(at.start).0));
         note(format!(
-            "nothing feeds field.{name}, so it stays empty; write from = what feeds it: {}",
+            "{}nothing feeds field.{name}, so it stays empty; write from = what feeds it: {}",
+            line.unwrap_or_default(),
             contract::feeds()
         ));
     }
 }
 
-/// A shorter contract.
-fn only(out: Out, config: &Path, named: Option<&str>, fields: &[String], file: Option<&Path>) -> Result<(), Fail> {
+/// A shorter contract, to stdout or into a file, which may be the one it is made from.
+fn only(
+    out: Out,
+    config: &Path,
+    named: Option<&str>,
+    fields: &[String],
+    (file, to): (Option<&Path>, Option<&Path>),
+) -> Result<(), Fail> {
     let reading = if config.exists() { Some(load(config, Depth::Lookup)?) } else { None };
     let account = reading.as_ref().map(|r| pick_account(&r.config, named)).transpose()?;
     let path = meant(file, account)?;
     let (text, _) = read(&path, account)?;
-    let names: Vec<&str> = fields.iter().map(|f| f.trim_start_matches("field.")).collect();
-    let short = match contract::only(&text, &names) {
+    let names = fields.iter().flat_map(|f| f.split(',')).map(|f| f.trim().trim_start_matches("field."));
+    let short = match contract::only(&text, &names.filter(|name| !name.is_empty()).collect::<Vec<_>>()) {
         Ok(short) => short,
         Err(problems) => return Fail::of(Exit::Missing, vec![(None, problems)]).map_or(Ok(()), Err),
     };
-    out.result(&json!({ "contract": short }), || short.trim_end().to_owned());
+    let Some(to) = to else {
+        out.result(&json!({ "contract": short }), || short.trim_end().to_owned());
+        return Ok(());
+    };
+    std::fs::write(to, &short).map_err(|error| {
+        let cause = format!("{} cannot be written: {error}", to.display());
+        Fail::new(Exit::Usage, "RB-0312", cause, "name a file that this user may write")
+    })?;
+    out.result(&json!({ "wrote": to }), || format!("wrote {}", to.display()));
     Ok(())
 }
 
@@ -277,7 +290,11 @@ async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -
     let problems = match fit {
         Fit::Fits => Vec::new(),
         Fit::Problems(problems) => problems,
-        Fit::NotAsked(why) => {
+        Fit::NotAsked { why, cure: Some(cure) } => {
+            let cause = format!("the CRM's own properties were not compared: {why}");
+            return Err(Fail::new(Exit::Unavailable, "RB-0226", cause, cure));
+        }
+        Fit::NotAsked { why, cure: None } => {
             let cause = format!("the CRM's own properties were not compared: {why}");
             let connections = account.connections.iter().map(|c| c.connection.name.as_str());
             let cure = if connections.clone().any(|name| name == contract.crm) {
@@ -293,7 +310,7 @@ async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -
     };
     let lacking = Lacking::of(&contract, &text);
     lacking.after(&path, problems)?;
-    tell_unfed(&contract);
+    tell_unfed(&path, &text, &contract);
     let shown = json!({ "ok": !lacking.stops(), "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(),
         "live": true, "lacking": lacking.json(&path) });
     out.result(&shown, || {
@@ -316,6 +333,11 @@ pub(crate) fn read(path: &Path, account: Option<&Account>) -> Result<(String, Co
         };
         Fail::new(Exit::Usage, "RB-0310", cause, beside(path))
     })?;
+    if text.trim().is_empty() {
+        let cause = format!("{} is empty", path.display());
+        let cure = "`ringback init` writes the default into it again; a shorter one is written by `ringback contract only FIELD… --out FILE`, for > empties a file first";
+        return Err(Fail::new(Exit::Check, "RB-0203", cause, cure));
+    }
     let (contract, mut problems) = contract::parse(&text);
     if let Some(account) = account {
         problems.extend(contract::placed(connections_named(account, &text), &text));
@@ -352,17 +374,25 @@ fn beside(path: &Path) -> String {
     format!("there are {}", there.join(", "))
 }
 
-async fn in_force(config: &Path, named: Option<&str>) -> Result<Contract, Fail> {
-    let house = house::open(config, Depth::Lookup).await?;
+async fn in_force(config: &Path, named: Option<&str>) -> Result<(ContractRef, Contract), Fail> {
+    let house = house::look(config, Depth::Lookup).await?;
     let id = house.account(named)?.id();
-    let Some((_, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
-    Ok((*contract).clone())
+    let Some((reference, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
+    Ok((reference, (*contract).clone()))
+}
+
+/// The file that the settings name, and what it says.
+fn of_settings(config: &Path, named: Option<&str>) -> Result<(PathBuf, Contract), Fail> {
+    let reading = load(config, Depth::Lookup)?;
+    let path = meant(None, Some(pick_account(&reading.config, named)?))?;
+    let (_, contract) = read(&path, None)?;
+    Ok((path, contract))
 }
 
 /// A contract by the number of its version, or by its file.
 async fn either(config: &Path, named: Option<&str>, of: &str) -> Result<Contract, Fail> {
     let Ok(version) = of.trim_start_matches('v').parse::<i64>() else { return Ok(read(Path::new(of), None)?.1) };
-    let house = house::open(config, Depth::Lookup).await?;
+    let house = house::look(config, Depth::Lookup).await?;
     let account = house.account(named)?.id().as_str().to_owned();
     let rows =
         house.engine.store().read(move |tx| Box::pin(async move { store::contracts_all(tx, &account).await })).await?;
@@ -377,6 +407,25 @@ async fn either(config: &Path, named: Option<&str>, of: &str) -> Result<Contract
     })
 }
 
+/// What is compared with what: one name alone is what may come, and is held against what is in force.
+async fn compared(
+    config: &Path,
+    named: Option<&str>,
+    before: Option<&str>,
+    after: Option<&str>,
+) -> Result<(Contract, Contract), Fail> {
+    let (before, after) = if after.is_none() { (None, before) } else { (before, after) };
+    let was = match before {
+        Some(before) => either(config, named, before).await?,
+        None => in_force(config, named).await?.1,
+    };
+    let is = match after {
+        Some(after) => either(config, named, after).await?,
+        None => of_settings(config, named)?.1,
+    };
+    Ok((was, is))
+}
+
 fn differ(out: Out, before: &Contract, after: &Contract) {
     let changes = diff::diff(before, after);
     let shown = json!({ "changes": changes });
@@ -389,15 +438,45 @@ fn differ(out: Out, before: &Contract, after: &Contract) {
     });
 }
 
+/// What is in force, read aloud, and whether the file of the settings says the same; before the first start there is only the file.
+async fn aloud(out: Out, config: &Path, named: Option<&str>, field: Option<&str>) -> Result<(), Fail> {
+    match said_now(config, named).await {
+        Ok((reference, contract, said)) => {
+            let version = format!("this is version {} of {}, which is in force", reference.version, reference.name);
+            match of_settings(config, named) {
+                Ok((path, draft)) if draft.digest() != contract.digest() => note(format!(
+                    "{version}; {file} says something else: `ringback contract explain --file {file}` reads that",
+                    file = path.display()
+                )),
+                _ => note(version),
+            }
+            explain(out, &contract, said, field)
+        }
+        Err(fail) => {
+            let reading = load(config, Depth::Lookup)?;
+            if meant(None, Some(pick_account(&reading.config, named)?)).is_err() {
+                return Err(fail);
+            }
+            let (path, contract) = of_settings(config, named)?;
+            if fail.has("RB-0313") {
+                note(format!("this is {}; nothing is in force yet", path.display()));
+            } else {
+                note(format!("this is {}; what is in force could not be read: {}", path.display(), fail.words()));
+            }
+            explain(out, &contract, contract.sentences(), field)
+        }
+    }
+}
+
 /// What is in force, each clause with what holds of it at the account's level.
-async fn said_now(config: &Path, named: Option<&str>) -> Result<(Contract, Vec<Sentence>), Fail> {
-    let house = house::open(config, Depth::Lookup).await?;
+async fn said_now(config: &Path, named: Option<&str>) -> Result<(ContractRef, Contract, Vec<Sentence>), Fail> {
+    let house = house::look(config, Depth::Lookup).await?;
     let id = house.account(named)?.id();
-    let Some((_, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
+    let Some((reference, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
     let facts = house.engine.facts(&id).await?;
     let places: Vec<&str> = facts.roster.locations.iter().map(|l| l.slug.as_str()).collect();
     let said = with_now(&contract, &facts.standing.levels, &places);
-    Ok(((*contract).clone(), said))
+    Ok((reference, (*contract).clone(), said))
 }
 
 /// The clauses as sentences, each with what its level takes from it.

@@ -1,7 +1,7 @@
 //! `contract apply`: the command line's way to the one door of contracts.
 
 use crate::args::Apply;
-use crate::commands::contract::{read, tested};
+use crate::commands::contract::{meant, read, tested};
 use crate::commands::user;
 use crate::config::Account;
 use crate::config::apply::whole;
@@ -16,15 +16,16 @@ use serde_json::json;
 
 /// Applies a file, if it was made from what is in force.
 pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Apply) -> Result<(), Fail> {
-    let (text, contract) = read(&asked.file, Some(account))?;
-    tested(&asked.file, &text, &contract, Some(account))?;
+    let file = meant(asked.file.as_deref(), Some(account))?;
+    let (text, contract) = read(&file, Some(account))?;
+    tested(&file, &text, &contract, Some(account))?;
     let who = user::acting(house, account, asked.by.as_deref(), Act::EditContract).await?.as_str().to_owned();
     let id = account.id();
     match house.engine.fit_contract(&id, &contract, &text).await? {
         Fit::Fits => {}
-        Fit::NotAsked(why) => note(format!("the CRM's own properties were not compared: {why}")),
+        Fit::NotAsked { why, .. } => note(format!("the CRM's own properties were not compared: {why}")),
         Fit::Problems(problems) => {
-            let source = Source { path: asked.file.display().to_string(), text };
+            let source = Source { path: file.display().to_string(), text };
             return match Fail::of(Exit::Check, vec![(Some(source), problems)]) {
                 Some(fail) => Err(fail),
                 None => Ok(()),
@@ -35,8 +36,8 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Appl
         user::acting(house, account, asked.by.as_deref(), Act::GoLive).await?;
     }
     let base = asked.base.map_or(Base::Unsaid, Base::Version);
-    let source = Source { path: asked.file.display().to_string(), text: text.clone() };
-    let wish = Wish { text, contract, base, by: By { who, file: Some(whole(&asked.file)) } };
+    let source = Source { path: file.display().to_string(), text: text.clone() };
+    let wish = Wish { text, contract, base, by: By { who, file: Some(whole(&file)) } };
     let answer = house.engine.apply_contract(&id, &wish).await?;
     let same = matches!(answer, Answer::Same(_));
     let (row, changes, decides_calls) = match answer {
@@ -51,9 +52,13 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Appl
     // What it says and the account does not let happen yet is told with the step that is left.
     let levels = if decides_calls { house.engine.levels(&id).await? } else { Vec::new() };
     let lower = levels.iter().find(|l| l.place.is_empty()).filter(|l| l.contract.is_some_and(|says| says > l.holds));
+    let waiting: Vec<String> = match lower {
+        Some(_) => waiting(house, account).await?,
+        None => Vec::new(),
+    };
     let shown = json!({
         "account": account.slug, "contract": row.name, "version": row.version, "digest": row.digest, "changes": changes,
-        "same": same, "decides_calls": decides_calls, "holds": lower.map(|l| l.holds),
+        "same": same, "decides_calls": decides_calls, "holds": lower.map(|l| l.holds), "waiting": waiting,
     });
     out.result(&shown, || {
         let mut lines = vec![if same {
@@ -71,10 +76,21 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Appl
                 "It says {says}; the account's level lets {} happen by itself. `ringback contract level {says}` raises it, step by step.",
                 l.holds.word()
             ));
+            if !waiting.is_empty() {
+                lines.push(format!("Until then less is done than their clauses say: {}.", waiting.join(", ")));
+            }
         }
         lines.join("\n")
     });
     Ok(())
+}
+
+/// Fields of the contract in force whose clauses say more than the account's level lets happen.
+async fn waiting(house: &House, account: &Account) -> Result<Vec<String>, Fail> {
+    let facts = house.engine.facts(&account.id()).await?;
+    let (contract, levels) = (&facts.contract, &facts.standing.levels);
+    let less = contract.fields.iter().filter(|(_, rule)| contract.now(rule, "", levels).is_some());
+    Ok(less.map(|(name, _)| name.clone()).collect())
 }
 
 /// What the others changed stands on stdout, the refusal on stderr.

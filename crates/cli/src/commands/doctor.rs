@@ -487,7 +487,7 @@ async fn crm(trial: &Engine, account: &Account, wanted: &Wanted, name: &str, fou
     };
     let misfits = setup::misfits(vendor, contract, &schema);
     // What set-up makes is told in one line.
-    let (to_make, mut problems): (Vec<Problem>, Vec<Problem>) = misfits.into_iter().partition(setup::makes);
+    let (to_make, mut problems): (Vec<Problem>, Vec<Problem>) = misfits.into_iter().partition(contract::made_by_setup);
     problems.extend(contract::check_words(contract, vendor.words()));
     if !to_make.is_empty() && lacking.len() < own.len() {
         let says = format!("lacks {} properties that the contract writes", to_make.len());
@@ -495,6 +495,15 @@ async fn crm(trial: &Engine, account: &Account, wanted: &Wanted, name: &str, fou
     }
     if problems.is_empty() && to_make.is_empty() {
         found.ok(name, format!("fits the contract {}", contract.name));
+    }
+    match tokio::time::timeout(ANSWER_SECONDS_MAX, setup::strangers(trial, &account_id, &id)).await {
+        Ok(Ok(Ok(strangers))) => problems.extend(strangers),
+        // Who owns records there may be hidden from the token: that is no misfit.
+        Ok(Ok(Err(problem))) => {
+            found.bad(State::Warning, name, format!("its owners could not be read: {}", problem.cause), problem.cure);
+        }
+        Ok(Err(error)) => return found.fail(name, &error.into()),
+        Err(_) => {}
     }
     for problem in problems {
         found.bad(State::Wrong, name, format!("{} {}", problem.code, problem.cause), problem.cure);

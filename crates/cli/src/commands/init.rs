@@ -8,6 +8,8 @@ use serde::Serialize;
 use std::io::Write as _;
 use std::path::Path;
 
+/// Where `ringback twin` listens unless told otherwise.
+const TWIN_PORT: u16 = 8790;
 /// The connection in the file as it is written for HubSpot.
 const HUBSPOT_LINES: &str =
     "name   = \"hubspot-main\"\nvendor = \"hubspot\"\nsecret = { env = \"RINGBACK_HUBSPOT_TOKEN\" }\n";
@@ -94,19 +96,72 @@ fn for_business(contract: String, profile: Option<&str>) -> Result<String, Fail>
     }
 }
 
+/// What the files are made for.
+pub(crate) struct Wanted<'a> {
+    pub(crate) crm: &'a str,
+    pub(crate) profile: Option<&'a str>,
+    /// The fields of the contract; none: all of the default.
+    pub(crate) fields: &'a [String],
+    /// The settings lead to the simulated CRM on this machine.
+    pub(crate) trial: bool,
+}
+
+/// The settings with the lines of the twin in place of the CRM's, and with secrets that nobody has to set.
+fn for_trial(settings: &str, crm: &str) -> Result<String, Fail> {
+    let address = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, TWIN_PORT));
+    let lines = super::twin::lines_for(crm, address)?;
+    let begin =
+        settings.find(&format!("vendor   = \"{crm}\"")).or_else(|| settings.find(&format!("vendor = \"{crm}\"")));
+    let cannot = || {
+        Fail::new(
+            Exit::Unavailable,
+            "RB-0314",
+            format!("the settings have no lines for {crm}"),
+            "report this with the text",
+        )
+    };
+    let begin = begin.and_then(|at| settings.get(..at)?.rfind("[[account.connection]]")).ok_or_else(cannot)?;
+    let rest = settings.get(begin + 2..).unwrap_or_default();
+    let end = rest.find("\n[[").map_or(settings.len(), |at| begin + 2 + at + 1);
+    let (before, after) = (settings.get(..begin).unwrap_or_default(), settings.get(end..).unwrap_or_default());
+    Ok(format!("{before}{lines}\n{after}")
+        .replace("allow_private_addresses = false", "allow_private_addresses = true")
+        .replace("{ env = \"RINGBACK_CALLRAIL_KEY\" }", "{ text = \"callrail-twin\" }"))
+}
+
+fn is_empty(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|held| held.len() == 0)
+}
+
 /// What to do with the files.
-fn next(crm: &str, variable: &str) -> String {
+fn next(wanted: &Wanted<'_>, variable: &str) -> String {
+    let crm = wanted.crm;
+    let first = if wanted.trial {
+        format!("  1. ringback twin {crm}, in another window: the simulated CRM, which keeps nothing when it stops")
+    } else {
+        format!(
+            "  1. name your business, location and connections in ringback.toml\n  2. set the secrets it names, such as {variable}"
+        )
+    };
+    let shorter = if wanted.fields.is_empty() {
+        "; a shorter one begins with ringback contract only FIELD… --out contract.toml"
+    } else {
+        ""
+    };
+    let n = if wanted.trial { 2 } else { 3 };
     format!(
         "
 Next:
-  1. name your business, location and connections in ringback.toml
-  2. set the secrets it names, such as {variable}
-  3. make contract.toml yours: ringback contract check; a shorter one begins with ringback contract only FIELD…
-  4. ringback doctor
-  5. ringback connect {crm}-main, which makes the properties that the contract names and brings it into force
-  6. ringback serve
+{first}
+  {n}. make contract.toml yours: ringback contract check{shorter}
+  {}. ringback doctor
+  {}. ringback connect {crm}-main, which makes the properties that the contract names and brings it into force
+  {}. ringback serve
 
-Keep ringback.key apart from backups of the database: without it nobody opens the credentials in them."
+Keep ringback.key apart from backups of the database: without it nobody opens the credentials in them.",
+        n + 1,
+        n + 2,
+        n + 3
     )
 }
 
@@ -117,9 +172,19 @@ struct Made {
 }
 
 /// Writes what is not there yet; a key above all is never overwritten.
-pub(crate) fn run(out: Out, directory: &Path, crm: &str, profile: Option<&str>, key_text: &str) -> Result<(), Fail> {
-    let (settings, contract, variable) = texts(crm)?;
-    let contract = for_business(contract, profile)?;
+pub(crate) fn run(out: Out, directory: &Path, wanted: &Wanted<'_>, key_text: &str) -> Result<(), Fail> {
+    let (settings, contract, variable) = texts(wanted.crm)?;
+    let contract = for_business(contract, wanted.profile)?;
+    let settings = if wanted.trial { for_trial(&settings, wanted.crm)? } else { settings };
+    let contract = if wanted.fields.is_empty() {
+        contract
+    } else {
+        let names: Vec<&str> = wanted.fields.iter().map(|f| f.trim()).filter(|f| !f.is_empty()).collect();
+        match contract::only(&contract, &names) {
+            Ok(short) => short,
+            Err(problems) => return Fail::of(Exit::Missing, vec![(None, problems)]).map_or(Ok(()), Err),
+        }
+    };
     let failed = |path: &Path, error: std::io::Error| {
         let cause = format!("{} cannot be written: {error}", path.display());
         Fail::new(Exit::Usage, "RB-0312", cause, "choose a directory that this user may write to")
@@ -135,6 +200,11 @@ pub(crate) fn run(out: Out, directory: &Path, crm: &str, profile: Option<&str>, 
         let path = directory.join(name);
         match create(&path, text, private) {
             Ok(()) => made.written.push(path.display().to_string()),
+            // A file in which nothing stands is nobody's work: a redirection emptied it.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && !private && is_empty(&path) => {
+                std::fs::write(&path, text).map_err(|e| failed(&path, e))?;
+                made.written.push(path.display().to_string());
+            }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                 made.kept.push(path.display().to_string());
             }
@@ -146,7 +216,7 @@ pub(crate) fn run(out: Out, directory: &Path, crm: &str, profile: Option<&str>, 
     }
     out.result(&made, || {
         let mut lines: Vec<String> = made.written.iter().map(|path| format!("wrote {path}")).collect();
-        lines.push(next(crm, variable));
+        lines.push(next(wanted, variable));
         lines.join("\n").trim_start().to_owned()
     });
     Ok(())
@@ -212,6 +282,40 @@ mod tests {
         }
         assert!(told.is_empty(), "{}", told.join("\n"));
         assert!(for_business(String::new(), Some("circus")).is_err());
+    }
+
+    #[test]
+    fn what_is_tried_leads_to_the_twin_and_needs_no_secret_of_anybody() {
+        for crm in ringback_connect::CRMS {
+            let name = crm.about().name;
+            let (settings, ..) = texts(name).unwrap();
+            let text = for_trial(&settings, name).unwrap();
+            let value: toml::Table = text.parse().unwrap_or_else(|e| panic!("{name}: {e}"));
+            let all = value["account"][0]["connection"].as_array().unwrap();
+            let names: Vec<_> = all.iter().filter_map(|c| c["name"].as_str()).collect();
+            assert_eq!(names, [&format!("{name}-main"), "callrail-main"], "{name}");
+            assert!(all[0]["base_url"].as_str().unwrap().starts_with("http://127.0.0.1:8790"), "{name}");
+            assert!(all.iter().all(|c| c["secret"].get("text").is_some()), "{name}: {all:?}");
+            assert_eq!(value["http"]["allow_private_addresses"].as_bool(), Some(true), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_something_emptied_is_written_again_and_a_key_never() {
+        let dir = tempfile::tempdir().unwrap();
+        let wanted =
+            Wanted { crm: "hubspot", profile: None, fields: &["budget".to_owned(), "email".to_owned()], trial: false };
+        let out = Out { json: true };
+        for empty in ["contract.toml", "ringback.key"] {
+            std::fs::write(dir.path().join(empty), "").unwrap();
+        }
+        run(out, dir.path(), &wanted, "a key").unwrap();
+        let held = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+        let contract = contract::parse(&held("contract.toml")).0.unwrap();
+        assert_eq!(contract.fields.keys().collect::<Vec<_>>(), ["budget", "email"]);
+        assert_eq!(held("ringback.key"), "");
+        let unknown = Wanted { fields: &["bugdet".to_owned()], ..wanted };
+        assert!(run(out, dir.path(), &unknown, "a key").unwrap_err().has("RB-0313"));
     }
 
     #[test]

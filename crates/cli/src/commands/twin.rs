@@ -7,7 +7,7 @@ use crate::problems::{Exit, Fail};
 use ringback_core::http::{HttpRequest, Method};
 use ringback_engine::clock::{Clock as _, SystemClock};
 use ringback_engine::http::{Outgoing, Policy, ReqwestTransport, Transport as _};
-use ringback_twins::books::Books;
+use ringback_twins::books::{Books, Kind};
 use ringback_twins::callrail::CallRail;
 use ringback_twins::crms;
 use ringback_twins::fault::{Faulty, Script, Vendor};
@@ -47,6 +47,9 @@ pub(crate) async fn run(out: Out, twin: &Twin) -> Result<(), Fail> {
         crm => {
             let (held, lines, token) = crm_twin(crm.word(), twin, address)?;
             announce(out, address, &token, Some(("/_twin/books", &lines)));
+            if crm != TwinVendor::Hook && twin.properties.is_empty() && !out.json {
+                note("to map a property of your own, start it with --property contact.tier=text");
+            }
             let held = shared(held);
             let to = (crm == TwinVendor::Hook).then(|| twin.public_url.trim_end_matches('/').to_owned());
             serve(held.clone(), listener, signals, to.map(|to| (held, to))).await
@@ -61,6 +64,9 @@ fn crm_twin(vendor: &str, twin: &Twin, address: SocketAddr) -> Result<(Box<dyn B
         .ok_or_else(|| cannot(format!("there is no simulated {vendor}")))?;
     ringback_sim::matrix::prepare_by_hand(held.as_mut(), vendor)
         .map_err(|error| cannot(format!("the simulated {vendor} cannot be prepared: {error}")))?;
+    for wanted in &twin.properties {
+        add_property(held.as_mut(), wanted)?;
+    }
     if twin.seed_people > 0 {
         // Long enough ago for every index.
         let then_ms = SystemClock.now().as_millisecond() - SEEDED_BEFORE_MS;
@@ -69,6 +75,31 @@ fn crm_twin(vendor: &str, twin: &Twin, address: SocketAddr) -> Result<(Box<dyn B
     }
     let lines = lines(held.as_ref(), &token, address);
     Ok((held, lines, token))
+}
+
+/// Makes a property that somebody wants to map: `contact.tier=text`.
+fn add_property(held: &mut dyn Books, wanted: &str) -> Result<(), Fail> {
+    let kinds = [("contact", Kind::Person), ("call", Kind::Call), ("task", Kind::Task), ("deal", Kind::Deal)];
+    let (target, of) = wanted.split_once('=').unwrap_or((wanted, "text"));
+    let (object, name) = target.split_once('.').unwrap_or((target, ""));
+    let kind = kinds.into_iter().find(|(word, _)| *word == object).map(|(_, kind)| kind);
+    let now_ms = SystemClock.now().as_millisecond();
+    let made = match kind {
+        Some(kind) if !name.is_empty() => held.add_field(kind, name, of, now_ms),
+        _ => Err("it names no property".to_owned()),
+    };
+    made.map_err(|why| {
+        let cure =
+            "write --property contact.tier=text: contact, call, task or deal, and text, number, date, datetime or bool";
+        Fail::new(Exit::Usage, "RB-0314", format!("{wanted:?} cannot be made in the simulated CRM: {why}"), cure)
+    })
+}
+
+/// The lines of a settings file that lead to the twin of that vendor there, as it is started without options.
+pub(crate) fn lines_for(vendor: &str, address: SocketAddr) -> Result<String, Fail> {
+    let cannot = || Fail::new(Exit::Missing, "RB-0313", format!("there is no simulated {vendor}"), "name another CRM");
+    let (held, token) = crms::accepting(vendor, None).ok_or_else(cannot)?;
+    Ok(ringback_sim::matrix::settings_lines(held.as_ref(), &token, address))
 }
 
 /// The lines of a settings file that lead to a twin at that address.

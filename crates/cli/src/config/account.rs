@@ -390,7 +390,13 @@ fn connection(
     }
     let vendor = section.required("vendor", "add vendor = \"callrail\" or another known one");
     let kind = vendor.as_deref().and_then(|v| known_vendor(section, v));
-    let secrets: Vec<Secret> = section.one_or_more("secret").iter().filter_map(|s| context.secret(s)).collect();
+    let secrets: Vec<Secret> = if section.is_text("secret") {
+        let cure = "write secret = { env = \"NAME\" } or { file = \"path\" }; { text = \"…\" } puts it here, for everybody who reads this file";
+        section.say("RB-0306", "secret", "a secret is a table that says where it comes from", cure);
+        Vec::new()
+    } else {
+        section.one_or_more("secret").iter().filter_map(|s| context.secret(s)).collect()
+    };
     if kind.is_some() && !section.has("secret") && vendor.as_deref() != Some("phone-log") {
         section.missing("secret", "add secret = { env = \"NAME\" }: nobody is believed, and nothing sent, without one");
     }

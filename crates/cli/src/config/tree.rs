@@ -124,7 +124,12 @@ impl<'a> Section<'a> {
 
     fn wrong(&self, key: &str, wanted: &str, found: &DeValue, at: Range<usize>) {
         let cause = format!("{} must be {wanted}, this is {}", self.name(key), kind(found));
-        self.notes.say("RB-0305", cause, format!("write {key} as {wanted}"), at);
+        let cure = match found.as_str() {
+            Some(text) if wanted == "a list of texts" => format!("write {key} = [\"{text}\"]"),
+            Some(text) if unquoted(text, wanted) => format!("take the quotes away: {key} = {text}"),
+            _ => format!("write {key} as {wanted}"),
+        };
+        self.notes.say("RB-0305", cause, cure, at);
     }
 
     pub(crate) fn missing(&self, key: &str, cure: impl Into<String>) {
@@ -146,7 +151,11 @@ impl<'a> Section<'a> {
     pub(crate) fn list(&self, key: &str) -> Vec<Section<'a>> {
         let Some((value, at)) = self.get(key) else { return Vec::new() };
         let Some(items) = value.as_array() else {
-            self.wrong(key, "a list of tables", value, at);
+            let cause = format!("{} must be a list of tables, this is {}", self.name(key), kind(value));
+            let path = self.name(key);
+            let plain: String =
+                path.split('.').map(|part| part.split('[').next().unwrap_or(part)).collect::<Vec<_>>().join(".");
+            self.notes.say("RB-0305", cause, format!("write [[{plain}]] above each of them"), at);
             return Vec::new();
         };
         let mut found = Vec::new();
@@ -160,6 +169,11 @@ impl<'a> Section<'a> {
             }
         }
         found
+    }
+
+    /// Does plain text stand there?
+    pub(crate) fn is_text(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|(value, _)| value.as_str().is_some())
     }
 
     /// One table or a list of them.
@@ -256,6 +270,15 @@ fn plain_text(value: &DeValue) -> Option<String> {
         DeValue::Integer(integer) => Some(integer.as_str().to_owned()),
         DeValue::Float(float) => Some(float.as_str().to_owned()),
         _ => None,
+    }
+}
+
+/// Would that text be what is wanted, without its quotes?
+fn unquoted(text: &str, wanted: &str) -> bool {
+    match wanted {
+        "true or false" => matches!(text, "true" | "false"),
+        "a whole number" => text.parse::<i64>().is_ok(),
+        _ => false,
     }
 }
 

@@ -348,7 +348,7 @@ fn a_check_against_the_crm_asks_the_one_that_the_settings_name() {
     let refused = live();
     let said = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(3), "{said}");
-    assert!(said.contains("RB-0226") && said.contains("check base_url and secret of hubspot-main"), "{said}");
+    assert!(said.contains("RB-0226") && said.contains("into the secret of hubspot-main"), "{said}");
     // What the file says at its own level is read beside what it may say at the highest.
     let explained = home.shown(&["contract", "explain", "urgency", "--file", "contract.toml"]);
     assert!(
@@ -429,4 +429,56 @@ fn a_contract_that_went_wrong_keeps_no_other_account_waiting() {
     assert!(served.said().contains("RB-0205"), "{}", served.said());
     assert_eq!(served.ask("GET", "/ready", &[], b"").0, 200);
     served.kill();
+}
+
+/// Asking is not applying: whoever looks at a contract in a new folder finds nothing in force afterwards.
+#[test]
+fn a_look_at_a_contract_brings_none_into_force() {
+    let home = Home::ready();
+    let twin = home.twin();
+    home.write(
+        "ringback.toml",
+        &SETTINGS.replace("127.0.0.1:9", &twin.address.to_string()).replace("nobody", "pat-twin"),
+    );
+    let nothing_in_force = || {
+        let shown = home.run(&["contract", "show"]);
+        let said = String::from_utf8(shown.stderr).unwrap();
+        assert!(!shown.status.success() && said.contains("no contract was applied"), "{said}");
+    };
+    let good = text(&home);
+    home.write("contract.toml", &good.replacen("\"contact.email\"", "\"contact.e_mail\"", 1));
+    let refused = home.run(&["contract", "check", "--live"]);
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("RB-0213"));
+    nothing_in_force();
+    home.write("contract.toml", &good);
+    for look in [&["contract", "check", "--live"][..], &["contract", "explain"], &["contract", "test"]] {
+        assert!(home.run(look).status.success(), "{look:?}");
+    }
+    assert!(!home.run(&["contract", "diff"]).status.success(), "there is nothing to compare with");
+    nothing_in_force();
+    assert_eq!(home.json(&["contract", "apply", "--json"])["version"], 1);
+    assert!(home.run(&["contract", "show"]).status.success());
+}
+
+/// From nothing to a contract that fits the simulated CRM, with what `init` says and nothing else.
+#[test]
+fn five_fields_are_tried_with_what_init_writes() {
+    let home = Home::empty();
+    assert!(home.run(&["init", "--try", "--fields", "budget,service,urgency,email,caller_name"]).status.success());
+    let twin = home.twin();
+    let settings = std::fs::read_to_string(home.path().join("ringback.toml")).unwrap();
+    assert!(settings.contains("127.0.0.1:8790"), "where the twin listens unless told otherwise");
+    home.write("ringback.toml", &settings.replace("127.0.0.1:8790", &twin.address.to_string()));
+    let checked = home.json(&["contract", "check", "--live", "--json"]);
+    assert_eq!((checked["ok"].as_bool(), checked["fields"].as_u64()), (Some(true), Some(5)), "{checked}");
+    let connected = home.json(&["connect", "hubspot-main", "--json"]);
+    assert_eq!(connected["problems"], serde_json::json!([]), "{connected}");
+    let same = home.json(&["contract", "apply", "--json"]);
+    assert_eq!((same["same"].as_bool(), same["version"].as_i64()), (Some(true), Some(1)), "{same}");
+    // Less of it, into the file that it is made from.
+    assert!(home.run(&["contract", "only", "budget,", "email", "--out", "contract.toml"]).status.success());
+    assert_eq!(home.json(&["contract", "check", "--json"])["fields"], 2);
+    home.write("contract.toml", "");
+    let empty = String::from_utf8(home.run(&["contract", "check"]).stderr).unwrap();
+    assert!(empty.contains("contract.toml is empty") && empty.matches("error[").count() == 1, "{empty}");
 }

@@ -131,7 +131,8 @@ impl Home {
 
     /// A simulated HubSpot whose token is `pat-twin`.
     pub(crate) fn twin(&self) -> Served {
-        Served::start(self.command(&["twin", "hubspot", "--listen", "127.0.0.1:0", "--json"]))
+        let tier = "contact.account_tier=text";
+        Served::start(self.command(&["twin", "hubspot", "--listen", "127.0.0.1:0", "--property", tier, "--json"]))
     }
 
     /// The demonstration, watched, sixty times as fast as usual.

@@ -1,17 +1,20 @@
 //! What a contract must not say, beyond its form: clauses that contradict each other, the CRM's schema, or the roster.
 
+mod roster;
+mod schema;
 mod vocabulary;
 
 use super::model::*;
 use super::parse::Places;
-use crate::crm::{Object, PropertySpec, PropertyType};
+use crate::crm::Object;
 use crate::followup::condition::{Condition, When};
 use crate::problem::Problem;
-use crate::roster::Roster;
 use crate::workflow::{Workflow, fed_by_workflows};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+pub use roster::check_roster;
+pub use schema::{check_asked, check_schema, made_by_setup};
 pub use vocabulary::{feeds, unfed};
 
 /// The longest winner sentence, in characters.
@@ -111,7 +114,13 @@ pub(super) fn check(contract: &Contract, places: &Places) -> Vec<Problem> {
             && !default_fits(text, &rule.kind)
         {
             let cause = format!("the default {text:?} of field.{name} does not fit its type {}", rule.kind.word());
-            say("RB-0218", &key("on_missing"), cause, "write a default of that type, or on_missing = \"flag\"".into());
+            let cure = match &rule.kind {
+                FieldType::Choice(options) => {
+                    format!("write one of its choices, {}, or on_missing = \"flag\"", options.join(", "))
+                }
+                _ => "write a default of that type, or on_missing = \"flag\"".to_owned(),
+            };
+            say("RB-0218", &key("on_missing"), cause, cure);
         }
     }
     for name in &contract.mandatory {
@@ -147,6 +156,7 @@ pub(super) fn check(contract: &Contract, places: &Places) -> Vec<Problem> {
     found.extend(cycles(contract, places));
     found.extend(unsaid(contract, places));
     found.extend(vocabulary::misfed(contract, places));
+    found.extend(vocabulary::mistyped(contract, places));
     found.extend(vocabulary::never(contract, places));
     found.extend(workflows(contract, places));
     found
@@ -266,17 +276,14 @@ fn contradictions(contract: &Contract, places: &Places) -> Vec<Problem> {
     found
 }
 
-/// Every condition that can be read, with its clause and where it stands.
+/// Every condition that can be read, with the key that holds it (`owner.rule[1].when`) and where that stands.
 fn conditions(contract: &Contract, places: &Places) -> Vec<(String, Option<Range<usize>>, Condition)> {
-    let rules =
-        contract.owner.rules.iter().enumerate().map(|(n, r)| (format!("owner.rule[{}]", n + 1), "when", &r.when));
-    let reviews = contract
-        .fields
-        .iter()
-        .filter_map(|(name, f)| Some((format!("field.{name}"), "review_when", f.review_when.as_ref()?)));
-    let read = |(clause, key, text): (String, &str, &When)| {
-        let at = places.of(&format!("{clause}.{key}")).or_else(|| places.of(&clause));
-        Some((clause, at, Condition::parse(text).ok()?))
+    let rules = contract.owner.rules.iter().enumerate().map(|(n, r)| (format!("owner.rule[{}].when", n + 1), &r.when));
+    let asks = contract.fields.iter().filter_map(|(name, f)| Some((name, f.review_when.as_ref()?)));
+    let reviews = asks.map(|(name, when)| (format!("field.{name}.review_when"), when));
+    let read = |(key, text): (String, &When)| {
+        let at = places.of(&key);
+        Some((key, at, Condition::parse(text).ok()?))
     };
     rules.chain(reviews).filter_map(read).collect()
 }
@@ -395,156 +402,4 @@ pub fn check_connections(crm: Option<&str>, webhook: Option<&str>, crms: &[&str]
     };
     let crm = unknown("crm", crm, crms, "a CRM's vendor");
     crm.into_iter().chain(unknown("page.webhook", webhook, webhooks, "the vendor webhook")).collect()
-}
-
-/// What the live schema of the CRM does not let the contract do (F-082). Problems name the clause; the account is paused for that field only.
-pub fn check_schema(contract: &Contract, schema: &[(Object, PropertySpec)]) -> Vec<Problem> {
-    let mut found = Vec::new();
-    let writes = |rule: &FieldRule| rule.machine != Machine::Never;
-    for (name, rule) in contract.fields.iter().filter(|(_, r)| writes(r)) {
-        let target = rule.target();
-        let Some((_, spec)) = schema.iter().find(|(o, s)| *o == rule.object && s.name == rule.property) else {
-            let names = schema.iter().filter(|(o, _)| *o == rule.object).map(|(_, s)| s.name.as_str());
-            let cure = super::did_you_mean(&rule.property, names).map_or_else(
-                || missing_property(name, rule),
-                |near| format!("did you mean {near}? Otherwise create the property in the CRM"),
-            );
-            found.push(Problem::new("RB-0213", format!("field.{name}: the CRM has no property {target}"), cure));
-            continue;
-        };
-        if spec.read_only {
-            let cause = format!("field.{name}: the CRM does not let anybody write {target}");
-            found.push(Problem::new("RB-0214", cause, "map it to a property that can be written"));
-        }
-        match (&rule.kind, &spec.kind) {
-            (FieldType::Choice(options), PropertyType::Choice(held)) => {
-                let lacking: Vec<&str> = options.iter().filter(|o| !held.contains(o)).map(String::as_str).collect();
-                if !lacking.is_empty() {
-                    let cause = format!("field.{name}: {target} has no option {}", lacking.join(", "));
-                    found.push(Problem::new(
-                        "RB-0215",
-                        cause,
-                        "add the options in the CRM (their internal names), or take them out of the clause",
-                    ));
-                }
-            }
-            (kind, held) if !fits_property(kind, held) => {
-                let cause = format!("field.{name} is {}, but {target} is {}", rule.kind.word(), property_word(held));
-                found.push(Problem::new("RB-0214", cause, "change the type in the clause or the property in the CRM"));
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
-/// How a property that the CRM does not have comes into being: Ringback makes those of its own name, everything else is the CRM's.
-fn missing_property(name: &str, rule: &FieldRule) -> String {
-    let (object, property) = (rule.object.as_str(), &rule.property);
-    if property.starts_with("rb_") {
-        return format!("`ringback connect` makes it; otherwise remove field.{name}");
-    }
-    let kind = rule.kind.word();
-    format!(
-        "write to = \"{object}.rb_{property}\", which `ringback connect` then makes; or create it in the CRM's own settings ({object}, internal name {property}, of a \
-         type that takes {kind}); or remove field.{name}"
-    )
-}
-
-/// Values that the CRM keeps elsewhere (the ids of its owners) are text to whoever writes them: vendors' words for such types.
-const ELSEWHERE: [&str; 6] = ["external_enumeration", "reference", "ownerlookup", "lookup", "user", "owner"];
-
-fn fits_property(kind: &FieldType, held: &PropertyType) -> bool {
-    match kind {
-        FieldType::Text if matches!(held, PropertyType::Other(word) if ELSEWHERE.contains(&word.to_ascii_lowercase().as_str())) => {
-            true
-        }
-        FieldType::Text | FieldType::Phone | FieldType::Email => *held == PropertyType::Text,
-        FieldType::Choice(_) => matches!(held, PropertyType::Choice(_) | PropertyType::Text),
-        FieldType::Number | FieldType::Money => *held == PropertyType::Number,
-        FieldType::Date => *held == PropertyType::Date,
-        FieldType::DateTime => *held == PropertyType::DateTime,
-        FieldType::Bool => *held == PropertyType::Bool,
-    }
-}
-
-fn property_word(held: &PropertyType) -> &str {
-    match held {
-        PropertyType::Text => "text",
-        PropertyType::Number => "number",
-        PropertyType::Date => "date",
-        PropertyType::DateTime => "datetime",
-        PropertyType::Bool => "bool",
-        PropertyType::Choice(_) => "choice",
-        PropertyType::Other(word) => word,
-    }
-}
-
-/// Whom the roster has instead of a target that it does not have.
-fn on_the_roster(target: &OwnerTarget, roster: &Roster) -> String {
-    let (wanted, what, mut there): (&str, &str, Vec<&str>) = match target {
-        OwnerTarget::Role(role) => {
-            (role, "role", roster.staff.iter().flat_map(|s| s.roles.iter().map(String::as_str)).collect())
-        }
-        OwnerTarget::Staff(named) => (named, "staff", roster.staff.iter().map(crate::roster::Staff::slug).collect()),
-        OwnerTarget::RecordOwner | OwnerTarget::LocationTier(_) => return "change the rule".to_owned(),
-    };
-    there.sort_unstable();
-    there.dedup();
-    let near = super::did_you_mean(wanted, there.iter().copied());
-    let list = if there.is_empty() {
-        "the roster has none".to_owned()
-    } else {
-        format!("the roster has {}", there.join(", "))
-    };
-    match near {
-        Some(near) => format!("did you mean {what}:{near}? {list}"),
-        None => format!("add the person or role to the roster, or change the rule; {list}"),
-    }
-}
-
-/// What the contract names and the roster does not have: locations, roles, people, somebody to escalate to (F-213).
-pub fn check_roster(contract: &Contract, roster: &Roster) -> Vec<Problem> {
-    let mut found = Vec::new();
-    for slug in contract.locations.keys().filter(|s| !roster.locations.iter().any(|l| l.slug == **s)) {
-        let near = super::did_you_mean(slug, roster.locations.iter().map(|l| l.slug.as_str()));
-        let cure =
-            near.map_or_else(|| "add the location or remove its table".to_owned(), |n| format!("did you mean {n}?"));
-        found.push(Problem::new("RB-0216", format!("location.{slug} is no location of the account"), cure));
-    }
-    let targets = contract.owner.rules.iter().enumerate().map(|(n, r)| (format!("owner.rule[{}]", n + 1), &r.to));
-    for (clause, target) in targets.chain([("owner.otherwise".to_owned(), &contract.owner.otherwise)]) {
-        let missing = match target {
-            OwnerTarget::Role(role) => !roster.staff.iter().any(|s| s.roles.contains(role)),
-            OwnerTarget::Staff(named) => !roster.staff.iter().any(|s| s.is_called(named)),
-            OwnerTarget::RecordOwner | OwnerTarget::LocationTier(_) => false,
-        };
-        if missing {
-            let cause = format!("{clause} gives the call to {target}, and nobody on the roster is that");
-            found.push(Problem::new("RB-0216", cause, on_the_roster(target, roster)));
-        }
-    }
-    for location in &roster.locations {
-        let clock = contract.clock_for(&location.slug);
-        if clock.tiers.is_empty() {
-            let cause = format!("the location {} has no escalation window", location.slug);
-            found.push(Problem::new("RB-0211", cause, "give it tiers and stale_after"));
-        }
-        for tier in &clock.tiers {
-            let here = |s: &&crate::roster::Staff| s.locations.is_empty() || s.locations.contains(&location.id);
-            if !roster.staff.iter().filter(here).any(|s| s.tier == tier.to.number()) {
-                let cause = format!(
-                    "the escalation of {} climbs to tier {}, where nobody works",
-                    location.slug,
-                    tier.to.number()
-                );
-                found.push(Problem::new(
-                    "RB-0211",
-                    cause,
-                    "add a person of that tier to the roster, or take the tier out",
-                ));
-            }
-        }
-    }
-    found
 }

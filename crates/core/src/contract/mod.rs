@@ -19,7 +19,9 @@ pub mod trial;
 #[cfg(test)]
 mod worked;
 
-pub use check::{check_connections, check_roster, check_schema, check_words, feeds, placed, unfed};
+pub use check::{
+    check_asked, check_connections, check_roster, check_schema, check_words, feeds, made_by_setup, placed, unfed,
+};
 pub use model::*;
 pub use only::only;
 pub use parse::parse;
@@ -62,10 +64,17 @@ pub fn default_for(connection: &str, words: &crate::crm::CrmWords) -> String {
     out
 }
 
-/// The word of the list that was probably meant.
+/// The word of the list that was probably meant: one that is spelt nearly so, else one that begins the same (`wins` for `winner`).
 pub(crate) fn did_you_mean<'w>(word: &str, among: impl Iterator<Item = &'w str>) -> Option<&'w str> {
-    let near = |candidate: &str| crate::identity::distance(&word.to_lowercase(), candidate);
-    among.map(|c| (near(c), c)).min().filter(|(d, c)| *d <= 1 + c.chars().count() / 4).map(|(_, c)| c)
+    let word = word.to_lowercase();
+    let all: Vec<&str> = among.collect();
+    let near = all.iter().map(|c| (crate::identity::distance(&word, c), *c)).min();
+    let near = near.filter(|(d, c)| *d <= 1 + c.chars().count() / 4).map(|(_, c)| c);
+    let begins = |candidate: &&&str| {
+        let same = word.chars().zip(candidate.chars()).take_while(|(a, b)| a == b).count();
+        same >= 3 && same * 4 >= word.chars().count().min(candidate.chars().count()) * 3
+    };
+    near.or_else(|| all.iter().filter(begins).min_by_key(|c| c.len()).copied())
 }
 
 #[cfg(test)]

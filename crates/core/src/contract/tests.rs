@@ -7,7 +7,7 @@ use crate::id::{LocationId, StaffId};
 use crate::identity::PersonProperties;
 use crate::money::Money;
 use crate::problem::Problem;
-use crate::roster::{Location, Roster, Staff};
+use crate::roster::{Line, Location, Roster, Staff};
 use proptest::prelude::*;
 
 /// The smallest contract that is whole.
@@ -430,8 +430,205 @@ fn the_live_schema_is_compared_field_by_field() {
     assert_eq!(codes(&contract, &[]), [], "what is never touched needs no property");
 }
 
+/// What nobody is matched, held back or routed by is told like what cannot be written.
 #[test]
-fn the_roster_must_have_what_the_contract_names() {
+fn the_live_schema_is_compared_with_what_the_contract_asks_for() {
+    let spec = |name: &str, kind: PropertyType| {
+        let name = name.to_owned();
+        (
+            Object::Contact,
+            PropertySpec { label: name.clone(), name, kind, unique: false, read_only: false, stored_as: None },
+        )
+    };
+    let words = |list: &[&str]| PropertyType::Choice(list.iter().map(|w| (*w).to_owned()).collect());
+    let mut schema: Vec<_> = ["phone", "mobilephone", "email", "hs_additional_emails", "firstname", "lastname"]
+        .into_iter()
+        .map(|name| spec(name, PropertyType::Text))
+        .collect();
+    schema.push(spec("lifecyclestage", words(&["lead", "customer", "evangelist"])));
+    schema.push(spec("hubspot_owner_id", PropertyType::Other("external_enumeration".into())));
+    schema.push(spec("account_type", words(&["Investor", "Partner"])));
+    let told = |text: &str| {
+        let (contract, problems) = parse(text);
+        assert_eq!(problems, []);
+        let found = placed(check_asked(&contract.unwrap(), &schema, &worked::WORDS), text);
+        let line = |p: &Problem| text.get(p.at.clone().unwrap()).unwrap().lines().next().unwrap_or_default().to_owned();
+        found.iter().map(|p| format!("{} {} | {} @ {}", p.code, p.cause, p.cure, line(p))).collect::<Vec<_>>()
+    };
+    assert_eq!(told(DEFAULT_TEXT), [""; 0], "the default contract asks for what a HubSpot has");
+    let suppress =
+        "classes = [\"opted_out\", \"customer_with_open_issue\", \"open_opportunity\", \"strategic_account\"]";
+    for (was, is, expected) in [
+        (
+            "lifecycle       = \"lifecyclestage\"",
+            "lifecycle       = \"lifecyclestge\"",
+            "RB-0213 match.properties.lifecycle: the CRM has no property contact.lifecyclestge | did you mean lifecyclestage? @ \"lifecyclestge\"",
+        ),
+        (
+            "[\"phone\", \"mobilephone\"]",
+            "[\"phone\", \"night_line\"]",
+            "RB-0213 match.properties.phone: the CRM has no property contact.night_line | name a property of the CRM's contacts by its internal name, or take it out @ [\"phone\", \"night_line\"]",
+        ),
+        (
+            "[\"customer\", \"evangelist\"]",
+            "[\"Customer\", \"evangelst\"]",
+            "RB-0215 match.properties.customer_values: contact.lifecyclestage has no option \"evangelst\" | did you mean \"evangelist\"? @ [\"Customer\", \"evangelst\"]",
+        ),
+        (
+            suppress,
+            "classes = [\"opted_out\", \"investor\"]\ninvestor = { property = \"account_typ\", values = [\"investor\"] }",
+            "RB-0213 suppress.investor.property: the CRM has no property contact.account_typ | did you mean account_type? @ \"account_typ\"",
+        ),
+        (
+            suppress,
+            "classes = [\"opted_out\", \"strategic_account\"]\nstrategic = { property = \"account_type\", values = [\"A\", \"partner\"] }",
+            "RB-0215 suppress.strategic.values: contact.account_type has no option \"A\" | it has Investor, Partner @ [\"A\", \"partner\"]",
+        ),
+        (
+            "'inquiry.urgency in [\"emergency\", \"high\"]'",
+            "'record.lifecycle_stage == \"lead\"'",
+            "RB-0213 owner.rule[1].when: the CRM has no property contact.lifecycle_stage | did you mean lifecyclestage? @ 'record.lifecycle_stage == \"lead\"'",
+        ),
+        (
+            "'inquiry.urgency in [\"emergency\", \"high\"]'",
+            "'record.lifecyclestage in [\"lead\", \"custmer\", \"unknown\"]'",
+            "RB-0215 owner.rule[1].when: contact.lifecyclestage has no option \"custmer\" | did you mean \"customer\"? @ 'record.lifecyclestage in [\"lead\", \"custmer\", \"unknown\"]'",
+        ),
+    ] {
+        assert!(DEFAULT_TEXT.contains(was), "{was}");
+        assert_eq!(told(&DEFAULT_TEXT.replacen(was, is, 1)), [expected]);
+    }
+    // What set-up makes may be asked for before it is there; what it does not make may not.
+    let own = "'record.rb_urgency == \"high\" && record.rb_trace != \"\" && record.rb_night == \"\"'";
+    let found = told(&DEFAULT_TEXT.replacen("'inquiry.urgency in [\"emergency\", \"high\"]'", own, 1));
+    assert!(matches!(found.as_slice(), [one] if one.contains("no property contact.rb_night")), "{found:?}");
+    let contract = parse(DEFAULT_TEXT).0.unwrap();
+    assert_eq!(check_asked(&contract, &[], &worked::WORDS), [], "nothing was read, so nothing is known");
+    let only_one = [spec("email", PropertyType::Text)];
+    assert_eq!(
+        check_asked(&contract, &only_one, &worked::WORDS),
+        [],
+        "what the vendor's words name is asked for elsewhere"
+    );
+}
+
+/// A condition and a test name places and lines: one that the account does not have would never be met.
+#[test]
+fn the_roster_must_have_what_conditions_and_tests_name() {
+    let roster = house_roster();
+    let told = |was: &str, is: &str| {
+        let text = DEFAULT_TEXT.replacen(was, is, 1);
+        let (contract, problems) = parse(&text);
+        assert_eq!(problems, []);
+        let found = placed(check_roster(&contract.unwrap(), &roster), &text);
+        assert!(found.iter().all(|p| p.code == "RB-0216" && p.at.is_some()), "{found:?}");
+        found.into_iter().map(|p| format!("{} | {}", p.cause, p.cure)).collect::<Vec<_>>()
+    };
+    let when = "'inquiry.urgency in [\"emergency\", \"high\"]'";
+    assert_eq!(told(when, when), [""; 0]);
+    let fits =
+        "'call.location in [\"phoenix\", \"unknown\"] && call.line_kind == \"sales\" && call.vertical == \"hvac\"'";
+    assert_eq!(told(when, fits), [""; 0]);
+    assert_eq!(
+        told(when, "'call.location == \"phenix\"'"),
+        ["owner.rule[1].when: the account has no location \"phenix\" | did you mean \"phoenix\"?"]
+    );
+    assert_eq!(
+        told(when, "'call.line_kind == \"night\" || call.vertical == \"roofing\"'"),
+        [
+            "owner.rule[1].when: the account has no kind of line \"night\" | the account has sales",
+            "owner.rule[1].when: the account has no line of business \"roofing\" | the account has hvac"
+        ]
+    );
+    assert_eq!(
+        told("given = { match = \"anonymous\"", "given = { location = \"chicago\", match = \"anonymous\""),
+        ["test[5].given.location: the account has no location \"chicago\" | the account has phoenix"]
+    );
+}
+
+/// What callers say has a type, and a clause of another one would keep back every value.
+#[test]
+fn a_type_that_no_value_ever_has_is_told_at_its_place() {
+    let told = |from: &str, kind: &str| {
+        let clause = format!("from = \"{from}\"\ntype = {kind}");
+        let text = SMALL.replacen("type = \"money\"", &clause, 1).replacen("[field.budget]", "[field.worth]", 1);
+        problems(&text).iter().map(|p| format!("{} {} | {}", p.code, p.cause, p.cure)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told("flag.high_value", "{ choice = [\"gold\"] }"),
+        [
+            "RB-0228 field.worth is choice, and no value of flag.high_value is ever that | write type = \"bool\" or \"text\""
+        ]
+    );
+    assert_eq!(
+        told("service", "{ choice = [\"heating\"] }"),
+        ["RB-0228 field.worth is choice, and no value of service is ever that | write type = \"text\""]
+    );
+    assert_eq!(
+        told("amount", "\"number\""),
+        ["RB-0228 field.worth is number, and no value of amount is ever that | write type = \"money\" or \"text\""]
+    );
+    for (from, kind) in [
+        ("flag.high_value", "\"bool\""),
+        ("flag.high_value", "\"text\""),
+        ("urgency", "{ choice = [\"high\"] }"),
+        ("when", "\"date\""),
+        ("due_at", "\"datetime\""),
+        ("category", "{ choice = [\"voicemail\"] }"),
+    ] {
+        assert_eq!(told(from, kind), [""; 0], "{from} {kind}");
+    }
+}
+
+/// A field may be called as something else that tests tell; whoever means the field is told how to write it.
+#[test]
+fn a_field_that_is_called_like_something_a_test_tells_is_named_in_quotes() {
+    let told = |then: &str| {
+        let test = format!("\n[[test]]\nname = \"t\"\ngiven = {{ }}\nthen = {{ {then} }}\n");
+        let text = SMALL.replacen("[field.budget]", "[field.tier]\nfrom = \"budget\"", 1);
+        problems(&format!("{text}{test}")).iter().map(|p| format!("{} | {}", p.cause, p.cure)).collect::<Vec<_>>()
+    };
+    assert_eq!(told("\"field.tier\" = \"none\""), [""; 0]);
+    assert_eq!(told("tier = 0"), [""; 0], "the tier that was told last");
+    for meant in ["tier = { verdict = \"review\" }", "tier = \"review\""] {
+        assert_eq!(
+            told(meant),
+            [
+                "test[1].then.tier is not the field tier, but what tests call so | write \"field.tier\" = …, in quotes, for the field"
+            ]
+        );
+    }
+    assert_eq!(
+        told("field.tier = \"review\""),
+        ["the test \"t\" speaks of field.tier without quotes | write \"field.tier\" = …, in quotes"]
+    );
+}
+
+#[test]
+fn settings_are_no_contract_and_a_slip_is_one_mistake() {
+    let settings = "[server]\nlisten = \"127.0.0.1:8787\"\n[[account]]\nslug = \"main\"\n";
+    let told: Vec<String> = problems(settings).iter().map(|p| p.cause.clone()).collect();
+    assert_eq!(told, ["these are settings and no contract"]);
+    for (wrong, expected) in [
+        (("machine = ", "machin = "), "[field.budget] has no key machin | did you mean machine?"),
+        (
+            ("accountability = true", "accountability = \"true\""),
+            "field.budget.accountability must be true or false, this is text | take the quotes away: accountability = true",
+        ),
+        (
+            ("categories = [\"voicemail\"]", "categories = \"voicemail\""),
+            "eligible.categories must be a list of texts, this is text | write categories = [\"voicemail\"]",
+        ),
+    ] {
+        let text = SMALL.replacen("machine = \"suggest\"", "accountability = true\nmachine = \"suggest\"", 1);
+        let found = problems(&text.replacen(wrong.0, wrong.1, 1));
+        let told: Vec<String> = found.iter().map(|p| format!("{} | {}", p.cause, p.cure)).collect();
+        assert_eq!(told, [expected], "{wrong:?}");
+    }
+}
+
+/// One location with somebody of each tier and one line.
+fn house_roster() -> Roster {
     let block: Block = "08:00-17:00".parse().unwrap();
     let location = Location {
         id: LocationId::from_text("loc_phx"),
@@ -441,22 +638,40 @@ fn the_roster_must_have_what_the_contract_names() {
         region: "US".into(),
         locale: "en-US".into(),
         currency: "USD".into(),
-        vertical: None,
+        vertical: Some("hvac".into()),
         version: 1,
     };
-    let person = |id: &str, tier: u8, role: &str| Staff {
+    let line = Line {
+        number: "+16025550100".into(),
+        location: location.id.clone(),
+        kind: Some("sales".into()),
+        source: None,
+        campaign: None,
+        landing_page: None,
+    };
+    let staff = (1..=3).map(|tier| Staff { tier, ..somebody(&format!("tier{tier}")) }).collect();
+    Roster { locations: vec![location], lines: vec![line], staff, ..Roster::default() }
+}
+
+fn somebody(id: &str) -> Staff {
+    Staff {
         id: StaffId::from_text(id),
         name: id.to_owned(),
-        roles: vec![role.to_owned()],
+        roles: Vec::new(),
         locations: Vec::new(),
-        tier,
+        tier: 1,
         crm_owner: None,
         email: None,
         shift: None,
         away: false,
-    };
+    }
+}
+
+#[test]
+fn the_roster_must_have_what_the_contract_names() {
+    let person = |id: &str, tier: u8, role: &str| Staff { tier, roles: vec![role.to_owned()], ..somebody(id) };
     let staff = vec![person("ana", 1, "phoenix-coordinator"), person("cora", 2, "corporate")];
-    let roster = Roster { locations: vec![location], staff, ..Roster::default() };
+    let roster = Roster { staff, ..house_roster() };
     assert_eq!(check_roster(&small(), &roster), Vec::new());
     let mut without = roster.clone();
     without.staff.truncate(1);
@@ -644,6 +859,76 @@ fn what_nothing_ever_says_is_told_at_its_place() {
     let empty = format!("{DEFAULT_TEXT}\n[[test]]\nname = \"nothing\"\ngiven = {{ match = \"lead\" }}\nthen = {{ }}\n");
     let found = problems(&empty);
     assert!(found.iter().any(|p| p.cause.contains("expects nothing")), "{found:#?}");
+}
+
+/// What stops the reading of TOML is told in words about what was typed, once each.
+#[test]
+fn what_is_not_toml_is_told_by_what_was_typed() {
+    let said = "write_at = 0.90\n";
+    for (wrong, expected) in [
+        ("write_at = 0,5", "a number has a point and no comma | write write_at = 0.5"),
+        ("write_at = .5", "a digit stands on both sides of the point | write 0.5, not .5 and not 5."),
+        ("write_at = 5%", "a share is a number from 0 to 1 | write write_at = 0.05 for 5 %"),
+        ("on_missing = \"flag", "this text has no quote at its end | end it with \""),
+        ("on_missing = 'flag", "this text has no quote at its end | end it with '"),
+        (
+            "review_when = \"a \\q\"",
+            "in \"…\" a \\ begins a sign of its own | put the text between single quotes: '…'; a path may also be written with /",
+        ),
+        ("[field.x", "this header is not closed | write [field.x]"),
+        ("[[test]", "this header is not closed | write [[test]]"),
+        ("[field.bud get]", "a name holds letters, digits, - and _ alone | write [field.bud_get]"),
+        ("write at = 0.9", "a key is one word | write write_at = …"),
+        ("about the budget", "this is neither key = value nor a header | write key = value, or # before a remark"),
+        ("on_missing = # later", "no value stands behind = | write on_missing = \"text\", or take the line out"),
+        (
+            "rollback = clear",
+            "string values must be quoted, expected literal string | put words in quotes: rollback = \"clear\"; a number has none and no sign behind it: 0.90",
+        ),
+        ("on_missing = \"flag\" rollback = \"clear\"", "two keys stand in one line | give each key a line of its own"),
+        ("on_missing = { default = \"unknown\"", "this table is not closed | add } where the table ends"),
+        ("on_missing = {\n  default = \"unknown\"", "this table is not closed | add } where the table ends"),
+        ("on_missing = { default = [\"a\", \"b\" }", "this list is not closed | add ] before the }"),
+        ("review_when = [{ a = \"b\" ]", "this table is not closed | add } before the ]"),
+        ("on_missing = [\"a\" \"b\"]", "a comma is missing | put a comma between the two"),
+        (
+            "review_when = match.kind == \"lead\"",
+            "a condition is a text | write review_when = 'match.kind == \"lead\"', between single quotes",
+        ),
+        (
+            "on_missing = \"C:\\Users\\anna\"",
+            "in \"…\" a \\ begins a sign of its own | put the text between single quotes: '…'; a path may also be written with /",
+        ),
+    ] {
+        let text = SMALL.replacen("type = \"money\"\n", &format!("type = \"money\"\n{wrong}\n{said}"), 1);
+        assert!(text.contains(wrong));
+        let found = problems(&text);
+        // What stands below a header is no part of the clause above it.
+        let told: Vec<String> =
+            found.iter().filter(|p| p.code == "RB-0203").map(|p| format!("{} | {}", p.cause, p.cure)).collect();
+        assert_eq!(told, [expected], "{wrong}: {found:#?}");
+        let line = text.find(wrong).unwrap();
+        let at = found.iter().find(|p| p.code == "RB-0203").and_then(|p| p.at.clone()).unwrap();
+        assert!(at.start >= line && at.start <= line + wrong.len(), "{wrong}: {at:?}");
+    }
+    // A table of several lines is whole as it is; what is wrong elsewhere does not make it open.
+    let lines = SMALL.replacen(
+        "machine = \"suggest\"",
+        "machine = \"suggest\"\non_missing = {\n  # said once\n  default = \"5\",\n}\nwrite_at = 0,9",
+        1,
+    );
+    let found = problems(&lines);
+    assert!(found.iter().all(|p| !p.cause.contains("not closed")), "{found:#?}");
+    // Tests stand in a list, and one table that is called so twice is told what it lacks.
+    let tests = format!("{SMALL}\n[test]\nname = \"a\"\n[test]\nname = \"b\"\n");
+    let told: Vec<String> = problems(&tests).iter().map(|p| format!("{} | {}", p.cause, p.cure)).collect();
+    assert_eq!(
+        told,
+        [
+            "test must be a list of tables, this is a table | write [[test]] above each of them",
+            "this table stands twice | write [[test]]: each stands in a list"
+        ]
+    );
 }
 
 #[test]

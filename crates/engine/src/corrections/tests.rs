@@ -95,6 +95,26 @@ async fn what_a_person_put_in_place_of_our_value_is_noted_once_whenever_it_is_se
     assert!(!kept("complaint"));
 }
 
+/// The look is one unit and the note another: a person who is erased in between leaves nothing behind.
+#[tokio::test]
+async fn a_person_who_is_erased_between_look_and_note_leaves_no_value() {
+    let world = World::new().await;
+    let (inquiry, _) = written(&world).await;
+    let facts = world.engine.facts(&world.account).await.unwrap();
+    let (account, id) = (world.account.as_str().to_owned(), inquiry.as_str().to_owned());
+    let writes =
+        world.write(move |tx| Box::pin(async move { store::field_writes_of_inquiry(tx, &account, &id).await })).await;
+    let write = writes.iter().find(|write| write.property == "rb_reason_code").unwrap();
+    let now = world.engine.now();
+    let of = (write.inquiry.as_str(), write.seq, write.property.as_str());
+    let seen = correction(&facts, of, By::Found, Some("complaint"), "", now);
+    world.close(&inquiry).await;
+    world.engine.erase_person(&world.account, &world.person(), "asked").await.unwrap();
+    world.engine.put_corrections(&facts, vec![seen], now).await.unwrap();
+    assert_eq!(noted(&world, &inquiry).await, []);
+    assert!(!world.all_text().lines().any(|line| line == "complaint"));
+}
+
 #[tokio::test]
 async fn a_rollback_keeps_no_value_of_what_was_corrected_before() {
     let shown: Arc<Mutex<Properties>> = Arc::default();

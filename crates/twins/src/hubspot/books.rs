@@ -2,6 +2,7 @@
 
 use super::{HubSpot, ObjectType};
 use crate::books::{Books, CallEnd, Entry, Kind, LoggedCall};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 fn kind(object: ObjectType) -> Kind {
@@ -128,6 +129,22 @@ impl Books for HubSpot {
 
     /// Nothing: an app makes its own properties here (`POST /crm/properties/…`).
     fn prepare_fields(&mut self, _names: &[(Kind, &str)]) {}
+
+    fn add_field(&mut self, wanted: Kind, name: &str, of: &str, now_ms: i64) -> Result<(), String> {
+        let object = ObjectType::ALL.into_iter().find(|object| kind(*object) == wanted);
+        let object = object.ok_or("it has no such object")?;
+        let (kind, field) = match of {
+            "text" => ("string", "text"),
+            "number" => ("number", "number"),
+            "date" => ("date", "date"),
+            "datetime" => ("datetime", "date"),
+            "bool" => ("bool", "booleancheckbox"),
+            other => return Err(format!("{other} is no type of a property")),
+        };
+        let group = self.table(object).groups.keys().next().cloned().ok_or("it has no group of properties")?;
+        let body = json!({ "name": name, "label": name, "groupName": group, "type": kind, "fieldType": field });
+        self.define(object, &body, now_ms).map(|_| ()).map_err(|refusal| refusal.message)
+    }
 
     fn drop_field(&mut self, wanted: Kind, name: &str) -> bool {
         let mut dropped = false;

@@ -42,7 +42,7 @@ pub(super) async fn apply(State(app): State<App>, bearer: Bearer, request: Reque
         let contract = check(&text, &roster).map_err(|problems| Problem::contract(&text, &problems))?;
         let crm = match app.engine.fit_contract(&bearer.account, &contract, &text).await? {
             Fit::Fits => None,
-            Fit::NotAsked(why) => Some(why),
+            Fit::NotAsked { why, .. } => Some(why),
             Fit::Problems(problems) => return Err(Problem::contract(&text, &problems)),
         };
         let by = By { who: bearer.by.as_str().to_owned(), file: None };

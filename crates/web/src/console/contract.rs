@@ -165,7 +165,7 @@ pub(crate) async fn apply(State(app): State<App>, session: Session, fields: Fiel
     };
     let unasked = match app.engine.fit_contract(&session.account, &contract, &text).await? {
         Fit::Problems(problems) => return refused(wrong(&text, &problems)).await,
-        Fit::NotAsked(why) => Some(why),
+        Fit::NotAsked { why, .. } => Some(why),
         Fit::Fits => None,
     };
     let by = By { who: session.user.as_str().to_owned(), file: None };

@@ -61,6 +61,40 @@ pub(super) fn misfed(contract: &Contract, places: &Places) -> Vec<Problem> {
     found
 }
 
+/// The types that a claim's values can have, the plainest first; what people say has no other one, and text holds everything. `None`: not known here.
+fn types(from: &str) -> Option<&'static [&'static str]> {
+    Some(match from {
+        "urgency" | "reason_code" | "intent" | "sentiment" => &["choice", "text"],
+        "budget" | "amount" => &["money", "text"],
+        "callback_number" => &["phone", "text"],
+        "email" => &["email", "text"],
+        "when" => &["text", "date"],
+        flag if flag.starts_with(FLAG) => &["bool", "text"],
+        other if claim::FIELDS.contains(&other) => &["text"],
+        _ => return None,
+    })
+}
+
+/// Clauses of a type that no value of what feeds them ever has: each value would be kept back as one that does not fit.
+pub(super) fn mistyped(contract: &Contract, places: &Places) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for (name, rule) in &contract.fields {
+        let Some(types) = types(&rule.from).filter(|types| !types.contains(&rule.kind.word())) else { continue };
+        let cause = format!("field.{name} is {}, and no value of {} is ever that", rule.kind.word(), rule.from);
+        let written: Vec<String> = types
+            .iter()
+            .map(|word| match *word {
+                "choice" => "{ choice = [\"…\"] }".to_owned(),
+                word => format!("\"{word}\""),
+            })
+            .collect();
+        let at = places.of(&format!("field.{name}.type"));
+        let cure = format!("write type = {}", written.join(" or "));
+        found.push(Problem { at, ..Problem::new("RB-0228", cause, cure) });
+    }
+    found
+}
+
 /// Every value that a name of a condition can have; none: anything may stand there.
 fn values(name: &str) -> Option<Vec<&'static str>> {
     let kinds = [

@@ -175,7 +175,8 @@ impl Reader {
             ("winner", "winner = \"…\", one sentence that says who wins a conflict and why"),
             ("machine", "machine = \"suggest\", or \"update\", \"fill_empty\", \"never\""),
         ];
-        let lacks: Vec<_> = NEEDED.iter().filter(|(key, _)| section.get(key).is_none()).collect();
+        let there = |key: &str| section.get(key).is_some() || self.meant.contains(&section.path(key));
+        let lacks: Vec<_> = NEEDED.iter().filter(|(key, _)| !there(key)).collect();
         if lacks.is_empty() || self.broken {
             return;
         }

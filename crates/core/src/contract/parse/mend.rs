@@ -2,6 +2,7 @@
 //! what stands after a mistake is to be checked all the same.
 
 use super::clamp;
+use super::slips::not_toml;
 use crate::problem::Problem;
 use std::ops::Range;
 use toml::de::DeTable;
@@ -18,15 +19,20 @@ pub(super) fn mend(text: &str) -> (String, Vec<Problem>) {
         // One at a time: what follows a mistake may only be wrong because of it.
         let Some(error) = errors.iter().min_by_key(|e| e.span().map_or(0, |at| at.start)) else { break };
         let at = clamp(error.span().unwrap_or(0..0), text.len());
-        // To the library everything after an open list is a part of it, so its own words would be about other lines.
-        if let Some(open) = open_list(&mended) {
-            let cure = "add ] where the list ends";
-            problems.push(Problem::new("RB-0203", "this list is not closed", cure).at(open.said.clone()));
+        // To the library everything after an open bracket is a part of it, so its own words would be about other lines.
+        if let Some(open) = open_bracket(&mended) {
+            let (cause, cure) = match open.mark {
+                '[' if open.before => ("this list is not closed", "add ] before the }"),
+                '{' if open.before => ("this table is not closed", "add } before the ]"),
+                '[' => ("this list is not closed", "add ] where the list ends"),
+                _ => ("this table is not closed", "add } where the table ends"),
+            };
+            problems.push(Problem::new("RB-0203", cause, cure).at(open.said.clone()));
             mended = blanked(&mended, &open.all);
             continue;
         }
-        let cause = error.message().lines().collect::<Vec<_>>().join(" ");
-        let cure = not_toml(error.message(), line_of(&mended, at.start), mended.get(at.start..).unwrap_or_default());
+        let (cause, cure) =
+            not_toml(error.message(), line_of(&mended, at.start), mended.get(at.start..).unwrap_or_default());
         problems.push(Problem::new("RB-0203", cause, cure).at(at.clone()));
         let next = blank(&mended, at.start);
         if next == mended {
@@ -35,30 +41,6 @@ pub(super) fn mend(text: &str) -> (String, Vec<Problem>) {
         mended = next;
     }
     (mended, problems)
-}
-
-/// What to write where a text is not TOML: the library's message, the line, and the text from where it stopped.
-fn not_toml(message: &str, line: &str, rest: &str) -> &'static str {
-    let value = line.split_once('=').map_or("", |(_, value)| value.trim());
-    let yes_no = ["true", "false", "yes", "no", "on", "off"];
-    let key = line.trim_start().trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_-.".contains(c));
-    if key.trim_start().starts_with(':') {
-        "write = in place of the colon: key = \"text\""
-    } else if line.contains(['\u{201c}', '\u{201d}', '\u{201e}']) {
-        "these are typographic quotes: write \""
-    } else if yes_no.iter().any(|word| value.eq_ignore_ascii_case(word)) {
-        "write true or false, in small letters and without quotes"
-    } else if rest.trim_start().starts_with(',') {
-        "take the comma out: nothing stands behind a value"
-    } else if message.contains("unexpected key or value") && value.starts_with('"') {
-        "text that holds \" stands between single quotes: '…'"
-    } else if message.contains("duplicate key") {
-        "this stands twice in one table: keep one of the two lines"
-    } else if message.contains("quoted") || message.contains("invalid boolean") {
-        "put words in quotes: key = \"text\"; a number has none and no sign behind it: 0.90"
-    } else {
-        "write this place as TOML: key = \"text\", [table] or [[list]]"
-    }
 }
 
 /// Blanks the line around that byte; of a broken header also what belongs to it, which would otherwise fall into the table above.
@@ -102,28 +84,39 @@ fn blanked(text: &str, at: &Range<usize>) -> String {
     text.char_indices().map(inside).collect()
 }
 
-/// A list without its end.
-struct OpenList {
-    /// From its bracket to the end of that line.
+/// A bracket without its counterpart.
+struct Open {
+    /// `[` of a list or `{` of a table.
+    mark: char,
+    /// From the bracket to the end of that line.
     said: Range<usize>,
     /// From its key to whatever comes next.
     all: Range<usize>,
+    /// The bracket around it is closed before it.
+    before: bool,
 }
 
-/// The first list in which another key or table begins.
-fn open_list(text: &str) -> Option<OpenList> {
-    let mut lists: Vec<OpenList> = Vec::new();
-    let mut braces = 0_usize;
+/// The first bracket in which another key or table begins.
+fn open_bracket(text: &str) -> Option<Open> {
+    let mut opens: Vec<Open> = Vec::new();
     let mut quote: Option<&str> = None;
+    // What the line before ends with, remarks left out: a comma or a bracket goes on in the next.
+    let mut last = ' ';
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        if quote.is_none() && braces == 0 && begins(line) {
-            if let Some(open) = lists.into_iter().next() {
-                return Some(OpenList { all: open.all.start..start, ..open });
+        if quote.is_none() && begins(line) {
+            // Keys may stand in lines of their own within braces, headers in no bracket at all.
+            let table = line.trim_start().starts_with('[');
+            let within = opens.iter().any(|open| open.mark == '{');
+            let goes_on = if table { opens.last().is_some_and(|open| open.mark == '[') } else { "{[,".contains(last) };
+            if within && goes_on {
+            } else if let Some(open) = opens.into_iter().next() {
+                return Some(Open { all: open.all.start..start, ..open });
+            } else {
+                opens = Vec::new();
             }
-            lists = Vec::new();
         }
-        let header = lists.is_empty() && braces == 0 && line.trim_start().starts_with('[');
+        let header = opens.is_empty() && line.trim_start().starts_with('[');
         let end = start + line.trim_end().len();
         let mut rest = line;
         while let Some(c) = rest.chars().next() {
@@ -133,6 +126,7 @@ fn open_list(text: &str) -> Option<OpenList> {
                 Some(mark) if rest.starts_with(mark) => {
                     quote = None;
                     step = mark.len();
+                    last = c;
                 }
                 Some(mark) if c == '\\' && mark.starts_with('"') => {
                     step += rest.chars().nth(1).map_or(0, char::len_utf8);
@@ -145,12 +139,35 @@ fn open_list(text: &str) -> Option<OpenList> {
                         let mark = long.unwrap_or(if c == '"' { "\"" } else { "\'" });
                         quote = Some(mark);
                         step = mark.len();
+                        last = c;
                     }
-                    '[' if !header => lists.push(OpenList { said: at..end.max(at + 1), all: start..start }),
-                    ']' if !header => drop(lists.pop()),
-                    '{' => braces += 1,
-                    '}' => braces = braces.saturating_sub(1),
-                    _ => {}
+                    _ => {
+                        if !c.is_whitespace() {
+                            last = c;
+                        }
+                        match c {
+                            '[' | '{' if !header => {
+                                opens.push(Open {
+                                    mark: c,
+                                    said: at..end.max(at + 1),
+                                    all: start..start,
+                                    before: false,
+                                });
+                            }
+                            ']' | '}' if !header => match opens.pop() {
+                                Some(open) if (open.mark == '[') != (c == ']') => {
+                                    let first = opens.first().map_or(open.all.start, |outer| outer.all.start);
+                                    return Some(Open {
+                                        all: first..start + line.trim_end().len(),
+                                        before: true,
+                                        ..open
+                                    });
+                                }
+                                _ => {}
+                            },
+                            _ => {}
+                        }
+                    }
                 },
             }
             rest = rest.get(step..).unwrap_or_default();
@@ -159,7 +176,7 @@ fn open_list(text: &str) -> Option<OpenList> {
         quote = quote.filter(|mark| mark.len() == 3);
         start += line.len();
     }
-    lists.into_iter().next().map(|open| OpenList { all: open.all.start..text.len(), ..open })
+    opens.into_iter().next().map(|open| Open { all: open.all.start..text.len(), ..open })
 }
 
 /// Does this line begin a key or a table, as none inside of a list can?

@@ -9,6 +9,7 @@ mod mend;
 mod owner;
 mod pilot;
 mod records;
+mod slips;
 mod tests;
 mod workflows;
 
@@ -109,6 +110,8 @@ struct Reader {
     places: Places,
     /// The text is not TOML everywhere; what seems to be missing may only be unreadable.
     broken: bool,
+    /// Keys that somebody most likely meant by another name.
+    meant: BTreeSet<String>,
 }
 
 impl Reader {
@@ -117,7 +120,8 @@ impl Reader {
     }
 
     fn missing(&mut self, code: &'static str, section: &Section, key: &str, cure: impl Into<String>) {
-        if !self.broken {
+        // What stands there under a name that is nearly its own is told as that.
+        if !self.broken && !self.meant.contains(&section.path(key)) {
             self.say(code, format!("{} has no {key}", section.name()), cure, section.at.clone());
         }
     }
@@ -131,7 +135,10 @@ impl Reader {
                 continue;
             }
             let cure = match did_you_mean(name, keys.iter().copied()) {
-                Some(near) => format!("did you mean {near}?"),
+                Some(near) => {
+                    self.meant.insert(section.path(near));
+                    format!("did you mean {near}?")
+                }
                 None => format!("known here: {}", keys.join(", ")),
             };
             self.say("RB-0204", format!("{} has no key {name}", section.name()), cure, at);
@@ -140,7 +147,14 @@ impl Reader {
 
     fn wrong_kind(&mut self, section: &Section, key: &str, expected: &str, found: &DeValue, at: Range<usize>) {
         let cause = format!("{} must be {expected}, this is {}", section.path(key), article(found.type_str()));
-        self.say("RB-0206", cause, format!("write {key} as {expected}"), at);
+        let cure = match found.as_str().map(str::trim) {
+            Some(text) if expected.starts_with("a list of texts") => format!("write {key} = [\"{text}\"]"),
+            Some(text) if matches!(text, "true" | "false") || text.parse::<f64>().is_ok() => {
+                format!("take the quotes away: {key} = {text}")
+            }
+            _ => format!("write {key} as {expected}"),
+        };
+        self.say("RB-0206", cause, cure, at);
     }
 
     fn section<'a>(&mut self, parent: &Section<'a>, key: &str) -> Option<Section<'a>> {
@@ -340,6 +354,12 @@ impl Reader {
             "test",
         ];
         let this = self;
+        if root.get("account").is_some() || root.get("server").is_some() {
+            let at = root.get("account").or_else(|| root.get("server")).map_or(0..0, |(_, at)| at);
+            let cure = "name the contract's file, such as ringback contract check contract.toml";
+            this.say("RB-0204", "these are settings and no contract", cure, at);
+            return (None, std::mem::take(&mut this.places));
+        }
         this.known(root, &keys);
         this.refuse_default_winner(root);
         let name =
@@ -411,7 +431,9 @@ impl Reader {
     fn list<'a>(&mut self, section: &Section<'a>, key: &str) -> Vec<Section<'a>> {
         let Some((value, at)) = section.get(key) else { return Vec::new() };
         let Some(items) = value.as_array() else {
-            self.wrong_kind(section, key, "a list of tables", value, at);
+            let path = section.path(key);
+            let cause = format!("{path} must be a list of tables, this is {}", article(value.type_str()));
+            self.say("RB-0206", cause, format!("write [[{path}]] above each of them"), at);
             return Vec::new();
         };
         let mut found = Vec::new();

@@ -14,7 +14,7 @@ impl Reader {
         let tie = self.word(&section, "tie", &[("ask", Tie::Ask), ("first", Tie::First)]).unwrap_or(Tie::Ask);
         let cure = "write role:…, staff:…, crm:record_owner or location:tier1";
         let otherwise = if section.get("otherwise").is_some() {
-            self.parsed(&section, "otherwise", cure)
+            self.owner_target(&section, "otherwise")
         } else {
             Some(OwnerTarget::LocationTier(1))
         };
@@ -30,12 +30,23 @@ impl Reader {
             if rule.get("to").is_none() {
                 self.missing("RB-0205", &rule, "to", cure);
             }
-            let to = self.parsed(&rule, "to", cure);
+            let to = self.owner_target(&rule, "to");
             if let (Some(priority), Some((when, _)), Some(to)) = (priority, when, to) {
                 rules.push(OwnerRule { priority, when: when.into(), to });
             }
         }
         Some(OwnerRules { tie, rules, otherwise: otherwise? })
+    }
+
+    /// Whom a rule names; a bare name is most likely a person's or a role's.
+    fn owner_target(&mut self, section: &Section, key: &str) -> Option<OwnerTarget> {
+        let name = section.get(key).and_then(|(value, _)| value.as_str()).map(str::trim).unwrap_or_default();
+        let cure = if !name.is_empty() && !name.contains(':') {
+            format!("write \"staff:{name}\", \"role:{name}\", \"crm:record_owner\" or \"location:tier1\"")
+        } else {
+            "write role:…, staff:…, crm:record_owner or location:tier1".to_owned()
+        };
+        self.parsed(section, key, &cure)
     }
 
     pub(super) fn priority(&mut self, rule: &Section) -> Option<u16> {

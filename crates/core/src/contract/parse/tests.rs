@@ -202,11 +202,23 @@ impl Reader {
             if known.contains(&name) {
                 continue;
             }
+            let bare = name.strip_prefix("field.").unwrap_or(name);
+            // Without quotes the name of a field is a table of its own.
+            let inner = section.get(name).filter(|_| name == "field").and_then(|(value, _)| value.as_table());
+            if let Some((inner, _)) = inner.and_then(|table| table.iter().next()) {
+                let cause = format!("the test {test:?} speaks of field.{} without quotes", inner.get_ref());
+                self.say("RB-0204", cause, format!("write \"field.{}\" = …, in quotes", inner.get_ref()), key.span());
+                continue;
+            }
+            // A clause that stands there and is wrong is told by itself.
+            if self.places.has(&format!("field.{bare}")) {
+                continue;
+            }
             let cause = format!("the test {test:?} speaks of {name}, which has no clause");
             let cure = match did_you_mean(name, known.iter().copied()) {
                 Some(near) => format!("did you mean {near}?"),
                 None => format!(
-                    "take it out of the test, add [field.{name}], or name {}",
+                    "take it out of the test, add [field.{bare}], or name {}",
                     words::THEN.iter().map(|(k, _)| *k).collect::<Vec<_>>().join(", ")
                 ),
             };
@@ -223,7 +235,22 @@ impl Reader {
             .collect();
         let known: Vec<&str> = keys.iter().map(String::as_str).collect();
         self.spoken_of(section, &known, test);
-        self.kinds(section, words::THEN);
+        // A field may be called as something else that tests tell.
+        let both = |key: &str, takes: Takes| {
+            section.get(key).filter(|_| fields.contains(&key)).is_some_and(|(value, _)| {
+                value.as_table().is_some()
+                    || value.as_str().is_some_and(|word| words::VERDICTS.contains(&word) && takes != Takes::Text)
+            })
+        };
+        let meant: Vec<&str> =
+            words::THEN.iter().filter(|(key, takes)| both(key, *takes)).map(|(key, _)| *key).collect();
+        for key in &meant {
+            let at = section.get(key).map_or_else(|| section.at.clone(), |(_, at)| at);
+            let cause = format!("{} is not the field {key}, but what tests call so", section.path(key));
+            self.say("RB-0206", cause, format!("write \"field.{key}\" = …, in quotes, for the field"), at);
+        }
+        let plain: Vec<(&str, Takes)> = words::THEN.iter().filter(|(key, _)| !meant.contains(key)).copied().collect();
+        self.kinds(section, &plain);
         for (key, list) in [("match", words::MATCHES), ("contact", words::CONTACTS), ("caller", words::CALLER)] {
             let pairs: Vec<(&str, ())> = list.iter().map(|w| (*w, ())).collect();
             self.word(section, key, &pairs);

@@ -1,11 +1,11 @@
 //! Runs the tests: builds what is given, steps the inquiry, compares what follows.
 
 use super::house::{self, CALLER, LINE, ZONE};
-use super::say::{Given, GivenClaim, Said, Then, ThenField};
+use super::say::{Given, GivenClaim, Said, SetByWord, Then, ThenField};
 use super::{Difference, Trial};
 use crate::call::{Call, Caller, Transcript};
 use crate::claim::{self, Claim, ClaimValue, Confidence, ReadContext, Reading, Span};
-use crate::contract::{Contract, ContractTest, FieldType, Term};
+use crate::contract::{Contract, ContractTest, FieldType, Term, did_you_mean};
 use crate::crm::{CrmWords, Object};
 use crate::decide::suppressed;
 use crate::effect::{Desired, LaneId};
@@ -74,11 +74,46 @@ pub fn run_one(contract: &Contract, words: &CrmWords, test: &ContractTest) -> Tr
         Some(autonomy) => &Contract { autonomy, ..contract.clone() },
         None => contract,
     };
-    let differences = match Scene::new(contract, words, &given) {
-        Ok(scene) => scene.differences(&then),
-        Err(difference) => vec![difference],
-    };
+    let mut differences = unread(contract, words, &given);
+    match Scene::new(contract, words, &given) {
+        Ok(scene) => differences.extend(scene.differences(&then)),
+        Err(difference) => differences.push(difference),
+    }
     Trial { name: test.name.clone(), passed: differences.is_empty(), differences }
+}
+
+/// What a test says of the CRM's contact and nothing reads, or of a value that it does not give: it would show something else than it seems to.
+fn unread(contract: &Contract, words: &CrmWords, given: &Given) -> Vec<Difference> {
+    let read = contract.asks_of_contacts();
+    let opt_out = |property: &str| words.opt_out.iter().any(|(name, _)| *name == property);
+    let held: Vec<&str> = given.crm.iter().flatten().map(|(name, _)| name.as_str()).collect();
+    let near = |name: &str, among: &[&str]| {
+        let near = did_you_mean(name.trim_start_matches("contact."), among.iter().copied());
+        near.map(|near| format!(": did you mean contact.{near}?")).unwrap_or_default()
+    };
+    let mut found = Vec::new();
+    for name in &held {
+        let property = name.trim_start_matches("contact.");
+        if !read.iter().any(|one| one == property) && !opt_out(property) {
+            let among: Vec<&str> = read.iter().map(String::as_str).collect();
+            let got = format!("{name}, which nothing in it reads{}", near(name, &among));
+            found.push(Difference::new("given.crm", "a property that the contract reads", got));
+        }
+    }
+    let bare = |name: &str| name.trim_start_matches("contact.").to_owned();
+    let whose: Vec<&String> = match &given.set_by {
+        Some(SetByWord::Each(each)) => each.keys().filter(|name| !held.contains(&name.as_str())).collect(),
+        _ => Vec::new(),
+    };
+    let ours = given.ours.keys().filter(|name| !held.iter().any(|one| bare(one) == bare(name)));
+    for (about, name) in
+        whose.into_iter().map(|name| ("given.set_by", name)).chain(ours.map(|name| ("given.ours", name)))
+    {
+        let among: Vec<&str> = held.iter().map(|one| one.trim_start_matches("contact.")).collect();
+        let got = format!("{name}, which given.crm does not hold{}", near(name, &among));
+        found.push(Difference::new(about, "a property of given.crm", got));
+    }
+    found
 }
 
 /// A moment at the made-up location.
@@ -543,7 +578,10 @@ impl Scene<'_> {
 
 fn field(name: &str, expected: &ThenField, verdicts: &[Verdict], found: &mut Vec<Difference>) {
     let came = verdicts.iter().find(|v| v.field == name);
-    let told = |v: &Verdict| format!("{} because {} ({})", v.kind.word(), v.because, v.reason);
+    let told = |v: &Verdict| match v.kind.word() {
+        word if word == v.because => format!("{word} ({})", v.reason),
+        word => format!("{word} because {} ({})", v.because, v.reason),
+    };
     let (verdict, because, is, was) = match expected {
         ThenField::Verdict(word) => (Some(word), None, None, None),
         ThenField::Whole { verdict, because, is, was } => {

@@ -18,7 +18,7 @@ fn told(test: &str) -> Vec<Trial> {
 #[test]
 fn the_tests_of_the_default_contract_pass() {
     let (contract, _) = parse(DEFAULT_TEXT);
-    let trials = run(&contract.unwrap(), &WORDS);
+    let trials = trial::run(&contract.unwrap(), &WORDS);
     assert!(trials.len() >= 4);
     for trial in trials {
         assert!(trial.passed, "{trial:#?}");
@@ -148,4 +148,38 @@ fn whoever_is_matched_otherwise_than_given_is_told_first() {
     assert_eq!((first.about.as_str(), first.expected.as_str()), ("given.match", "customer"), "{trials:#?}");
     assert!(first.got.starts_with("ambiguous (phone and email_domain agrees but email does not"), "{trials:#?}");
     assert!(test("match = \"ambiguous\"")[0].passed);
+}
+
+/// A test that gives what nothing reads would pass, and show nothing of what its author thinks.
+#[test]
+fn what_a_test_gives_and_nothing_reads_is_told() {
+    let told = |given: &str| {
+        let text = format!(
+            "{DEFAULT_TEXT}\n[[test]]\nname = \"mine\"\ngiven = {given}\nthen = {{ owner = \"location:tier1\" }}\n"
+        );
+        let (contract, problems) = parse(&text);
+        assert_eq!(problems, []);
+        let trials = trial::run(&contract.unwrap(), &WORDS);
+        let mine = trials.into_iter().find(|t| t.name == "mine").unwrap();
+        assert_eq!(mine.passed, mine.differences.is_empty());
+        mine.differences.iter().map(|d| format!("{} {}", d.about, d.got)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(
+            "{ crm = { \"contact.rb_budget\" = \"1\", \"contact.lifecyclestage\" = \"lead\" }, set_by = { \"contact.rb_budget\" = \"person\" } }"
+        ),
+        [""; 0]
+    );
+    assert_eq!(
+        told("{ crm = { \"contact.rb_budgt\" = \"1\" } }"),
+        ["given.crm contact.rb_budgt, which nothing in it reads: did you mean contact.rb_budget?"]
+    );
+    assert_eq!(
+        told("{ crm = { \"contact.rb_budget\" = \"1\" }, set_by = { rb_budget = \"person\" } }"),
+        ["given.set_by rb_budget, which given.crm does not hold: did you mean contact.rb_budget?"]
+    );
+    assert_eq!(
+        told("{ crm = { \"contact.rb_budget\" = \"1\" }, ours = { rb_servce = 0.9 } }"),
+        ["given.ours rb_servce, which given.crm does not hold"]
+    );
 }
