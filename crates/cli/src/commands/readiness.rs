@@ -143,5 +143,13 @@ pub(crate) async fn level(out: Out, house: &House, account: &Account, asked: &Le
         }
     };
     out.result(&json!({ "account": account.slug, "levels": levels }), || of_places(&levels));
+    // A level above the contract's word opens nothing, so nothing was asked of the guarantees.
+    let above = |l: &&PlaceLevel| l.contract.zip(l.level).is_some_and(|(says, level)| says < level);
+    if let Some(l) = levels.iter().find(above).filter(|_| asked.level.is_some()) {
+        note(format!(
+            "what holds stays {}, because the contract says so; a version of it that says more is held against the guarantees when it is applied",
+            l.holds.word()
+        ));
+    }
     Ok(())
 }

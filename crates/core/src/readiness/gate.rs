@@ -113,7 +113,7 @@ pub fn may(raises: &[Raise], readiness: &Readiness, answered: &[u8]) -> Vec<Prob
     }
     for (kind, line) in readiness.lacks(highest, answered) {
         let (light, to) = (line.light.word(), highest.word());
-        let cause = format!("not ready for {to}: {kind} {} is {light}: {}: {}", line.n, line.name, line.evidence);
+        let cause = format!("not ready for {to}: {kind} {} is {light} ({}): {}", line.n, line.name, line.evidence);
         let cure = if line.person {
             let n = line.n;
             format!("{}; or answer for it: `ringback contract level {to} --answer-for {n} --reason WHY`", line.mend)

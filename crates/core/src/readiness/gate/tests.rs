@@ -118,11 +118,11 @@ fn the_last_step_needs_the_minimum_and_every_step_an_account_that_is_ready_at_al
     use Autonomy::{Auto, AutoLowRisk, Suggest};
     let nobody = World { roster: Roster::default(), ..well() }.judged();
     let told = may(&one(Suggest, AutoLowRisk), &nobody, &[]);
-    assert!(told.len() == 1 && told[0].cause.contains("readiness 2 is red: Somebody owns"), "{told:?}");
+    assert!(told.len() == 1 && told[0].cause.contains("readiness 2 is red (Somebody owns"), "{told:?}");
     let unmarked = World { contract: parse(DEFAULT_TEXT).0, ..well() }.judged();
     assert_eq!(may(&one(Suggest, AutoLowRisk), &unmarked, &[]), Vec::new());
     let told = may(&one(AutoLowRisk, Auto), &unmarked, &[]);
-    assert!(told.len() == 1 && told[0].cause.contains("minimum 4 is red: Strategic-account"), "{told:?}");
+    assert!(told.len() == 1 && told[0].cause.contains("minimum 4 is red (Strategic-account"), "{told:?}");
 }
 
 #[test]
