@@ -266,3 +266,78 @@ fn a_field_of_a_workflow_waits_for_the_level_of_its_workflow() {
     let found = offer(judged("enriched_at", &earned(), &auto, &at(Autonomy::Auto)));
     assert_eq!((found.kind, &found.edits[..]), (LowRisk::EnrichmentTimestamp, &[Edit::Machine(Machine::Update)][..]));
 }
+
+#[test]
+fn the_kind_follows_the_record_before_what_feeds_it_and_has_a_word_that_stays() {
+    let contract = contract(&[]);
+    let of = |object: Object, from: &str| {
+        let mut rule = contract.fields["lead_source"].clone();
+        (rule.object, rule.from) = (object, from.to_owned());
+        LowRisk::of(&rule).map(LowRisk::word)
+    };
+    for (object, from, expected) in [
+        (Object::Call, "source", Some("activity_summary")),
+        (Object::Note, "campaign", Some("activity_summary")),
+        (Object::Deal, "source", None),
+        (Object::Deal, "campaign", None),
+        (Object::Company, "source", Some("source_tag")),
+        (Object::Contact, "campaign", Some("campaign_membership")),
+        (Object::Task, "source", Some("next_step_task")),
+    ] {
+        assert_eq!(of(object, from), expected, "{object:?} {from}");
+    }
+    assert_eq!(LowRisk::EnrichmentTimestamp.word(), "enrichment_timestamp");
+}
+
+#[test]
+fn where_a_contact_came_from_is_offered_for_new_contacts_where_the_contract_makes_any() {
+    let mut contract = contract(&[]);
+    contract.fields.get_mut("lead_source").unwrap().autonomy = Some(Autonomy::Suggest);
+    let record = Record { checked: 0, wrong: 0, ..earned() };
+    let level = at(Autonomy::Auto);
+    for made in [Autonomy::AutoLowRisk, Autonomy::Auto] {
+        contract.autonomy = made;
+        let found = offer(judged("lead_source", &record, &contract, &level));
+        let end = ": it could be written without a question, into contacts that Ringback makes and into no other";
+        assert!(found.sentence.ends_with(end), "{}", found.sentence);
+        assert!(!found.sentence.contains("spot-checks"), "of none that was asked nothing is said: {}", found.sentence);
+    }
+    contract.autonomy = Autonomy::Suggest;
+    let told = stays(judged("lead_source", &record, &contract, &level));
+    assert!(told.contains("the contract stands at suggest, where no contact is made"), "{told}");
+}
+
+#[test]
+fn a_lower_threshold_begins_where_people_are_asked_and_counts_what_it_would_write() {
+    let mut contract = contract(&[]);
+    contract.autonomy = Autonomy::Auto;
+    let unsure = (0..40u16).map(|n| (610 + n * 5, n != 7)).collect();
+    let record = Record { taken: 5, edited: 3, refused: 9, written: 40, unsure, ..Record::default() };
+    let found = offer(judged("reason_code", &record, &contract, &at(Autonomy::Auto)));
+    assert_eq!(found.edits, [Edit::WriteAt(600)], "below it nobody was asked");
+    let counted = Record { taken: 39, edited: 0, refused: 1, unsure: Vec::new(), ..record };
+    assert_eq!(found.record, counted);
+    assert!(
+        found.sentence.starts_with("39 of 40 proposals of which the machine was 60 % sure or more"),
+        "{}",
+        found.sentence
+    );
+}
+
+#[test]
+fn a_field_waits_for_no_workflow_but_those_that_feed_it_and_are_on() {
+    let clause = "[field.enriched_at]\nmeans = \"When it was looked up\"\nfrom = \"offer.enriched_at\"\nto = \"contact.rb_enriched_at\"\ntype = \"datetime\"\n\
+        truth = \"provider\"\nwinner = \"The latest provider wins, because it looked last.\"\nmachine = \"suggest\"\n\n\
+        [workflow.inbound_qualification]\non = true\nlevel = \"auto\"\nfields = [\"enriched_at\"]\n\n# --- Who calls back";
+    let mut contract = contract(&[("# --- Who calls back", clause)]);
+    contract.autonomy = Autonomy::Auto;
+    let feeding = contract.workflows.values().next().unwrap().clone();
+    let mut off = feeding.clone();
+    (off.on, off.level) = (false, Autonomy::Suggest);
+    let mut other = feeding;
+    other.level = Autonomy::Suggest;
+    other.fields.clear();
+    contract.workflows.insert(crate::workflow::Workflow::OutboundResearch, off);
+    contract.workflows.insert(crate::workflow::Workflow::DormantReactivation, other);
+    offer(judged("enriched_at", &earned(), &contract, &at(Autonomy::Auto)));
+}
