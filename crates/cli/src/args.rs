@@ -35,7 +35,7 @@ pub(crate) enum Command {
     /// The day passes in about three minutes and ends with the figures that an independent auditor counted in the simulated CRM. The console
     /// stays open at real speed until Ctrl-C: call back, answer reviews, and see it arrive in the CRM.
     Demo(Demo),
-    /// Write ringback.toml, contract.toml and a key; existing files stay.
+    /// Write ringback.toml, contract.toml and a key; files in which something stands stay as they are.
     Init {
         /// Where to.
         #[arg(default_value = ".")]

@@ -31,7 +31,7 @@ pub(crate) enum Asked {
 pub(crate) struct Asking<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) held: &'a ConnectionFacts,
-    /// What to do again once the way is free: `run set-up again`.
+    /// What to do again once the way is free: `try again`.
     pub(crate) again: &'static str,
     /// How often one exchange is tried, [`TRIES_MAX`] at most; whoever holds others up by waiting tries once.
     pub(crate) tries: usize,
@@ -280,7 +280,12 @@ impl Asking<'_> {
         let own = self.held.connection.base_url.as_deref().filter(|url| *url != vendor.base_url);
         let (at, first) = match own {
             Some(url) => {
-                (format!(" at {url}"), format!("check base_url of the connection {name}: does anything answer there?"))
+                let here = ["://127.", "://localhost", "://[::1]"].iter().any(|own| url.contains(own));
+                let twin = if here { " A simulated CRM is there only while `ringback twin` runs." } else { "" };
+                (
+                    format!(" at {url}"),
+                    format!("check base_url of the connection {name}: does anything answer there?{twin}"),
+                )
             }
             None => (String::new(), "look at the vendor's status page".to_owned()),
         };

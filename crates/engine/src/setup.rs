@@ -110,11 +110,7 @@ pub async fn connect(engine: &Engine, account: &AccountId, connection: &Connecti
     let setup = Setup::of(engine, held, crm);
     if held.secrets.is_empty() && crm.about().auth != Auth::None {
         let cause = format!("the connection {} has no token", held.connection.name);
-        connected.problems.push(Problem::new(
-            "RB-0522",
-            cause,
-            "store the token with the connection, then run set-up again",
-        ));
+        connected.problems.push(Problem::new("RB-0522", cause, "store the token with the connection, then try again"));
         return Ok(connected);
     }
     if crm.acknowledges() {
@@ -179,7 +175,7 @@ struct Setup<'a> {
 
 impl<'a> Setup<'a> {
     fn of(engine: &'a Engine, held: &'a ConnectionFacts, crm: &'static dyn Crm) -> Self {
-        Self { asking: Asking { engine, held, again: "run set-up again", tries: TRIES_MAX }, engine, held, crm }
+        Self { asking: Asking { engine, held, again: "try again", tries: TRIES_MAX }, engine, held, crm }
     }
 }
 
@@ -199,7 +195,7 @@ impl Setup<'_> {
                     connected.problems.push(Problem::new(
                         "RB-0524",
                         cause,
-                        "remove or rename that property in the CRM, then run set-up again",
+                        "remove or rename that property in the CRM, then run `ringback connect` again",
                     ));
                 }
                 Some(_) => connected.present.push(word(*object, name)),
@@ -226,7 +222,7 @@ impl Setup<'_> {
                 (true, false) => connected.created.push(full),
                 (false, false) => {
                     let cause = format!("{full} was made, but the CRM's schema does not show it");
-                    connected.problems.push(Problem::new("RB-0525", cause, "run set-up again in a minute"));
+                    connected.problems.push(Problem::new("RB-0525", cause, "run `ringback connect` again in a minute"));
                 }
                 _ => {}
             }
@@ -275,9 +271,7 @@ impl Setup<'_> {
             })
             .await;
         self.engine.facts_changed(&account);
-        stored.map_err(|e| {
-            Problem::new("RB-0525", format!("the CRM's fields could not be stored: {e}"), "run set-up again")
-        })
+        stored.map_err(|e| Problem::new("RB-0525", format!("the CRM's fields could not be stored: {e}"), "try again"))
     }
 
     /// Our own properties, and those of the contract with their types, which win where both name one.

@@ -165,14 +165,22 @@ fn check(out: Out, config: &Path, named: Option<&str>, file: Option<&Path>) -> R
     let shown = json!({ "ok": !lacking.stops(), "contract": contract.name, "digest": contract.digest(), "fields": contract.fields.len(),
         "tests": tests, "roster": account.is_some(), "lacking": lacking.json(&path) });
     out.result(&shown, || {
-        let roster =
-            if account.is_some() { "and fits the roster" } else { "(no settings here: the roster was not checked)" };
+        let roster = if account.is_some() {
+            "and fits your locations and staff"
+        } else {
+            "(no settings here: locations and staff were not checked)"
+        };
         let live = if account.is_some() {
             "\nWhether the CRM has its properties: `ringback contract check --live`"
         } else {
             ""
         };
-        format!("{} can be used {roster}: {} fields, {told}{live}", contract.name, contract.fields.len())
+        format!(
+            "{} can be used {roster}: {} fields, {told}{}{live}",
+            contract.name,
+            contract.fields.len(),
+            less(&contract)
+        )
     });
     lacking.told(&path)
 }
@@ -228,6 +236,21 @@ impl Lacking {
             None => Ok(()),
         }
     }
+}
+
+/// Which clauses say more than the contract's own level lets happen.
+fn less(contract: &Contract) -> String {
+    let levels = Levels::default();
+    let less = contract.fields.iter().filter(|(_, rule)| contract.now(rule, "", &levels).is_some());
+    let names: Vec<&str> = less.map(|(name, _)| name.as_str()).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let level = contract.autonomy.word();
+    format!(
+        "\nAt its level, {level}, less is done than these clauses say: {} (`ringback contract explain`)",
+        names.join(", ")
+    )
 }
 
 /// Says which clauses will stay empty, and where they stand: that is no mistake, and seldom what was meant.
@@ -315,10 +338,11 @@ async fn live(out: Out, house: &House, account: &Account, file: Option<&Path>) -
         "live": true, "lacking": lacking.json(&path) });
     out.result(&shown, || {
         format!(
-            "{} can be used, fits the roster and {} as it is now: {} fields",
+            "{} can be used, fits your locations and staff and {crm} as it is now: {} fields{}\nProperties that begin with rb_ are made by `ringback connect {crm}`",
             contract.name,
-            contract.crm,
-            contract.fields.len()
+            contract.fields.len(),
+            less(&contract),
+            crm = contract.crm
         )
     });
     lacking.told(&path)
@@ -335,7 +359,8 @@ pub(crate) fn read(path: &Path, account: Option<&Account>) -> Result<(String, Co
     })?;
     if text.trim().is_empty() {
         let cause = format!("{} is empty", path.display());
-        let cure = "`ringback init` writes the default into it again; a shorter one is written by `ringback contract only FIELD… --out FILE`, for > empties a file first";
+        let cure = "`ringback init` fills it again, and `ringback contract show` prints the version in force; to shorten a contract in its own file use `contract only FIELD… --out FILE`, \
+                    because > empties the file before it is read";
         return Err(Fail::new(Exit::Check, "RB-0203", cause, cure));
     }
     let (contract, mut problems) = contract::parse(&text);

@@ -9,7 +9,7 @@ use crate::house::House;
 use crate::out::{Out, note};
 use crate::problems::{Exit, Fail, Source};
 use ringback_core::contract::Autonomy;
-use ringback_core::contract::diff::Change;
+use ringback_core::contract::diff::{Change, Way};
 use ringback_core::rights::Act;
 use ringback_engine::contracts::{Answer, Base, By, Fit, Refused, Stands, Wish};
 use serde_json::json;
@@ -121,5 +121,8 @@ fn moved_on(out: Out, account: &Account, refused: &Refused) -> Fail {
 }
 
 pub(super) fn line(change: &Change) -> String {
-    format!("  {} ({}): {}", change.clause, change.way.word(), change.text)
+    match change.way {
+        Way::Neither => format!("  {}: {}", change.clause, change.text),
+        way => format!("  {} ({}): {}", change.clause, way.word(), change.text),
+    }
 }

@@ -137,7 +137,9 @@ fn is_empty(path: &Path) -> bool {
 fn next(wanted: &Wanted<'_>, variable: &str) -> String {
     let crm = wanted.crm;
     let first = if wanted.trial {
-        format!("  1. ringback twin {crm}, in another window: the simulated CRM, which keeps nothing when it stops")
+        format!(
+            "  1. ringback twin {crm}, in another window: the simulated CRM, which keeps nothing when it stops; with --property\n     contact.tier=text it has a property of your own"
+        )
     } else {
         format!(
             "  1. name your business, location and connections in ringback.toml\n  2. set the secrets it names, such as {variable}"
@@ -153,7 +155,7 @@ fn next(wanted: &Wanted<'_>, variable: &str) -> String {
         "
 Next:
 {first}
-  {n}. make contract.toml yours: ringback contract check{shorter}
+  {n}. make contract.toml yours: ringback contract check, contract test, contract check --live{shorter}
   {}. ringback doctor
   {}. ringback connect {crm}-main, which makes the properties that the contract names and brings it into force
   {}. ringback serve

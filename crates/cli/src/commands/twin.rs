@@ -47,8 +47,12 @@ pub(crate) async fn run(out: Out, twin: &Twin) -> Result<(), Fail> {
         crm => {
             let (held, lines, token) = crm_twin(crm.word(), twin, address)?;
             announce(out, address, &token, Some(("/_twin/books", &lines)));
-            if crm != TwinVendor::Hook && twin.properties.is_empty() && !out.json {
-                note("to map a property of your own, start it with --property contact.tier=text");
+            if crm != TwinVendor::Hook && !out.json {
+                note(if twin.properties.is_empty() {
+                    "to map a property of your own, start it with --property contact.tier=text".to_owned()
+                } else {
+                    format!("it has {} besides", twin.properties.join(", "))
+                });
             }
             let held = shared(held);
             let to = (crm == TwinVendor::Hook).then(|| twin.public_url.trim_end_matches('/').to_owned());
@@ -125,7 +129,8 @@ fn announce(out: Out, address: SocketAddr, token: &str, lines: Option<(&str, &st
     }
     note(format!("a twin on http://{address}, token {token}; what it saw: http://{address}/_twin/log"));
     if let Some((held, lines)) = lines {
-        note(format!("in it now: {held}. For ringback.toml, in place of the lines of that name:\n"));
+        let by_init = if held == "/_twin/books" { " (as `init --try` writes them)" } else { "" };
+        note(format!("what it holds now: http://{address}{held}. In ringback.toml{by_init} these lines lead to it:\n"));
         out.result(&json!({}), || lines.to_owned());
     }
 }

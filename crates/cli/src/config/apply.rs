@@ -45,16 +45,17 @@ impl Applied {
     /// What people must know of the file's contract: that it came into force, with what it changes, or why it did not.
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        // As the settings call it.
+        let account = self.account.trim_start_matches("acct_");
         if let (Some(changes), Some((name, version))) = (&self.came, &self.contract) {
             let count = |way: Way| changes.iter().filter(|c| c.way == way).count();
             let (looser, stricter) = (count(Way::Loosens), count(Way::Tightens));
             let other = changes.len() - looser - stricter;
             notes.push(match version {
-                1 => format!("{}: {name} came into force in version 1", self.account),
+                1 => format!("{account}: {name} came into force in version 1"),
                 _ => format!(
-                    "{}: the contract's file said something else than version {}, and {name} came into force in version {version}: {looser} looser, {stricter} \
+                    "{account}: the contract's file said something else than version {}, and {name} came into force in version {version}: {looser} looser, {stricter} \
                      stricter, {other} other (`ringback contract diff {} {version}`)",
-                    self.account,
                     version - 1,
                     version - 1
                 ),
@@ -62,13 +63,12 @@ impl Applied {
         }
         if let Some((name, version)) = self.contract.as_ref().filter(|_| !self.stopped.is_empty()) {
             notes.push(format!(
-                "{}: {name} stays in force in version {version}; the contract's file was not applied, because",
-                self.account
+                "{account}: {name} stays in force in version {version}; the contract's file was not applied, because"
             ));
         }
         let told = self.kept.iter().map(|kept| kept.problem(FILE_KEPT));
         let problems = self.stopped.iter().cloned().chain(told);
-        notes.extend(problems.map(|p| format!("{}: {}: {} ({})", self.account, p.code, p.cause, p.cure)));
+        notes.extend(problems.map(|p| format!("{account}: {}: {} ({})", p.code, p.cause, p.cure)));
         notes
     }
 }

@@ -151,11 +151,16 @@ impl<'a> Section<'a> {
     pub(crate) fn list(&self, key: &str) -> Vec<Section<'a>> {
         let Some((value, at)) = self.get(key) else { return Vec::new() };
         let Some(items) = value.as_array() else {
-            let cause = format!("{} must be a list of tables, this is {}", self.name(key), kind(value));
+            let cause = format!("there can be several of {}, and this is {}", self.name(key), kind(value));
             let path = self.name(key);
             let plain: String =
                 path.split('.').map(|part| part.split('[').next().unwrap_or(part)).collect::<Vec<_>>().join(".");
-            self.notes.say("RB-0305", cause, format!("write [[{plain}]] above each of them"), at);
+            self.notes.say(
+                "RB-0305",
+                cause,
+                format!("write [[{plain}]] as the header, also where there is only one"),
+                at,
+            );
             return Vec::new();
         };
         let mut found = Vec::new();

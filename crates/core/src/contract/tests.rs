@@ -536,13 +536,13 @@ fn the_roster_must_have_what_conditions_and_tests_name() {
     assert_eq!(
         told(when, "'call.line_kind == \"night\" || call.vertical == \"roofing\"'"),
         [
-            "owner.rule[1].when: the account has no kind of line \"night\" | the account has sales",
-            "owner.rule[1].when: the account has no line of business \"roofing\" | the account has hvac"
+            "owner.rule[1].when: the account has no kind of line \"night\" | there is sales",
+            "owner.rule[1].when: the account has no line of business \"roofing\" | there is hvac"
         ]
     );
     assert_eq!(
         told("given = { match = \"anonymous\"", "given = { location = \"chicago\", match = \"anonymous\""),
-        ["test[5].given.location: the account has no location \"chicago\" | the account has phoenix"]
+        ["test[5].given.location: the account has no location \"chicago\" | there is phoenix"]
     );
 }
 
@@ -556,17 +556,15 @@ fn a_type_that_no_value_ever_has_is_told_at_its_place() {
     };
     assert_eq!(
         told("flag.high_value", "{ choice = [\"gold\"] }"),
-        [
-            "RB-0228 field.worth is choice, and no value of flag.high_value is ever that | write type = \"bool\" or \"text\""
-        ]
+        ["RB-0228 field.worth is a choice, but flag.high_value is yes or no | write type = \"bool\" or \"text\""]
     );
     assert_eq!(
         told("service", "{ choice = [\"heating\"] }"),
-        ["RB-0228 field.worth is choice, and no value of service is ever that | write type = \"text\""]
+        ["RB-0228 field.worth is a choice, but service is free text | write type = \"text\""]
     );
     assert_eq!(
         told("amount", "\"number\""),
-        ["RB-0228 field.worth is number, and no value of amount is ever that | write type = \"money\" or \"text\""]
+        ["RB-0228 field.worth is a number, but amount is an amount of money | write type = \"money\" or \"text\""]
     );
     for (from, kind) in [
         ("flag.high_value", "\"bool\""),
@@ -925,7 +923,7 @@ fn what_is_not_toml_is_told_by_what_was_typed() {
     assert_eq!(
         told,
         [
-            "test must be a list of tables, this is a table | write [[test]] above each of them",
+            "there can be several of test, and this is a table | write [[test]] as the header, also where there is only one",
             "this table stands twice | write [[test]]: each stands in a list"
         ]
     );

@@ -168,6 +168,6 @@ async fn a_field_that_only_people_make_is_theirs_to_make() {
     assert!(by_hand.len() > 10, "{:?}", connected.problems);
     for problem in by_hand {
         assert!(problem.cause.contains("make the field by hand"), "{problem:?}");
-        assert!(problem.cure.starts_with("make that field in the CRM") && problem.cure.ends_with("run set-up again"));
+        assert!(problem.cure.starts_with("make that field in the CRM") && problem.cure.ends_with("try again"));
     }
 }

@@ -102,7 +102,7 @@ fn named_nowhere(contract: &Contract, roster: &Roster) -> Vec<Problem> {
         let cure = match (did_you_mean(value, there.iter().copied()), there.is_empty()) {
             (Some(near), _) => format!("did you mean {near:?}?"),
             (None, true) => format!("the account has no {what} yet: say it in the settings, or take it out"),
-            (None, false) => format!("the account has {list}"),
+            (None, false) => format!("there is {list}"),
         };
         found.push(Problem::new("RB-0216", format!("{place}: the account has no {what} {value:?}"), cure));
     };

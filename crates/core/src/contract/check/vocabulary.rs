@@ -80,7 +80,15 @@ pub(super) fn mistyped(contract: &Contract, places: &Places) -> Vec<Problem> {
     let mut found = Vec::new();
     for (name, rule) in &contract.fields {
         let Some(types) = types(&rule.from).filter(|types| !types.contains(&rule.kind.word())) else { continue };
-        let cause = format!("field.{name} is {}, and no value of {} is ever that", rule.kind.word(), rule.from);
+        let is = match types.first().copied().unwrap_or_default() {
+            "bool" => "yes or no",
+            "choice" => "one of a list",
+            "money" => "an amount of money",
+            "phone" => "a telephone number",
+            "email" => "an e-mail address",
+            _ => "free text",
+        };
+        let cause = format!("field.{name} is a {}, but {} is {is}", rule.kind.word(), rule.from);
         let written: Vec<String> = types
             .iter()
             .map(|word| match *word {

@@ -432,8 +432,8 @@ impl Reader {
         let Some((value, at)) = section.get(key) else { return Vec::new() };
         let Some(items) = value.as_array() else {
             let path = section.path(key);
-            let cause = format!("{path} must be a list of tables, this is {}", article(value.type_str()));
-            self.say("RB-0206", cause, format!("write [[{path}]] above each of them"), at);
+            let cause = format!("there can be several of {path}, and this is {}", article(value.type_str()));
+            self.say("RB-0206", cause, format!("write [[{path}]] as the header, also where there is only one"), at);
             return Vec::new();
         };
         let mut found = Vec::new();
