@@ -311,14 +311,14 @@ fn where_a_contact_came_from_is_offered_for_new_contacts_where_the_contract_make
 fn a_lower_threshold_begins_where_people_are_asked_and_counts_what_it_would_write() {
     let mut contract = contract(&[]);
     contract.autonomy = Autonomy::Auto;
-    let unsure = (0..40u16).map(|n| (610 + n * 5, n != 7)).collect();
+    let unsure = (0..40u16).map(|n| (610 + n * 5, n != 7 && n != 9)).collect();
     let record = Record { taken: 5, edited: 3, refused: 9, written: 40, unsure, ..Record::default() };
     let found = offer(judged("reason_code", &record, &contract, &at(Autonomy::Auto)));
     assert_eq!(found.edits, [Edit::WriteAt(600)], "below it nobody was asked");
-    let counted = Record { taken: 39, edited: 0, refused: 1, unsure: Vec::new(), ..record };
+    let counted = Record { taken: 38, edited: 0, refused: 2, unsure: Vec::new(), ..record };
     assert_eq!(found.record, counted);
     assert!(
-        found.sentence.starts_with("39 of 40 proposals of which the machine was 60 % sure or more"),
+        found.sentence.starts_with("38 of 40 proposals of which the machine was 60 % sure or more"),
         "{}",
         found.sentence
     );
