@@ -656,7 +656,8 @@ pub(crate) struct Twin {
     /// So many people are in the CRM already, every third as a customer; 1200 at most.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed_people: usize,
-    /// A property of your own that the CRM has besides: contact.tier=text, or number, date, datetime, bool; text where nothing is said. Again for each.
+    /// A property of your own that the simulated HubSpot has besides: contact.tier=text, or number, date, datetime, bool; text where nothing is said. Again
+    /// for each.
     #[arg(long = "property", value_name = "OBJECT.NAME=TYPE")]
     pub(crate) properties: Vec<String>,
     /// Where ringback is reached: the twin of a receiver (hook) posts its acknowledgements there.

@@ -71,7 +71,7 @@ pub(crate) async fn open(config_path: &Path, depth: Depth) -> Result<House, Fail
     Ok(house)
 }
 
-/// The same for whoever only asks about contracts: an account that is not there yet gets its people and connections, and no contract comes into force.
+/// The same for whoever only asks about contracts: nothing of the settings is applied, and of an account that the store does not know nothing is in force.
 pub(crate) async fn look(config_path: &Path, depth: Depth) -> Result<House, Fail> {
     let reading = load(config_path, depth)?;
     let store = open_store(&reading.config).await?;

@@ -312,6 +312,11 @@ pub trait Crm: Sync {
     fn packs(&self, _object: Object) -> bool {
         false
     }
+    /// Does the schema of contacts show everything that can be asked of a person? Not where people are kept in two tables: it shows what can be written in
+    /// both, and more can be read of one.
+    fn shows_all_of_people(&self) -> bool {
+        true
+    }
     /// Must the CRM refuse a second record with our key? Where the vendor closes the race by other means, a plain field will do.
     fn key_must_be_unique(&self, object: Object) -> bool {
         self.about().writes.is_some_and(|w| w.way(object) == ringback_core::crm::KeyWay::Upsert)

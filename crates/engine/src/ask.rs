@@ -3,7 +3,7 @@
 
 use crate::Engine;
 use crate::facts::ConnectionFacts;
-use crate::http::{Authorization, Fault, Outgoing};
+use crate::http::{Authorization, Fault, NO_CONNECTION, Outgoing};
 use jiff::Timestamp;
 use ringback_connect::{About, Auth, Crm, Unsupported};
 use ringback_core::crm::{CrmOp, Held, Outcome, PropertyType, Why};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// How often one exchange is tried while the vendor only asks to wait.
 pub(crate) const TRIES_MAX: usize = 5;
-/// And where no connection comes about.
+/// And where no connection comes about to an address of this machine.
 const REFUSED_TRIES_MAX: usize = 2;
 /// The longest wait between two tries that a vendor may ask for here.
 const WAIT_SECONDS_MAX: u64 = 30;
@@ -227,8 +227,8 @@ impl Asking<'_> {
                 Err(fault) if fault.left() => return Ok(Err(fault.to_string())),
                 Err(fault) => {
                     told = Some(fault.to_string());
-                    // Where nobody listens at all, nobody does in a minute either.
-                    if matches!(fault, Fault::Refused(_)) && n >= REFUSED_TRIES_MAX {
+                    // Where nobody listens on this machine, nobody does in a minute either; a name or a network may come back.
+                    if matches!(fault, Fault::Refused(_)) && on_this_machine(base_url) && n >= REFUSED_TRIES_MAX {
                         break;
                     }
                     if n < self.tries {
@@ -277,11 +277,16 @@ impl Asking<'_> {
     pub(crate) fn no_answer(&self, vendor: &About, about: &str, told: Option<String>) -> Problem {
         let told = told.unwrap_or_else(|| "silence".into());
         let (name, again) = (&self.held.connection.name, self.again);
-        let own = self.held.connection.base_url.as_deref().filter(|url| *url != vendor.base_url);
+        // What answered is there, whatever it said.
+        let silent = told.starts_with(NO_CONNECTION);
+        let own = self.held.connection.base_url.as_deref().filter(|url| silent && *url != vendor.base_url);
         let (at, first) = match own {
             Some(url) => {
-                let here = ["://127.", "://localhost", "://[::1]"].iter().any(|own| url.contains(own));
-                let twin = if here { " A simulated CRM is there only while `ringback twin` runs." } else { "" };
+                let twin = if on_this_machine(url) {
+                    " A simulated CRM is there only while `ringback twin` runs."
+                } else {
+                    ""
+                };
                 (
                     format!(" at {url}"),
                     format!("check base_url of the connection {name}: does anything answer there?{twin}"),
@@ -323,6 +328,10 @@ impl Asking<'_> {
             }
         })
     }
+}
+
+fn on_this_machine(base_url: &str) -> bool {
+    ["://127.", "://localhost", "://[::1]"].iter().any(|own| base_url.contains(own))
 }
 
 pub(crate) fn refused(about: &str, why: &Why) -> Problem {

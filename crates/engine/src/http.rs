@@ -24,11 +24,14 @@ const IDLE_SECONDS: u64 = 50;
 /// Idle connections kept per host.
 const IDLE_PER_HOST_MAX: usize = 32;
 
+/// How the words of a fault begin where no connection came about.
+pub(crate) const NO_CONNECTION: &str = "no connection";
+
 /// Why there is no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// No connection came about; nothing left.
-    #[error("no connection: {0}")]
+    #[error("{NO_CONNECTION}: {0}")]
     Refused(String),
     /// No answer in time.
     #[error("no answer in time")]

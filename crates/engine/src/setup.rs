@@ -31,6 +31,9 @@ pub struct Connected {
     pub owners: Vec<CrmOwner>,
     /// What stands in the way, all of it, with a way out of each. Empty: the CRM can be written to.
     pub problems: Vec<Problem>,
+    /// What does not fit and stands in nobody's way: people whose `crm_owner` is nobody's there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Problem>,
 }
 
 /// Somebody who can own records in the CRM.
@@ -78,7 +81,8 @@ pub fn misfits(crm: &dyn Crm, contract: &contract::Contract, schema: &[(Object, 
     let own = |o: &Object| format!("{}.rb_", o.as_str());
     let packed = |p: &Problem| OBJECTS.iter().any(|o| crm.packs(*o) && p.cause.contains(&own(o)));
     let written = contract::check_schema(contract, schema).into_iter().filter(|p| !packed(p));
-    written.chain(contract::check_asked(contract, schema, crm.words())).collect()
+    let asked = crm.shows_all_of_people().then(|| contract::check_asked(contract, schema, crm.words()));
+    written.chain(asked.unwrap_or_default()).collect()
 }
 
 /// The same, asked once: for whoever does not wait.
@@ -234,7 +238,7 @@ impl Setup<'_> {
         self.keep_fields(&after).await?;
         let (owners, whole) = self.owners().await?;
         if whole {
-            connected.problems.extend(self.strangers(facts, &owners));
+            connected.warnings = self.strangers(facts, &owners);
         }
         connected.owners = owners;
         Ok(())
@@ -362,10 +366,13 @@ impl Setup<'_> {
 
     /// People of the roster whose `crm_owner` nobody has in the CRM that their account's contract writes to.
     fn strangers(&self, facts: &AccountFacts, owners: &[CrmOwner]) -> Vec<Problem> {
-        if facts.contract_applied && facts.contract.crm != self.held.connection.name {
+        if !facts.contract_applied || facts.contract.crm != self.held.connection.name {
             return Vec::new();
         }
-        let unknown = |staff: &&Staff| staff.crm_owner.as_ref().is_some_and(|id| !owners.iter().any(|o| o.id == *id));
+        let unknown = |staff: &&Staff| {
+            let id = staff.crm_owner.as_deref().map(str::trim).filter(|id| !of_a_team(id));
+            id.is_some_and(|id| !owners.iter().any(|owner| same_owner(&owner.id, id)))
+        };
         let problem = |staff: &Staff| {
             let alike = |mine: &Option<String>, theirs: &Option<String>| {
                 mine.as_ref().zip(theirs.as_ref()).is_some_and(|(a, b)| a.trim().eq_ignore_ascii_case(b.trim()))
@@ -393,6 +400,16 @@ impl Setup<'_> {
     async fn ask(&self, operation: CrmOp, about: &str) -> Result<Held, Problem> {
         self.asking.ask(self.crm, operation, about).await
     }
+}
+
+/// A team that owns records (`teams/…`) is in no list of people.
+fn of_a_team(id: &str) -> bool {
+    id.contains('/')
+}
+
+/// The same id: Salesforce's ids have 15 characters, or 18 with a check of their capitals behind them.
+fn same_owner(listed: &str, written: &str) -> bool {
+    listed.eq_ignore_ascii_case(written) || (written.len() == 15 && listed.len() == 18 && listed.starts_with(written))
 }
 
 fn word(object: Object, name: &str) -> String {

@@ -123,16 +123,12 @@ pub trait Books: Vendor + Send {
     fn secret(&self) -> String;
     /// Fields of the program under test that set-up would have made, for vendors where a person makes them. `names`: object kind, name.
     fn prepare_fields(&mut self, names: &[(Kind, &str)]);
-    /// An administrator makes a field of the business's own: `text`, `number`, `date`, `datetime` or `bool`. A twin may know text alone.
+    /// An administrator makes a field of the business's own: `text`, `number`, `date`, `datetime` or `bool`.
     ///
     /// # Errors
     /// What it says to that.
-    fn add_field(&mut self, kind: Kind, name: &str, of: &str, _now_ms: i64) -> Result<(), String> {
-        if of != "text" {
-            return Err(format!("fields of {of} cannot be made by hand in the simulated {}, only text", self.vendor()));
-        }
-        self.prepare_fields(&[(kind, name)]);
-        Ok(())
+    fn add_field(&mut self, _kind: Kind, _name: &str, _of: &str, _now_ms: i64) -> Result<(), String> {
+        Err(format!("the simulated {} takes no fields by hand", self.vendor()))
     }
     /// An administrator deletes such a field. False where there is none, or no such thing as fields that have to be there.
     fn drop_field(&mut self, _kind: Kind, _name: &str) -> bool {

@@ -3,7 +3,7 @@
 use crate::commands::serve::hook_urls;
 use crate::config::{Account, Kind};
 use crate::house::House;
-use crate::out::{Out, table};
+use crate::out::{Out, note, table};
 use crate::problems::{Exit, Fail};
 use ringback_core::id::ConnectionId;
 use ringback_engine::setup;
@@ -36,11 +36,11 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) 
     let id = ConnectionId::from_text(name);
     let connected = setup::connect(&house.engine, &account.id(), &id).await?;
     let filled = if connected.problems.is_empty() { fill_index(out, house, account, &id).await? } else { Value::Null };
-    let shown = json!({ "index": filled, "connection": name, "created": connected.created, "present": connected.present, "owners": connected.owners, "problems": connected.problems, "hooks": hooks });
+    let shown = json!({ "index": filled, "connection": name, "created": connected.created, "present": connected.present, "owners": connected.owners, "problems": connected.problems, "warnings": connected.warnings, "hooks": hooks });
     out.result(&shown, || {
         let list = |key: &str| shown[key].as_array().map_or(0, Vec::len);
         if !connected.problems.is_empty() && connected.created.is_empty() && connected.present.is_empty() {
-            return format!("{name} is not set up: nothing was changed in the CRM.");
+            return format!("{name} is not set up yet; what is there already is found again.");
         }
         let mut text = format!("{name}: {} properties made, {} were there\n", list("created"), list("present"));
         for made in &connected.created {
@@ -69,6 +69,9 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, name: &str) 
         }
         text
     });
+    if let Some(fail) = Fail::of(Exit::Unavailable, vec![(None, connected.warnings)]) {
+        note(format!("beside that:\n\n{}", fail.render().trim_end()));
+    }
     match Fail::of(Exit::Unavailable, vec![(None, connected.problems)]) {
         Some(fail) => Err(fail.told()),
         None => Ok(()),

@@ -289,7 +289,16 @@ fn only(
         out.result(&json!({ "contract": short }), || short.trim_end().to_owned());
         return Ok(());
     };
-    std::fs::write(to, &short).map_err(|error| {
+    let other =
+        std::fs::read_to_string(to).is_ok_and(|held| !held.trim().is_empty() && contract::parse(&held).0.is_none());
+    if other {
+        let cause = format!("{} holds something else than a contract", to.display());
+        return Err(Fail::new(Exit::Usage, "RB-0312", cause, "name another file, or take that one away"));
+    }
+    // Beside it first: what is there is whole until the new one is.
+    let mut beside = to.as_os_str().to_owned();
+    beside.push(".new");
+    std::fs::write(&beside, &short).and_then(|()| std::fs::rename(&beside, to)).map_err(|error| {
         let cause = format!("{} cannot be written: {error}", to.display());
         Fail::new(Exit::Usage, "RB-0312", cause, "name a file that this user may write")
     })?;

@@ -497,7 +497,11 @@ async fn crm(trial: &Engine, account: &Account, wanted: &Wanted, name: &str, fou
         found.ok(name, format!("fits the contract {}", contract.name));
     }
     match tokio::time::timeout(ANSWER_SECONDS_MAX, setup::strangers(trial, &account_id, &id)).await {
-        Ok(Ok(Ok(strangers))) => problems.extend(strangers),
+        Ok(Ok(Ok(strangers))) => {
+            for problem in strangers {
+                found.bad(State::Warning, name, format!("{} {}", problem.code, problem.cause), problem.cure);
+            }
+        }
         // Who owns records there may be hidden from the token: that is no misfit.
         Ok(Ok(Err(problem))) => {
             found.bad(State::Warning, name, format!("its owners could not be read: {}", problem.cause), problem.cure);

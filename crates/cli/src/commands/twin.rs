@@ -32,6 +32,10 @@ const ACKS_WAITING_MAX: usize = 10_000;
 pub(crate) async fn run(out: Out, twin: &Twin) -> Result<(), Fail> {
     let signals = Signals::listen()?;
     let (listener, address) = listen(twin.listen, "choose another address with --listen").await?;
+    if matches!(twin.vendor, TwinVendor::Callrail | TwinVendor::Sink) && !twin.properties.is_empty() {
+        let cause = "it is no CRM, and has no properties";
+        return Err(Fail::new(Exit::Usage, "RB-0314", cause, "take --property out"));
+    }
     let secret = |default: &str| twin.token.clone().unwrap_or_else(|| default.to_owned());
     match twin.vendor {
         TwinVendor::Callrail => {
@@ -47,7 +51,7 @@ pub(crate) async fn run(out: Out, twin: &Twin) -> Result<(), Fail> {
         crm => {
             let (held, lines, token) = crm_twin(crm.word(), twin, address)?;
             announce(out, address, &token, Some(("/_twin/books", &lines)));
-            if crm != TwinVendor::Hook && !out.json {
+            if crm == TwinVendor::Hubspot && !out.json {
                 note(if twin.properties.is_empty() {
                     "to map a property of your own, start it with --property contact.tier=text".to_owned()
                 } else {

@@ -498,6 +498,14 @@ fn the_live_schema_is_compared_with_what_the_contract_asks_for() {
         assert!(DEFAULT_TEXT.contains(was), "{was}");
         assert_eq!(told(&DEFAULT_TEXT.replacen(was, is, 1)), [expected]);
     }
+    // A condition compares to the letter, and nothing is called unknown.
+    for (value, cure) in
+        [("Customer", "did you mean \"customer\"?"), ("", "write \"unknown\": that is what stands for nothing")]
+    {
+        let when = format!("'record.lifecyclestage == \"{value}\"'");
+        let found = told(&DEFAULT_TEXT.replacen("'inquiry.urgency in [\"emergency\", \"high\"]'", &when, 1));
+        assert!(matches!(found.as_slice(), [one] if one.starts_with("RB-0215") && one.contains(cure)), "{found:?}");
+    }
     // What set-up makes may be asked for before it is there; what it does not make may not.
     let own = "'record.rb_urgency == \"high\" && record.rb_trace != \"\" && record.rb_night == \"\"'";
     let found = told(&DEFAULT_TEXT.replacen("'inquiry.urgency in [\"emergency\", \"high\"]'", own, 1));
@@ -566,6 +574,12 @@ fn a_type_that_no_value_ever_has_is_told_at_its_place() {
         told("amount", "\"number\""),
         ["RB-0228 field.worth is a number, but amount is an amount of money | write type = \"money\" or \"text\""]
     );
+    let protects = SMALL.replacen("machine = \"suggest\"", "machine = \"never\"", 1).replacen(
+        "type = \"money\"",
+        "from = \"service\"\ntype = { choice = [\"heating\"] }",
+        1,
+    );
+    assert_eq!(problems(&protects), [], "what is never written protects a property of any type");
     for (from, kind) in [
         ("flag.high_value", "\"bool\""),
         ("flag.high_value", "\"text\""),
@@ -865,6 +879,8 @@ fn what_is_not_toml_is_told_by_what_was_typed() {
     let said = "write_at = 0.90\n";
     for (wrong, expected) in [
         ("write_at = 0,5", "a number has a point and no comma | write write_at = 0.5"),
+        ("priority = 1,000", "a number has a point and no comma | write priority = 1000, or priority = 1.000"),
+        ("winner = \"the \u{201c}typed\u{201d} one wins", "this text has no quote at its end | end it with \""),
         ("write_at = .5", "a digit stands on both sides of the point | write 0.5, not .5 and not 5."),
         ("write_at = 5%", "a share is a number from 0 to 1 | write write_at = 0.05 for 5 %"),
         ("on_missing = \"flag", "this text has no quote at its end | end it with \""),

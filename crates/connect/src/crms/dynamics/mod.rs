@@ -105,6 +105,9 @@ static ABOUT: About = About {
 pub struct Dynamics;
 
 impl Crm for Dynamics {
+    fn shows_all_of_people(&self) -> bool {
+        false
+    }
     fn about(&self) -> &'static About {
         &ABOUT
     }

@@ -99,6 +99,9 @@ static ABOUT: About = About {
 pub struct Salesforce;
 
 impl Crm for Salesforce {
+    fn shows_all_of_people(&self) -> bool {
+        false
+    }
     fn about(&self) -> &'static About {
         &ABOUT
     }

@@ -103,6 +103,9 @@ static ABOUT: About = About {
 pub struct Zoho;
 
 impl Crm for Zoho {
+    fn shows_all_of_people(&self) -> bool {
+        false
+    }
     fn about(&self) -> &'static About {
         &ABOUT
     }

@@ -78,7 +78,7 @@ pub fn check_roster(contract: &Contract, roster: &Roster) -> Vec<Problem> {
     found
 }
 
-/// Locations, kinds of line and lines of business that conditions and tests name, and that no call can ever have here.
+/// Locations, kinds of line and lines of business that conditions name, and locations that tests name, and that no call can ever have here.
 fn named_nowhere(contract: &Contract, roster: &Roster) -> Vec<Problem> {
     let known = |name: &str| -> Option<(&'static str, Vec<&str>)> {
         let (what, mut there): (_, Vec<&str>) = match name {

@@ -72,11 +72,13 @@ struct Asked {
     property: String,
     /// Values of it that mean something, and where those are named.
     values: Option<(String, Vec<String>)>,
+    /// A condition compares to the letter; marks and customers are known whatever the capitals.
+    to_the_letter: bool,
 }
 
 impl Asked {
     fn of(place: impl Into<String>, property: &str) -> Self {
-        Self { place: place.into(), property: property.to_owned(), values: None }
+        Self { place: place.into(), property: property.to_owned(), values: None, to_the_letter: false }
     }
 }
 
@@ -101,19 +103,11 @@ fn asked(contract: &Contract) -> Vec<Asked> {
             let Some(property) = name.strip_prefix("record.") else { continue };
             let compared = condition.compared().into_iter().filter(|(of, value)| *of == name && *value != UNKNOWN);
             let values = compared.map(|(_, value)| value.to_owned()).collect();
-            found.push(Asked { values: Some((place.clone(), values)), ..Asked::of(place.clone(), property) });
+            let values = Some((place.clone(), values));
+            found.push(Asked { values, to_the_letter: true, ..Asked::of(place.clone(), property) });
         }
     }
     found
-}
-
-impl Contract {
-    /// Every property of a contact that it reads: those it may write, and those it asks for.
-    pub(in crate::contract) fn asks_of_contacts(&self) -> Vec<String> {
-        let mapped =
-            self.fields.values().filter(|rule| rule.object == Object::Contact).map(|rule| rule.property.clone());
-        mapped.chain(asked(self).into_iter().map(|one| one.property)).collect()
-    }
 }
 
 /// What the contract asks of a contact and the live schema does not have: a property, or a value that its choices do not list. Nobody would be matched,
@@ -132,7 +126,7 @@ pub fn check_asked(contract: &Contract, schema: &[(Object, PropertySpec)], words
         own || vendors || made.iter().any(|(object, spec)| *object == Object::Contact && spec.name == name)
     };
     let mut found = Vec::new();
-    for Asked { place, property, values } in asked(contract) {
+    for Asked { place, property, values, to_the_letter } in asked(contract) {
         let Some(spec) = contacts.iter().find(|spec| spec.name == property) else {
             if !made(&property) {
                 let cure = match did_you_mean(&property, contacts.iter().map(|spec| spec.name.as_str())) {
@@ -145,9 +139,14 @@ pub fn check_asked(contract: &Contract, schema: &[(Object, PropertySpec)], words
             continue;
         };
         let (Some((place, values)), PropertyType::Choice(held)) = (values, &spec.kind) else { continue };
-        for value in values.iter().filter(|value| !holds(held, value)) {
+        let is = |option: &String, value: &String| {
+            let (option, value) = (option.trim(), value.trim());
+            if to_the_letter { option == value } else { option.eq_ignore_ascii_case(value) }
+        };
+        for value in values.iter().filter(|value| !held.iter().any(|option| is(option, value))) {
             let options = || held.iter().map(String::as_str);
             let cure = match did_you_mean(value, options()) {
+                _ if value.trim().is_empty() => format!("write {UNKNOWN:?}: that is what stands for nothing"),
                 Some(near) => format!("did you mean {near:?}?"),
                 None => format!("it has {}", options().take(OPTIONS_SHOWN).collect::<Vec<_>>().join(", ")),
             };
@@ -160,11 +159,6 @@ pub fn check_asked(contract: &Contract, schema: &[(Object, PropertySpec)], words
 
 /// Options of a property that one message names.
 const OPTIONS_SHOWN: usize = 20;
-
-/// Several options may stand in one value, with semicolons between them; capitals do not count, as where values are compared.
-fn holds(options: &[String], value: &str) -> bool {
-    value.split(';').all(|one| options.iter().any(|option| option.trim().eq_ignore_ascii_case(one.trim())))
-}
 
 /// How a property that the CRM does not have comes into being: Ringback makes those of its own name, everything else is the CRM's.
 fn missing_property(name: &str, rule: &FieldRule) -> String {

@@ -78,7 +78,8 @@ fn types(from: &str) -> Option<&'static [&'static str]> {
 /// Clauses of a type that no value of what feeds them ever has: each value would be kept back as one that does not fit.
 pub(super) fn mistyped(contract: &Contract, places: &Places) -> Vec<Problem> {
     let mut found = Vec::new();
-    for (name, rule) in &contract.fields {
+    // What is never written only protects its property, whatever type that has.
+    for (name, rule) in contract.fields.iter().filter(|(_, rule)| rule.machine != Machine::Never) {
         let Some(types) = types(&rule.from).filter(|types| !types.contains(&rule.kind.word())) else { continue };
         let is = match types.first().copied().unwrap_or_default() {
             "bool" => "yes or no",

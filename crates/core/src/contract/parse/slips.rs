@@ -22,14 +22,21 @@ fn slip(message: &str, line: &str, key: &str, value: &str, rest: &str) -> Option
     if behind_key.starts_with(':') {
         return Some(("", "write = in place of the colon: key = \"text\"".into()));
     }
-    if line.contains(['\u{201c}', '\u{201d}', '\u{201e}']) {
+    // Within a text they are as good as any sign.
+    let within = value.starts_with(['"', '\'']) && message.contains("invalid");
+    if !within && line.contains(['\u{201c}', '\u{201d}', '\u{201e}']) {
         return Some(("", "these are typographic quotes: write \"".into()));
     }
     if yes_no.iter().any(|word| value.eq_ignore_ascii_case(word)) {
         return Some(("", "write true or false, in small letters and without quotes".into()));
     }
     if let Some((whole, part)) = value.split_once(',').filter(|(whole, part)| all_digits(whole) && all_digits(part)) {
-        return Some(("a number has a point and no comma", format!("write {key} = {whole}.{part}")));
+        let cure = if part.len() == 3 {
+            format!("write {key} = {whole}{part}, or {key} = {whole}.{part}")
+        } else {
+            format!("write {key} = {whole}.{part}")
+        };
+        return Some(("a number has a point and no comma", cure));
     }
     if rest.trim_start().starts_with(',') {
         return Some(("", "take the comma out: nothing stands behind a value".into()));

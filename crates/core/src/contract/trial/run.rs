@@ -13,7 +13,8 @@ use crate::ensure::Receipt;
 use crate::id::{AccountId, CallId, ConnectionId, ContractId, InquiryId, LocationId, SignalId, UserId};
 use crate::identity;
 use crate::inquiry::{
-    Choice, Event, Facts, Inquiry, InquiryCall, Progress, Remembered, ReviewKind, State, Step, TimerKind, Wrote, step,
+    Choice, Event, Facts, Inquiry, InquiryCall, Progress, Remembered, ReviewKind, State, Step, TimerKind, Wrote,
+    asked_of_contacts, step,
 };
 use crate::ledger::{Retention, Salt};
 use crate::offer::{Offer, Offered, Subject};
@@ -86,8 +87,8 @@ pub fn run_one(contract: &Contract, words: &CrmWords, test: &ContractTest) -> Tr
 
 /// What a test says of the CRM's contact and nothing reads, or of a value that it does not give: it would show something else than it seems to.
 fn unread(contract: &Contract, words: &CrmWords, given: &Given) -> Vec<Difference> {
-    let read = contract.asks_of_contacts();
-    let opt_out = |property: &str| words.opt_out.iter().any(|(name, _)| *name == property);
+    let mut read = asked_of_contacts(contract, words);
+    read.push(words.contact_owner.to_owned());
     let held: Vec<&str> = given.crm.iter().flatten().map(|(name, _)| name.as_str()).collect();
     let near = |name: &str, among: &[&str]| {
         let near = did_you_mean(name.trim_start_matches("contact."), among.iter().copied());
@@ -96,7 +97,7 @@ fn unread(contract: &Contract, words: &CrmWords, given: &Given) -> Vec<Differenc
     let mut found = Vec::new();
     for name in &held {
         let property = name.trim_start_matches("contact.");
-        if !read.iter().any(|one| one == property) && !opt_out(property) {
+        if !read.iter().any(|one| one == property) {
             let among: Vec<&str> = read.iter().map(String::as_str).collect();
             let got = format!("{name}, which nothing in it reads{}", near(name, &among));
             found.push(Difference::new("given.crm", "a property that the contract reads", got));
