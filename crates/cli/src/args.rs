@@ -238,7 +238,7 @@ pub(crate) struct Drill {
     #[arg(long, value_name = "CRM", requires = "black_box")]
     pub(crate) twin: Option<String>,
     /// Where that twin listens; a loopback address.
-    #[arg(long, default_value = "127.0.0.1:8790", requires = "black_box", value_parser = address)]
+    #[arg(long, default_value = TWIN_AT, requires = "black_box", value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// Signs the calls by the Standard Webhooks specification (whsec_…).
     #[arg(long, value_name = "SECRET", requires = "black_box")]
@@ -648,7 +648,7 @@ pub(crate) struct Choice {
 #[derive(Debug, Args)]
 pub(crate) struct Twin {
     pub(crate) vendor: TwinVendor,
-    #[arg(long, default_value = "127.0.0.1:8790", value_parser = address)]
+    #[arg(long, default_value = TWIN_AT, value_parser = address)]
     pub(crate) listen: SocketAddr,
     /// The token or secret it accepts.
     #[arg(long)]
@@ -811,10 +811,13 @@ pub(crate) enum Config {
     Show,
 }
 
+/// Where a simulated vendor listens unless told otherwise.
+pub(crate) const TWIN_AT: &str = "127.0.0.1:8790";
+
 /// An address with its port; a port alone is the most likely slip.
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| match text.trim_start_matches(':').parse::<u16>() {
         Ok(port) => format!("write 127.0.0.1:{port}"),
-        Err(_) => "write address and port, such as 127.0.0.1:8790".to_owned(),
+        Err(_) => format!("write address and port, such as {TWIN_AT}"),
     })
 }

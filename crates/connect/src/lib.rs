@@ -317,6 +317,10 @@ pub trait Crm: Sync {
     fn shows_all_of_people(&self) -> bool {
         true
     }
+    /// Is that id, as somebody wrote it, among the owners that the CRM lists, in whatever form it has? Who may own and is in no list counts as well.
+    fn knows_owner(&self, id: &str, listed: &[&str]) -> bool {
+        listed.contains(&id)
+    }
     /// Must the CRM refuse a second record with our key? Where the vendor closes the race by other means, a plain field will do.
     fn key_must_be_unique(&self, object: Object) -> bool {
         self.about().writes.is_some_and(|w| w.way(object) == ringback_core::crm::KeyWay::Upsert)

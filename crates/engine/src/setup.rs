@@ -369,10 +369,9 @@ impl Setup<'_> {
         if !facts.contract_applied || facts.contract.crm != self.held.connection.name {
             return Vec::new();
         }
-        let unknown = |staff: &&Staff| {
-            let id = staff.crm_owner.as_deref().map(str::trim).filter(|id| !of_a_team(id));
-            id.is_some_and(|id| !owners.iter().any(|owner| same_owner(&owner.id, id)))
-        };
+        let listed: Vec<&str> = owners.iter().map(|owner| owner.id.as_str()).collect();
+        let unknown =
+            |staff: &&Staff| staff.crm_owner.as_deref().is_some_and(|id| !self.crm.knows_owner(id.trim(), &listed));
         let problem = |staff: &Staff| {
             let alike = |mine: &Option<String>, theirs: &Option<String>| {
                 mine.as_ref().zip(theirs.as_ref()).is_some_and(|(a, b)| a.trim().eq_ignore_ascii_case(b.trim()))
@@ -400,16 +399,6 @@ impl Setup<'_> {
     async fn ask(&self, operation: CrmOp, about: &str) -> Result<Held, Problem> {
         self.asking.ask(self.crm, operation, about).await
     }
-}
-
-/// A team that owns records (`teams/…`) is in no list of people.
-fn of_a_team(id: &str) -> bool {
-    id.contains('/')
-}
-
-/// The same id: Salesforce's ids have 15 characters, or 18 with a check of their capitals behind them.
-fn same_owner(listed: &str, written: &str) -> bool {
-    listed.eq_ignore_ascii_case(written) || (written.len() == 15 && listed.len() == 18 && listed.starts_with(written))
 }
 
 fn word(object: Object, name: &str) -> String {

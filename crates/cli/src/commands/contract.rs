@@ -45,7 +45,7 @@ pub(crate) async fn run(out: Out, config: &Path, named: Option<&str>, command: &
         Command::Export { file, format } => {
             let contract = match file {
                 Some(file) => read(file, None)?.1,
-                None => in_force(config, named).await?.1,
+                None => in_force(config, named).await?,
             };
             let text = match format {
                 Mapping::Md => export::markdown(&contract),
@@ -241,8 +241,7 @@ impl Lacking {
 /// Which clauses say more than the contract's own level lets happen.
 fn less(contract: &Contract) -> String {
     let levels = Levels::default();
-    let less = contract.fields.iter().filter(|(_, rule)| contract.now(rule, "", &levels).is_some());
-    let names: Vec<&str> = less.map(|(name, _)| name.as_str()).collect();
+    let names = contract.held_back(&levels);
     if names.is_empty() {
         return String::new();
     }
@@ -408,11 +407,11 @@ fn beside(path: &Path) -> String {
     format!("there are {}", there.join(", "))
 }
 
-async fn in_force(config: &Path, named: Option<&str>) -> Result<(ContractRef, Contract), Fail> {
+async fn in_force(config: &Path, named: Option<&str>) -> Result<Contract, Fail> {
     let house = house::look(config, Depth::Lookup).await?;
     let id = house.account(named)?.id();
-    let Some((reference, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
-    Ok((reference, (*contract).clone()))
+    let Some((_, contract)) = house.engine.contract(&id).await? else { return Err(none_applied()) };
+    Ok((*contract).clone())
 }
 
 /// The file that the settings name, and what it says.
@@ -451,7 +450,7 @@ async fn compared(
     let (before, after) = if after.is_none() { (None, before) } else { (before, after) };
     let was = match before {
         Some(before) => either(config, named, before).await?,
-        None => in_force(config, named).await?.1,
+        None => in_force(config, named).await?,
     };
     let is = match after {
         Some(after) => either(config, named, after).await?,

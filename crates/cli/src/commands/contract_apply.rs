@@ -53,7 +53,10 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Appl
     let levels = if decides_calls { house.engine.levels(&id).await? } else { Vec::new() };
     let lower = levels.iter().find(|l| l.place.is_empty()).filter(|l| l.contract.is_some_and(|says| says > l.holds));
     let waiting: Vec<String> = match lower {
-        Some(_) => waiting(house, account).await?,
+        Some(_) => {
+            let facts = house.engine.facts(&id).await?;
+            facts.contract.held_back(&facts.standing.levels).into_iter().map(str::to_owned).collect()
+        }
         None => Vec::new(),
     };
     let shown = json!({
@@ -83,14 +86,6 @@ pub(crate) async fn run(out: Out, house: &House, account: &Account, asked: &Appl
         lines.join("\n")
     });
     Ok(())
-}
-
-/// Fields of the contract in force whose clauses say more than the account's level lets happen.
-async fn waiting(house: &House, account: &Account) -> Result<Vec<String>, Fail> {
-    let facts = house.engine.facts(&account.id()).await?;
-    let (contract, levels) = (&facts.contract, &facts.standing.levels);
-    let less = contract.fields.iter().filter(|(_, rule)| contract.now(rule, "", levels).is_some());
-    Ok(less.map(|(name, _)| name.clone()).collect())
 }
 
 /// What the others changed stands on stdout, the refusal on stderr.

@@ -8,8 +8,6 @@ use serde::Serialize;
 use std::io::Write as _;
 use std::path::Path;
 
-/// Where `ringback twin` listens unless told otherwise.
-const TWIN_PORT: u16 = 8790;
 /// The connection in the file as it is written for HubSpot.
 const HUBSPOT_LINES: &str =
     "name   = \"hubspot-main\"\nvendor = \"hubspot\"\nsecret = { env = \"RINGBACK_HUBSPOT_TOKEN\" }\n";
@@ -108,8 +106,7 @@ pub(crate) struct Wanted<'a> {
 
 /// The settings with the lines of the twin in place of the CRM's, and with secrets that nobody has to set.
 fn for_trial(settings: &str, crm: &str) -> Result<String, Fail> {
-    let address = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, TWIN_PORT));
-    let lines = super::twin::lines_for(crm, address)?;
+    let lines = super::twin::lines_for(crm)?;
     let begin =
         settings.find(&format!("vendor   = \"{crm}\"")).or_else(|| settings.find(&format!("vendor = \"{crm}\"")));
     let cannot = || {
@@ -137,8 +134,13 @@ fn is_empty(path: &Path) -> bool {
 fn next(wanted: &Wanted<'_>, variable: &str) -> String {
     let crm = wanted.crm;
     let first = if wanted.trial {
+        let own = if crm == "hubspot" {
+            "; with --property\n     contact.tier=text it has a property of your own"
+        } else {
+            ""
+        };
         format!(
-            "  1. ringback twin {crm}, in another window: the simulated CRM, which keeps nothing when it stops; with --property\n     contact.tier=text it has a property of your own"
+            "  1. ringback twin {crm}, in another window: the simulated CRM, which keeps nothing when it stops{own}"
         )
     } else {
         format!(

@@ -1,6 +1,6 @@
 //! `twin`: a simulated vendor over HTTP, to try things without an account anywhere.
 
-use crate::args::{Twin, TwinVendor};
+use crate::args::{TWIN_AT, Twin, TwinVendor};
 use crate::commands::serve::{Signals, listen};
 use crate::out::{Out, note};
 use crate::problems::{Exit, Fail};
@@ -104,9 +104,10 @@ fn add_property(held: &mut dyn Books, wanted: &str) -> Result<(), Fail> {
 }
 
 /// The lines of a settings file that lead to the twin of that vendor there, as it is started without options.
-pub(crate) fn lines_for(vendor: &str, address: SocketAddr) -> Result<String, Fail> {
+pub(crate) fn lines_for(vendor: &str) -> Result<String, Fail> {
     let cannot = || Fail::new(Exit::Missing, "RB-0313", format!("there is no simulated {vendor}"), "name another CRM");
-    let (held, token) = crms::accepting(vendor, None).ok_or_else(cannot)?;
+    let (held, token) = crms::accepting(vendor, None).ok_or_else(&cannot)?;
+    let address: SocketAddr = TWIN_AT.parse().map_err(|_| cannot())?;
     Ok(ringback_sim::matrix::settings_lines(held.as_ref(), &token, address))
 }
 

@@ -32,6 +32,12 @@ impl Contract {
         Some(format!("Now (level {}): {now}. {then}", level.word()))
     }
 
+    /// Fields whose clauses say more than the level of the account lets happen.
+    pub fn held_back(&self, levels: &Levels) -> Vec<&str> {
+        let less = self.fields.iter().filter(|(_, rule)| self.now(rule, "", levels).is_some());
+        less.map(|(name, _)| name.as_str()).collect()
+    }
+
     /// Is a record made by itself there?
     fn makes(&self, place: &str, levels: &Levels) -> bool {
         self.most(place, None, levels) >= Autonomy::AutoLowRisk

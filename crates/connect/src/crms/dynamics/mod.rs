@@ -108,6 +108,10 @@ impl Crm for Dynamics {
     fn shows_all_of_people(&self) -> bool {
         false
     }
+    /// A team that owns records is in no list of people.
+    fn knows_owner(&self, id: &str, listed: &[&str]) -> bool {
+        id.starts_with("teams/") || listed.contains(&id)
+    }
     fn about(&self) -> &'static About {
         &ABOUT
     }

@@ -102,6 +102,10 @@ impl Crm for Salesforce {
     fn shows_all_of_people(&self) -> bool {
         false
     }
+    /// An id may be written with 15 characters; lists show the 18 that carry its capitals as well.
+    fn knows_owner(&self, id: &str, listed: &[&str]) -> bool {
+        listed.contains(&fields::id18(id).as_str())
+    }
     fn about(&self) -> &'static About {
         &ABOUT
     }

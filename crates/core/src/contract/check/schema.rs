@@ -201,3 +201,31 @@ fn property_word(held: &PropertyType) -> &str {
         PropertyType::Other(word) => word,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{DEFAULT_TEXT, parse, worked};
+    use std::collections::BTreeSet;
+
+    /// What is held against the schema is what a look at a person asks for: a property that one of them forgot would go unchecked, or be refused in vain.
+    #[test]
+    fn what_is_compared_is_what_is_asked() {
+        let classes =
+            "classes = [\"opted_out\", \"customer_with_open_issue\", \"open_opportunity\", \"strategic_account\"]";
+        let marks = "classes = [\"opted_out\", \"investor\", \"strategic_account\"]\ninvestor = { property = \"kind\", values = [\"i\"] }\n\
+            strategic = { property = \"tier\", values = [\"A\"] }";
+        let when = "'inquiry.urgency in [\"emergency\", \"high\"]'";
+        assert!(DEFAULT_TEXT.contains(classes) && DEFAULT_TEXT.contains(when));
+        let text = DEFAULT_TEXT.replacen(classes, marks, 1).replacen(when, "'record.territory == \"west\"'", 1);
+        let contract = parse(&text).0.unwrap();
+        let own =
+            contract.fields.values().filter(|rule| rule.object == Object::Contact).map(|rule| rule.property.clone());
+        let words = worked::WORDS.contact_reads.iter().map(|name| (*name).to_owned()).chain(["rb_key".to_owned()]);
+        let compared: BTreeSet<String> =
+            asked(&contract).into_iter().map(|one| one.property).chain(own).chain(words).collect();
+        let looked_at: BTreeSet<String> =
+            crate::inquiry::asked_of_contacts(&contract, &worked::WORDS).into_iter().collect();
+        assert_eq!(compared, looked_at);
+    }
+}

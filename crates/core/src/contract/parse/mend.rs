@@ -109,11 +109,10 @@ fn open_bracket(text: &str) -> Option<Open> {
             let table = line.trim_start().starts_with('[');
             let within = opens.iter().any(|open| open.mark == '{');
             let goes_on = if table { opens.last().is_some_and(|open| open.mark == '[') } else { "{[,".contains(last) };
-            if within && goes_on {
-            } else if let Some(open) = opens.into_iter().next() {
+            if !(within && goes_on)
+                && let Some(open) = opens.drain(..).next()
+            {
                 return Some(Open { all: open.all.start..start, ..open });
-            } else {
-                opens = Vec::new();
             }
         }
         let header = opens.is_empty() && line.trim_start().starts_with('[');

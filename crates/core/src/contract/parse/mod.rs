@@ -149,7 +149,10 @@ impl Reader {
         let cause = format!("{} must be {expected}, this is {}", section.path(key), article(found.type_str()));
         let cure = match found.as_str().map(str::trim) {
             Some(text) if expected.starts_with("a list of texts") => format!("write {key} = [\"{text}\"]"),
-            Some(text) if matches!(text, "true" | "false") || text.parse::<f64>().is_ok() => {
+            Some(text)
+                if (expected.starts_with("true") && matches!(text, "true" | "false"))
+                    || (expected.contains("number") && text.parse::<f64>().is_ok()) =>
+            {
                 format!("take the quotes away: {key} = {text}")
             }
             _ => format!("write {key} as {expected}"),
