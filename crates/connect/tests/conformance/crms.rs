@@ -459,3 +459,18 @@ fn what_says_that_somebody_opted_out_is_read_and_never_changed_silently() {
         }
     }
 }
+
+/// An owner's id is known in every form the vendor has for it, and another one in none.
+#[test]
+fn owners_are_known_by_their_ids_in_each_form() {
+    for crm in CRMS {
+        let name = crm.about().name;
+        assert!(crm.knows_owner("77", &["12", "77"]) && !crm.knows_owner("7", &["12", "77"]), "{name}");
+        assert_eq!(
+            crm.knows_owner("teams/00000000-0000-0000-0000-00000000000a", &["77"]),
+            name == "dynamics",
+            "{name}"
+        );
+        assert_eq!(crm.knows_owner("005D0000001KyEI", &["005D0000001KyEIIA0"]), name == "salesforce", "{name}");
+    }
+}
